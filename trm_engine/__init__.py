@@ -1,0 +1,1 @@
+"""Everything that knows the Tiny Recursive Model; usable without a screen."""

@@ -1,0 +1,263 @@
+"""Config = model + training + data: typed, checked, read from YAML and written to YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from trm_engine.errors import ConfigError, did_you_mean
+
+BUILTIN_PREFIX = "builtin:"
+
+
+class Section(BaseModel):
+    """A part of the configuration; an unknown key or a value of the wrong type is an error."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, protected_namespaces=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every key with its value, as plain Python objects."""
+        return self.model_dump()
+
+
+class TRMConfig(Section):
+    """The network and its losses. Sizes that the data decide are filled in when a run starts."""
+
+    hidden_size: int = Field(512, ge=8, description="Width D of every position.")
+    num_layers: int = Field(2, ge=1, description="Transformer blocks in the one shared network.")
+    num_heads: int = Field(8, ge=1, description="Attention heads; D must divide by it evenly.")
+    expansion: float = Field(4.0, gt=0, description="Width of the SwiGLU, as a multiple of D.")
+    rope_theta: float = Field(10_000.0, gt=0, description="Base of the rotary position embedding.")
+    vocab_size: int = Field(32_000, ge=1, description="Tokens known (from the tokenizer).")
+    max_seq_len: int = Field(2048, ge=16, description="Longest conversation in tokens.")
+    num_tools: int = Field(8, ge=1, description="Tools known (from the training data).")
+    num_slots: int = Field(6, ge=0, description="Slot fields (from the training data).")
+    num_args: int = Field(10, ge=0, description="Argument channels (from the training data).")
+    num_choices: int = Field(0, ge=0, description="Most values of a choice field (from the data).")
+    n_latent_recursion: int = Field(6, ge=1, description="n: updates of z for each update of y.")
+    T_deep_recursion: int = Field(3, ge=1, description="T: rounds a step; only the last learns.")
+    N_supervision: int = Field(16, ge=1, description="N_sup: supervision steps.")
+    max_span_tokens: int = Field(48, ge=1, description="Longest value in tokens.")
+    focal_gamma: float = Field(2.0, ge=0, description="Focusing of the decision loss; 0 is BCE.")
+    focal_alpha: float = Field(-1.0, le=1, description="Weight of tool_call in it; below 0: none.")
+    decision_weight: float = Field(1.0, ge=0)
+    tool_weight: float = Field(1.0, ge=0)
+    slot_weight: float = Field(0.5, ge=0)
+    q_weight: float = Field(0.5, ge=0)
+    slot_span_weight: float = Field(0.5, ge=0, description="Slot values: spans and choices.")
+    arg_weight: float = Field(0.5, ge=0, description="Arguments: presence, spans and choices.")
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> TRMConfig:
+        if self.hidden_size % (2 * self.num_heads):
+            raise ValueError(
+                f"hidden_size {self.hidden_size} must be a multiple of 2 x num_heads "
+                f"({2 * self.num_heads})"
+            )
+        return self
+
+
+class TrainingConfig(Section):
+    """How the network is trained. Defaults are the paper's."""
+
+    learning_rate: float = Field(1e-4, gt=0)
+    weight_decay: float = Field(0.1, ge=0)
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.95, ge=0, lt=1)
+    max_grad_norm: float = Field(1.0, gt=0)
+    warmup_steps: int = Field(2000, ge=0, description="Updates of linear warm-up.")
+    schedule: Literal["constant", "linear"] = Field(
+        "constant", description="After warm-up: constant, or half constant then linear to zero."
+    )
+    num_epochs: int = Field(100, ge=1)
+    max_steps: int | None = Field(None, ge=1, description="End after this many updates, if set.")
+    batch_size: int = Field(32, ge=1, description="Samples a batch (and process).")
+    max_batch_tokens: int | None = Field(
+        None, ge=1, description="Token budget of a batch, padding included; splits long batches."
+    )
+    gradient_accumulation_steps: int = Field(1, ge=1)
+    supervision: Literal["averaged", "per_step"] = Field(
+        "averaged",
+        description="averaged: one update from the mean over N_sup; per_step: one for each step.",
+    )
+    use_ema: bool = True
+    ema_decay: float = Field(0.999, ge=0, lt=1)
+    word_dropout: float = Field(0.0, ge=0, lt=1, description="Share of tokens hidden in training.")
+    log_interval: int = Field(10, ge=1)
+    eval_interval: int = Field(500, ge=1)
+    save_interval: int = Field(1000, ge=1)
+    keep_checkpoints: int = Field(3, ge=0, description="step_N.pt files kept; 0 keeps all.")
+    output_dir: str = Field("outputs", description="Unset: outputs/<config>-<date>-<time>.")
+    checkpoint_dir: str = Field("checkpoints", description="Unset: inside output_dir.")
+    seed: int = Field(0, ge=0)
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    compile: bool = Field(False, description="Compile the recursive core with torch.compile.")
+    num_threads: int | None = Field(None, ge=1, description="CPU threads a process; null: all.")
+    nproc_per_node: int = Field(1, ge=1, description="Processes on this machine.")
+    nnodes: int = Field(1, ge=1, description="Machines; above 1 each runs the same command.")
+    node_rank: int = Field(0, ge=0, description="This machine's number among nnodes.")
+    rdzv_endpoint: str | None = Field(None, description="host:port where the machines meet.")
+
+
+class DataConfig(Section):
+    """Where samples come from and how they become tokens."""
+
+    train_data: str = Field("builtin:telecom", description="A JSONL file or builtin:telecom.")
+    val_data: str | None = Field(None, description="A JSONL file; null: split off train_data.")
+    val_split: float = Field(0.1, ge=0, lt=1, description="Share of conversations held out.")
+    builtin_conversations: int = Field(1200, ge=2, description="Size of the built-in set.")
+    builtin_seed: int = Field(0, ge=0)
+    tokenizer_path: str | None = Field(None, description="A SentencePiece model; null: train one.")
+    vocab_size: int = Field(4000, ge=300, description="Of a tokenizer trained here, at most.")
+    lowercase: bool = Field(True, description="Fold case in a tokenizer trained here.")
+    max_length: int = Field(1024, ge=16, description="Tokens kept; oldest turns are dropped first.")
+    on_error: Literal["fail", "skip"] = Field("fail", description="What a bad line does.")
+    cache_dir: str | None = Field(None, description="Token cache; null: the user's cache folder.")
+
+
+class Config(Section):
+    """The whole configuration of a run."""
+
+    model: TRMConfig = Field(default_factory=lambda: TRMConfig())
+    training: TrainingConfig = Field(default_factory=lambda: TrainingConfig())
+    data: DataConfig = Field(default_factory=lambda: DataConfig())
+
+    @classmethod
+    def from_yaml(cls, path: str | Path, overrides: Iterable[str] = ()) -> Config:
+        """Read ``path``, apply ``section.key=value`` overrides, and check everything.
+
+        Raises:
+            ConfigError: the file is missing or broken, or a key or value is wrong; the message
+                names file, line and field.
+        """
+        text = _read_text(Path(path))
+        try:
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            values = yaml.safe_load(text) or {}
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{path}: not valid YAML: {_yaml_problem(error)}") from error
+        if not isinstance(values, dict):
+            raise ConfigError(f"{path}: expected sections model, training and data")
+        _refuse_repeated_keys(node, path)
+        values = {key: {} if value is None else value for key, value in values.items()}
+        overrides = list(overrides)
+        for override in overrides:
+            _apply_override(values, override)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise ConfigError(_explain(error, path, node, overrides)) from error
+
+    def to_yaml(self, path: str | Path) -> None:
+        """Write every key, defaults included."""
+        Path(path).write_text(yaml.safe_dump(self.to_dict(), sort_keys=False), encoding="utf-8")
+
+
+def known_keys() -> list[str]:
+    """Every ``section.key`` there is, in order."""
+    return [
+        f"{section}.{key}"
+        for section, field in Config.model_fields.items()
+        for key in _section_class(field.annotation).model_fields
+    ]
+
+
+def _section_class(annotation: Any) -> type[Section]:
+    return annotation if isinstance(annotation, type) else get_args(annotation)[0]
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        beside = [str(other) for other in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        raise ConfigError(f"{path}: no such file{did_you_mean(str(path), beside)}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "unreadable"
+    return f"line {mark.line + 1}: {problem}" if mark else str(problem)
+
+
+def _apply_override(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    section, dot, name = key.strip().partition(".")
+    if not (equals and dot and section and name):
+        raise ConfigError(f"--set {override}: expected section.key=value, as training.seed=1")
+    if f"{section}.{name}" not in known_keys():
+        hint = did_you_mean(f"{section}.{name}", known_keys())
+        raise ConfigError(f"--set {override}: unknown key '{section}.{name}'{hint}")
+    try:
+        value = yaml.safe_load(text) if text.strip() else ""
+    except yaml.YAMLError:
+        value = text
+    inner = values.setdefault(section, {})
+    if isinstance(inner, dict):  # a section that is no mapping is reported by validation
+        inner[name] = value
+
+
+def _refuse_repeated_keys(node: yaml.Node | None, path: str | Path) -> None:
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: set[str] = set()
+    for key, value in node.value:
+        if key.value in seen:
+            line = key.start_mark.line + 1
+            raise ConfigError(f"{path}, line {line}: '{key.value}' is given twice")
+        seen.add(key.value)
+        _refuse_repeated_keys(value, path)
+
+
+def _explain(
+    error: ValidationError, path: str | Path, node: yaml.Node | None, overrides: list[str]
+) -> str:
+    return "\n".join(
+        _explain_one(dict(problem), path, node, overrides) for problem in error.errors()
+    )
+
+
+def _explain_one(
+    problem: dict[str, Any], path: str | Path, node: yaml.Node | None, overrides: list[str]
+) -> str:
+    location = [str(part) for part in problem["loc"]]
+    field = ".".join(location)
+    source = next((f"--set {text}" for text in overrides if text.startswith(f"{field}=")), None)
+    if source is None:
+        line = _line_of(node, location)
+        source = f"{path}, line {line}" if line else str(path)
+    if problem["type"] == "extra_forbidden":
+        return f"{source}: unknown key '{field}'{did_you_mean(field, _known_near(location))}"
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    given = problem["input"]
+    shown = "" if isinstance(given, dict) else f", not {given!r}"
+    return f"{source}: {field}: {message}{shown}"
+
+
+def _known_near(location: list[str]) -> list[str]:
+    return known_keys() if len(location) > 1 else list(Config.model_fields)
+
+
+def _line_of(node: yaml.Node | None, location: list[str]) -> int | None:
+    """The line where the deepest part of ``location`` that the file has stands, from 1."""
+    line = None
+    for part in location:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        for key, value in node.value:
+            if key.value == part:
+                line, node = key.start_mark.line + 1, value
+                break
+        else:
+            break
+    return line

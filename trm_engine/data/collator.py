@@ -1,0 +1,166 @@
+"""Batches: samples of like length together, padded, in an order that can be resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+from torch.utils.data import DataLoader, Sampler
+
+from trm_engine.data.dataset import TRMToolCallingDataset
+
+POOL_BATCHES = 50
+"""Batches whose samples are sorted by length together; more means less padding, less chance."""
+
+SEQUENCES = ("input_ids", "attention_mask", "role_ids", "turn_ids")
+PLURALS = {"decision_label": "decision_labels", "tool_name_label": "tool_name_labels"}
+Batch = dict[str, Tensor]
+
+
+class TRMCollator:
+    """Joins B items of the dataset into a batch of tensors, padded to its longest item L.
+
+    ``input_ids``, ``attention_mask``, ``role_ids``, ``turn_ids`` [B, L]; ``decision_labels``,
+    ``tool_name_labels``, ``sample_index`` [B]; ``tool_mask`` [B, T]; ``slot_presence_labels``,
+    ``slot_choice_labels`` [B, S]; ``arg_presence_labels``, ``arg_choice_labels`` [B, A];
+    ``slot_span_labels`` [B, S, M, 2] and ``arg_span_labels`` [B, A, M, 2]: first and last token of
+    each of at most M occurrences, -1 where there is none.
+
+    Args:
+        pad_token_id: id of padding.
+        pad_to_multiple: L is rounded up to a multiple of this (fewer shapes to compile).
+    """
+
+    def __init__(self, pad_token_id: int = 0, pad_to_multiple: int = 1) -> None:
+        self.pad_token_id = pad_token_id
+        self.pad_to_multiple = pad_to_multiple
+
+    def __call__(self, items: Sequence[dict[str, Tensor]]) -> Batch:
+        longest = max(len(item["input_ids"]) for item in items)
+        length = -(-longest // self.pad_to_multiple) * self.pad_to_multiple
+        batch = {}
+        for name in items[0]:
+            values = [item[name] for item in items]
+            if name in SEQUENCES:
+                filler = self.pad_token_id if name == "input_ids" else 0
+                batch[name] = torch.stack(
+                    [pad(value, (0, length - len(value)), value=filler) for value in values]
+                )
+            elif name.endswith("_spans"):
+                channels = items[0][name.replace("spans", "presence_labels")].shape[0]
+                batch[name.replace("spans", "span_labels")] = _span_labels(values, channels)
+            else:
+                batch[PLURALS.get(name, name)] = torch.stack(values)
+        return batch
+
+
+class BucketBatchSampler(Sampler[list[int]]):
+    """Batches of samples of like length, shuffled; the order is a function of seed and epoch.
+
+    Args:
+        lengths: tokens of each sample, [N].
+        batch_size: samples a batch.
+        shuffle: else batches run from the shortest samples to the longest.
+        seed: of the order.
+        max_tokens: a batch is split when its samples times its longest exceed this.
+    """
+
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        batch_size: int,
+        shuffle: bool = True,
+        seed: int = 0,
+        max_tokens: int | None = None,
+    ) -> None:
+        self._lengths = np.asarray(lengths)
+        self._batch_size = batch_size
+        self._shuffle = shuffle
+        self._seed = seed
+        self._max_tokens = max_tokens
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order that the next iteration follows."""
+        self.epoch = epoch
+
+    def batches(self) -> list[np.ndarray]:
+        """The sample indices of every batch of the epoch, in order."""
+        if not self._shuffle:
+            return self._cut(np.argsort(self._lengths, kind="stable"))
+        random = np.random.default_rng((self._seed, self.epoch))
+        order = random.permutation(len(self._lengths))
+        pool = POOL_BATCHES * self._batch_size
+        batches = [
+            batch
+            for begin in range(0, len(order), pool)
+            for batch in self._cut(self._by_length(order[begin : begin + pool]))
+        ]
+        return [batches[place] for place in random.permutation(len(batches))]
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in self.batches():
+            yield batch.tolist()
+
+    def __len__(self) -> int:
+        return len(self.batches())
+
+    def _by_length(self, indices: np.ndarray) -> np.ndarray:
+        return indices[np.argsort(self._lengths[indices], kind="stable")]
+
+    def _cut(self, indices: np.ndarray) -> list[np.ndarray]:
+        """Cut indices sorted by length into batches that keep both bounds."""
+        if self._max_tokens is None:
+            borders = range(self._batch_size, len(indices), self._batch_size)
+            return np.split(indices, list(borders)) if len(indices) else []
+        batches: list[np.ndarray] = []
+        begin = 0
+        for end in range(1, len(indices) + 1):
+            size = end - begin
+            if size > 1 and (
+                size > self._batch_size
+                or size * self._lengths[indices[end - 1]] > self._max_tokens
+            ):
+                batches.append(indices[begin : end - 1])
+                begin = end - 1
+        return [*batches, indices[begin:]] if begin < len(indices) else batches
+
+
+def create_dataloader(
+    dataset: TRMToolCallingDataset,
+    batch_size: int = 32,
+    shuffle: bool = True,
+    seed: int = 0,
+    max_tokens: int | None = None,
+    **options: Any,
+) -> DataLoader[Batch]:
+    """A DataLoader of length-bucketed batches; ``options`` go to torch's DataLoader."""
+    sampler = BucketBatchSampler(dataset.lengths, batch_size, shuffle, seed, max_tokens)
+    return DataLoader(dataset, batch_sampler=sampler, collate_fn=TRMCollator(), **options)
+
+
+def padding_share(lengths: np.ndarray, batches: Sequence[np.ndarray]) -> float:
+    """The share of a run of batches that is padding."""
+    padded = sum(len(batch) * int(lengths[batch].max()) for batch in batches)
+    return 1 - int(lengths.sum()) / padded
+
+
+def _span_labels(spans: Sequence[Tensor], channels: int) -> Tensor:
+    """[B, channels, M, 2] out of each sample's rows (channel, start, end)."""
+    placed = [_numbered(rows) for rows in spans]
+    most = max((int(numbers.max()) + 1 for _, numbers in placed if len(numbers)), default=1)
+    labels = torch.full((len(spans), channels, most, 2), -1, dtype=torch.long)
+    for sample, (rows, numbers) in enumerate(placed):
+        labels[sample, rows[:, 0], numbers] = rows[:, 1:]
+    return labels
+
+
+def _numbered(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows with each row's number among those of its channel; channels stand together."""
+    channels = rows[:, 0]
+    first = torch.searchsorted(channels.contiguous(), channels.contiguous())
+    return rows, torch.arange(len(rows)) - first

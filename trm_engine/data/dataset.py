@@ -1,0 +1,256 @@
+"""Dataset: samples as tensors, tokenised once into a memory-mapped cache."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from trm_engine.data.cache import (
+    ArrayWriter,
+    build_once,
+    code_hash,
+    default_cache_dir,
+    key_of,
+    read_arrays,
+)
+from trm_engine.data.encoding import EncodedSample, FieldLabels, encode_sample
+from trm_engine.data.labels import Labels
+from trm_engine.data.samples import Sample, parse_sample
+from trm_engine.data.survey import Progress, Survey, no_progress, read_lines, survey_file
+from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.errors import DataError, did_you_mean
+
+
+class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
+    """The samples of a JSONL file as tensors, S slots, A argument channels, T tools.
+
+    An item has ``input_ids``, ``attention_mask``, ``role_ids``, ``turn_ids`` [L],
+    ``decision_label`` [], ``tool_name_label`` [], ``tool_mask`` [T], ``slot_presence_labels`` [S],
+    ``slot_choice_labels`` [S], ``slot_spans`` [M, 3], ``arg_presence_labels`` [A],
+    ``arg_choice_labels`` [A], ``arg_spans`` [M', 3] and ``sample_index`` [].
+
+    Args:
+        path: the JSONL file.
+        tokenizer: turns text into tokens.
+        labels: what to call tools and slots; learnt from this file if not given.
+        max_length: tokens kept of a conversation.
+        on_error: "fail" or "skip", what a bad line does.
+        cache_dir: where the token cache lives; the user's cache folder if not given.
+        progress: told how far a first reading is.
+
+    Raises:
+        DataError: the file cannot be used, or its slots are not those of ``labels``.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        tokenizer: TRMTokenizer,
+        labels: Labels | None = None,
+        max_length: int = 2048,
+        on_error: Literal["fail", "skip"] = "fail",
+        cache_dir: str | Path | None = None,
+        progress: Progress = no_progress,
+    ) -> None:
+        cache = Path(cache_dir) if cache_dir else default_cache_dir()
+        self.survey = survey_file(path, cache, on_error, progress)
+        self.labels = labels or self.survey.labels
+        self.tokenizer = tokenizer
+        self.max_length = max_length
+        _refuse_other_slots(self.survey, self.labels)
+        folder, self.was_tokenised = _token_cache(
+            self.survey, tokenizer, self.labels, max_length, cache, progress
+        )
+        self._arrays = read_arrays(folder)
+        self.indices = np.arange(len(self.survey))
+
+    @property
+    def path(self) -> Path:
+        return self.survey.path
+
+    @property
+    def tool_name_to_id(self) -> dict[str, int]:
+        return self.labels.tool_name_to_id
+
+    @property
+    def slot_names(self) -> list[str]:
+        return self.labels.slot_names
+
+    def subset(self, indices: Sequence[int] | np.ndarray) -> TRMToolCallingDataset:
+        """The samples at ``indices`` of this dataset, over the same cache."""
+        other = object.__new__(TRMToolCallingDataset)
+        other.__dict__.update(self.__dict__)
+        other.indices = self.indices[np.asarray(indices, dtype=np.int64)]
+        return other
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each sample, [N]."""
+        borders = self._arrays["token_borders"]
+        return borders[self.indices, 1] - borders[self.indices, 0]
+
+    @property
+    def decisions(self) -> np.ndarray:
+        """1 for a call, 0 for an answer, [N]."""
+        return np.asarray(self._arrays["decision"])[self.indices]
+
+    @property
+    def dropped_tokens(self) -> np.ndarray:
+        """Tokens of each sample that ``max_length`` cut off, [N]."""
+        return np.asarray(self._arrays["dropped_tokens"])[self.indices]
+
+    def line_number(self, index: int) -> int:
+        """Number of the sample's line in its file, from 1."""
+        return int(self.survey.lines[self.indices[index]])
+
+    def sample(self, index: int) -> Sample:
+        """The sample itself, read from its file."""
+        place = [int(self.indices[index])]
+        return parse_sample(next(read_lines(self.path, self.survey.offsets, place)))
+
+    def token_offsets(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Turn and character offsets of each token of a sample, [L] each."""
+        tokens = self._tokens(index)
+        return tokens[:, 2], tokens[:, 3], tokens[:, 4]
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        row = int(self.indices[index])
+        arrays = self._arrays
+        tokens = torch.from_numpy(self._tokens(index).astype(np.int64))
+        return {
+            "input_ids": tokens[:, 0],
+            "attention_mask": torch.ones(len(tokens), dtype=torch.long),
+            "role_ids": tokens[:, 1],
+            "turn_ids": tokens[:, 2],
+            "decision_label": torch.tensor(float(arrays["decision"][row])),
+            "tool_name_label": torch.tensor(int(arrays["tool"][row])),
+            "tool_mask": _tensor(arrays["tool_mask"][row]),
+            "slot_presence_labels": _tensor(arrays["slot_presence"][row]).float(),
+            "slot_choice_labels": _tensor(arrays["slot_choices"][row]),
+            "slot_spans": self._spans("slot", row),
+            "arg_presence_labels": _tensor(arrays["arg_presence"][row]).float(),
+            "arg_choice_labels": _tensor(arrays["arg_choices"][row]),
+            "arg_spans": self._spans("arg", row),
+            "sample_index": torch.tensor(index),
+        }
+
+    def _tokens(self, index: int) -> np.ndarray:
+        begin, end = self._arrays["token_borders"][self.indices[index]]
+        return np.asarray(self._arrays["tokens"][begin:end])
+
+    def _spans(self, kind: str, row: int) -> Tensor:
+        begin, end = self._arrays[f"{kind}_span_borders"][row]
+        return _tensor(self._arrays[f"{kind}_spans"][begin:end])
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.asarray(array).astype(np.int64))
+
+
+def _refuse_other_slots(survey: Survey, labels: Labels) -> None:
+    given, known = survey.labels.slot_names, labels.slot_names
+    for name in given:
+        if name not in known:
+            raise DataError(
+                f"{survey.path}: slot '{name}' is not among the model's slots"
+                f"{did_you_mean(name, known)}: {', '.join(known)}"
+            )
+    missing = [name for name in known if name not in given]
+    if missing:
+        raise DataError(f"{survey.path}: slot '{missing[0]}', which the model knows, is missing")
+
+
+def _token_cache(
+    survey: Survey,
+    tokenizer: TRMTokenizer,
+    labels: Labels,
+    max_length: int,
+    cache: Path,
+    progress: Progress,
+) -> tuple[Path, bool]:
+    code = code_hash("dataset", "encoding", "tokenizer", "samples", "labels", "spans")
+    key = key_of(survey.content, tokenizer.fingerprint, labels.fingerprint, max_length, code)
+    folder = cache / f"tokens-{key}-{len(survey)}"
+    build = partial(_build, survey, tokenizer, labels, max_length, progress)
+    return folder, build_once(folder, build)
+
+
+def _build(
+    survey: Survey,
+    tokenizer: TRMTokenizer,
+    labels: Labels,
+    max_length: int,
+    progress: Progress,
+    folder: Path,
+) -> None:
+    total = len(survey)
+    lines = read_lines(survey.path, survey.offsets, range(total))
+    with ArrayWriter(folder) as arrays:
+        ends: dict[str, int] = {"token": 0, "slot_span": 0, "arg_span": 0}
+        for index, raw in enumerate(lines):
+            sample = parse_sample(raw)
+            _append(arrays, ends, encode_sample(sample, tokenizer, labels, max_length))
+            progress(f"tokenising {survey.path.name}", index / total)
+    (folder / "labels.json").write_text(json.dumps(labels.to_dict()), encoding="utf-8")
+
+
+def _append(arrays: ArrayWriter, ends: dict[str, int], sample: EncodedSample) -> None:
+    encoding = sample.encoding
+    columns = (
+        encoding.input_ids,
+        encoding.role_ids,
+        encoding.turns,
+        encoding.begins,
+        encoding.ends,
+    )
+    _append_ragged(arrays, ends, "tokens", "token", np.stack(columns, axis=1))
+    arrays.append("decision", np.array([sample.decision], dtype=np.uint8))
+    arrays.append("tool", np.array([sample.tool], dtype=np.int32))
+    arrays.append("tool_mask", sample.tool_mask[None])
+    arrays.append("dropped_tokens", np.array([encoding.dropped_tokens], dtype=np.int32))
+    for kind, fields in (("slot", sample.slots), ("arg", sample.args)):
+        _append_fields(arrays, ends, kind, fields)
+
+
+def _append_fields(
+    arrays: ArrayWriter, ends: dict[str, int], kind: str, fields: FieldLabels
+) -> None:
+    arrays.append(f"{kind}_presence", fields.presence[None])
+    arrays.append(f"{kind}_choices", fields.choices[None])
+    _append_ragged(arrays, ends, f"{kind}_spans", f"{kind}_span", fields.spans)
+
+
+def _append_ragged(
+    arrays: ArrayWriter, ends: dict[str, int], name: str, border: str, rows: np.ndarray
+) -> None:
+    begin = ends[border]
+    ends[border] = begin + len(rows)
+    arrays.append(name, rows)
+    arrays.append(f"{border}_borders", np.array([[begin, ends[border]]], dtype=np.int64))
+
+
+def describe(dataset: TRMToolCallingDataset) -> dict[str, Any]:
+    """Figures of a dataset for a run's first event."""
+    lengths = dataset.lengths
+    return {
+        "path": str(dataset.path),
+        "samples": len(dataset),
+        "dialogues": len(np.unique(np.asarray(dataset.survey.dialogues)[dataset.indices])),
+        "tool_calls": int(dataset.decisions.sum()),
+        "tokens": int(lengths.sum()),
+        "mean_tokens": round(float(lengths.mean()), 1),
+        "longest": int(lengths.max()),
+        "truncated_samples": int((dataset.dropped_tokens > 0).sum()),
+        "bad_lines": len({problem.line for problem in dataset.survey.problems}),
+    }

@@ -1,0 +1,98 @@
+"""A sample as numbers: tokens beside what the model shall answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trm_engine.data.labels import Field, Labels
+from trm_engine.data.samples import Conversation, Sample
+from trm_engine.data.spans import TokenSpans, value_text
+from trm_engine.data.tokenizer import Encoding, TRMTokenizer
+
+NONE = -1
+UNKNOWN_TOOL = -2
+"""Tool label of a call whose tool the training file does not have; never right, never learnt."""
+
+
+@dataclass(frozen=True)
+class FieldLabels:
+    """Labels of the slots, or of the arguments, of one sample; F channels.
+
+    ``presence`` [F]: 1 filled, 0 empty, -1 not asked for. ``choices`` [F]: index of the value of a
+    choice field, else -1. ``spans`` [M, 3]: channel, first and last token of each occurrence, by
+    channel.
+    """
+
+    presence: np.ndarray
+    choices: np.ndarray
+    spans: np.ndarray
+
+
+@dataclass(frozen=True)
+class EncodedSample:
+    """One decision point as arrays. ``decision``: 1 for a call. ``tool``: class, -1 or -2."""
+
+    encoding: Encoding
+    decision: int
+    tool: int
+    tool_mask: np.ndarray
+    slots: FieldLabels
+    args: FieldLabels
+
+
+def encode_sample(
+    sample: Sample, tokenizer: TRMTokenizer, labels: Labels, max_length: int
+) -> EncodedSample:
+    """Encode a sample; values that do not stand in the kept text get presence but no span."""
+    encoding = tokenizer.encode_turns(sample.history, max_length)
+    spans = TokenSpans(sample.history, encoding)
+    tool = _tool_label(sample, labels)
+    asked = set(labels.parameters[tool]) if tool >= 0 else set()
+    arguments = sample.tool.arguments if sample.tool else {}
+    return EncodedSample(
+        encoding=encoding,
+        decision=int(sample.decision == "tool_call"),
+        tool=tool,
+        tool_mask=tool_mask(sample, labels),
+        slots=_field_labels(labels.slots, sample.slots, range(len(labels.slots)), spans),
+        args=_field_labels(labels.args, arguments, asked, spans),
+    )
+
+
+def tool_mask(conversation: Conversation, labels: Labels) -> np.ndarray:
+    """Which known tools are on offer, [num_tools]; all of them if none is listed."""
+    mask = np.zeros(max(1, len(labels.tools)), dtype=np.uint8)
+    if not conversation.tools:
+        mask[:] = 1
+    known = labels.tool_name_to_id
+    mask[[known[name] for name in conversation.tool_names if name in known]] = 1
+    return mask
+
+
+def _tool_label(sample: Sample, labels: Labels) -> int:
+    if sample.tool is None:
+        return NONE
+    return labels.tool_name_to_id.get(sample.tool.name, UNKNOWN_TOOL)
+
+
+def _field_labels(
+    fields: Sequence[Field], values: Mapping[str, Any], asked: Iterable[int], finder: TokenSpans
+) -> FieldLabels:
+    presence = np.full(len(fields), NONE, dtype=np.int8)
+    choices = np.full(len(fields), NONE, dtype=np.int16)
+    spans: list[tuple[int, int, int]] = []
+    for channel in sorted(asked):
+        field = fields[channel]
+        text = value_text(values.get(field.name))
+        presence[channel] = bool(text)
+        if not text:
+            continue
+        if field.kind == "choice":
+            choices[channel] = field.choice_of(text)
+        else:
+            spans += [(channel, start, end) for start, end in finder.find(text)]
+    return FieldLabels(presence, choices, np.array(spans, dtype=np.int32).reshape(-1, 3))

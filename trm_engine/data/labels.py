@@ -1,0 +1,215 @@
+"""Labels: the tools, slots and parameters that a model knows, learnt from the training file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from trm_engine.data.samples import Function, Sample, ToolCall
+from trm_engine.data.spans import is_verbatim, value_text
+
+MAX_CHOICES = 32
+SELDOM_VERBATIM = 0.9
+ENUM_COVERAGE = 0.95
+
+Kind = Literal["span", "choice"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A slot or parameter. A span is read off the conversation; a choice is one of ``values``."""
+
+    name: str
+    kind: Kind = "span"
+    values: tuple[str, ...] = ()
+    json_type: str = "string"
+
+    def choice_of(self, value: str) -> int:
+        """Index of ``value`` among the choices, case aside; -1 if it is none."""
+        folded = value.casefold()
+        return next((i for i, known in enumerate(self.values) if known.casefold() == folded), -1)
+
+    def parse(self, text: str) -> Any:
+        """The text as a value of this field's JSON type; the text itself if it is none."""
+        if self.json_type == "string" or not text:
+            return text
+        try:
+            return json.loads(text.lower() if self.json_type == "boolean" else text)
+        except json.JSONDecodeError:
+            return text
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the model's outputs mean: class i is ``tools[i]``, slot channel i is ``slots[i]``, ...
+
+    ``parameters[i]`` holds the argument channels of tool i. A parameter's name has one channel,
+    whatever tool it belongs to.
+    """
+
+    tools: tuple[str, ...]
+    parameters: tuple[tuple[int, ...], ...]
+    slots: tuple[Field, ...]
+    args: tuple[Field, ...]
+
+    @property
+    def tool_name_to_id(self) -> dict[str, int]:
+        return {name: index for index, name in enumerate(self.tools)}
+
+    @property
+    def slot_names(self) -> list[str]:
+        return [slot.name for slot in self.slots]
+
+    @property
+    def num_choices(self) -> int:
+        """The most values that a choice field has; 0 if there is no choice field."""
+        return max((len(each.values) for each in (*self.slots, *self.args)), default=0)
+
+    @property
+    def fingerprint(self) -> str:
+        """Short hash; equal labels have equal fingerprints."""
+        text = json.dumps(self.to_dict(), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def sizes(self) -> dict[str, int]:
+        """The keys of the model's configuration that the labels decide."""
+        return {
+            "num_tools": max(1, len(self.tools)),
+            "num_slots": len(self.slots),
+            "num_args": len(self.args),
+            "num_choices": self.num_choices,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-ready lists and dicts."""
+        return {
+            "tools": list(self.tools),
+            "parameters": [list(channels) for channels in self.parameters],
+            "slots": [_field_dict(each) for each in self.slots],
+            "args": [_field_dict(each) for each in self.args],
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Labels:
+        """The inverse of ``to_dict``."""
+        return cls(
+            tools=tuple(values["tools"]),
+            parameters=tuple(tuple(channels) for channels in values["parameters"]),
+            slots=tuple(_field_from(each) for each in values["slots"]),
+            args=tuple(_field_from(each) for each in values["args"]),
+        )
+
+
+@dataclass
+class FieldCounts:
+    """What was seen of one field: how often filled, how often verbatim, with which values."""
+
+    filled: int = 0
+    verbatim: int = 0
+    values: Counter[str] = field(default_factory=Counter)
+    types: Counter[str] = field(default_factory=Counter)
+    many_values: bool = False
+
+    def add(self, value: Any, sample: Sample) -> None:
+        text = value_text(value)
+        if not text:
+            return
+        self.filled += 1
+        self.verbatim += is_verbatim(sample.history, text)
+        self.types[_json_type(value)] += 1
+        self._count(text)
+
+    def to_field(self, name: str, enum: Sequence[str]) -> Field:
+        """Decide between span and choice. A choice's values: the enum's, then the others seen."""
+        json_type = self.types.most_common(1)[0][0] if self.types else "string"
+        values = list(dict.fromkeys([*enum, *_one_spelling(self.values)]))
+        if self._is_choice(enum) and 0 < len(values) <= MAX_CHOICES:
+            return Field(name, "choice", tuple(values), json_type)
+        return Field(name, "span", (), json_type)
+
+    def _count(self, text: str) -> None:
+        if text in self.values or len(self.values) <= 4 * MAX_CHOICES:
+            self.values[text] += 1
+        else:
+            self.many_values = True
+
+    def _is_choice(self, enum: Sequence[str]) -> bool:
+        if self.many_values:
+            return False
+        if enum:
+            folded = {value.casefold() for value in enum}
+            inside = sum(count for text, count in self.values.items() if text.casefold() in folded)
+            return inside >= ENUM_COVERAGE * self.filled
+        return self.filled > 0 and self.verbatim < SELDOM_VERBATIM * self.filled
+
+
+@dataclass
+class LabelBuilder:
+    """Collects labels and value statistics from samples, one pass."""
+
+    tools: dict[str, dict[str, None]] = field(default_factory=dict)
+    slots: dict[str, FieldCounts] = field(default_factory=dict)
+    args: dict[str, FieldCounts] = field(default_factory=dict)
+    enums: dict[str, dict[str, None]] = field(default_factory=dict)
+
+    def add(self, sample: Sample) -> None:
+        for tool in sample.tools:
+            self._add_tool(tool.function)
+        for name, value in sample.slots.items():
+            self.slots.setdefault(name, FieldCounts()).add(value, sample)
+        if sample.tool:
+            self._add_call(sample.tool, sample)
+
+    def build(self) -> Labels:
+        args = {name: index for index, name in enumerate(self.args)}
+        return Labels(
+            tools=tuple(self.tools),
+            parameters=tuple(tuple(args[name] for name in names) for names in self.tools.values()),
+            slots=tuple(self._field(name, counts) for name, counts in self.slots.items()),
+            args=tuple(self._field(name, counts) for name, counts in self.args.items()),
+        )
+
+    def _field(self, name: str, counts: FieldCounts) -> Field:
+        return counts.to_field(name, list(self.enums.get(name, {})))
+
+    def _add_tool(self, function: Function) -> None:
+        parameters = self.tools.setdefault(function.name, {})
+        for name, schema in function.properties.items():
+            parameters[name] = None
+            self.args.setdefault(name, FieldCounts())
+            for value in schema.get("enum") or ():
+                self.enums.setdefault(name, {})[value_text(value)] = None
+
+    def _add_call(self, call: ToolCall, sample: Sample) -> None:
+        parameters = self.tools.setdefault(call.name, {})
+        for name, value in call.arguments.items():
+            parameters[name] = None
+            self.args.setdefault(name, FieldCounts()).add(value, sample)
+
+
+def _one_spelling(values: Counter[str]) -> list[str]:
+    """The most frequent spelling of each value, case aside, the most frequent value first."""
+    spellings: dict[str, str] = {}
+    for text, _ in sorted(values.items(), key=lambda item: (-item[1], item[0])):
+        spellings.setdefault(text.casefold(), text)
+    return list(spellings.values())
+
+
+def _json_type(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    return "string" if isinstance(value, str) else "json"
+
+
+def _field_dict(each: Field) -> dict[str, Any]:
+    return {**asdict(each), "values": list(each.values)}
+
+
+def _field_from(values: dict[str, Any]) -> Field:
+    return Field(**{**values, "values": tuple(values["values"])})

@@ -1,0 +1,318 @@
+"""Samples: one JSON line is one decision point of an assistant; read, checked, located."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from trm_engine.errors import DataError, did_you_mean
+from trm_engine.vocabulary import ROLES, TOOL_ROLES
+
+DECISIONS = ("tool_call", "direct_answer")
+MAX_PROBLEMS_SHOWN = 5
+
+
+class ToolCall(BaseModel):
+    """A call: the tool's name and its arguments."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str = Field(min_length=1)
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "arguments": self.arguments}
+
+
+class Function(BaseModel):
+    """What a tool is: name, description and parameters as JSON Schema."""
+
+    name: str = Field(min_length=1)
+    description: str = ""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("parameters", mode="after")
+    @classmethod
+    def _properties_are_schemas(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        properties = parameters.get("properties", {})
+        if not isinstance(properties, dict):
+            raise ValueError("properties must be an object")
+        if any(not isinstance(schema, dict) for schema in properties.values()):
+            raise ValueError("every property must be an object")
+        return parameters
+
+    @property
+    def properties(self) -> dict[str, dict[str, Any]]:
+        """The schema of each parameter, by name."""
+        return self.parameters.get("properties", {})
+
+
+class Tool(BaseModel):
+    """A tool as chat interfaces list it: ``{"type": "function", "function": {...}}``."""
+
+    type: Literal["function"] = "function"
+    function: Function
+
+
+class Turn(BaseModel):
+    """One turn of a conversation; ``content`` is text, or JSON in a tool turn."""
+
+    role: str
+    content: Any
+
+    @field_validator("role")
+    @classmethod
+    def _known_role(cls, role: str) -> str:
+        if role not in ROLES:
+            raise PydanticCustomError(
+                "unknown_role",
+                "unknown role '{role}'{hint}: expected one of {roles}",
+                {"role": role, "hint": did_you_mean(role, ROLES), "roles": ", ".join(ROLES)},
+            )
+        return role
+
+    @model_validator(mode="after")
+    def _content_fits_role(self) -> Turn:
+        if self.role not in TOOL_ROLES and not isinstance(self.content, str):
+            raise ValueError(f"content of a {self.role} turn must be text")
+        if self.role == "tool_call":
+            self.content = _as_call(self.content)
+        return self
+
+    def text(self) -> str:
+        """What the model reads: the text itself, or compact JSON."""
+        if isinstance(self.content, str):
+            return self.content
+        return json.dumps(self.content, ensure_ascii=False, separators=(",", ":"))
+
+
+class Conversation(BaseModel):
+    """What a prediction needs: the history and, if known, the tools on offer."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    history: list[Turn] = Field(min_length=1)
+    tools: list[Tool] = Field(default_factory=list)
+
+    @property
+    def tool_names(self) -> list[str]:
+        return [tool.function.name for tool in self.tools]
+
+
+class Sample(Conversation):
+    """A decision point with its answer."""
+
+    decision: str
+    tool: ToolCall | None = None
+    slots: dict[str, Any]
+    content: str = ""
+    conversation: str | None = Field(None, description="Name shared by samples of one dialogue.")
+
+    @field_validator("decision")
+    @classmethod
+    def _known_decision(cls, decision: str) -> str:
+        if decision not in DECISIONS:
+            raise PydanticCustomError(
+                "unknown_decision",
+                "unknown decision '{decision}'{hint}: expected tool_call or direct_answer",
+                {"decision": decision, "hint": did_you_mean(decision, DECISIONS)},
+            )
+        return decision
+
+    @field_validator("tool", mode="before")
+    @classmethod
+    def _no_tool_is_empty(cls, tool: Any) -> Any:
+        empty = tool in ({}, "") or (isinstance(tool, dict) and tool.get("name", "?") in (None, ""))
+        return None if empty else tool
+
+    @model_validator(mode="after")
+    def _tool_fits_decision(self) -> Sample:
+        if self.decision == "tool_call" and self.tool is None:
+            raise ValueError("decision is tool_call, so tool must be {name, arguments}")
+        if self.decision == "direct_answer" and self.tool is not None:
+            raise ValueError("decision is direct_answer, so tool must be {}")
+        if self.tool and self.tools and self.tool.name not in self.tool_names:
+            hint = did_you_mean(self.tool.name, self.tool_names)
+            raise ValueError(f"tool '{self.tool.name}' is not among tools{hint}")
+        return self
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with one line of a file."""
+
+    path: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}, line {self.line}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that is not blank: its number from 1, its place in the file, its bytes."""
+
+    number: int
+    offset: int
+    raw: bytes
+
+
+@dataclass
+class SampleReader:
+    """Reads a JSONL file line by line, in memory that does not grow with the file.
+
+    With ``on_error="skip"`` bad lines are left out and collected in ``problems``; with ``"fail"``
+    the whole file is still read, and then a DataError names the first problems and their number.
+    """
+
+    path: str | Path
+    on_error: Literal["fail", "skip"] = "fail"
+    problems: list[Problem] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[tuple[Line, Sample]]:
+        slot_names: list[str] | None = None
+        self.problems.clear()
+        found = 0
+        for line in iter_lines(self.path):
+            try:
+                sample = parse_sample(line.raw)
+                slot_names = slot_names if slot_names is not None else list(sample.slots)
+                _refuse_other_slots(sample, slot_names)
+            except ValueError as error:
+                self._note(line, error)
+                continue
+            found += 1
+            yield line, sample
+        if self.problems and self.on_error == "fail":
+            raise DataError(summarise(self.problems))
+        if not found:
+            raise DataError(_nothing_usable(self.path, self.problems))
+
+    def _note(self, line: Line, error: ValueError) -> None:
+        self.problems += [
+            Problem(str(self.path), line.number, message) for message in explain(error)
+        ]
+
+
+def iter_lines(path: str | Path) -> Iterator[Line]:
+    """Yield the lines of a file that are not blank.
+
+    Raises:
+        DataError: the file is missing or cannot be read.
+    """
+    offset = 0
+    try:
+        with open(path, "rb") as file:
+            for number, raw in enumerate(file, 1):
+                if raw.strip():
+                    yield Line(number, offset, raw)
+                offset += len(raw)
+    except FileNotFoundError:
+        folder = Path(path).parent
+        beside = [str(other) for other in folder.glob("*.jsonl")] if folder.is_dir() else []
+        raise DataError(f"{path}: no such file{did_you_mean(str(path), beside)}") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def parse_sample(raw: bytes) -> Sample:
+    """Turn one JSON line into a Sample.
+
+    Raises:
+        ValueError: it is none; ``explain`` gives the reasons.
+    """
+    return Sample.model_validate(_parse_json(raw))
+
+
+def parse_conversation(raw: bytes) -> Conversation:
+    """Turn one JSON line that has at least ``history`` into a Conversation, or raise ValueError."""
+    return Conversation.model_validate(_parse_json(raw))
+
+
+def explain(error: ValueError) -> list[str]:
+    """One line for each thing wrong, each beginning with the field it concerns."""
+    if not isinstance(error, ValidationError):
+        return [str(error)]
+    return [_explain_one(dict(problem)) for problem in error.errors()]
+
+
+def summarise(problems: list[Problem]) -> str:
+    """The first problems in full, and how many more there are."""
+    shown = [str(problem) for problem in problems[:MAX_PROBLEMS_SHOWN]]
+    if len(problems) > len(shown):
+        shown.append(
+            f"... and {len(problems) - len(shown)} more problems; "
+            f"`trm-tui data check {problems[0].path}` lists them all"
+        )
+    shown.append("(--set data.on_error=skip leaves bad lines out)")
+    return "\n".join(shown)
+
+
+def _parse_json(raw: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 text (byte {error.start + 1} of the line)") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"broken JSON at column {error.colno}: {error.msg}") from None
+    except RecursionError:
+        raise ValueError("JSON is nested too deeply") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a JSON object, not {type(value).__name__}")
+    return value
+
+
+def _as_call(content: Any) -> dict[str, Any]:
+    if isinstance(content, str):
+        try:
+            content = json.loads(content)
+        except json.JSONDecodeError:
+            raise ValueError("content of a tool_call turn must be {name, arguments}") from None
+    if not isinstance(content, dict) or not isinstance(content.get("name"), str):
+        raise ValueError("content of a tool_call turn must be {name, arguments}")
+    return content
+
+
+def _refuse_other_slots(sample: Sample, names: list[str]) -> None:
+    missing = [name for name in names if name not in sample.slots]
+    extra = [name for name in sample.slots if name not in names]
+    if missing:
+        raise ValueError(
+            f"slots: '{missing[0]}' is missing; every line has the slots of the first line, "
+            f"empty ones as \"\""
+        )
+    if extra:
+        raise ValueError(
+            f"slots: '{extra[0]}' is not a slot of the first line{did_you_mean(extra[0], names)}"
+        )
+
+
+def _nothing_usable(path: str | Path, problems: list[Problem]) -> str:
+    if problems:
+        return f"{path}: no line is usable\n{summarise(problems)}"
+    return f"{path}: the file is empty; expected one JSON object a line"
+
+
+def _explain_one(problem: dict[str, Any]) -> str:
+    name = re.sub(r"\.(\d+)", r"[\1]", ".".join(str(part) for part in problem["loc"]))
+    if problem["type"] == "missing":
+        given = problem["input"]
+        field_name = str(problem["loc"][-1])
+        hint = did_you_mean(field_name, [])
+        if isinstance(given, dict):
+            similar = [key for key in given if did_you_mean(field_name, [key])]
+            hint = f" (there is '{similar[0]}')" if similar else ""
+        return f"{name}: missing{hint}"
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if problem["type"].startswith(("unknown_", "value_error")):
+        return f"{name}: {message}" if name else message
+    return f"{name}: {message}, not {json.dumps(problem['input'], default=str)[:60]}"

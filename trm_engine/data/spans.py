@@ -1,0 +1,94 @@
+"""Spans: where a value stands in a conversation, in characters and in tokens."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from trm_engine.data.samples import Turn
+from trm_engine.data.tokenizer import Encoding
+from trm_engine.vocabulary import TOOL_ROLES
+
+MAX_OCCURRENCES = 8
+FIRST_CJK = 0x2E80
+UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF))  # Thai, Lao, Burmese, Khmer
+
+
+def value_text(value: Any) -> str:
+    """A slot's or argument's value as text: itself if it is text, "" for null, else JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value.strip()
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def same_text(one: str, other: str) -> bool:
+    """Whether two values are equal, case and outer spaces aside."""
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def find_value(text: str, value: str) -> list[tuple[int, int]]:
+    """Character spans of ``value`` in ``text``, case aside, at word borders only."""
+    if not value or len(value) > len(text):
+        return []
+    found = (match.span() for match in re.finditer(re.escape(value), text, re.IGNORECASE))
+    return [(b, e) for b, e in found if _is_border(text, b) and _is_border(text, e)]
+
+
+def is_verbatim(history: Sequence[Turn], value: str) -> bool:
+    """Whether the users or the assistant said ``value`` in these words."""
+    return any(find_value(turn.text(), value) for turn in history if turn.role not in TOOL_ROLES)
+
+
+class TokenSpans:
+    """Finds values in one encoded conversation as token spans ``(start, end)``, end inclusive."""
+
+    def __init__(self, history: Sequence[Turn], encoding: Encoding) -> None:
+        self._turns = [
+            (turn, *_token_borders(encoding, index))
+            for index, turn in enumerate(history)
+            if index in set(encoding.turns.tolist())
+        ]
+
+    def find(self, value: str) -> list[tuple[int, int]]:
+        """The newest occurrences in what was said; only if there is none, in tool turns.
+
+        An occurrence whose borders are no token borders is passed over.
+        """
+        said = list(self._search(value, in_tool_turns=False))
+        return (said or list(self._search(value, in_tool_turns=True)))[-MAX_OCCURRENCES:]
+
+    def _search(self, value: str, in_tool_turns: bool) -> Iterator[tuple[int, int]]:
+        for turn, starts, ends in self._turns:
+            if (turn.role in TOOL_ROLES) != in_tool_turns:
+                continue
+            for begin, end in find_value(turn.text(), value):
+                if begin in starts and end in ends:
+                    yield starts[begin], ends[end]
+
+
+def _token_borders(encoding: Encoding, turn: int) -> tuple[dict[int, int], dict[int, int]]:
+    """Token indices of one turn by the character where they begin and where they end."""
+    tokens = np.flatnonzero((encoding.turns == turn) & (encoding.ends > encoding.begins)).tolist()
+    starts = dict(zip(encoding.begins[tokens].tolist(), tokens, strict=True))
+    ends = dict(zip(encoding.ends[tokens].tolist(), tokens, strict=True))
+    return starts, ends
+
+
+def _is_border(text: str, position: int) -> bool:
+    """Whether no word of a spaced script runs across ``position``."""
+    if position in (0, len(text)):
+        return True
+    return not (_in_word(text[position - 1]) and _in_word(text[position]))
+
+
+def _in_word(letter: str) -> bool:
+    code = ord(letter)
+    if code >= FIRST_CJK or any(first <= code <= last for first, last in UNSPACED):
+        return False
+    return letter.isalnum()

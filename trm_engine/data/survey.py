@@ -1,0 +1,185 @@
+"""Survey: the first pass over a data file: checked, indexed, labels learnt, dialogues told apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from trm_engine.data.cache import ArrayWriter, build_once, code_hash, content_hash, key_of, read_arrays
+from trm_engine.data.labels import LabelBuilder, Labels
+from trm_engine.data.samples import Problem, Sample, SampleReader
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done and the share done, 0 to 1."""
+
+
+def no_progress(what: str, share: float) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of a data file before it is tokenised; N usable samples.
+
+    ``offsets`` [N]: byte where each sample's line begins. ``lines`` [N]: its number.
+    ``dialogues`` [N]: equal for samples of one conversation.
+    """
+
+    path: Path
+    content: str
+    labels: Labels
+    offsets: np.ndarray
+    lines: np.ndarray
+    dialogues: np.ndarray
+    problems: list[Problem]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+
+def survey_file(
+    path: str | Path,
+    cache_dir: Path,
+    on_error: Literal["fail", "skip"] = "fail",
+    progress: Progress = no_progress,
+) -> Survey:
+    """Survey a JSONL file, or read the survey that an earlier start left in the cache.
+
+    Raises:
+        DataError: the file is missing, empty, or has bad lines and ``on_error`` is "fail".
+    """
+    content = content_hash(path)
+    code = code_hash("survey", "samples", "labels", "spans")
+    folder = cache_dir / f"survey-{key_of(content, on_error, code)}"
+    build_once(folder, lambda target: _build(Path(path), on_error, target, progress))
+    arrays = read_arrays(folder)
+    facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    return Survey(
+        path=Path(path),
+        content=content,
+        labels=Labels.from_dict(facts["labels"]),
+        offsets=arrays["offsets"],
+        lines=arrays["lines"],
+        dialogues=arrays["dialogues"],
+        problems=[Problem(str(path), line, message) for line, message in facts["problems"]],
+    )
+
+
+def split_dialogues(
+    dialogues: np.ndarray, share: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of training and validation samples; no dialogue is in both.
+
+    About ``share`` of the samples are held out: dialogues in a seeded order, passing over those
+    that would take it beyond.
+    """
+    names, sizes = np.unique(dialogues, return_counts=True)
+    wanted = round(share * len(dialogues))
+    held_out: list[int] = []
+    for position in np.random.default_rng(seed).permutation(len(names)):
+        if sizes[position] <= wanted:
+            held_out.append(names[position])
+            wanted -= sizes[position]
+        if wanted <= 0:
+            break
+    is_held_out = np.isin(dialogues, held_out)
+    return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
+
+
+def _build(
+    path: Path, on_error: Literal["fail", "skip"], folder: Path, progress: Progress
+) -> None:
+    reader = SampleReader(path, on_error)
+    builder = LabelBuilder()
+    prefixes = PrefixIndex()
+    size = path.stat().st_size
+    with ArrayWriter(folder) as arrays:
+        for line, sample in reader:
+            builder.add(sample)
+            prefixes.add(sample)
+            arrays.append("offsets", np.array([line.offset], dtype=np.int64))
+            arrays.append("lines", np.array([line.number], dtype=np.int64))
+            progress(f"reading {path.name}", line.offset / size)
+        arrays.append("dialogues", prefixes.dialogues())
+    facts: dict[str, Any] = {
+        "labels": builder.build().to_dict(),
+        "problems": [(problem.line, problem.message) for problem in reader.problems],
+    }
+    (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+class PrefixIndex:
+    """Tells dialogues apart: a sample belongs with any whose history its own continues."""
+
+    def __init__(self) -> None:
+        self._own: list[int] = []
+        self._earlier: list[int] = []
+        self._counts: list[int] = []
+
+    def add(self, sample: Sample) -> None:
+        """Take in one sample; order does not matter."""
+        hashes = list(_prefix_hashes(sample))
+        self._own.append(hashes[-1])
+        self._earlier += hashes[:-1]
+        self._counts.append(len(hashes) - 1)
+
+    def dialogues(self) -> np.ndarray:
+        """[N]: the index of the first sample of each sample's dialogue."""
+        own = np.array(self._own, dtype=np.uint64)
+        known, first = np.unique(own, return_index=True)
+        parents = first[np.searchsorted(known, own)]
+        earlier = np.array(self._earlier, dtype=np.uint64)
+        places = np.minimum(np.searchsorted(known, earlier), len(known) - 1)
+        matches = known[places] == earlier
+        begin = 0
+        for sample, count in enumerate(self._counts):
+            longest = np.flatnonzero(matches[begin : begin + count])[-1:]
+            for place in longest:
+                _join(parents, sample, int(first[places[begin + place]]))
+            begin += count
+        return np.array([_root(parents, sample) for sample in range(len(own))], dtype=np.int64)
+
+
+def _prefix_hashes(sample: Sample) -> Iterator[int]:
+    """A hash of each prefix of the history, the shortest first; one that names the dialogue."""
+    if sample.conversation is not None:
+        yield _hash(b"name", sample.conversation)
+        yield _hash(b"name", sample.conversation)
+        return
+    digest = b""
+    for turn in sample.history:
+        digest = hashlib.blake2b(
+            digest + turn.role.encode() + b"\0" + turn.text().encode("utf-8", "surrogatepass"),
+            digest_size=8,
+        ).digest()
+        yield int.from_bytes(digest, "little")
+
+
+def _hash(kind: bytes, text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(kind + text.encode(), digest_size=8).digest(), "little")
+
+
+def _root(parents: np.ndarray, sample: int) -> int:
+    while parents[sample] != sample:
+        parents[sample] = parents[parents[sample]]
+        sample = int(parents[sample])
+    return sample
+
+
+def _join(parents: np.ndarray, one: int, other: int) -> None:
+    one, other = _root(parents, one), _root(parents, other)
+    parents[max(one, other)] = min(one, other)
+
+
+def read_lines(path: Path, offsets: np.ndarray, indices: Sequence[int]) -> Iterator[bytes]:
+    """The raw lines of the samples ``indices``, in that order."""
+    with open(path, "rb") as file:
+        for index in indices:
+            file.seek(int(offsets[index]))
+            yield file.readline()

@@ -1,0 +1,336 @@
+"""Tokenizer: conversations to token ids with roles and exact character offsets, and back."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sentencepiece as spm
+
+from trm_engine.data.samples import SampleReader, Turn
+from trm_engine.errors import TokenizerError
+from trm_engine.vocabulary import (
+    BOS_ID,
+    EOS_ID,
+    FIRST_MARKER_ID,
+    MARKERS,
+    MASK_ID,
+    MASK_TOKEN,
+    PAD_ID,
+    ROLE_IDS,
+    UNK_ID,
+    marker_id,
+)
+
+SPECIAL_PIECES = {
+    **{FIRST_MARKER_ID + index: marker for index, marker in enumerate(MARKERS)},
+    MASK_ID: MASK_TOKEN,
+}
+MIN_VOCAB_SIZE = MASK_ID + 1 + 256 + 1  # special tokens, every byte, one piece
+MAX_TRAINING_SENTENCES = 2_000_000
+LONGEST_LINE = 1000  # characters; SentencePiece passes over lines above 4192 bytes
+CACHED_TURNS = 8192
+
+NO_TURN = -1
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A conversation as the model reads it. All arrays have one entry a token: [L].
+
+    ``turns`` holds the turn's index in the history, -1 for BOS, EOS; ``begins`` and ``ends`` are
+    character offsets in that turn's text without surrounding spaces (both 0 for markers).
+    """
+
+    input_ids: np.ndarray
+    role_ids: np.ndarray
+    turns: np.ndarray
+    begins: np.ndarray
+    ends: np.ndarray
+    dropped_turns: int
+    dropped_tokens: int
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+
+@dataclass(frozen=True)
+class _EncodedTurn:
+    ids: np.ndarray
+    begins: np.ndarray
+    ends: np.ndarray
+
+    def tail(self, length: int) -> _EncodedTurn:
+        """The marker and the newest ``length - 1`` tokens."""
+        keep = np.r_[0, np.arange(len(self.ids) - (length - 1), len(self.ids))]
+        return _EncodedTurn(self.ids[keep], self.begins[keep], self.ends[keep])
+
+    def head(self, length: int) -> _EncodedTurn:
+        """The marker and the first ``length - 1`` tokens."""
+        return _EncodedTurn(self.ids[:length], self.begins[:length], self.ends[:length])
+
+
+class TRMTokenizer:
+    """A SentencePiece model whose ids of roles and special tokens are those of the vocabulary.
+
+    Args:
+        model: path of a ``.model`` file, or its bytes.
+
+    Raises:
+        TokenizerError: there is no such file, it is no SentencePiece model, or its ids differ.
+    """
+
+    def __init__(self, model: str | Path | bytes) -> None:
+        self.model_bytes = model if isinstance(model, bytes) else _read_model(Path(model))
+        source = "tokenizer" if isinstance(model, bytes) else str(model)
+        self._processor = spm.SentencePieceProcessor()
+        try:
+            self._processor.LoadFromSerializedProto(self.model_bytes)
+        except RuntimeError as error:
+            raise TokenizerError(f"{source}: not a SentencePiece model") from error
+        _refuse_other_ids(self._processor, source)
+        self._encode_turn = lru_cache(CACHED_TURNS)(self._encode_turn_uncached)
+
+    @classmethod
+    def train(
+        cls,
+        files: str | Path | Sequence[str | Path],
+        prefix: str | Path,
+        vocab_size: int = 4000,
+        lowercase: bool = False,
+    ) -> TRMTokenizer:
+        """Train on sample files (JSONL) or text files and write ``<prefix>.model``."""
+        paths = [files] if isinstance(files, str | Path) else list(files)
+        texts = (text for path in paths for text in _texts_of(Path(path)))
+        tokenizer = cls.train_on_texts(texts, vocab_size=vocab_size, lowercase=lowercase)
+        target = Path(f"{prefix}.model")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(tokenizer.model_bytes)
+        return tokenizer
+
+    @classmethod
+    def train_on_texts(
+        cls, texts: Iterable[str], vocab_size: int = 4000, lowercase: bool = False
+    ) -> TRMTokenizer:
+        """Train on texts. A vocabulary larger than they allow is shrunk.
+
+        Every digit is a piece of its own and pieces never join words and punctuation, so that a
+        value's borders are token borders.
+
+        Raises:
+            TokenizerError: the texts are empty or ``vocab_size`` cannot hold their characters.
+        """
+        if vocab_size < MIN_VOCAB_SIZE:
+            raise TokenizerError(f"vocab_size {vocab_size} is too small: at least {MIN_VOCAB_SIZE}")
+        lines = _unique_lines(texts)
+        first = next(lines, None)
+        if first is None:
+            raise TokenizerError("there is no text to train a tokenizer on")
+        model = io.BytesIO()
+        with tempfile.NamedTemporaryFile("w", suffix=".tsv", encoding="utf-8") as folding:
+            try:
+                spm.SentencePieceTrainer.train(
+                    sentence_iterator=_chain(first, lines),
+                    model_writer=model,
+                    vocab_size=vocab_size,
+                    model_type="unigram",
+                    hard_vocab_limit=False,
+                    byte_fallback=True,
+                    split_digits=True,
+                    remove_extra_whitespaces=False,
+                    character_coverage=0.9995,
+                    input_sentence_size=MAX_TRAINING_SENTENCES,
+                    shuffle_input_sentence=False,
+                    num_threads=2,
+                    pad_id=PAD_ID,
+                    unk_id=UNK_ID,
+                    bos_id=BOS_ID,
+                    eos_id=EOS_ID,
+                    control_symbols=list(SPECIAL_PIECES.values()),
+                    minloglevel=2,
+                    **_normalisation(lowercase, folding),
+                )
+            except (RuntimeError, ValueError, OSError) as error:
+                raise TokenizerError(_training_problem(str(error), vocab_size)) from error
+        return cls(model.getvalue())
+
+    @property
+    def vocab_size(self) -> int:
+        return self._processor.get_piece_size()
+
+    @property
+    def pad_token_id(self) -> int:
+        return PAD_ID
+
+    @property
+    def fingerprint(self) -> str:
+        """Short hash of the model; equal tokenizers have equal fingerprints."""
+        return hashlib.sha256(self.model_bytes).hexdigest()[:16]
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a text; markers written in it are plain text."""
+        return self._processor.encode(text)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids; special tokens are left out."""
+        return self._processor.decode([int(index) for index in ids])
+
+    def piece(self, index: int) -> str:
+        """The vocabulary entry at ``index``."""
+        return self._processor.id_to_piece(index)
+
+    def encode_conversation(
+        self, history: Sequence[Turn | Mapping[str, Any]], max_length: int = 2048
+    ) -> dict[str, list[int]]:
+        """``input_ids``, ``role_ids`` and ``attention_mask`` of a conversation, [L] each.
+
+        BOS, then each turn's role marker and text, then EOS. Oldest turns are dropped until
+        ``max_length`` holds; a leading system turn and the last turn stay.
+        """
+        encoding = self.encode_turns(history, max_length)
+        return {
+            "input_ids": encoding.input_ids.tolist(),
+            "role_ids": encoding.role_ids.tolist(),
+            "attention_mask": [1] * len(encoding),
+        }
+
+    def encode_turns(
+        self, history: Sequence[Turn | Mapping[str, Any]], max_length: int = 2048
+    ) -> Encoding:
+        """As ``encode_conversation``, with turns and character offsets. ``max_length`` >= 8."""
+        turns = [turn if isinstance(turn, Turn) else Turn.model_validate(turn) for turn in history]
+        encoded = [self._encode_turn(turn.role, turn.text()) for turn in turns]
+        kept = _fit(encoded, turns[0].role == "system", max_length - 2)
+        return _join(turns, encoded, kept)
+
+    def _encode_turn_uncached(self, role: str, text: str) -> _EncodedTurn:
+        result = self._processor.encode(text, return_type="offset_mapping")
+        spans = [_without_spaces(text, begin, end) for begin, end in result["offsets"]]
+        begins, ends = np.array([(0, 0), *spans], dtype=np.int32).T
+        ids = np.array([marker_id(role), *result["ids"]], dtype=np.int32)
+        return _EncodedTurn(ids, begins, ends)
+
+
+def _fit(
+    encoded: list[_EncodedTurn], system_first: bool, budget: int
+) -> dict[int, _EncodedTurn]:
+    """Choose the turns that fit into ``budget`` tokens, the newest first, by index."""
+    last = len(encoded) - 1
+    kept: dict[int, _EncodedTurn] = {}
+    if system_first and last > 0:
+        share = max(budget // 2, budget - len(encoded[last].ids))
+        kept[0] = encoded[0].head(min(len(encoded[0].ids), share))
+        budget -= len(kept[0].ids)
+    newest = encoded[last]
+    kept[last] = newest if len(newest.ids) <= budget else newest.tail(budget)
+    budget -= len(kept[last].ids)
+    for index in range(last - 1, -1, -1):
+        if index in kept or len(encoded[index].ids) > budget:
+            break
+        kept[index] = encoded[index]
+        budget -= len(encoded[index].ids)
+    return dict(sorted(kept.items()))
+
+
+def _join(
+    turns: Sequence[Turn], encoded: list[_EncodedTurn], kept: dict[int, _EncodedTurn]
+) -> Encoding:
+    edge = np.zeros(1, dtype=np.int32)
+    pieces = list(kept.items())
+    total = sum(len(turn.ids) for turn in encoded)
+    return Encoding(
+        input_ids=np.concatenate([edge + BOS_ID, *(turn.ids for _, turn in pieces), edge + EOS_ID]),
+        role_ids=np.concatenate(
+            [edge, *(np.full(len(t.ids), ROLE_IDS[turns[i].role]) for i, t in pieces), edge]
+        ).astype(np.int32),
+        turns=np.concatenate(
+            [edge + NO_TURN, *(np.full(len(t.ids), i) for i, t in pieces), edge + NO_TURN]
+        ).astype(np.int32),
+        begins=np.concatenate([edge, *(turn.begins for _, turn in pieces), edge]),
+        ends=np.concatenate([edge, *(turn.ends for _, turn in pieces), edge]),
+        dropped_turns=len(encoded) - len(pieces),
+        dropped_tokens=total - sum(len(turn.ids) for _, turn in pieces),
+    )
+
+
+def _without_spaces(text: str, begin: int, end: int) -> tuple[int, int]:
+    piece = text[begin:end]
+    lead = len(piece) - len(piece.lstrip())
+    return min(begin + lead, end), begin + len(piece.rstrip()) if piece.strip() else end
+
+
+def _read_model(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TokenizerError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _refuse_other_ids(processor: spm.SentencePieceProcessor, source: str) -> None:
+    expected = {PAD_ID: "<pad>", UNK_ID: "<unk>", BOS_ID: "<s>", EOS_ID: "</s>", **SPECIAL_PIECES}
+    advice = "leave out tokenizer_path to have a fitting one trained"
+    if processor.get_piece_size() < MIN_VOCAB_SIZE:
+        size = processor.get_piece_size()
+        raise TokenizerError(
+            f"{source}: too small, {size} pieces, at least {MIN_VOCAB_SIZE}; {advice}"
+        )
+    for index, piece in expected.items():
+        if processor.id_to_piece(index) != piece:
+            found = processor.id_to_piece(index)
+            raise TokenizerError(
+                f"{source}: id {index} is '{found}', expected '{piece}'; {advice}"
+            )
+
+
+def _normalisation(lowercase: bool, folding: Any) -> dict[str, str]:
+    """SentencePiece options: text as it is, or with each letter's case folded, lengths kept."""
+    if not lowercase:
+        return {"normalization_rule_name": "identity"}
+    for code in range(0x110000):
+        letter = chr(code)
+        if letter.lower() != letter and len(letter.lower()) == 1:
+            folding.write(f"{code:X}\t{ord(letter.lower()):X}\n")
+    folding.flush()
+    return {"normalization_rule_tsv": folding.name}
+
+
+def _texts_of(path: Path) -> Iterator[str]:
+    if path.suffix == ".jsonl":
+        for _, sample in SampleReader(path):
+            yield from (turn.text() for turn in sample.history)
+    else:
+        with open(path, encoding="utf-8") as file:
+            yield from file
+
+
+def _unique_lines(texts: Iterable[str]) -> Iterator[str]:
+    """Each line once: the turns of a dialogue recur in all its samples."""
+    seen: set[int] = set()
+    for text in texts:
+        for line in text.replace("\0", " ").splitlines():
+            for begin in range(0, len(line), LONGEST_LINE):
+                part = line[begin : begin + LONGEST_LINE]
+                if part.strip() and hash(part) not in seen:
+                    seen.add(hash(part))
+                    yield part
+
+
+def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _training_problem(message: str, vocab_size: int) -> str:
+    if "required_chars" in message or "too small" in message.lower():
+        return (
+            f"vocab_size {vocab_size} is too small for the characters of this text; "
+            f"raise data.vocab_size"
+        )
+    return f"no tokenizer can be trained on this text: {message}"

@@ -1,0 +1,36 @@
+"""Errors that are the user's to mend: one clear message, exit status 2, never a traceback."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """What the user gave cannot be used; the message says where, what was expected and what to do."""
+
+
+class ConfigError(UserError):
+    """A configuration file or option is wrong."""
+
+
+class DataError(UserError):
+    """A data file is wrong."""
+
+
+class TokenizerError(UserError):
+    """A tokenizer cannot be trained or used."""
+
+
+class CheckpointError(UserError):
+    """A checkpoint cannot be read or does not fit."""
+
+
+class RunError(UserError):
+    """A run's folder cannot be used."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the known name nearest to ``name``, or an empty string."""
+    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" (did you mean '{nearest[0]}'?)" if nearest else ""

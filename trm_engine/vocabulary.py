@@ -1,0 +1,27 @@
+"""Roles and special tokens: the ids that tokenizer, data and model agree on."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Role = Literal["user", "system", "assistant", "tool_call", "tool_response"]
+
+ROLES: Final[tuple[Role, ...]] = ("user", "system", "assistant", "tool_call", "tool_response")
+ROLE_IDS: Final[dict[str, int]] = {role: index for index, role in enumerate(ROLES)}
+TOOL_ROLES: Final = frozenset({"tool_call", "tool_response"})
+
+PAD_ID: Final = 0
+UNK_ID: Final = 1
+BOS_ID: Final = 2
+EOS_ID: Final = 3
+MARKERS: Final[tuple[str, ...]] = tuple(f"<{role}>" for role in ROLES)
+MASK_TOKEN: Final = "<mask>"
+"""Stands for a word hidden by word dropout."""
+
+FIRST_MARKER_ID: Final = EOS_ID + 1
+MASK_ID: Final = FIRST_MARKER_ID + len(MARKERS)
+
+
+def marker_id(role: str) -> int:
+    """The token id that opens a turn of ``role``."""
+    return FIRST_MARKER_ID + ROLE_IDS[role]
