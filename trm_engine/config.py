@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from trm_engine.errors import ConfigError, did_you_mean
+from trm_engine.errors import ConfigError, did_you_mean, no_such_file
 
 BUILTIN_PREFIX = "builtin:"
 
@@ -17,7 +26,18 @@ BUILTIN_PREFIX = "builtin:"
 class Section(BaseModel):
     """A part of the configuration; an unknown key or a value of the wrong type is an error."""
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", validate_assignment=True, protected_namespaces=(), allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and info.field_name:
+            kind = cls.model_fields[info.field_name].annotation
+            if {int, float} & {kind, *get_args(kind)}:
+                raise ValueError("input should be a number")
+        return value
 
     def to_dict(self) -> dict[str, Any]:
         """Every key with its value, as plain Python objects."""
@@ -42,6 +62,7 @@ class TRMConfig(Section):
     T_deep_recursion: int = Field(3, ge=1, description="T: rounds a step; only the last learns.")
     N_supervision: int = Field(16, ge=1, description="N_sup: supervision steps.")
     max_span_tokens: int = Field(48, ge=1, description="Longest value in tokens.")
+    halt_threshold: float = Field(0.9, gt=0, le=1, description="q at which a sample may stop.")
     focal_gamma: float = Field(2.0, ge=0, description="Focusing of the decision loss; 0 is BCE.")
     focal_alpha: float = Field(-1.0, le=1, description="Weight of tool_call in it; below 0: none.")
     decision_weight: float = Field(1.0, ge=0)
@@ -138,12 +159,13 @@ class Config(Section):
         text = _read_text(Path(path))
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
-            values = yaml.safe_load(text) or {}
-        except yaml.YAMLError as error:
+            values = yaml.safe_load(text)
+            _refuse_repeated_keys(node, path)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise ConfigError(f"{path}: not valid YAML: {_yaml_problem(error)}") from error
+        values = {} if values is None else values
         if not isinstance(values, dict):
             raise ConfigError(f"{path}: expected sections model, training and data")
-        _refuse_repeated_keys(node, path)
         values = {key: {} if value is None else value for key, value in values.items()}
         overrides = list(overrides)
         for override in overrides:
@@ -153,9 +175,16 @@ class Config(Section):
         except ValidationError as error:
             raise ConfigError(_explain(error, path, node, overrides)) from error
 
+    def dump(self) -> str:
+        """As YAML, with every key but a checkpoint_dir that was never set."""
+        values = self.to_dict()
+        if "checkpoint_dir" not in self.training.model_fields_set:
+            del values["training"]["checkpoint_dir"]
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
     def to_yaml(self, path: str | Path) -> None:
-        """Write every key, defaults included."""
-        Path(path).write_text(yaml.safe_dump(self.to_dict(), sort_keys=False), encoding="utf-8")
+        """Write ``dump`` to a file; training it again repeats the run."""
+        Path(path).write_text(self.dump(), encoding="utf-8")
 
 
 def known_keys() -> list[str]:
@@ -175,17 +204,18 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        beside = [str(other) for other in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        raise ConfigError(f"{path}: no such file{did_you_mean(str(path), beside)}") from None
+        raise ConfigError(no_such_file(path, "*.y*ml")) from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _yaml_problem(error: yaml.YAMLError) -> str:
+def _yaml_problem(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or "unreadable"
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     return f"line {mark.line + 1}: {problem}" if mark else str(problem)
 
 
@@ -195,15 +225,22 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
     if not (equals and dot and section and name):
         raise ConfigError(f"--set {override}: expected section.key=value, as training.seed=1")
     if f"{section}.{name}" not in known_keys():
-        hint = did_you_mean(f"{section}.{name}", known_keys())
+        hint = _nearest_key([section, name])
         raise ConfigError(f"--set {override}: unknown key '{section}.{name}'{hint}")
     try:
         value = yaml.safe_load(text) if text.strip() else ""
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
+        value = text
+    if _holds_text(section, name) and not isinstance(value, str | None):
         value = text
     inner = values.setdefault(section, {})
     if isinstance(inner, dict):  # a section that is no mapping is reported by validation
         inner[name] = value
+
+
+def _holds_text(section: str, name: str) -> bool:
+    field = _section_class(Config.model_fields[section].annotation).model_fields[name]
+    return str in (field.annotation, *get_args(field.annotation))
 
 
 def _refuse_repeated_keys(node: yaml.Node | None, path: str | Path) -> None:
@@ -231,12 +268,13 @@ def _explain_one(
 ) -> str:
     location = [str(part) for part in problem["loc"]]
     field = ".".join(location)
-    source = next((f"--set {text}" for text in overrides if text.startswith(f"{field}=")), None)
+    last_first = reversed(overrides)
+    source = next((f"--set {o}" for o in last_first if o.partition("=")[0].strip() == field), None)
     if source is None:
         line = _line_of(node, location)
         source = f"{path}, line {line}" if line else str(path)
     if problem["type"] == "extra_forbidden":
-        return f"{source}: unknown key '{field}'{did_you_mean(field, _known_near(location))}"
+        return f"{source}: unknown key '{field}'{_nearest_key(location)}"
     message = problem["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     given = problem["input"]
@@ -244,8 +282,14 @@ def _explain_one(
     return f"{source}: {field}: {message}{shown}"
 
 
-def _known_near(location: list[str]) -> list[str]:
-    return known_keys() if len(location) > 1 else list(Config.model_fields)
+def _nearest_key(location: list[str]) -> str:
+    """Suggest the key of the nearest name, of this section where several have that name."""
+    if len(location) == 1:
+        return did_you_mean(location[0], Config.model_fields)
+    own_last = sorted(known_keys(), key=lambda key: key.startswith(f"{location[0]}."))
+    keys = {key.partition(".")[2]: key for key in own_last}
+    nearest = difflib.get_close_matches(location[-1], keys, n=1)
+    return f" (did you mean '{keys[nearest[0]]}'?)" if nearest else ""
 
 
 def _line_of(node: yaml.Node | None, location: list[str]) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -34,3 +35,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known name nearest to ``name``, or an empty string."""
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean '{nearest[0]}'?)" if nearest else ""
+
+
+def no_such_file(path: str | Path, pattern: str) -> str:
+    """Say that ``path`` is missing, and which file beside it, of this pattern, has the nearest name."""
+    folder = Path(path).parent
+    beside = [other.name for other in folder.glob(pattern)] if folder.is_dir() else []
+    return f"{path}: no such file{did_you_mean(Path(path).name, beside)}"

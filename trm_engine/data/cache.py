@@ -15,7 +15,7 @@ import numpy as np
 from filelock import FileLock
 from platformdirs import user_cache_dir
 
-from trm_engine.errors import DataError
+from trm_engine.errors import DataError, no_such_file
 
 META = "arrays.json"
 
@@ -116,6 +116,8 @@ def content_hash(path: str | Path) -> str:
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:24]
+    except FileNotFoundError:
+        raise DataError(no_such_file(path, "*.jsonl")) from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 

@@ -38,9 +38,10 @@ class Field:
         if self.json_type == "string" or not text:
             return text
         try:
-            return json.loads(text.lower() if self.json_type == "boolean" else text)
-        except json.JSONDecodeError:
+            value = json.loads(text.lower() if self.json_type == "boolean" else text)
+        except (ValueError, RecursionError):
             return text
+        return value if _json_type(value) == self.json_type else text
 
 
 @dataclass(frozen=True)

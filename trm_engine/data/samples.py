@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from trm_engine.errors import DataError, did_you_mean
+from trm_engine.errors import DataError, did_you_mean, no_such_file
 from trm_engine.vocabulary import ROLES, TOOL_ROLES
 
 DECISIONS = ("tool_call", "direct_answer")
@@ -46,6 +46,8 @@ class Function(BaseModel):
             raise ValueError("properties must be an object")
         if any(not isinstance(schema, dict) for schema in properties.values()):
             raise ValueError("every property must be an object")
+        if any(not isinstance(schema.get("enum", []), list) for schema in properties.values()):
+            raise ValueError("the enum of a property must be a list")
         return parameters
 
     @property
@@ -216,9 +218,7 @@ def iter_lines(path: str | Path) -> Iterator[Line]:
                     yield Line(number, offset, raw)
                 offset += len(raw)
     except FileNotFoundError:
-        folder = Path(path).parent
-        beside = [str(other) for other in folder.glob("*.jsonl")] if folder.is_dir() else []
-        raise DataError(f"{path}: no such file{did_you_mean(str(path), beside)}") from None
+        raise DataError(no_such_file(path, "*.jsonl")) from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 
@@ -229,12 +229,12 @@ def parse_sample(raw: bytes) -> Sample:
     Raises:
         ValueError: it is none; ``explain`` gives the reasons.
     """
-    return Sample.model_validate(_parse_json(raw))
+    return Sample.model_validate(_parse_line(raw))
 
 
 def parse_conversation(raw: bytes) -> Conversation:
     """Turn one JSON line that has at least ``history`` into a Conversation, or raise ValueError."""
-    return Conversation.model_validate(_parse_json(raw))
+    return Conversation.model_validate(_parse_line(raw))
 
 
 def explain(error: ValueError) -> list[str]:
@@ -256,26 +256,39 @@ def summarise(problems: list[Problem]) -> str:
     return "\n".join(shown)
 
 
-def _parse_json(raw: bytes) -> dict[str, Any]:
+def _parse_line(raw: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(raw.decode("utf-8"))
+        value = _parse_json(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 text (byte {error.start + 1} of the line)") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"broken JSON at column {error.colno}: {error.msg}") from None
-    except RecursionError:
-        raise ValueError("JSON is nested too deeply") from None
     if not isinstance(value, dict):
         raise ValueError(f"expected a JSON object, not {type(value).__name__}")
+    return value
+
+
+def _parse_json(text: str) -> Any:
+    try:
+        value = json.loads(text)
+        if "\\ud" in text.lower():
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except json.JSONDecodeError as error:
+        raise ValueError(f"broken JSON at column {error.colno}: {error.msg}") from None
+    except UnicodeEncodeError as error:
+        half = error.object[error.start].encode("ascii", "backslashreplace").decode()
+        raise ValueError(f"{half} is half of a character, the other half is missing") from None
+    except RecursionError:
+        raise ValueError("JSON is nested too deeply") from None
     return value
 
 
 def _as_call(content: Any) -> dict[str, Any]:
     if isinstance(content, str):
         try:
-            content = json.loads(content)
-        except json.JSONDecodeError:
-            raise ValueError("content of a tool_call turn must be {name, arguments}") from None
+            content = _parse_json(content)
+        except ValueError as error:
+            raise ValueError(
+                f"content of a tool_call turn must be {{name, arguments}}: {error}"
+            ) from None
     if not isinstance(content, dict) or not isinstance(content.get("name"), str):
         raise ValueError("content of a tool_call turn must be {name, arguments}")
     return content
@@ -313,6 +326,6 @@ def _explain_one(problem: dict[str, Any]) -> str:
         return f"{name}: missing{hint}"
     message = problem["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
-    if problem["type"].startswith(("unknown_", "value_error")):
+    if problem["type"].startswith(("unknown_", "value_error", "too_short")):
         return f"{name}: {message}" if name else message
     return f"{name}: {message}, not {json.dumps(problem['input'], default=str)[:60]}"

@@ -36,8 +36,16 @@ def find_value(text: str, value: str) -> list[tuple[int, int]]:
     """Character spans of ``value`` in ``text``, case aside, at word borders only."""
     if not value or len(value) > len(text):
         return []
-    found = (match.span() for match in re.finditer(re.escape(value), text, re.IGNORECASE))
-    return [(b, e) for b, e in found if _is_border(text, b) and _is_border(text, e)]
+    pattern = re.compile(re.escape(value), re.IGNORECASE)
+    found: list[tuple[int, int]] = []
+    position = 0
+    while match := pattern.search(text, position):
+        begin, end = match.span()
+        fits = _is_border(text, begin) and _is_border(text, end)
+        if fits:
+            found.append((begin, end))
+        position = end if fits else begin + 1
+    return found
 
 
 def is_verbatim(history: Sequence[Turn], value: str) -> bool:
@@ -49,10 +57,11 @@ class TokenSpans:
     """Finds values in one encoded conversation as token spans ``(start, end)``, end inclusive."""
 
     def __init__(self, history: Sequence[Turn], encoding: Encoding) -> None:
+        kept = set(encoding.turns.tolist())
         self._turns = [
             (turn, *_token_borders(encoding, index))
             for index, turn in enumerate(history)
-            if index in set(encoding.turns.tolist())
+            if index in kept
         ]
 
     def find(self, value: str) -> list[tuple[int, int]]:

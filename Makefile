@@ -1,0 +1,55 @@
+# Python to make the environment with; it must be 3.11 or newer.
+PYTHON ?= python3
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip
+# The environment is complete, and as new as the files that describe it, when this file is.
+READY := $(VENV)/.ready
+TORCH := $(shell grep '^torch==' constraints.txt)
+
+.DEFAULT_GOAL := help
+.PHONY: help train test test-slow lint format bench clean
+
+help: ## Show these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+train: $(READY) ## Train configs/default.yaml, live on this screen
+	$(BIN)/trm-tui train configs/default.yaml
+
+test: lint ## Run all checks and the tests
+	$(BIN)/python -m pytest
+
+test-slow: $(READY) ## Run the tests that need minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: $(READY) ## Check style, types and the import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(READY) ## Format the code and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## Measure speed and memory
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove the environment, builds and caches (never outputs/)
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache
+	find trm_engine trm_tui tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# torch comes first and by its exact version, so that pip takes the build that is at hand.
+$(READY): pyproject.toml constraints.txt | $(BIN)/pip
+	$(PIP) install --quiet '$(TORCH)'
+	$(PIP) install --quiet --constraint constraints.txt setuptools wheel
+	$(PIP) install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "trm-tui needs Python 3.11 or newer, and '$(PYTHON)' is not." \
+			"Try: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,198 @@
+"""Predictor: a checkpoint that answers; conversation in, prediction per supervision step out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trm_engine.config import TRMConfig
+from trm_engine.data.collator import SEQUENCES
+from trm_engine.data.encoding import tool_mask
+from trm_engine.data.labels import Labels
+from trm_engine.data.samples import Conversation
+from trm_engine.data.tokenizer import Encoding, TRMTokenizer
+from trm_engine.decoding import (
+    Decoded,
+    TokenTexts,
+    argument_values,
+    decode,
+    predicted_tool,
+    slot_values,
+)
+from trm_engine.errors import CheckpointError
+from trm_engine.models.trm import TRMForToolCalling
+from trm_engine.training.checkpoint import Checkpoint, load_checkpoint
+from trm_engine.training.device import choose_device, choose_dtype
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The model's answer to one conversation at one supervision step."""
+
+    decision: str
+    decision_probability: float
+    tool: dict[str, Any] | None
+    tool_probabilities: dict[str, float]
+    slots: dict[str, str]
+    slot_probabilities: dict[str, float]
+    q: float
+    steps_used: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``trm-tui predict`` prints it."""
+        return {
+            "decision": self.decision,
+            "decision_probability": round(self.decision_probability, 6),
+            "tool": self.tool,
+            "slots": self.slots,
+            "slot_probabilities": {k: round(v, 6) for k, v in self.slot_probabilities.items()},
+            "q": round(self.q, 6),
+            "steps_used": self.steps_used,
+        }
+
+
+class Predictor:
+    """Answers conversations with a checkpoint's model.
+
+    Args:
+        checkpoint: what ``load_checkpoint`` gives.
+        device: "auto", "cpu", "cuda", ...
+        raw: the raw weights instead of their moving average.
+
+    Raises:
+        CheckpointError: the weights do not fit the configuration.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto", raw: bool = False) -> None:
+        self.config = TRMConfig.model_validate(checkpoint["config"]["model"])
+        self.labels = Labels.from_dict(checkpoint["labels"])
+        self.tokenizer = TRMTokenizer(checkpoint["tokenizer"])
+        self.max_length = checkpoint["config"]["data"]["max_length"]
+        self.device = choose_device(device)
+        self.model = TRMForToolCalling(self.config)
+        try:
+            self.model.load_state_dict(checkpoint["model_state_dict"])
+            if checkpoint.get("ema_state_dict") and not raw:
+                weights = checkpoint["ema_state_dict"]["shadow"]
+                self.model.load_state_dict(weights, strict=False)
+        except RuntimeError as error:
+            raise CheckpointError(f"the checkpoint's weights do not fit: {error}") from error
+        self.model.to(self.device).eval()
+        self.model.compute_dtype = choose_dtype("auto", self.device)[0]
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto", raw: bool = False) -> Predictor:
+        """Read a checkpoint's file; raises CheckpointError."""
+        return cls(load_checkpoint(path), device, raw)
+
+    def predict(
+        self,
+        conversations: Sequence[Conversation],
+        steps: int | None = None,
+        halt_threshold: float | None = None,
+    ) -> list[Prediction]:
+        """The last step's answer to each conversation, or the one it halts at."""
+        batch = _Batch(conversations, self)
+        answers: list[Prediction | None] = [None] * len(conversations)
+        for step in self._steps(batch, steps):
+            for row, answer in enumerate(step):
+                halted = answers[row] is not None and _halts(answers[row], halt_threshold)
+                if not halted:
+                    answers[row] = answer
+            if all(_halts(answer, halt_threshold) for answer in answers):
+                break
+        return [answer for answer in answers if answer is not None]
+
+    def predict_steps(
+        self, conversation: Conversation, steps: int | None = None
+    ) -> list[Prediction]:
+        """The answers to one conversation at steps 1, 2, ..."""
+        return [step[0] for step in self._steps(_Batch([conversation], self), steps)]
+
+    @torch.inference_mode()
+    def _steps(self, batch: _Batch, steps: int | None) -> Iterator[list[Prediction]]:
+        model, tensors = self.model, batch.tensors
+        context = model.embed(
+            tensors["input_ids"], tensors["attention_mask"], tensors["role_ids"]
+        )
+        for number, output in enumerate(model.supervision_steps(context, steps), 1):
+            decoded = decode(
+                output,
+                tensors["input_ids"],
+                tensors["turn_ids"],
+                tensors["tool_mask"],
+                self.config.max_span_tokens,
+            )
+            yield [self._answer(decoded, row, texts, number) for row, texts in batch.rows()]
+
+    def _answer(self, decoded: Decoded, row: int, texts: TokenTexts, step: int) -> Prediction:
+        tool = predicted_tool(decoded.tools[row])
+        calls = decoded.decision[row] > 0.5 and tool >= 0
+        probabilities = decoded.tools[row].tolist()
+        presences = decoded.slot_presence[row].tolist()
+        return Prediction(
+            decision="tool_call" if calls else "direct_answer",
+            decision_probability=float(decoded.decision[row]),
+            tool=self._call(decoded, row, tool, texts) if calls else None,
+            tool_probabilities=dict(zip(self.labels.tools, probabilities, strict=False)),
+            slots=slot_values(decoded, row, self.labels, texts),
+            slot_probabilities=dict(zip(self.labels.slot_names, presences, strict=True)),
+            q=float(decoded.q[row]),
+            steps_used=step,
+        )
+
+    def _call(self, decoded: Decoded, row: int, tool: int, texts: TokenTexts) -> dict[str, Any]:
+        types = {field.name: field for field in self.labels.args}
+        values = argument_values(decoded, row, tool, self.labels, texts)
+        return {
+            "name": self.labels.tools[tool],
+            "arguments": {name: types[name].parse(text) for name, text in values.items()},
+        }
+
+
+class _Batch:
+    """Conversations as padded tensors, with the texts to read spans off."""
+
+    def __init__(self, conversations: Sequence[Conversation], predictor: Predictor) -> None:
+        encodings = [
+            predictor.tokenizer.encode_turns(each.history, predictor.max_length)
+            for each in conversations
+        ]
+        self.texts = [
+            TokenTexts(
+                [turn.text() for turn in conversation.history],
+                encoding.turns,
+                encoding.begins,
+                encoding.ends,
+            )
+            for conversation, encoding in zip(conversations, encodings, strict=True)
+        ]
+        masks = [torch.from_numpy(tool_mask(each, predictor.labels)) for each in conversations]
+        columns = [_columns(encoding) for encoding in encodings]
+        self.tensors = {
+            name: torch.nn.utils.rnn.pad_sequence(
+                [column[name] for column in columns], batch_first=True
+            ).to(predictor.device)
+            for name in SEQUENCES
+        }
+        self.tensors["tool_mask"] = torch.stack(masks).to(predictor.device)
+
+    def rows(self) -> Iterator[tuple[int, TokenTexts]]:
+        return enumerate(self.texts)
+
+
+def _columns(encoding: Encoding) -> dict[str, torch.Tensor]:
+    return {
+        "input_ids": torch.from_numpy(encoding.input_ids).long(),
+        "attention_mask": torch.ones(len(encoding), dtype=torch.long),
+        "role_ids": torch.from_numpy(encoding.role_ids).long(),
+        "turn_ids": torch.from_numpy(encoding.turns).long(),
+    }
+
+
+def _halts(answer: Prediction | None, threshold: float | None) -> bool:
+    return threshold is not None and answer is not None and answer.q >= threshold

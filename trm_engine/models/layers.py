@@ -1,0 +1,114 @@
+"""Layers of the recursive core: post-norm attention and SwiGLU, without biases or norm weights."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+NORM_EPS = 1e-5
+WIDTH_STEP = 32
+
+
+def rms_norm(x: Tensor) -> Tensor:
+    """Scale x [..., D] to unit root mean square; no weight; statistics in fp32."""
+    return F.rms_norm(x, x.shape[-1:], eps=NORM_EPS)
+
+
+def lecun_(weight: Tensor, fan_in: int) -> Tensor:
+    """Fill with a normal of variance 1 / fan_in, truncated at two deviations."""
+    return nn.init.trunc_normal_(
+        weight, std=fan_in**-0.5, a=-2 * fan_in**-0.5, b=2 * fan_in**-0.5
+    )
+
+
+def linear(fan_in: int, fan_out: int, bias: bool = False) -> nn.Linear:
+    """A linear layer with LeCun initialisation and, if any, zero bias."""
+    layer = nn.Linear(fan_in, fan_out, bias=bias)
+    lecun_(layer.weight.data, fan_in)
+    if bias:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def swiglu_width(hidden_size: int, expansion: float) -> int:
+    """Inner width: two thirds of the expansion, so that three matrices cost as much as two."""
+    return math.ceil(expansion * hidden_size * 2 / 3 / WIDTH_STEP) * WIDTH_STEP
+
+
+def rope_tables(positions: Tensor, head_size: int, theta: float) -> tuple[Tensor, Tensor]:
+    """Cosines and signed sines for ``rotate``: positions [B, L] to [B, L, 1, head_size] each."""
+    powers = torch.arange(0, head_size, 2, device=positions.device, dtype=torch.float32)
+    angles = (positions[..., None].float() * theta ** (-powers / head_size))[:, :, None]
+    cos, sin = angles.cos(), angles.sin()  # (b l 1 d/2)
+    return torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Apply rotary embedding to x [B, L, H, head_size], halves paired."""
+    left, right = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((right, left), dim=-1) * sin
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+    """Softmax attention, [B, H, L, d] each; ``bias`` [B, 1, 1, L] is added to the scores.
+
+    PyTorch's fused kernel, but on the CPU in bf16: there its backward pass takes two to three
+    times as long as plain matrix products (benchmarks/attention.py).
+    """
+    if q.device.type != "cpu" or q.dtype != torch.bfloat16:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+    batch, heads, length, size = q.shape
+    q, k, v = (each.reshape(batch * heads, length, size) for each in (q, k, v))
+    scores = torch.bmm(q * size**-0.5, k.mT)
+    if bias is not None:
+        scores = scores.view(batch, heads, length, length) + bias
+    weights = scores.softmax(dim=-1).view(batch * heads, length, length)
+    return torch.bmm(weights, v).view(batch, heads, length, size)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention, not causal, with rotary positions."""
+
+    def __init__(self, hidden_size: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.qkv = linear(hidden_size, 3 * hidden_size)
+        self.out = linear(hidden_size, hidden_size)
+
+    def forward(self, h: Tensor, cos: Tensor, sin: Tensor, bias: Tensor | None) -> Tensor:
+        batch, length, width = h.shape
+        qkv = self.qkv(h).view(batch, length, 3 * self.num_heads, -1)  # (b l 3h d)
+        qk, v = qkv.split((2 * self.num_heads, self.num_heads), dim=2)
+        q, k = rotate(qk, cos, sin).transpose(1, 2).chunk(2, dim=1)  # (b h l d)
+        heads = attend(q, k, v.transpose(1, 2), bias)
+        return self.out(heads.transpose(1, 2).reshape(batch, length, width))
+
+
+class SwiGLU(nn.Module):
+    """Gated feed-forward: down(silu(gate(h)) * up(h))."""
+
+    def __init__(self, hidden_size: int, expansion: float) -> None:
+        super().__init__()
+        width = swiglu_width(hidden_size, expansion)
+        self.gate_up = linear(hidden_size, 2 * width)
+        self.down = linear(width, hidden_size)
+
+    def forward(self, h: Tensor) -> Tensor:
+        gate, up = self.gate_up(h).chunk(2, dim=-1)
+        return self.down(F.silu(gate) * up)
+
+
+class Block(nn.Module):
+    """One transformer block with the norm after each residual sum (TRM, reference code)."""
+
+    def __init__(self, hidden_size: int, num_heads: int, expansion: float) -> None:
+        super().__init__()
+        self.attention = Attention(hidden_size, num_heads)
+        self.mlp = SwiGLU(hidden_size, expansion)
+
+    def forward(self, h: Tensor, cos: Tensor, sin: Tensor, bias: Tensor | None) -> Tensor:
+        h = rms_norm(h + self.attention(h, cos, sin, bias))
+        return rms_norm(h + self.mlp(h))

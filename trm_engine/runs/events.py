@@ -1,0 +1,128 @@
+"""Events: what a worker tells its viewers, and how a run's story is read back from them.
+
+Every event has ``v`` (format), ``seq`` (from 0, rising by 1), ``t`` (Unix seconds) and ``type``:
+
+- ``run_started``: config, data, parameters, device, dtype, versions, git_revision, seed, pid, host,
+  total_steps, steps_per_epoch, resumed_from (update, or null). Later steps of an earlier start are
+  void.
+- ``steps``: ``columns``, one list a name, one entry an update since the last such event: step,
+  epoch (fraction), time, lr, grad_norm, samples, tokens, samples_per_s, tokens_per_s, every loss;
+  ``by_step``: for each of those updates the total loss at supervision step 1 ... N_sup.
+- ``progress``: what is done before training, share (0 to 1).
+- ``eval_progress``: step, done, total (samples).
+- ``eval``: step, epoch, seconds, metrics (DESIGN section 5), best (whether it is the best so far).
+- ``checkpoint``: step, epoch, path, kind (step, epoch, last, best, final), bytes.
+- ``log``: level (info, warning, error), message.
+- ``state``: state, and reason where there is one.
+- ``failed``: message, traceback.
+
+Numbers that JSON lacks are the strings "NaN", "Infinity" and "-Infinity".
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from trm_engine.runs.jsonl import JsonlReader, append, to_line
+
+VERSION = 1
+FLUSH_SECONDS = 0.05
+
+State = Literal["starting", "running", "paused", "stopping", "finished", "stopped", "failed"]
+ENDED: frozenset[str] = frozenset({"finished", "stopped", "failed"})
+
+Event = dict[str, Any]
+
+
+class EventWriter:
+    """Appends events to a file, at most one write every 50 ms, from a thread of its own.
+
+    A write that fails (a full disk) is kept and tried again with the next; ``on_error`` is told
+    once for each spell of failures.
+    """
+
+    def __init__(self, path: Path, on_error: Callable[[OSError], None] | None = None) -> None:
+        self._path = path
+        self._on_error = on_error
+        self._failing = False
+        self._pending: list[bytes] = []
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closing = False
+        self._seq = 1 + max((event["seq"] for event in read_events(path)), default=-1)
+        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+        self._thread.start()
+
+    def write(self, kind: str, /, **content: Any) -> None:
+        """Queue one event; it is on disk within 50 ms, or after ``flush``."""
+        with self._lock:
+            event = {"v": VERSION, "seq": self._seq, "t": round(time.time(), 3), "type": kind}
+            self._pending.append(to_line({**event, **content}))
+            self._seq += 1
+        self._wake.set()
+
+    def flush(self) -> bool:
+        """Write what is queued, now. Returns whether it is on disk."""
+        with self._lock:
+            return self._write_pending()
+
+    def close(self) -> None:
+        """Write what is queued and end the thread."""
+        self._closing = True
+        self._wake.set()
+        self._thread.join(timeout=5)
+        self.flush()
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._wake.wait()
+            self._wake.clear()
+            time.sleep(FLUSH_SECONDS)
+            self.flush()
+
+    def _write_pending(self) -> bool:
+        if not self._pending:
+            return True
+        try:
+            append(self._path, b"".join(self._pending))
+        except OSError as error:
+            if not self._failing and self._on_error:
+                self._on_error(error)
+            self._failing = True
+            return False
+        self._pending.clear()
+        self._failing = False
+        return True
+
+
+def read_events(path: Path) -> list[Event]:
+    """Every whole event of a file, in order; an empty list if there is none."""
+    return [event for event in JsonlReader(path).read() if "seq" in event and "type" in event]
+
+
+def step_columns(events: Iterable[Event]) -> dict[str, list[Any]]:
+    """The columns of all updates that count: steps that a later start did again are left out."""
+    columns: dict[str, list[Any]] = {}
+    for event in events:
+        if event["type"] == "run_started":
+            _forget_after(columns, event.get("resumed_from") or 0)
+        elif event["type"] == "steps":
+            for name, values in {**event["columns"], "by_step": event["by_step"]}.items():
+                columns.setdefault(name, []).extend(values)
+    return columns
+
+
+def last_state(events: Iterable[Event]) -> str | None:
+    """The state that the events end in; None if none was told."""
+    states = [event["state"] for event in events if event["type"] == "state"]
+    return states[-1] if states else None
+
+
+def _forget_after(columns: dict[str, list[Any]], step: int) -> None:
+    kept = sum(1 for each in columns.get("step", []) if each <= step)
+    for values in columns.values():
+        del values[kept:]

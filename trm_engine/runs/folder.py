@@ -1,0 +1,142 @@
+"""RunFolder: where everything of a run is, who works on it, how it stands."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from trm_engine.config import Config
+from trm_engine.errors import RunError
+from trm_engine.runs.events import ENDED, last_state, read_events
+
+LOST = "lost"
+"""State of a run whose worker is gone without having said how it ended."""
+
+LOOK_SECONDS = 1.0
+"""How long a worker waits for the lock: a viewer that looks whether a run is live takes it too."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run; see DESIGN section 3."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def commands(self) -> Path:
+        return self.path / "commands.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "worker.log"
+
+    @property
+    def tokenizer(self) -> Path:
+        return self.path / "tokenizer.model"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model.pt"
+
+    @property
+    def model_ema(self) -> Path:
+        return self.path / "model_ema.pt"
+
+    def checkpoints(self, config: Config) -> Path:
+        """The folder of the checkpoints: in the run unless the configuration moves it."""
+        if "checkpoint_dir" in config.training.model_fields_set:
+            return Path(config.training.checkpoint_dir)
+        return self.path / config.training.checkpoint_dir
+
+    def exists(self) -> bool:
+        """Whether a run was ever begun here."""
+        return self.config.exists()
+
+    def lock(self) -> FileLock:
+        """The lock that a worker holds while it lives; the system frees it when it dies."""
+        return FileLock(self.path / "worker.lock", timeout=0)
+
+    def is_live(self) -> bool:
+        """Whether a worker is at work on this run now."""
+        if not (self.path / "worker.lock").exists():
+            return False
+        lock = self.lock()
+        try:
+            lock.acquire()
+        except Timeout:
+            return True
+        except OSError:
+            return False
+        lock.release()
+        return False
+
+    def state(self) -> str | None:
+        """The run's state; "lost" if its worker died; None if it never began."""
+        state = last_state(read_events(self.events))
+        if state is None or state in ENDED or self.is_live():
+            return state
+        return LOST
+
+    def create(self) -> None:
+        """Make the folder.
+
+        Raises:
+            RunError: it cannot be made or written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            probe = self.path / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise RunError(
+                f"{self.path}: the output folder cannot be written: {error.strerror}"
+            ) from None
+
+
+def claim(folder: RunFolder) -> FileLock:
+    """Take the run for this process.
+
+    Raises:
+        RunError: another worker has it.
+    """
+    lock = folder.lock()
+    try:
+        lock.acquire(timeout=LOOK_SECONDS)
+    except Timeout:
+        raise RunError(
+            f"{folder.path}: a run is live in this folder; "
+            f"`trm-tui train` with another --output-dir starts a second one"
+        ) from None
+    except OSError as error:
+        raise RunError(f"{folder.path}: cannot be locked: {error.strerror}") from None
+    return lock
+
+
+def default_output_dir(config_path: str | Path, now: datetime | None = None) -> Path:
+    """``outputs/<config name>-<date>-<time>``; a number follows where that exists."""
+    stamp = (now or datetime.now()).strftime("%Y%m%d-%H%M%S")
+    base = Path("outputs") / f"{Path(config_path).stem}-{stamp}"
+    path, count = base, 1
+    while path.exists():
+        count += 1
+        path = base.with_name(f"{base.name}-{count}")
+    return path
+
+
+def list_runs(parent: str | Path = "outputs") -> list[RunFolder]:
+    """The runs directly in a folder, the newest first."""
+    runs = [RunFolder(path) for path in Path(parent).glob("*") if (path / "config.yaml").exists()]
+    return sorted(runs, key=lambda run: os.stat(run.config).st_mtime, reverse=True)

@@ -1,0 +1,77 @@
+"""Append-only JSON lines: written whole, read while they grow, torn last lines passed over."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+
+def to_line(record: dict[str, Any]) -> bytes:
+    """One record as a line; NaN and infinities become null-safe strings."""
+    text = json.dumps(_finite(record), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "replace") + b"\n"
+
+
+def number(value: Any) -> Any:
+    """The inverse of what ``to_line`` does to numbers that JSON does not have."""
+    return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
+
+
+def append(path: Path, lines: bytes) -> None:
+    """Add whole lines to a file in one write, after mending a torn last line.
+
+    Raises:
+        OSError: the file cannot be written; nothing of ``lines`` counts then.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        size = os.lseek(descriptor, 0, os.SEEK_END)
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            lines = b"\n" + lines
+        written = os.write(descriptor, lines)
+        if written != len(lines):
+            os.ftruncate(descriptor, size)
+            raise OSError(28, "No space left on device", str(path))
+    finally:
+        os.close(descriptor)
+
+
+class JsonlReader:
+    """Reads the records that a file has gained since the last look; lines that are none are skipped."""
+
+    def __init__(self, path: Path, from_end: bool = False) -> None:
+        self.path = path
+        self._offset = path.stat().st_size if from_end and path.exists() else 0
+
+    def read(self) -> list[dict[str, Any]]:
+        """The new records; an unfinished last line waits for the next look."""
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        whole = data.rfind(b"\n") + 1
+        self._offset += whole
+        return [record for line in data[:whole].splitlines() if (record := _record(line))]
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, dict):
+        return {str(key): _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return value

@@ -1,0 +1,62 @@
+"""Launch: start the worker process of a run, tied to its viewer or on its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import IO
+
+from trm_engine.config import Config
+from trm_engine.runs.folder import RunFolder
+
+
+def start_worker(
+    folder: RunFolder, config: Config, resume: bool = False, tied: bool = True
+) -> subprocess.Popen[bytes]:
+    """Start training in ``folder``, whose config.yaml is written already.
+
+    The worker has a session of its own, so that keys pressed in the viewer's terminal do not reach
+    it, and writes to worker.log. Tied, it saves and stops when the viewer's end of its standard
+    input closes, which the viewer's death does too, unless it was sent "detach" before.
+    """
+    flags = ["--resume"] * resume + ["--tied"] * tied
+    with open(folder.log, "ab") as log:
+        return subprocess.Popen(
+            [*_python(config), "train", str(folder.path), *flags],
+            stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def start_inference(
+    *arguments: str, stdin: int | IO[bytes] | None = None, stderr: IO[bytes] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a worker that answers on its standard output (``eval``, ``predict``)."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "trm_engine.worker", *arguments],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+    )
+
+
+def _python(config: Config) -> list[str]:
+    training = config.training
+    worker = ["-m", "trm_engine.worker"]
+    if training.nproc_per_node == 1 and training.nnodes == 1:
+        return [sys.executable, *worker]
+    torchrun = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        f"--nproc-per-node={training.nproc_per_node}",
+        f"--nnodes={training.nnodes}",
+        f"--node-rank={training.node_rank}",
+    ]
+    if training.rdzv_endpoint:
+        torchrun += ["--rdzv-backend=c10d", f"--rdzv-endpoint={training.rdzv_endpoint}"]
+    elif training.nnodes == 1:
+        torchrun += ["--standalone"]
+    return [*torchrun, *worker]

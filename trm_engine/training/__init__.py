@@ -1,0 +1,1 @@
+"""Training: losses, supervision, optimiser, trainer, evaluation, checkpoints."""

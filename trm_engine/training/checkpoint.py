@@ -1,0 +1,128 @@
+"""Checkpoints: one self-contained file, written whole or not at all, read without running code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trm_engine.errors import CheckpointError, did_you_mean
+
+FORMAT_VERSION = 1
+REQUIRED = ("model_state_dict", "config", "labels", "tokenizer", "format_version")
+
+Checkpoint = dict[str, Any]
+
+
+def save_atomically(state: Any, path: Path) -> int:
+    """Write beside, fsync, rename; a crash or a full disk leaves the old file. Returns its bytes.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(beside, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+        _sync_folder(path.parent)
+    except RuntimeError as error:  # torch's zip writer wraps what the system said
+        raise OSError(28, f"cannot be written: {error}", str(path)) from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return path.stat().st_size
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a checkpoint onto the CPU.
+
+    Raises:
+        CheckpointError: there is none, it is truncated, foreign or too new, or it holds pickled
+            code, which is never run.
+    """
+    state = _load(Path(path))
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path}: not a checkpoint of trm-tui, but a {type(state).__name__}")
+    if state and all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise CheckpointError(
+            f"{path}: holds weights only, no labels and tokenizer; the run's checkpoints folder "
+            f"has self-contained files (best.pt, last.pt)"
+        )
+    missing = [key for key in REQUIRED if key not in state]
+    if missing:
+        raise CheckpointError(f"{path}: not a checkpoint of trm-tui: '{missing[0]}' is missing")
+    if state["format_version"] > FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path}: written by a newer trm-tui (format {state['format_version']}, "
+            f"this one reads up to {FORMAT_VERSION})"
+        )
+    return state
+
+
+def find_resumable(folder: Path) -> tuple[Path, Checkpoint]:
+    """The checkpoint of a folder that is furthest on and whole.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    found: list[tuple[int, Path, Checkpoint]] = []
+    for path in sorted(folder.glob("*.pt"), key=lambda each: each.stat().st_mtime, reverse=True):
+        try:
+            state = load_checkpoint(path)
+        except CheckpointError:
+            continue
+        found.append((state["global_step"], path, state))
+        if path.name == "last.pt" or len(found) >= 3:
+            break
+    if not found:
+        raise CheckpointError(f"{folder}: no checkpoint to resume from")
+    _, path, state = max(found, key=lambda each: each[0])
+    return path, state
+
+
+def prune(folder: Path, kind: str, keep: int) -> None:
+    """Delete all but the newest ``keep`` files ``<kind>_<number>.pt``; 0 keeps all."""
+    if keep:
+        files = sorted(folder.glob(f"{kind}_*.pt"), key=_number_of)
+        for path in files[:-keep]:
+            path.unlink(missing_ok=True)
+
+
+def _load(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        beside = [str(other) for other in path.parent.glob("*.pt")]
+        raise CheckpointError(f"{path}: no such file{did_you_mean(str(path), beside)}") from None
+    except pickle.UnpicklingError as error:
+        if "Unsupported" in str(error) or "GLOBAL" in str(error):
+            reason = "holds pickled Python objects, which are never loaded (they could run code)"
+        else:
+            reason = "not a checkpoint"
+        raise CheckpointError(f"{path}: {reason}") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path}: truncated, or not a checkpoint ({first})") from None
+
+
+def _number_of(path: Path) -> int:
+    numbers = re.findall(r"\d+", path.stem)
+    return int(numbers[-1]) if numbers else -1
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

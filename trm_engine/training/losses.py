@@ -1,0 +1,237 @@
+"""Losses: what one supervision step is worth, and their mean over all steps."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from trm_engine.config import TRMConfig
+from trm_engine.data.collator import Batch
+from trm_engine.models.heads import TRMOutput
+
+LOSSES = ("decision_loss", "tool_loss", "slot_loss", "q_loss", "slot_span_loss", "arg_loss")
+TOTAL = "total_loss"
+
+
+@dataclass(frozen=True)
+class ValueLabels:
+    """Labels beyond the spec's three: values of slots and arguments, and the tools on offer.
+
+    Shapes are the batch's: [B, S, M, 2] and [B, A, M, 2] occurrences, [B, S] and [B, A] choices,
+    [B, A] argument presence (-1: not a parameter of the call), [B, T] tools.
+    """
+
+    slot_span_labels: Tensor
+    slot_choice_labels: Tensor
+    arg_span_labels: Tensor
+    arg_choice_labels: Tensor
+    arg_presence_labels: Tensor
+    tool_mask: Tensor
+
+    @classmethod
+    def of(cls, batch: Batch) -> ValueLabels:
+        """The value labels of a batch."""
+        return cls(**{each.name: batch[each.name] for each in fields(cls)})
+
+
+@dataclass(frozen=True)
+class Targets:
+    """All labels of a batch; ``values`` may be missing, as in the spec's call."""
+
+    decision: Tensor
+    tool: Tensor
+    presence: Tensor
+    values: ValueLabels | None = None
+
+    @classmethod
+    def of(cls, batch: Batch) -> Targets:
+        """The labels of a batch."""
+        return cls(
+            batch["decision_labels"],
+            batch["tool_name_labels"],
+            batch["slot_presence_labels"],
+            ValueLabels.of(batch),
+        )
+
+    def counts(self) -> Tensor:
+        """How many labels the means are over, [3], with value labels [6]:
+
+        decisions, tools, slots; slot values, arguments asked for, argument values.
+        """
+        numbers = [
+            torch.tensor(self.decision.numel(), device=self.decision.device),
+            (self.tool >= 0).sum(),
+            torch.tensor(self.presence.numel(), device=self.decision.device),
+        ]
+        if self.values is not None:
+            values = self.values
+            numbers += [
+                _has_span(values.slot_span_labels).sum() + (values.slot_choice_labels >= 0).sum(),
+                (values.arg_presence_labels >= 0).sum(),
+                _has_span(values.arg_span_labels).sum() + (values.arg_choice_labels >= 0).sum(),
+            ]
+        return torch.stack(numbers).float()
+
+
+def focal_loss(logits: Tensor, targets: Tensor, gamma: float, alpha: float) -> Tensor:
+    """Sum of binary focal losses (Lin et al. 2017, eq. 5); ``alpha`` below 0: no class weight."""
+    cross_entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    if gamma:
+        certainty = torch.exp(-cross_entropy)
+        cross_entropy = cross_entropy * (1 - certainty) ** gamma
+    if alpha >= 0:
+        cross_entropy = cross_entropy * (alpha * targets + (1 - alpha) * (1 - targets))
+    return cross_entropy.sum()
+
+
+def span_loss(starts: Tensor, ends: Tensor, spans: Tensor) -> Tensor:
+    """Sum over fields of -log P(any occurrence), P(span) = P(start) P(end).
+
+    Every verbatim occurrence of a value is right, so their probability is summed (marginal
+    likelihood). starts, ends [B, L, F]; spans [B, F, M, 2], -1 where there is none.
+    """
+    rows, channels = _has_span(spans).nonzero(as_tuple=True)
+    if not len(rows):
+        return starts.sum() * 0
+    spans = spans[rows, channels]  # (k m 2)
+    log_start = starts[rows, :, channels].log_softmax(dim=-1)  # (k l)
+    log_end = ends[rows, :, channels].log_softmax(dim=-1)
+    places = spans.clamp(min=0)
+    log_span = log_start.gather(1, places[..., 0]) + log_end.gather(1, places[..., 1])
+    log_span = log_span.masked_fill(spans[..., 0] < 0, float("-inf"))
+    return -log_span.logsumexp(dim=-1).sum()
+
+
+def choice_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Sum of cross entropies of the labelled fields; logits [B, F, V], labels [B, F], -1: none."""
+    labelled = labels >= 0
+    return F.cross_entropy(logits[labelled], labels[labelled], reduction="sum")
+
+
+class DeepSupervisionLoss(nn.Module):
+    """The weighted losses of a supervision step, averaged over all steps.
+
+    total = decision + tool + 0.5 slot + 0.5 q, and 0.5 slot_span + 0.5 arg where value labels are
+    given (weights from the configuration). Each loss is a mean over its labels.
+    """
+
+    def __init__(self, config: TRMConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(
+        self,
+        outputs: Sequence[TRMOutput],
+        decision_labels: Tensor,
+        tool_name_labels: Tensor,
+        slot_presence_labels: Tensor,
+        values: ValueLabels | None = None,
+    ) -> dict[str, Tensor]:
+        """The losses of all steps' outputs; labels [B], [B], [B, S].
+
+        Slots beyond those that the model was made for are left out, with a warning.
+        """
+        presence = _known_slots(slot_presence_labels, outputs[0].slot_presence_logits.shape[1])
+        targets = Targets(decision_labels, tool_name_labels, presence, values)
+        counts = targets.counts()
+        steps = [self.step(output, targets, counts) for output in outputs]
+        return {name: torch.stack([step[name] for step in steps]).mean() for name in steps[0]}
+
+    def step(self, output: TRMOutput, targets: Targets, counts: Tensor) -> dict[str, Tensor]:
+        """One step's losses. ``counts`` are those of the whole update: over every process and
+        accumulated batch, so that the sum of the parts' losses is the loss of the whole."""
+        counts = counts.clamp(min=1)
+        losses = {
+            "decision_loss": self._decision(output, targets) / counts[0],
+            "tool_loss": _tool(output, targets) / counts[1],
+            "slot_loss": _presence(output, targets) / counts[2],
+            "q_loss": _q(output, targets) / counts[0],
+        }
+        if targets.values is not None:
+            losses |= self._values(output, targets.values, counts)
+        losses[TOTAL] = self._weighted(losses)
+        return losses
+
+    def _decision(self, output: TRMOutput, targets: Targets) -> Tensor:
+        config = self.config
+        logits = output.decision_logits[:, 0].float()
+        return focal_loss(logits, targets.decision, config.focal_gamma, config.focal_alpha)
+
+    def _values(
+        self, output: TRMOutput, values: ValueLabels, counts: Tensor
+    ) -> dict[str, Tensor]:
+        slot_values = span_loss(
+            output.slot_start_logits, output.slot_end_logits, values.slot_span_labels
+        ) + choice_loss(output.slot_choice_logits, values.slot_choice_labels)
+        arg_values = span_loss(
+            output.arg_start_logits, output.arg_end_logits, values.arg_span_labels
+        ) + choice_loss(output.arg_choice_logits, values.arg_choice_labels)
+        asked = values.arg_presence_labels >= 0
+        arg_presence = F.binary_cross_entropy_with_logits(
+            output.arg_presence_logits[asked], values.arg_presence_labels[asked], reduction="sum"
+        )
+        return {
+            "slot_span_loss": slot_values / counts[3],
+            "arg_loss": arg_presence / counts[4] + arg_values / counts[5],
+        }
+
+    def _weighted(self, losses: dict[str, Tensor]) -> Tensor:
+        config = self.config
+        weights = {
+            "decision_loss": config.decision_weight,
+            "tool_loss": config.tool_weight,
+            "slot_loss": config.slot_weight,
+            "q_loss": config.q_weight,
+            "slot_span_loss": config.slot_span_weight,
+            "arg_loss": config.arg_weight,
+        }
+        return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
+
+
+@torch.no_grad()
+def answer_is_right(output: TRMOutput, targets: Targets) -> Tensor:
+    """Whether decision, tool (of a call) and every slot's presence are right, [B]; q's target."""
+    logits = output.tool_logits
+    if targets.values is not None:
+        logits = logits.masked_fill(targets.values.tool_mask == 0, float("-inf"))
+    called = targets.decision > 0.5
+    decided = (output.decision_logits[:, 0] > 0) == called
+    tool = (logits.argmax(dim=-1) == targets.tool) | ~called
+    presence = (output.slot_presence_logits > 0) == (targets.presence > 0.5)
+    return decided & tool & presence.all(dim=-1)
+
+
+def _known_slots(presence: Tensor, num_slots: int) -> Tensor:
+    if presence.shape[1] > num_slots:
+        warnings.warn(
+            f"the data has {presence.shape[1]} slots, the model {num_slots}: the others are "
+            f"left out; TRMConfig(num_slots={presence.shape[1]}) learns them all",
+            stacklevel=3,
+        )
+    return presence[:, :num_slots]
+
+
+def _tool(output: TRMOutput, targets: Targets) -> Tensor:
+    labels = targets.tool.clamp(min=-1)
+    return F.cross_entropy(output.tool_logits, labels, ignore_index=-1, reduction="sum")
+
+
+def _presence(output: TRMOutput, targets: Targets) -> Tensor:
+    return F.binary_cross_entropy_with_logits(
+        output.slot_presence_logits, targets.presence, reduction="sum"
+    )
+
+
+def _q(output: TRMOutput, targets: Targets) -> Tensor:
+    right = answer_is_right(output, targets).float()
+    return F.binary_cross_entropy_with_logits(output.q_logits[:, 0], right, reduction="sum")
+
+
+def _has_span(spans: Tensor) -> Tensor:
+    """[B, F]: whether a field has any occurrence; spans [B, F, M, 2]."""
+    return (spans[..., 0] >= 0).any(dim=-1)

@@ -1,0 +1,51 @@
+"""Optimiser and learning-rate schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+
+from trm_engine.config import TrainingConfig
+
+
+def build_optimizer(model: nn.Module, config: TrainingConfig) -> AdamW:
+    """AdamW, fused. Only matrices decay: not biases, embeddings or registers."""
+    tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
+    matrices, others = [], []
+    for name, weight in model.named_parameters():
+        decays = weight.ndim >= 2 and id(weight) not in tables and "registers" not in name
+        (matrices if decays else others).append(weight)
+    return AdamW(
+        [
+            {"params": matrices, "weight_decay": config.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ],
+        lr=config.learning_rate,
+        betas=(config.beta1, config.beta2),
+        fused=True,
+    )
+
+
+def lr_factor(config: TrainingConfig, total_steps: int) -> Callable[[int], float]:
+    """The learning rate's factor at each update, counted from 0.
+
+    Update k of w warm-up updates, k from 1, has k/w. Then constant; or, ``schedule: linear``,
+    constant for half of the run and linear to zero from there.
+    """
+
+    def factor(index: int) -> float:
+        warm = min(1.0, (index + 1) / max(1, config.warmup_steps))
+        if config.schedule == "constant":
+            return warm
+        left = (total_steps - index) / max(1, total_steps - total_steps // 2)
+        return min(warm, max(0.0, left))
+
+    return factor
+
+
+def build_scheduler(optimizer: AdamW, config: TrainingConfig, total_steps: int) -> LambdaLR:
+    """The schedule as a torch scheduler, stepped once an update."""
+    return LambdaLR(optimizer, lr_factor(config, total_steps))

@@ -1,0 +1,203 @@
+"""Prepare: from a configuration to datasets, tokenizer and model, each made once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from trm_engine.config import BUILTIN_PREFIX, Config, DataConfig
+from trm_engine.data.cache import build_once, code_hash, default_cache_dir, key_of
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.samples import parse_sample
+from trm_engine.data.survey import (
+    Progress,
+    Survey,
+    no_progress,
+    read_lines,
+    split_dialogues,
+    survey_file,
+)
+from trm_engine.data.telecom import generate_samples
+from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.errors import ConfigError, DataError, did_you_mean
+from trm_engine.models.trm import TRMForToolCalling
+from trm_engine.training.device import choose_dtype
+
+BUILTINS = ("builtin:telecom",)
+VALIDATION_FROM_TRAINING = 1000
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run trains on. ``notes`` are warnings for the log."""
+
+    tokenizer: TRMTokenizer
+    train: TRMToolCallingDataset
+    val: TRMToolCallingDataset
+    notes: list[str]
+
+
+def prepare_data(
+    config: Config, tokenizer: TRMTokenizer | None = None, progress: Progress = no_progress
+) -> Prepared:
+    """Read, split and tokenise the data of a configuration; ``tokenizer`` overrides its own.
+
+    Raises:
+        UserError: a file cannot be used; the message says which, where and why.
+    """
+    data = config.data
+    cache = Path(data.cache_dir) if data.cache_dir else default_cache_dir()
+    path = _training_file(data, cache, progress)
+    survey = survey_file(path, cache, data.on_error, progress)
+    train_rows, val_rows = _split(survey, data, config.training.seed)
+    notes = _bad_lines(survey)
+    if tokenizer is None:
+        tokenizer, note = _tokenizer(data, survey, train_rows, cache, progress)
+        notes += note
+
+    def dataset(file: str | Path, labels_of: Survey) -> TRMToolCallingDataset:
+        return TRMToolCallingDataset(
+            file,
+            tokenizer,
+            labels_of.labels,
+            data.max_length,
+            data.on_error,
+            cache,
+            progress,
+        )
+
+    whole = dataset(path, survey)
+    train = whole.subset(train_rows)
+    if data.val_data:
+        val = dataset(data.val_data, survey)
+        notes += _bad_lines(val.survey)
+    elif len(val_rows):
+        val = whole.subset(val_rows)
+    else:
+        val = train.subset(np.arange(min(len(train), VALIDATION_FROM_TRAINING)))
+        notes.append("there is no validation data: evaluation is on training samples")
+    notes += _truncation(train, data.max_length)
+    return Prepared(tokenizer, train, val, notes)
+
+
+def resolve(config: Config, prepared: Prepared) -> Config:
+    """The configuration with the sizes that the data decide.
+
+    Raises:
+        ConfigError: a size was set and is another.
+    """
+    sizes = {**prepared.train.labels.sizes(), "vocab_size": prepared.tokenizer.vocab_size}
+    sizes["max_seq_len"] = config.data.max_length
+    for name, size in sizes.items():
+        given = getattr(config.model, name)
+        if name in config.model.model_fields_set and given != size:
+            raise ConfigError(
+                f"model.{name} is {given}, but the data need {size}; leave it out to have it set"
+            )
+    return config.model_copy(update={"model": config.model.model_copy(update=sizes)})
+
+
+def build_model(config: Config, device: torch.device) -> TRMForToolCalling:
+    """A freshly initialised model on its device, a function of the seed."""
+    torch.manual_seed(config.training.seed)
+    model = TRMForToolCalling(config.model).to(device)
+    model.compute_dtype = choose_dtype(config.training.dtype, device)[0]
+    if config.training.compile:
+        model.compile_core()
+    return model
+
+
+def count_parameters(model: TRMForToolCalling) -> dict[str, int]:
+    """Parameters in total and by part."""
+    parts = {name: module for name, module in model.named_children()}
+    counts = {
+        name: sum(weight.numel() for weight in module.parameters())
+        for name, module in parts.items()
+    }
+    return {"total": sum(counts.values()), **counts}
+
+
+def _training_file(data: DataConfig, cache: Path, progress: Progress) -> Path:
+    if not data.train_data.startswith(BUILTIN_PREFIX):
+        return Path(data.train_data)
+    if data.train_data not in BUILTINS:
+        hint = did_you_mean(data.train_data, BUILTINS) or f"; there is {', '.join(BUILTINS)}"
+        raise ConfigError(f"data.train_data: no built-in set '{data.train_data}'{hint}")
+    count, seed = data.builtin_conversations, data.builtin_seed
+    key = key_of(count, seed, code_hash("telecom", "telecom_phrases"))
+    folder = cache / f"telecom-{key}"
+
+    def build(target: Path) -> None:
+        progress("generating telecom conversations", 0.0)
+        with open(target / "telecom.jsonl", "w", encoding="utf-8") as file:
+            for sample in generate_samples(count, seed):
+                file.write(json.dumps(sample, ensure_ascii=False) + "\n")
+
+    build_once(folder, build)
+    return folder / "telecom.jsonl"
+
+
+def _split(survey: Survey, data: DataConfig, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    if data.val_data or not data.val_split:
+        return np.arange(len(survey)), np.arange(0)
+    train, val = split_dialogues(np.asarray(survey.dialogues), data.val_split, seed)
+    if not len(train) or not len(val):
+        raise DataError(
+            f"{survey.path}: too few conversations to hold out {data.val_split:.0%} of the "
+            f"samples; give --val-data, or --val-split 0"
+        )
+    return train, val
+
+
+def _tokenizer(
+    data: DataConfig, survey: Survey, train_rows: np.ndarray, cache: Path, progress: Progress
+) -> tuple[TRMTokenizer, list[str]]:
+    """The configured tokenizer, or one trained on the training samples' text."""
+    if data.tokenizer_path:
+        return TRMTokenizer(data.tokenizer_path), []
+    options = (data.vocab_size, data.lowercase)
+    split = key_of(train_rows.tolist())
+    key = key_of(survey.content, split, options, code_hash("tokenizer", "samples"))
+    folder = cache / f"tokenizer-{key}"
+
+    def texts() -> Iterator[str]:
+        total = len(train_rows)
+        lines = read_lines(survey.path, survey.offsets, train_rows.tolist())
+        for index, raw in enumerate(lines):
+            progress("training the tokenizer", index / total)
+            yield from (turn.text() for turn in parse_sample(raw).history)
+
+    def build(target: Path) -> None:
+        trained = TRMTokenizer.train_on_texts(texts(), *options)
+        (target / "tokenizer.model").write_bytes(trained.model_bytes)
+
+    build_once(folder, build)
+    tokenizer = TRMTokenizer(folder / "tokenizer.model")
+    if tokenizer.vocab_size < data.vocab_size:
+        return tokenizer, [
+            f"the text allows a vocabulary of {tokenizer.vocab_size}, not {data.vocab_size}"
+        ]
+    return tokenizer, []
+
+
+def _bad_lines(survey: Survey) -> list[str]:
+    if not survey.problems:
+        return []
+    count = len({problem.line for problem in survey.problems})
+    listed = "\n".join(str(problem) for problem in survey.problems[:20])
+    return [f"{survey.path}: {count} bad lines are left out\n{listed}"]
+
+
+def _truncation(train: TRMToolCallingDataset, max_length: int) -> list[str]:
+    count = int((train.dropped_tokens > 0).sum())
+    if not count:
+        return []
+    return [
+        f"{count} of {len(train)} training samples are longer than {max_length} tokens; "
+        f"their oldest turns are left out (data.max_length)"
+    ]

@@ -1,0 +1,66 @@
+"""StepLog: figures of updates, kept on the device and read back all at once."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trm_engine.training.losses import LOSSES, TOTAL
+
+NAMES = (TOTAL, *LOSSES)
+
+
+class StepLog:
+    """Collects updates until ``take`` reads them back; nothing waits for the device before that."""
+
+    def __init__(self, elapsed: float = 0.0) -> None:
+        self._elapsed_before = elapsed
+        self._began = time.perf_counter()
+        self._taken = self._began
+        self._rows: list[dict[str, float]] = []
+        self._figures: list[Tensor] = []
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of training so far, earlier starts of the run included."""
+        return self._elapsed_before + time.perf_counter() - self._began
+
+    def add(
+        self,
+        row: dict[str, float],
+        losses: dict[str, Tensor],
+        by_step: list[Tensor],
+        grad_norm: Tensor,
+    ) -> None:
+        """Note one update: host figures, mean losses, total loss of each supervision step."""
+        figures = [losses.get(name, grad_norm.new_tensor(math.nan)) for name in NAMES]
+        self._figures.append(torch.stack([grad_norm, *figures, *by_step]).detach())
+        self._rows.append({**row, "time": round(self.elapsed, 3)})
+
+    def take(self) -> dict[str, Any] | None:
+        """The ``columns`` and ``by_step`` of a ``steps`` event; None if there is nothing new."""
+        if not self._rows:
+            return None
+        figures = torch.stack(self._figures).tolist()
+        now = time.perf_counter()
+        seconds, self._taken = max(now - self._taken, 1e-9), now
+        columns: dict[str, list[Any]] = {
+            name: [row[name] for row in self._rows] for name in self._rows[0]
+        }
+        columns["grad_norm"] = [row[0] for row in figures]
+        for place, name in enumerate(NAMES, 1):
+            columns[name] = [row[place] for row in figures]
+        for name in ("samples", "tokens"):
+            rate = round(sum(columns[name]) / seconds, 1)
+            columns[f"{name}_per_s"] = [rate] * len(figures)
+        by_step = [row[1 + len(NAMES) :] for row in figures]
+        self._rows, self._figures = [], []
+        return {"columns": columns, "by_step": by_step}
+
+    def restart_clock(self) -> None:
+        """Leave the time since the last ``take`` (a pause, an evaluation) out of the rates."""
+        self._taken = time.perf_counter()

@@ -1,0 +1,86 @@
+"""Deep supervision, streamed: each step is backpropagated before the next one is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from trm_engine.data.collator import Batch
+from trm_engine.models.embeddings import Context
+from trm_engine.models.trm import State, TRMForToolCalling
+from trm_engine.training.losses import DeepSupervisionLoss, Targets
+from trm_engine.vocabulary import MASK_ID
+
+Losses = dict[str, Tensor]
+
+
+class Part(NamedTuple):
+    """One of the batches that make up an update."""
+
+    batch: Batch
+    targets: Targets
+
+
+def averaged(
+    model: TRMForToolCalling, loss_fn: DeepSupervisionLoss, parts: Sequence[Part], counts: Tensor
+) -> Iterator[list[Losses]]:
+    """Leave the gradient of the loss averaged over N_sup in the parameters; yields once.
+
+    y and z are detached between steps, so the steps' losses share the parameters and x only: the
+    gradient is that of keeping all graphs, in the memory of one. Yields the losses of each step.
+    """
+    steps = model.config.N_supervision
+    losses: list[Losses] = [{} for _ in range(steps)]
+    for part in parts:
+        context = _embed(model, part.batch)
+        x = context.x.detach().requires_grad_()
+        for index, output in enumerate(model.supervision_steps(context.with_input(x))):
+            step = loss_fn.step(output, part.targets, counts)
+            (step["total_loss"] / steps).backward()
+            _add(losses[index], step)
+        context.x.backward(x.grad)
+    yield losses
+
+
+def per_step(
+    model: TRMForToolCalling, loss_fn: DeepSupervisionLoss, parts: Sequence[Part], counts: Tensor
+) -> Iterator[list[Losses]]:
+    """Leave each supervision step's gradient in the parameters in turn; yields N_sup times.
+
+    The caller updates the parameters at every yield (the paper's way, section 4.1), so x is
+    embedded anew for each step.
+    """
+    states: list[State | None] = [None] * len(parts)
+    for _ in range(model.config.N_supervision):
+        losses: Losses = {}
+        for index, part in enumerate(parts):
+            context = _embed(model, part.batch)
+            state = model.refine(context, states[index] or model.start(context))
+            output = model.heads(*state, context.token_mask)
+            step = loss_fn.step(output, part.targets, counts)
+            step["total_loss"].backward()
+            states[index] = (state[0].detach(), state[1].detach())
+            _add(losses, step)
+        yield [losses]
+
+
+def mask_words(batch: Batch, share: float, seed: tuple[int, ...]) -> Batch:
+    """Hide a share of the text tokens behind the mask token; a function of ``seed`` alone."""
+    if not share:
+        return batch
+    generator = torch.Generator().manual_seed(hash(seed) & 0x7FFF_FFFF_FFFF_FFFF)
+    ids = batch["input_ids"]
+    hidden = torch.rand(ids.shape, generator=generator).to(ids.device) < share
+    return {**batch, "input_ids": ids.masked_fill(hidden & (ids > MASK_ID), MASK_ID)}
+
+
+def _embed(model: TRMForToolCalling, batch: Batch) -> Context:
+    return model.embed(batch["input_ids"], batch["attention_mask"], batch["role_ids"])
+
+
+def _add(sums: Losses, losses: Losses) -> None:
+    for name, loss in losses.items():
+        sums[name] = sums.get(name, 0) + loss.detach()

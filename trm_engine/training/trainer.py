@@ -1,0 +1,405 @@
+"""Trainer: epochs, updates, evaluations, checkpoints, commands."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from trm_engine.config import Config
+from trm_engine.data.collator import BucketBatchSampler, TRMCollator
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.models.ema import EMA
+from trm_engine.models.trm import TRMForToolCalling
+from trm_engine.runs.folder import RunFolder
+from trm_engine.training.checkpoint import FORMAT_VERSION, Checkpoint, prune, save_atomically
+from trm_engine.training.distributed import ProcessGroup
+from trm_engine.training.evaluate import evaluate
+from trm_engine.training.losses import LOSSES, TOTAL, DeepSupervisionLoss, Targets
+from trm_engine.training.metrics import Metrics
+from trm_engine.training.optim import build_optimizer, build_scheduler
+from trm_engine.training.step_log import StepLog
+from trm_engine.training.supervision import Losses, Part, averaged, mask_words, per_step
+
+PAUSE_SECONDS = 0.1
+PROGRESS_SECONDS = 0.2
+
+
+class Report(Protocol):
+    """Writes one event (``EventWriter.write``)."""
+
+    def __call__(self, kind: str, /, **content: Any) -> None: ...
+
+
+class Stop(Exception):
+    """The run was asked to save and end."""
+
+
+class Abort(Exception):
+    """The run was asked to end at once."""
+
+
+class Trainer:
+    """Trains a model on a dataset; ``run`` is one call, ``load`` before it resumes.
+
+    Args:
+        config: the resolved configuration.
+        model: on its device.
+        train: the samples learnt from.
+        val: the samples judged on.
+        folder: where checkpoints go.
+        report: writes events; does nothing in all but the main process.
+        commands: the commands given since it was last asked.
+        group: the processes that train together.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        model: TRMForToolCalling,
+        train: TRMToolCallingDataset,
+        val: TRMToolCallingDataset,
+        folder: RunFolder,
+        report: Report,
+        commands: Callable[[], list[str]],
+        group: ProcessGroup,
+    ) -> None:
+        self.config = config
+        self.model = model
+        self.train_data = train
+        self.val_data = val
+        self.folder = folder
+        self.checkpoints = folder.checkpoints(config)
+        self.report = report
+        self.commands = commands
+        self.group = group
+        self.device = next(model.parameters()).device
+
+        training = config.training
+        self.sampler = BucketBatchSampler(
+            train.lengths,
+            training.batch_size * group.world_size,
+            seed=training.seed,
+            max_tokens=training.max_batch_tokens and training.max_batch_tokens * group.world_size,
+        )
+        self.collator = TRMCollator(pad_to_multiple=16 if training.compile else 1)
+        self.steps_per_epoch = math.ceil(len(self.sampler) / training.gradient_accumulation_steps)
+        planned = self.steps_per_epoch * training.num_epochs
+        self.total_steps = min(planned, training.max_steps or planned)
+        self.loss_fn = DeepSupervisionLoss(config.model)
+        self.optimizer = build_optimizer(model, training)
+        self.scheduler = build_scheduler(self.optimizer, training, self.total_steps)
+        self.ema = EMA(model, training.ema_decay) if training.use_ema else None
+        self.supervise = averaged if training.supervision == "averaged" else per_step
+
+        self.epoch = 0
+        self.position = 0
+        self.global_step = 0
+        self.best: float | None = None
+        self.metrics: Metrics | None = None
+        self.evaluated_at = -1
+        self.warned_of_nan = False
+        self.log = StepLog()
+
+    def run(self) -> str:
+        """Train to the end, or until told to stop. Returns the state that the run ends in.
+
+        Raises:
+            Abort: it was told to end at once.
+            OSError: a checkpoint could not be written and the run was told to stop.
+        """
+        self.model.train()
+        self.report("state", state="running")
+        try:
+            while self.global_step < self.total_steps:
+                self._train_epoch()
+        except Stop:
+            self.report("state", state="stopping")
+            self._flush_log()
+            self._save("last.pt", "last")
+            return "stopped"
+        self._finish()
+        return "finished"
+
+    def load(self, state: Checkpoint) -> None:
+        """Go on where a checkpoint was saved."""
+        self.model.load_state_dict(state["model_state_dict"])
+        self.optimizer.load_state_dict(state["optimizer_state_dict"])
+        self.scheduler.load_state_dict(state["scheduler_state_dict"])
+        if self.ema and state["ema_state_dict"]:
+            self.ema.load_state_dict(state["ema_state_dict"])
+        self.global_step = state["global_step"]
+        progress = state["data_state"]
+        self.epoch, self.position = progress["epoch"], progress["position"]
+        self.best, self.evaluated_at = progress["best"], progress["evaluated_at"]
+        self.metrics = state["metrics"]
+        torch.set_rng_state(state["rng_state"]["cpu"])
+        self.log = StepLog(progress["elapsed"])
+
+    def _train_epoch(self) -> None:
+        groups = list(self._plan(self.epoch))
+        for self.position in range(self.position, len(groups)):
+            self._update(groups[self.position])
+            self.position += 1
+            self._after_update()
+            if self.global_step >= self.total_steps:
+                break
+        finished_epoch = self.epoch
+        if self.position >= len(groups):
+            self.epoch, self.position = self.epoch + 1, 0
+        self._evaluate_once()
+        self._save(f"epoch_{finished_epoch}.pt", "epoch", finished_epoch)
+
+    def _plan(self, epoch: int) -> Iterator[list[np.ndarray]]:
+        """The epoch's updates, each the sample indices of its batches, those of this process."""
+        self.sampler.set_epoch(epoch)
+        batches = self.sampler.batches()
+        size = self.config.training.gradient_accumulation_steps
+        for begin in range(0, len(batches), size):
+            rank, world = self.group.rank, self.group.world_size
+            yield [batch[rank::world] for batch in batches[begin : begin + size]]
+
+    def _update(self, indices: list[np.ndarray]) -> None:
+        """One update (averaged) or N_sup of them (per step) on one group of batches."""
+        parts = [self._part(batch, place) for place, batch in enumerate(indices) if len(batch)]
+        counts = self._counts(parts)
+        learning_rate = self.scheduler.get_last_lr()[0]
+        all_losses: list[Losses] = []
+        norm = torch.zeros((), device=self.device)
+        for losses in self.supervise(self.model, self.loss_fn, parts, counts):
+            norm = self._apply_gradients()
+            all_losses += losses
+        self.scheduler.step()
+        self.global_step += 1
+        self._note(parts, learning_rate, all_losses, norm)
+
+    def _part(self, indices: np.ndarray, place: int) -> Part:
+        batch = self.collator([self.train_data[int(index)] for index in indices])
+        batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
+        training = self.config.training
+        seed = (training.seed, self.global_step, place, self.group.rank)
+        batch = mask_words(batch, training.word_dropout, seed)
+        return Part(batch, Targets.of(batch))
+
+    def _counts(self, parts: list[Part]) -> Tensor:
+        """Labels in the whole update, over all its batches and processes, [6]."""
+        counts = torch.zeros(6, device=self.device)
+        for part in parts:
+            counts += part.targets.counts()
+        return self.group.sum(counts)
+
+    def _apply_gradients(self) -> Tensor:
+        self.group.sum_gradients(self.model)
+        limit = self.config.training.max_grad_norm
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.ema:
+            self.ema.update()
+        return norm
+
+    def _note(self, parts: list[Part], rate: float, losses: list[Losses], norm: Tensor) -> None:
+        world = self.group.world_size
+        row = {
+            "step": self.global_step,
+            "epoch": round(self.epoch + (self.position + 1) / self.steps_per_epoch, 5),
+            "lr": rate,
+            "samples": world * sum(len(part.targets.decision) for part in parts),
+            "tokens": world * sum(int(part.batch["attention_mask"].sum()) for part in parts),
+        }
+        table = torch.zeros(len(losses), 1 + len(LOSSES), device=self.device)
+        for index, step in enumerate(losses):
+            if step:
+                table[index] = torch.stack([step[name] for name in (TOTAL, *LOSSES)])
+        table = self.group.sum(table)
+        means = dict(zip((TOTAL, *LOSSES), table.mean(dim=0), strict=True))
+        self.log.add(row, means, list(table[:, 0]), norm)
+
+    def _after_update(self) -> None:
+        training = self.config.training
+        if self.global_step % training.log_interval == 0:
+            self._flush_log()
+        if self.global_step % training.eval_interval == 0:
+            self._evaluate_once()
+        if self.global_step % training.save_interval == 0:
+            self._save(f"step_{self.global_step}.pt", "step")
+        self._obey(self._agreed_commands())
+
+    def _flush_log(self) -> None:
+        columns = self.log.take()
+        if columns is None:
+            return
+        self.report("steps", **columns)
+        losses = columns["columns"][TOTAL]
+        if not self.warned_of_nan and not all(map(math.isfinite, losses)):
+            self.warned_of_nan = True
+            step = next(
+                step
+                for step, loss in zip(columns["columns"]["step"], losses, strict=True)
+                if not math.isfinite(loss)
+            )
+            self.report(
+                "log",
+                level="error",
+                message=f"the loss is not a number from update {step} on; a lower "
+                f"training.learning_rate may help, and checkpoints before it are good",
+            )
+
+    def _agreed_commands(self) -> list[str]:
+        """The commands that the main process received, in every process."""
+        return [word for word in self.group.agree(" ".join(self.commands())).split() if word]
+
+    def _obey(self, commands: list[str]) -> None:
+        for command in commands:
+            if command == "abort":
+                raise Abort
+            if command == "stop":
+                raise Stop
+            if command == "pause":
+                self._flush_log()
+                self._wait("asked to")
+            if command == "evaluate":
+                self._evaluate()
+            if command == "save":
+                self._save(f"step_{self.global_step}.pt", "step")
+
+    def _wait(self, reason: str) -> None:
+        """Pause until told to resume; other commands are obeyed meanwhile."""
+        self.report("state", state="paused", reason=reason)
+        while True:
+            commands = self._agreed_commands()
+            if "resume" in commands:
+                break
+            self._obey([command for command in commands if command != "pause"])
+            time.sleep(PAUSE_SECONDS)
+        self.log.restart_clock()
+        self.report("state", state="running")
+
+    def _evaluate_once(self) -> None:
+        if self.evaluated_at != self.global_step:
+            self._evaluate()
+
+    def _evaluate(self) -> None:
+        """Judge the averaged weights; keep them as best.pt if no earlier ones were better."""
+        self._flush_log()
+        self.evaluated_at = self.global_step
+        if not self.group.is_main:
+            return
+        began = time.perf_counter()
+        if self.ema:
+            with self.ema.applied():
+                metrics = self._metrics()
+        else:
+            metrics = self._metrics()
+        self.metrics = metrics
+        score = metrics["exact_match_values"] + metrics["exact_match"] - metrics["loss"] * 1e-6
+        is_best = self.best is None or score > self.best
+        self.report(
+            "eval",
+            step=self.global_step,
+            epoch=self._epochs_done(),
+            seconds=round(time.perf_counter() - began, 2),
+            best=is_best,
+            metrics=metrics,
+        )
+        if is_best:
+            self.best = score
+            self._save("best.pt", "best")
+        self.log.restart_clock()
+
+    def _metrics(self) -> Metrics:
+        told = time.perf_counter()
+
+        def done(samples: int, total: int) -> None:
+            nonlocal told
+            if samples == total or time.perf_counter() - told > PROGRESS_SECONDS:
+                told = time.perf_counter()
+                self.report("eval_progress", step=self.global_step, done=samples, total=total)
+
+        return evaluate(self.model, self.val_data, self.config.training.batch_size, done)
+
+    def _epochs_done(self) -> float:
+        return round(self.epoch + self.position / self.steps_per_epoch, 5)
+
+    def _save(self, name: str, kind: str, epoch: int | None = None) -> None:
+        """Write a checkpoint; a full disk pauses the run until it is told to go on or stop."""
+        if not self.group.is_main:
+            return
+        self._flush_log()
+        state = self._state(self.epoch if epoch is None else epoch)
+        self._write(state, self.checkpoints / name, kind)
+        prune(self.checkpoints, kind, self.config.training.keep_checkpoints)
+        self.log.restart_clock()
+
+    def _write(self, state: Any, path: Path, kind: str) -> None:
+        while True:
+            try:
+                size = save_atomically(state, path)
+            except OSError as error:
+                self._wait_for_room(path, error)
+            else:
+                self.report(
+                    "checkpoint",
+                    step=self.global_step,
+                    epoch=self._epochs_done(),
+                    path=str(path),
+                    kind=kind,
+                    bytes=size,
+                )
+                return
+
+    def _wait_for_room(self, path: Path, error: OSError) -> None:
+        """Pause until told to resume. Only the main process is here; the others wait for it."""
+        problem = f"{path} cannot be written: {error.strerror or error}"
+        self.report("log", level="error", message=f"{problem}; make room, then resume")
+        self.report("state", state="paused", reason=problem)
+        while True:
+            commands = self.commands()
+            if "abort" in commands:
+                raise Abort
+            if "stop" in commands:
+                raise error
+            if "resume" in commands:
+                self.report("state", state="running")
+                return
+            time.sleep(PAUSE_SECONDS)
+
+    def _state(self, epoch: int) -> Checkpoint:
+        return {
+            "format_version": FORMAT_VERSION,
+            "model_state_dict": self.model.state_dict(),
+            "optimizer_state_dict": self.optimizer.state_dict(),
+            "scheduler_state_dict": self.scheduler.state_dict(),
+            "ema_state_dict": self.ema.state_dict() if self.ema else None,
+            "global_step": self.global_step,
+            "epoch": epoch,
+            "config": self.config.to_dict(),
+            "labels": self.train_data.labels.to_dict(),
+            "tokenizer": self.train_data.tokenizer.model_bytes,
+            "metrics": self.metrics,
+            "rng_state": {"cpu": torch.get_rng_state()},
+            "data_state": {
+                "epoch": self.epoch,
+                "position": self.position,
+                "best": self.best,
+                "evaluated_at": self.evaluated_at,
+                "elapsed": self.log.elapsed,
+            },
+        }
+
+    def _finish(self) -> None:
+        """The last evaluation, last.pt, and the weights alone, raw and averaged."""
+        self._evaluate_once()
+        self._save("last.pt", "last")
+        if not self.group.is_main:
+            return
+        self._write(self.model.state_dict(), self.folder.model, "final")
+        if self.ema:
+            with self.ema.applied():
+                self._write(self.model.state_dict(), self.folder.model_ema, "final")

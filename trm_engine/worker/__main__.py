@@ -1,0 +1,49 @@
+"""``python -m trm_engine.worker``: train a run's folder, or answer on standard output."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+EXIT_USER_ERROR = 2
+
+
+def main() -> int:
+    """Run the command given; returns the exit status."""
+    arguments = _parser().parse_args()
+    if arguments.task == "train":
+        from trm_engine.worker.train import train_run
+
+        return train_run(arguments.run, arguments.resume, arguments.tied)
+    from trm_engine.worker.infer import evaluate_file, predict_lines
+
+    task = evaluate_file if arguments.task == "eval" else predict_lines
+    return task(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m trm_engine.worker", description=__doc__)
+    tasks = parser.add_subparsers(dest="task", required=True)
+    train = tasks.add_parser("train", help="train the run in a folder that has a config.yaml")
+    train.add_argument("run")
+    train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    train.add_argument(
+        "--tied", action="store_true", help="save and stop when standard input closes"
+    )
+    evaluation = tasks.add_parser("eval", help="evaluate a checkpoint on a file")
+    evaluation.add_argument("checkpoint")
+    evaluation.add_argument("data")
+    evaluation.add_argument("--batch-size", type=int, default=32)
+    prediction = tasks.add_parser("predict", help="predict JSON lines")
+    prediction.add_argument("checkpoint")
+    prediction.add_argument("file", nargs="?", default="-")
+    prediction.add_argument("--steps", type=int)
+    for task in (evaluation, prediction):
+        task.add_argument("--raw", action="store_true", help="raw instead of averaged weights")
+        task.add_argument("--halt-threshold", type=float)
+        task.add_argument("--device", default="auto")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

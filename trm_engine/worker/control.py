@@ -1,0 +1,46 @@
+"""Control: what a training worker is told, by commands, signals and the death of its viewer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from trm_engine.runs.commands import CommandReader
+
+
+class Control:
+    """The commands to obey since it was last asked.
+
+    SIGTERM and SIGINT mean stop. A tied worker whose standard input closes stops too, unless it
+    was told to detach before.
+    """
+
+    def __init__(self, path: Path, tied: bool) -> None:
+        self._reader = CommandReader(path)
+        self._asked_to_stop = threading.Event()
+        self._viewer_gone = threading.Event()
+        self._detached = not tied
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._asked_to_stop.set())
+        if tied:
+            threading.Thread(target=self._watch_viewer, name="viewer", daemon=True).start()
+
+    def __call__(self) -> list[str]:
+        """The commands since the last call."""
+        commands = self._reader.read()
+        if "detach" in commands:
+            self._detached = True
+        viewer_gone = self._viewer_gone.is_set() and not self._detached
+        if self._asked_to_stop.is_set() or viewer_gone:
+            self._asked_to_stop.clear()
+            self._detached = True
+            commands.append("stop")
+        return [command for command in commands if command != "detach"]
+
+    def _watch_viewer(self) -> None:
+        while os.read(sys.stdin.fileno(), 1024):
+            pass
+        self._viewer_gone.set()

@@ -1,0 +1,178 @@
+"""Train one run: claim its folder, prepare, train, say how it ended."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import subprocess
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sentencepiece
+import torch
+
+from trm_engine.config import Config
+from trm_engine.data.dataset import describe
+from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.errors import UserError
+from trm_engine.runs.events import EventWriter
+from trm_engine.runs.folder import RunFolder, claim
+from trm_engine.training.checkpoint import find_resumable
+from trm_engine.training.device import choose_device, choose_dtype
+from trm_engine.training.distributed import ProcessGroup
+from trm_engine.training.prepare import build_model, count_parameters, prepare_data, resolve
+from trm_engine.training.trainer import Abort, Report, Trainer
+from trm_engine.worker.control import Control
+
+PROGRESS_SECONDS = 0.1
+
+
+def train_run(path: str, resume: bool, tied: bool) -> int:
+    """Train the run in folder ``path``. Returns the exit status: 0, 1 failed, 2 user error."""
+    folder = RunFolder(Path(path))
+    is_main = os.environ.get("RANK", "0") == "0"
+    try:
+        lock = claim(folder) if is_main else None
+    except UserError as error:
+        print(error)
+        return 2
+    events = EventWriter(folder.events) if is_main else None
+    report: Report = events.write if events else _silent
+    control = Control(folder.commands, tied) if is_main else _no_commands
+    try:
+        return _train_reporting_errors(folder, resume, report, control)
+    finally:
+        if events:
+            events.close()
+        if lock:
+            lock.release()
+
+
+def _train_reporting_errors(
+    folder: RunFolder, resume: bool, report: Report, commands: Callable[[], list[str]]
+) -> int:
+    report("state", state="starting")
+    try:
+        state = _train(folder, resume, report, commands)
+    except Abort:
+        report("state", state="stopped", reason="aborted; nothing was saved")
+        return 0
+    except UserError as error:
+        report("failed", message=str(error), traceback="", user_error=True)
+        report("state", state="failed", reason=str(error))
+        print(error)
+        return 2
+    except Exception as error:
+        message = "".join(traceback.format_exception_only(error)).strip()
+        report("failed", message=message, traceback=traceback.format_exc(), user_error=False)
+        report("state", state="failed", reason=message)
+        traceback.print_exc()
+        return 1
+    report("state", state=state)
+    return 0
+
+
+def _train(
+    folder: RunFolder, resume: bool, report: Report, commands: Callable[[], list[str]]
+) -> str:
+    config = Config.from_yaml(folder.config)
+    if config.training.num_threads:
+        torch.set_num_threads(config.training.num_threads)
+    device = choose_device(config.training.device)
+    group = ProcessGroup.join(device)
+    found = find_resumable(folder.checkpoints(config)) if resume else None
+    tokenizer = TRMTokenizer(found[1]["tokenizer"]) if found else None
+
+    prepared = prepare_data(config, tokenizer, _progress_events(report))
+    config = resolve(config, prepared)
+    folder.tokenizer.write_bytes(prepared.tokenizer.model_bytes)
+    _write_config(config, folder)
+    model = build_model(config, device)
+    trainer = Trainer(
+        config, model, prepared.train, prepared.val, folder, report, commands, group
+    )
+    if found:
+        trainer.load(found[1])
+    report(
+        "run_started",
+        config=config.to_dict(),
+        data={"train": describe(prepared.train), "val": describe(prepared.val)},
+        labels=prepared.train.labels.to_dict(),
+        parameters=count_parameters(model),
+        device=_device_name(device),
+        dtype=str(model.compute_dtype).removeprefix("torch."),
+        dtype_reason=choose_dtype(config.training.dtype, device)[1],
+        versions=_versions(),
+        git_revision=_git_revision(),
+        seed=config.training.seed,
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        world_size=group.world_size,
+        total_steps=trainer.total_steps,
+        steps_per_epoch=trainer.steps_per_epoch,
+        resumed_from=trainer.global_step if found else None,
+    )
+    for note in prepared.notes:
+        report("log", level="warning", message=note)
+    state = trainer.run()
+    group.leave()
+    return state
+
+
+def _progress_events(report: Report) -> Callable[[str, float], None]:
+    """Progress as events, a few a second at most."""
+    last = [0.0]
+
+    def progress(what: str, share: float) -> None:
+        now = time.monotonic()
+        if now - last[0] >= PROGRESS_SECONDS:
+            last[0] = now
+            report("progress", what=what, share=round(share, 4))
+
+    return progress
+
+
+def _write_config(config: Config, folder: RunFolder) -> None:
+    """The resolved configuration, unless it stands there already (another process may read it)."""
+    text = config.dump()
+    if folder.config.read_text(encoding="utf-8") != text and os.environ.get("RANK", "0") == "0":
+        beside = folder.config.with_suffix(".yaml.new")
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(folder.config)
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return f"{device} ({torch.get_num_threads()} threads)"
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "sentencepiece": sentencepiece.__version__,
+    }
+
+
+def _git_revision() -> str | None:
+    """The revision of the code in the current folder, if it is a git checkout."""
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, timeout=5
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() or None
+
+
+def _silent(kind: str, /, **content: Any) -> None:
+    """Report nothing: only the main process writes events."""
+
+
+def _no_commands() -> list[str]:
+    return []
