@@ -22,6 +22,13 @@ from trm_engine.errors import ConfigError, did_you_mean, no_such_file
 
 BUILTIN_PREFIX = "builtin:"
 
+DECIDED_WHEN_UNSET = {
+    "model": {"vocab_size", "max_seq_len", "num_tools", "num_slots", "num_args", "num_choices"},
+    "training": {"output_dir", "checkpoint_dir"},
+    "data": set[str](),
+}
+"""Keys whose default stands only until the data, or the run's folder, say what fits."""
+
 
 class Section(BaseModel):
     """A part of the configuration; an unknown key or a value of the wrong type is an error."""
@@ -176,10 +183,11 @@ class Config(Section):
             raise ConfigError(_explain(error, path, node, overrides)) from error
 
     def dump(self) -> str:
-        """As YAML, with every key but a checkpoint_dir that was never set."""
+        """As YAML, with every key but those that decide themselves and were never set."""
         values = self.to_dict()
-        if "checkpoint_dir" not in self.training.model_fields_set:
-            del values["training"]["checkpoint_dir"]
+        for section, names in DECIDED_WHEN_UNSET.items():
+            for name in names - getattr(self, section).model_fields_set:
+                del values[section][name]
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
     def to_yaml(self, path: str | Path) -> None:

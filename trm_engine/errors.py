@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """What the user gave cannot be used; the message says where, what was expected and what to do."""
+    """What the user gave cannot be used; the message says where and what was expected."""
 
 
 class ConfigError(UserError):
@@ -32,13 +32,13 @@ class RunError(UserError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `` (did you mean 'x'?)`` for the known name nearest to ``name``, or an empty string."""
+    """Return `` (did you mean 'x'?)`` for the known name nearest to ``name``, or nothing."""
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean '{nearest[0]}'?)" if nearest else ""
 
 
 def no_such_file(path: str | Path, pattern: str) -> str:
-    """Say that ``path`` is missing, and which file beside it, of this pattern, has the nearest name."""
+    """Say that ``path`` is missing and what the file of the nearest name beside it is."""
     folder = Path(path).parent
     beside = [other.name for other in folder.glob(pattern)] if folder.is_dir() else []
     return f"{path}: no such file{did_you_mean(Path(path).name, beside)}"

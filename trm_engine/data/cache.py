@@ -46,9 +46,7 @@ class ArrayWriter:
         for file in self._files.values():
             file.close()
         if error is None:
-            arrays = {
-                name: {**meta, "rows": self._rows[name]} for name, meta in self._meta.items()
-            }
+            arrays = {name: {**meta, "rows": self._rows[name]} for name, meta in self._meta.items()}
             (self._folder / META).write_text(json.dumps(arrays), encoding="utf-8")
 
     def append(self, name: str, rows: np.ndarray) -> None:
@@ -99,6 +97,8 @@ def build_once(folder: Path, build: Callable[[Path], None]) -> bool:
 
 
 def _build_beside(folder: Path, build: Callable[[Path], None]) -> None:
+    for left in folder.parent.glob(f".{folder.name}-*"):  # by a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         build(beside)

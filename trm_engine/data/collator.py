@@ -122,8 +122,7 @@ class BucketBatchSampler(Sampler[list[int]]):
         for end in range(1, len(indices) + 1):
             size = end - begin
             if size > 1 and (
-                size > self._batch_size
-                or size * self._lengths[indices[end - 1]] > self._max_tokens
+                size > self._batch_size or size * self._lengths[indices[end - 1]] > self._max_tokens
             ):
                 batches.append(indices[begin : end - 1])
                 begin = end - 1

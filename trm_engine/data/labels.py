@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -40,6 +41,8 @@ class Field:
         try:
             value = json.loads(text.lower() if self.json_type == "boolean" else text)
         except (ValueError, RecursionError):
+            return text
+        if isinstance(value, float) and not math.isfinite(value):
             return text
         return value if _json_type(value) == self.json_type else text
 
@@ -127,7 +130,7 @@ class FieldCounts:
     def to_field(self, name: str, enum: Sequence[str]) -> Field:
         """Decide between span and choice. A choice's values: the enum's, then the others seen."""
         json_type = self.types.most_common(1)[0][0] if self.types else "string"
-        values = list(dict.fromkeys([*enum, *_one_spelling(self.values)]))
+        values = _one_spelling([*enum, *_most_frequent_first(self.values)])
         if self._is_choice(enum) and 0 < len(values) <= MAX_CHOICES:
             return Field(name, "choice", tuple(values), json_type)
         return Field(name, "span", (), json_type)
@@ -182,8 +185,9 @@ class LabelBuilder:
         for name, schema in function.properties.items():
             parameters[name] = None
             self.args.setdefault(name, FieldCounts())
-            for value in schema.get("enum") or ():
-                self.enums.setdefault(name, {})[value_text(value)] = None
+            for text in map(value_text, schema.get("enum", ())):
+                if text:
+                    self.enums.setdefault(name, {})[text] = None
 
     def _add_call(self, call: ToolCall, sample: Sample) -> None:
         parameters = self.tools.setdefault(call.name, {})
@@ -192,10 +196,14 @@ class LabelBuilder:
             self.args.setdefault(name, FieldCounts()).add(value, sample)
 
 
-def _one_spelling(values: Counter[str]) -> list[str]:
-    """The most frequent spelling of each value, case aside, the most frequent value first."""
+def _most_frequent_first(values: Counter[str]) -> list[str]:
+    return sorted(values, key=lambda text: (-values[text], text))
+
+
+def _one_spelling(texts: Iterable[str]) -> list[str]:
+    """The first spelling of each text, case aside."""
     spellings: dict[str, str] = {}
-    for text, _ in sorted(values.items(), key=lambda item: (-item[1], item[0])):
+    for text in texts:
         spellings.setdefault(text.casefold(), text)
     return list(spellings.values())
 

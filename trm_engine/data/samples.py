@@ -258,7 +258,7 @@ def summarise(problems: list[Problem]) -> str:
 
 def _parse_line(raw: bytes) -> dict[str, Any]:
     try:
-        value = _parse_json(raw.decode("utf-8"))
+        value = _parse_json(raw.decode("utf-8").rstrip())
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 text (byte {error.start + 1} of the line)") from None
     if not isinstance(value, dict):
@@ -272,7 +272,7 @@ def _parse_json(text: str) -> Any:
         if "\\ud" in text.lower():
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:
-        raise ValueError(f"broken JSON at column {error.colno}: {error.msg}") from None
+        raise ValueError(f"broken JSON at column {error.pos + 1}: {error.msg}") from None
     except UnicodeEncodeError as error:
         half = error.object[error.start].encode("ascii", "backslashreplace").decode()
         raise ValueError(f"{half} is half of a character, the other half is missing") from None
@@ -300,7 +300,7 @@ def _refuse_other_slots(sample: Sample, names: list[str]) -> None:
     if missing:
         raise ValueError(
             f"slots: '{missing[0]}' is missing; every line has the slots of the first line, "
-            f"empty ones as \"\""
+            f'empty ones as ""'
         )
     if extra:
         raise ValueError(

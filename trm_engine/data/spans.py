@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -42,6 +43,7 @@ def find_value(text: str, value: str) -> list[tuple[int, int]]:
     while match := pattern.search(text, position):
         begin, end = match.span()
         fits = _is_border(text, begin) and _is_border(text, end)
+        fits = fits and same_text(match[0], value)  # to re, a Turkish dotless i equals i
         if fits:
             found.append((begin, end))
         position = end if fits else begin + 1
@@ -100,4 +102,4 @@ def _in_word(letter: str) -> bool:
     code = ord(letter)
     if code >= FIRST_CJK or any(first <= code <= last for first, last in UNSPACED):
         return False
-    return letter.isalnum()
+    return letter.isalnum() or unicodedata.category(letter).startswith("M")  # an accent, a vowel

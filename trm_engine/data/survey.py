@@ -1,4 +1,4 @@
-"""Survey: the first pass over a data file: checked, indexed, labels learnt, dialogues told apart."""
+"""Survey: the first pass over a data file: checked, indexed, labels learnt, dialogues found."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from trm_engine.data.cache import ArrayWriter, build_once, code_hash, content_hash, key_of, read_arrays
+from trm_engine.data.cache import (
+    ArrayWriter,
+    build_once,
+    code_hash,
+    content_hash,
+    key_of,
+    read_arrays,
+)
 from trm_engine.data.labels import LabelBuilder, Labels
 from trm_engine.data.samples import Problem, Sample, SampleReader
 
@@ -77,12 +84,12 @@ def split_dialogues(
     """Indices of training and validation samples; no dialogue is in both.
 
     About ``share`` of the samples are held out: dialogues in a seeded order, passing over those
-    that would take it beyond.
+    that would take it beyond. One dialogue at least is for training.
     """
     names, sizes = np.unique(dialogues, return_counts=True)
     wanted = round(share * len(dialogues))
     held_out: list[int] = []
-    for position in np.random.default_rng(seed).permutation(len(names)):
+    for position in np.random.default_rng(seed).permutation(len(names))[1:]:
         if sizes[position] <= wanted:
             held_out.append(names[position])
             wanted -= sizes[position]
@@ -92,9 +99,7 @@ def split_dialogues(
     return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
 
 
-def _build(
-    path: Path, on_error: Literal["fail", "skip"], folder: Path, progress: Progress
-) -> None:
+def _build(path: Path, on_error: Literal["fail", "skip"], folder: Path, progress: Progress) -> None:
     reader = SampleReader(path, on_error)
     builder = LabelBuilder()
     prefixes = PrefixIndex()

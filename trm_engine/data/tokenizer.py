@@ -111,8 +111,11 @@ class TRMTokenizer:
         texts = (text for path in paths for text in _texts_of(Path(path)))
         tokenizer = cls.train_on_texts(texts, vocab_size=vocab_size, lowercase=lowercase)
         target = Path(f"{prefix}.model")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(tokenizer.model_bytes)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(tokenizer.model_bytes)
+        except OSError as error:
+            raise TokenizerError(f"{target}: cannot be written: {error.strerror}") from None
         return tokenizer
 
     @classmethod
@@ -160,6 +163,9 @@ class TRMTokenizer:
             except (RuntimeError, ValueError, OSError) as error:
                 raise TokenizerError(_training_problem(str(error), vocab_size)) from error
         return cls(model.getvalue())
+
+    def __reduce__(self) -> tuple[type[TRMTokenizer], tuple[bytes]]:
+        return TRMTokenizer, (self.model_bytes,)
 
     @property
     def vocab_size(self) -> int:
@@ -218,9 +224,7 @@ class TRMTokenizer:
         return _EncodedTurn(ids, begins, ends)
 
 
-def _fit(
-    encoded: list[_EncodedTurn], system_first: bool, budget: int
-) -> dict[int, _EncodedTurn]:
+def _fit(encoded: list[_EncodedTurn], system_first: bool, budget: int) -> dict[int, _EncodedTurn]:
     """Choose the turns that fit into ``budget`` tokens, the newest first, by index."""
     last = len(encoded) - 1
     kept: dict[int, _EncodedTurn] = {}
@@ -284,12 +288,10 @@ def _refuse_other_ids(processor: spm.SentencePieceProcessor, source: str) -> Non
     for index, piece in expected.items():
         if processor.id_to_piece(index) != piece:
             found = processor.id_to_piece(index)
-            raise TokenizerError(
-                f"{source}: id {index} is '{found}', expected '{piece}'; {advice}"
-            )
+            raise TokenizerError(f"{source}: id {index} is '{found}', expected '{piece}'; {advice}")
 
 
-def _normalisation(lowercase: bool, folding: Any) -> dict[str, str]:
+def _normalisation(lowercase: bool, folding: Any) -> dict[str, Any]:
     """SentencePiece options: text as it is, or with each letter's case folded, lengths kept."""
     if not lowercase:
         return {"normalization_rule_name": "identity"}
@@ -305,9 +307,14 @@ def _texts_of(path: Path) -> Iterator[str]:
     if path.suffix == ".jsonl":
         for _, sample in SampleReader(path):
             yield from (turn.text() for turn in sample.history)
-    else:
+        return
+    try:
         with open(path, encoding="utf-8") as file:
             yield from file
+    except UnicodeDecodeError:
+        raise TokenizerError(f"{path}: not UTF-8 text") from None
+    except OSError as error:
+        raise TokenizerError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _unique_lines(texts: Iterable[str]) -> Iterator[str]:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from trm_engine.config import TRMConfig
-from trm_engine.models.layers import rope_tables
-from trm_engine.vocabulary import FIRST_MARKER_ID, MASK_ID, PAD_ID, ROLES
+from trm_engine.models.layers import lecun_, rope_tables
+from trm_engine.vocabulary import FIRST_MARKER_ID, MASK_ID, ROLES
 
 MASKED_SCORE = -1e9
 
@@ -67,16 +67,15 @@ class ConversationEmbedding(nn.Module):
         self.tokens = _embedding(config.vocab_size, width)
         self.roles = _embedding(len(ROLES), width)
         self.recency = _embedding(RECENCIES, width)
-        self.registers = nn.Parameter(torch.randn(SHARED_REGISTERS + config.num_slots, width))
-        with torch.no_grad():
-            self.tokens.weight[PAD_ID] = 0
+        self.registers = _embedding(SHARED_REGISTERS + config.num_slots, width)
+        self.scale = width**0.5
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, role_ids: Tensor) -> Context:
         batch, length = input_ids.shape
         words = self.tokens(input_ids) + self.roles(role_ids)
         words = words + self.recency(turn_recency(input_ids))
-        registers = self.registers.expand(batch, -1, -1)
-        x = torch.cat((registers, words), dim=1)  # (b r+l d)
+        registers = self.registers.weight.expand(batch, -1, -1)
+        x = torch.cat((registers, words), dim=1) * self.scale  # (b r+l d)
 
         token_mask = attention_mask.bool()
         ends = token_mask.sum(dim=1, keepdim=True)
@@ -95,7 +94,10 @@ def _padding_bias(token_mask: Tensor, registers: int) -> Tensor | None:
 
 
 def _embedding(entries: int, width: int) -> nn.Embedding:
-    """A table whose entries have unit variance, as y and z have."""
+    """A table to be scaled by sqrt(D): then entries have unit variance, as y and z have.
+
+    Stored small, they learn sqrt(D) times as fast under Adam, whose steps have one size for all.
+    """
     table = nn.Embedding(entries, width)
-    nn.init.trunc_normal_(table.weight, std=1.0, a=-2.0, b=2.0)
+    lecun_(table.weight.data, width)
     return table

@@ -72,8 +72,7 @@ class Heads(nn.Module):
         )
         self.arg_presence = linear(width, args, bias=True)
         self.arg_choice = linear(width, args * self.num_choices)
-        self.slot_queries = nn.Parameter(torch.randn(slots, width))
-        self.arg_queries = nn.Parameter(torch.randn(args, width))
+        self.queries = nn.Parameter(lecun_(torch.empty(slots + args, width), width))
         self.slot_query = linear(width, width)
         self.arg_query = linear(width, width)
         self.pointer_keys = linear(width, 2 * width)
@@ -86,13 +85,14 @@ class Heads(nn.Module):
         tokens = y[:, registers:].float()  # (b l d)
         answer, call = y[:, 0].float(), y[:, 1].float()  # (b d)
         slots = y[:, SHARED_REGISTERS:registers].float()  # (b s d)
-        queries = torch.cat(
+        said = torch.cat(
             (
-                self.slot_queries + self.slot_query(slots),
-                self.arg_queries + self.arg_query(call)[:, None],
+                self.slot_query(slots),
+                self.arg_query(call)[:, None].expand(-1, self.num_args, -1),
             ),
             dim=1,
-        )  # (b s+a d)
+        )
+        queries = said + self.queries * self.queries.shape[1] ** 0.5  # (b s+a d)
         starts, ends = self._point(tokens, queries, token_mask)
         return TRMOutput(
             decision_logits=self.decision(answer),

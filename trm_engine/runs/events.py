@@ -24,6 +24,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,9 +51,11 @@ class EventWriter:
         self._on_error = on_error
         self._failing = False
         self._pending: list[bytes] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # ``on_error`` may write an event
         self._wake = threading.Event()
         self._closing = False
+        with suppress(OSError):
+            append(path, b"")  # a torn last line may be an event but for its end
         self._seq = 1 + max((event["seq"] for event in read_events(path)), default=-1)
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         self._thread.start()
@@ -90,9 +93,9 @@ class EventWriter:
         try:
             append(self._path, b"".join(self._pending))
         except OSError as error:
-            if not self._failing and self._on_error:
+            first, self._failing = not self._failing, True
+            if first and self._on_error:
                 self._on_error(error)
-            self._failing = True
             return False
         self._pending.clear()
         self._failing = False

@@ -40,7 +40,7 @@ def append(path: Path, lines: bytes) -> None:
 
 
 class JsonlReader:
-    """Reads the records that a file has gained since the last look; lines that are none are skipped."""
+    """Reads the records that a file has gained since the last look, passing over other lines."""
 
     def __init__(self, path: Path, from_end: bool = False) -> None:
         self.path = path

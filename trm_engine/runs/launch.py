@@ -31,13 +31,16 @@ def start_worker(
 
 
 def start_inference(
-    *arguments: str, stdin: int | IO[bytes] | None = None, stderr: IO[bytes] | None = None
+    *arguments: str,
+    stdin: int | IO[bytes] | None = None,
+    stdout: int | IO[bytes] | None = subprocess.PIPE,
+    stderr: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a worker that answers on its standard output (``eval``, ``predict``)."""
     return subprocess.Popen(
         [sys.executable, "-m", "trm_engine.worker", *arguments],
         stdin=stdin,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=stderr,
     )
 

@@ -15,8 +15,8 @@ def build_optimizer(model: nn.Module, config: TrainingConfig) -> AdamW:
     """AdamW, fused. Only matrices decay: not biases, embeddings or registers."""
     tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     matrices, others = [], []
-    for name, weight in model.named_parameters():
-        decays = weight.ndim >= 2 and id(weight) not in tables and "registers" not in name
+    for weight in model.parameters():
+        decays = weight.ndim >= 2 and id(weight) not in tables
         (matrices if decays else others).append(weight)
     return AdamW(
         [

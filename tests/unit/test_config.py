@@ -1,0 +1,295 @@
+"""Configuration: the specification's defaults, YAML in and out, and errors that say where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trm_engine.config import Config, TrainingConfig, TRMConfig, known_keys
+from trm_engine.errors import ConfigError
+
+
+def read(folder: Path, text: str | bytes, *overrides: str) -> Config:
+    path = folder / "run.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return Config.from_yaml(path, overrides)
+
+
+def problem(folder: Path, text: str | bytes, *overrides: str) -> str:
+    """What is said about a file that cannot be used, without the folder's name."""
+    with pytest.raises(ConfigError) as caught:
+        read(folder, text, *overrides)
+    return str(caught.value).replace(f"{folder}/", "")
+
+
+def test_training_defaults_are_the_specification() -> None:
+    wanted = {
+        "learning_rate": 1e-4,
+        "weight_decay": 0.1,
+        "beta1": 0.9,
+        "beta2": 0.95,
+        "max_grad_norm": 1.0,
+        "warmup_steps": 2000,
+        "num_epochs": 100,
+        "batch_size": 32,
+        "gradient_accumulation_steps": 1,
+        "use_ema": True,
+        "ema_decay": 0.999,
+        "log_interval": 10,
+        "eval_interval": 500,
+        "save_interval": 1000,
+        "output_dir": "outputs",
+        "checkpoint_dir": "checkpoints",
+    }
+    assert TrainingConfig().to_dict().items() >= wanted.items()
+
+
+def test_model_defaults_are_the_specification() -> None:
+    wanted = {
+        "hidden_size": 512,
+        "num_layers": 2,
+        "n_latent_recursion": 6,
+        "T_deep_recursion": 3,
+        "N_supervision": 16,
+        "num_slots": 6,
+        "num_args": 10,
+    }
+    assert TRMConfig().to_dict().items() >= wanted.items()
+
+
+def test_model_is_made_as_the_specification_makes_it() -> None:
+    config = TRMConfig(
+        hidden_size=512,
+        num_layers=2,
+        num_tools=3,
+        num_slots=6,
+        n_latent_recursion=6,
+        T_deep_recursion=3,
+        N_supervision=16,
+    )
+    assert (config.num_tools, config.decision_weight, config.slot_weight) == (3, 1.0, 0.5)
+
+
+def test_an_empty_file_gives_the_defaults(tmp_path: Path) -> None:
+    assert read(tmp_path, "") == Config() == read(tmp_path, "model:\ntraining:\n")
+
+
+def test_yaml_round_trip_keeps_every_value(tmp_path: Path) -> None:
+    config = Config()
+    config.training.learning_rate = 3e-7
+    config.training.output_dir = "một thư mục: #1"
+    config.data.val_data = None
+    config.to_yaml(tmp_path / "out.yaml")
+    written = yaml.safe_load((tmp_path / "out.yaml").read_text(encoding="utf-8"))
+    keys = [f"{part}.{key}" for part in written for key in written[part]]
+    assert keys == [key for key in known_keys() if key in keys]
+    assert {"model.hidden_size", "training.seed", "data.val_data"} <= set(keys)
+    assert Config.from_yaml(tmp_path / "out.yaml") == config
+
+
+def test_what_decides_itself_stays_unset_through_yaml(tmp_path: Path) -> None:
+    Config(training=TrainingConfig(output_dir="out")).to_yaml(tmp_path / "out.yaml")
+    again = Config.from_yaml(tmp_path / "out.yaml")
+    assert "output_dir" in again.training.model_fields_set
+    assert "checkpoint_dir" not in again.training.model_fields_set
+
+
+def test_a_chosen_checkpoint_dir_survives_yaml(tmp_path: Path) -> None:
+    config = Config(training=TrainingConfig(checkpoint_dir="elsewhere"))
+    config.to_yaml(tmp_path / "out.yaml")
+    assert Config.from_yaml(tmp_path / "out.yaml").training.checkpoint_dir == "elsewhere"
+
+
+@given(
+    rate=st.floats(min_value=1e-300, max_value=1e300),
+    folder=st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufeff")),
+    steps=st.none() | st.integers(1, 10**12),
+)
+def test_any_value_survives_yaml(
+    rate: float, folder: str, steps: int | None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("yaml") / "out.yaml"
+    training = TrainingConfig(learning_rate=rate, output_dir=folder, max_steps=steps)
+    Config(training=training).to_yaml(path)
+    assert Config.from_yaml(path).training == training
+
+
+def test_a_number_without_a_point_is_a_number(tmp_path: Path) -> None:
+    assert read(tmp_path, "training:\n  learning_rate: 3e-4").training.learning_rate == 3e-4
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "training:\n  seed: 1\n  batchsize: 3\n",
+            "run.yaml, line 3: unknown key 'training.batchsize' "
+            "(did you mean 'training.batch_size'?)",
+        ),
+        (
+            "training:\n  hiden_size: 3\n",
+            "run.yaml, line 2: unknown key 'training.hiden_size' "
+            "(did you mean 'model.hidden_size'?)",
+        ),
+        (
+            "data:\n  vocabsize: 3\n",
+            "run.yaml, line 2: unknown key 'data.vocabsize' (did you mean 'data.vocab_size'?)",
+        ),
+        (
+            "model:\n  vocabsize: 3\n",
+            "run.yaml, line 2: unknown key 'model.vocabsize' (did you mean 'model.vocab_size'?)",
+        ),
+        ("training:\n  zzz: 3\n", "run.yaml, line 2: unknown key 'training.zzz'"),
+        (
+            "# a comment\ntrainng:\n  seed: 1\n",
+            "run.yaml, line 2: unknown key 'trainng' (did you mean 'training'?)",
+        ),
+        (
+            "training:\n  batch_size: many\n",
+            "run.yaml, line 2: training.batch_size: input should be a valid integer, "
+            "unable to parse string as an integer, not 'many'",
+        ),
+        (
+            "training:\n  batch_size: [1]\n",
+            "run.yaml, line 2: training.batch_size: input should be a valid integer, not [1]",
+        ),
+        (
+            "training:\n  batch_size: yes\n",
+            "run.yaml, line 2: training.batch_size: input should be a number, not True",
+        ),
+        (
+            "training:\n  max_steps: true\n",
+            "run.yaml, line 2: training.max_steps: input should be a number, not True",
+        ),
+        (
+            "training:\n  learning_rate: -1\n",
+            "run.yaml, line 2: training.learning_rate: input should be greater than 0, not -1",
+        ),
+        (
+            "training:\n  learning_rate: .inf\n",
+            "run.yaml, line 2: training.learning_rate: input should be a finite number, not inf",
+        ),
+        (
+            "training:\n  weight_decay: .nan\n",
+            "run.yaml, line 2: training.weight_decay: input should be a finite number, not nan",
+        ),
+        (
+            "training:\n  schedule: cosine\n",
+            "run.yaml, line 2: training.schedule: input should be 'constant' or 'linear', "
+            "not 'cosine'",
+        ),
+        (
+            "\nmodel:\n  hidden_size: 100\n",
+            "run.yaml, line 2: model: hidden_size 100 must be a multiple of 2 x num_heads (16)",
+        ),
+        ("training:\n  seed: 1\n  seed: 2\n", "run.yaml, line 3: 'seed' is given twice"),
+        ("model: {}\ndata: {}\nmodel: {}\n", "run.yaml, line 3: 'model' is given twice"),
+        ("- model\n", "run.yaml: expected sections model, training and data"),
+        ("false\n", "run.yaml: expected sections model, training and data"),
+        ("[]\n", "run.yaml: expected sections model, training and data"),
+        ("model:\n  a: b: c\n", "run.yaml: not valid YAML: line 2: mapping values are not"),
+        ("training: {seed: 1\n", "run.yaml: not valid YAML: line 2: "),
+        ("training: &a\n  seed: *a\n", "run.yaml: not valid YAML: nested too deeply"),
+        ("{" * 3000, "run.yaml: not valid YAML: nested too deeply"),
+        ("training:\n  output_dir: 2024-99-99\n", "run.yaml: not valid YAML: month must be in"),
+        ("training:\n  seed: \x00\n", "run.yaml: not valid YAML: unacceptable character"),
+        (b"training:\n  output_dir: \xff\n", "run.yaml: not UTF-8 text (byte 24)"),
+    ],
+)
+def test_a_wrong_file_is_told_with_line_and_field(
+    tmp_path: Path, text: str | bytes, message: str
+) -> None:
+    assert problem(tmp_path, text).startswith(message)
+
+
+def test_every_problem_is_told(tmp_path: Path) -> None:
+    text = "training:\n  batch_size: 0\n  sed: 1\ndata:\n  on_error: panic\n"
+    lines = problem(tmp_path, text).splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        f"run.yaml, line {number}" for number in (2, 3, 5)
+    ]
+
+
+def test_a_missing_file_suggests_the_nearest_name(tmp_path: Path) -> None:
+    (tmp_path / "default.yaml").touch()
+    (tmp_path / "paper.yaml").touch()
+    with pytest.raises(ConfigError) as caught:
+        Config.from_yaml(tmp_path / "defualt.yaml")
+    assert str(caught.value) == (
+        f"{tmp_path}/defualt.yaml: no such file (did you mean 'default.yaml'?)"
+    )
+    with pytest.raises(ConfigError, match=r"zzz: no such file$"):
+        Config.from_yaml(tmp_path / "zzz")
+    with pytest.raises(ConfigError, match=r"zzz: no such file$"):
+        Config.from_yaml(tmp_path / "nowhere" / "zzz")
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        Config.from_yaml(tmp_path)
+
+
+def test_overrides_win_and_the_last_one_most(tmp_path: Path) -> None:
+    config = read(
+        tmp_path,
+        "training:\n  seed: 1\n",
+        "training.seed=2",
+        "training.seed= 3",
+        "model.focal_gamma=1e-1",
+        "data.val_data=null",
+        "training.use_ema=no",
+    )
+    assert config.training.seed == 3
+    assert config.model.focal_gamma == 0.1
+    assert config.data.val_data is None
+    assert not config.training.use_ema
+
+
+@pytest.mark.parametrize("text", ["2024-01-01", "2024-99-99", "123", "a: b", "[x", "yes", "1e3"])
+def test_an_override_of_a_text_is_that_text(tmp_path: Path, text: str) -> None:
+    config = read(tmp_path, "", f"training.output_dir={text}", f"data.val_data={text}")
+    assert config.training.output_dir == config.data.val_data == text
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "training.sed=1",
+            "--set training.sed=1: unknown key 'training.sed' (did you mean 'training.seed'?)",
+        ),
+        (
+            "trainig.seed=1",
+            "--set trainig.seed=1: unknown key 'trainig.seed' (did you mean 'training.seed'?)",
+        ),
+        ("seed=1", "--set seed=1: expected section.key=value, as training.seed=1"),
+        ("training.seed", "--set training.seed: expected section.key=value"),
+        ("training.=1", "--set training.=1: expected section.key=value"),
+        ("training.seed=x", "--set training.seed=x: training.seed: input should be a valid int"),
+        (" training.seed =x", "--set  training.seed =x: training.seed: input should be a valid"),
+    ],
+)
+def test_a_wrong_override_is_told(tmp_path: Path, override: str, message: str) -> None:
+    assert problem(tmp_path, "", "training.seed=0", override).startswith(message)
+
+
+def test_an_override_of_a_section_that_is_none_is_told(tmp_path: Path) -> None:
+    assert problem(tmp_path, "training: 5\n", "training.seed=1").startswith(
+        "run.yaml, line 1: training: input should be a valid dictionary"
+    )
+
+
+@given(text=st.text(max_size=60) | st.binary(max_size=60))
+def test_no_file_raises_anything_else(
+    text: str | bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("fuzz") / "run.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "replace"))
+    try:
+        assert isinstance(Config.from_yaml(path), Config)
+    except ConfigError as error:
+        assert str(error).startswith(str(path))

@@ -1,0 +1,269 @@
+"""Labels: what the model's outputs mean, learnt from samples."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support import TOOLS, dialogues, sample
+from trm_engine.data.encoding import NONE, UNKNOWN_TOOL, encode_sample, tool_mask
+from trm_engine.data.labels import MAX_CHOICES, Field, LabelBuilder, Labels
+from trm_engine.data.samples import Conversation, Sample
+from trm_engine.data.tokenizer import TRMTokenizer
+
+
+def learn(records: list[dict[str, Any]]) -> Labels:
+    builder = LabelBuilder()
+    for record in records:
+        builder.add(Sample.model_validate(record))
+    return builder.build()
+
+
+def tool(name: str, **properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "function": {"name": name, "parameters": {"properties": properties}},
+    }
+
+
+def call(name: str, text: str = "do it", **arguments: Any) -> dict[str, Any]:
+    return sample(
+        history=[{"role": "user", "content": text}],
+        decision="tool_call",
+        tool={"name": name, "arguments": arguments},
+        slots={},
+    )
+
+
+def slot(value: Any, text: str) -> dict[str, Any]:
+    return sample(history=[{"role": "user", "content": text}], slots={"a": value})
+
+
+@pytest.fixture(scope="module")
+def labels() -> Labels:
+    return learn(dialogues())
+
+
+def test_tools_slots_and_parameters_come_in_the_order_they_are_seen(labels: Labels) -> None:
+    assert labels.tools == ("find_customer", "change_plan")
+    assert labels.tool_name_to_id == {"find_customer": 0, "change_plan": 1}
+    assert labels.slot_names == ["phone", "name", "plan"]
+    assert [each.name for each in labels.args] == ["phone", "plan", "months"]
+    assert labels.parameters == ((0,), (1, 2))
+
+
+def test_sizes_are_those_of_the_model(labels: Labels) -> None:
+    assert labels.sizes() == {"num_tools": 2, "num_slots": 3, "num_args": 3, "num_choices": 2}
+    assert learn([sample(slots={})]).sizes() == {
+        "num_tools": 1,
+        "num_slots": 0,
+        "num_args": 0,
+        "num_choices": 0,
+    }
+
+
+def test_a_field_that_is_said_is_a_span_and_one_that_is_not_is_a_choice(labels: Labels) -> None:
+    kinds = {each.name: each.kind for each in labels.slots}
+    assert kinds == {"phone": "span", "name": "span", "plan": "choice"}
+    assert set(labels.slots[2].values) == {"basic", "premium"}
+    assert labels.args[2] == Field("months", "span", (), "number")
+
+
+@pytest.mark.parametrize(("verbatim", "kind"), [(89, "choice"), (90, "span"), (100, "span")])
+def test_nine_in_ten_verbatim_make_a_span(verbatim: int, kind: str) -> None:
+    spoken = [slot("blue", "blue please")] * verbatim
+    meant = [slot("red", "the other")] * (100 - verbatim)
+    assert learn(spoken + meant).slots[0].kind == kind
+
+
+def test_a_field_that_is_never_filled_is_a_span() -> None:
+    assert learn([slot("", "hello")]).slots == (Field("a"),)
+
+
+@pytest.mark.parametrize(
+    ("count", "kind"), [(MAX_CHOICES, "choice"), (MAX_CHOICES + 1, "span"), (1000, "span")]
+)
+def test_too_many_values_are_no_choice(count: int, kind: str) -> None:
+    assert learn([slot(f"value {n}", "hello") for n in range(count)]).slots[0].kind == kind
+
+
+def test_one_spelling_of_each_choice_the_most_frequent_first() -> None:
+    values = ["Rare", "OFTEN", "often", "often", "Often"]
+    assert learn([slot(each, "hello") for each in values]).slots[0].values == ("often", "Rare")
+
+
+def test_an_enum_makes_a_choice_of_what_is_said() -> None:
+    tools = [tool("f", plan={"enum": ["Basic", "Premium", None, "", 3, True]})]
+    seen = {**call("f", "basic please", plan="basic"), "tools": tools}
+    [field] = learn([seen]).args
+    assert field.kind == "choice"
+    assert field.values == ("Basic", "Premium", "3", "true")
+
+
+def test_an_enum_with_other_values_seen_keeps_them_last() -> None:
+    tools = [tool("f", plan={"enum": ["a", "b"]})]
+    seen = [{**call("f", "hm", plan="B"), "tools": tools}] * 99 + [call("f", "hm", plan="c")]
+    assert learn(seen).args[0] == Field("plan", "choice", ("a", "b", "c"))
+
+
+def test_an_enum_that_the_data_does_not_keep_to_is_none() -> None:
+    tools = [tool("f", plan={"enum": ["a", "b"]})]
+    seen = [{**call("f", f"it is c{n}", plan=f"c{n}"), "tools": tools} for n in range(10)]
+    assert learn(seen).args[0].kind == "span"
+
+
+def test_an_enum_too_long_to_choose_from_is_a_span() -> None:
+    tools = [tool("f", city={"enum": [f"city {n}" for n in range(MAX_CHOICES + 1)]})]
+    assert learn([sample(tools=tools, slots={})]).args == (Field("city"),)
+
+
+def test_tools_and_parameters_that_only_calls_name_are_learnt() -> None:
+    seen = [call("f", "x", b=1), call("g", "x", a="x", b=2), call("f", "x", c=None)]
+    labels = learn(seen)
+    assert labels.tools == ("f", "g")
+    assert [each.name for each in labels.args] == ["b", "a", "c"]
+    assert labels.parameters == ((0, 2), (1, 0))
+
+
+@pytest.mark.parametrize(
+    ("json_type", "text", "value"),
+    [
+        ("string", "0901", "0901"),
+        ("string", "true", "true"),
+        ("number", "12", 12),
+        ("number", "-1.5e3", -1500.0),
+        ("number", "0901", "0901"),
+        ("number", "twelve", "twelve"),
+        ("number", "true", "true"),
+        ("number", '"12"', '"12"'),
+        ("number", "null", "null"),
+        ("number", "NaN", "NaN"),
+        ("number", "1e999", "1e999"),
+        ("number", "9" * 5000, "9" * 5000),
+        ("number", "", ""),
+        ("boolean", "True", True),
+        ("boolean", "false", False),
+        ("boolean", "1", "1"),
+        ("json", '{"a":[1]}', {"a": [1]}),
+        ("json", "[", "["),
+        ("json", "[" * 100_000, "[" * 100_000),
+        ("json", "word", "word"),
+    ],
+)
+def test_a_text_becomes_a_value_of_the_fields_type(json_type: str, text: str, value: Any) -> None:
+    parsed = Field("a", json_type=json_type).parse(text)
+    assert parsed == value
+    assert type(parsed) is type(value)
+
+
+@given(st.sampled_from(["string", "number", "boolean", "json"]), st.text())
+def test_any_text_can_be_parsed(json_type: str, text: str) -> None:
+    json.dumps(Field("a", json_type=json_type).parse(text), allow_nan=json_type == "json")
+
+
+@pytest.mark.parametrize(
+    ("value", "json_type"),
+    [("x", "string"), (3, "number"), (2.5, "number"), (True, "boolean"), ([1], "json")],
+)
+def test_an_arguments_type_is_that_of_its_values(value: Any, json_type: str) -> None:
+    [field] = learn([call("f", "hm", a=value)]).args
+    assert field.json_type == json_type
+    assert field.kind == "choice"
+    assert field.parse(field.values[0]) == value
+
+
+def test_choice_of_ignores_case() -> None:
+    field = Field("a", "choice", ("Straße", "Basic"))
+    assert [field.choice_of(text) for text in ("STRASSE", "basic", "none", "")] == [0, 1, -1, -1]
+
+
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+fields = st.builds(
+    Field,
+    names,
+    st.sampled_from(["span", "choice"]),
+    st.lists(names, max_size=4).map(tuple),
+    st.sampled_from(["string", "number", "boolean", "json"]),
+)
+
+
+@given(
+    st.lists(names, max_size=4),
+    st.lists(st.integers(0, 3), max_size=4),
+    st.lists(fields, max_size=4),
+    st.lists(fields, max_size=4),
+)
+def test_labels_survive_json(
+    tools: list[str], channels: list[int], slots: list[Field], args: list[Field]
+) -> None:
+    labels = Labels(tuple(tools), (tuple(channels),) * len(tools), tuple(slots), tuple(args))
+    again = Labels.from_dict(json.loads(json.dumps(labels.to_dict())))
+    assert again == labels
+    assert again.fingerprint == labels.fingerprint
+
+
+def test_other_labels_have_another_fingerprint(labels: Labels) -> None:
+    fewer = Labels(labels.tools[:1], labels.parameters[:1], labels.slots, labels.args)
+    assert fewer.fingerprint != labels.fingerprint
+
+
+def test_the_mask_has_the_known_tools_on_offer(labels: Labels) -> None:
+    history = [{"role": "user", "content": "x"}]
+
+    def mask(*offered: dict[str, Any]) -> list[int]:
+        conversation = {"history": history, "tools": list(offered)}
+        return tool_mask(Conversation.model_validate(conversation), labels).tolist()
+
+    assert mask() == [1, 1]
+    assert mask(TOOLS[1]) == [0, 1]
+    assert mask(tool("new"), TOOLS[0]) == [1, 0]
+    assert mask(tool("new")) == [0, 0]
+
+
+def test_a_tool_that_training_never_saw_is_unknown(labels: Labels, tokenizer: TRMTokenizer) -> None:
+    unseen = encode_sample(
+        Sample.model_validate({**call("new", "phone 12", phone="12"), "slots": {}}),
+        tokenizer,
+        labels,
+        256,
+    )
+    assert (unseen.decision, unseen.tool) == (1, UNKNOWN_TOOL)
+    assert (unseen.args.presence == NONE).all()
+    assert len(unseen.args.spans) == 0
+
+
+def test_a_sample_becomes_labels(labels: Labels, tokenizer: TRMTokenizer) -> None:
+    _, lookup, change = (
+        encode_sample(Sample.model_validate(each), tokenizer, labels, 512) for each in dialogues(1)
+    )
+    assert (lookup.decision, lookup.tool, change.tool) == (1, 0, 1)
+    assert lookup.slots.presence.tolist() == [1, 1, 0]
+    assert lookup.slots.choices.tolist() == [-1, -1, -1]
+    assert lookup.args.presence.tolist() == [1, NONE, NONE]
+    assert change.args.presence.tolist() == [NONE, 1, 1]
+    basic = labels.slots[2].choice_of("basic")
+    assert change.slots.choices.tolist() == [-1, -1, basic]
+    assert change.args.choices.tolist() == [-1, labels.args[1].choice_of("basic"), -1]
+    assert np.unique(change.args.spans[:, 0]).tolist() == [2]
+    assert (np.diff(lookup.slots.spans[:, 0]) >= 0).all()
+
+
+def test_a_value_that_was_cut_off_has_presence_but_no_span(
+    labels: Labels, tokenizer: TRMTokenizer
+) -> None:
+    history = [
+        {"role": "user", "content": "my phone is 0901"},
+        {"role": "assistant", "content": "and what is it that you would like me to do for you?"},
+        {"role": "user", "content": "nothing"},
+    ]
+    slots = {"phone": "0901", "name": "", "plan": ""}
+    record = Sample.model_validate(sample(history=history, slots=slots))
+    short = encode_sample(record, tokenizer, labels, 16)
+    whole = encode_sample(record, tokenizer, labels, 512)
+    assert short.slots.presence.tolist() == whole.slots.presence.tolist() == [1, 0, 0]
+    assert (len(short.slots.spans), len(whole.slots.spans)) == (0, 1)
