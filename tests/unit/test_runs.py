@@ -326,7 +326,8 @@ def test_a_start_from_the_beginning_forgets_all() -> None:
 def test_commands_are_read_once_and_in_order(tmp_path: Path) -> None:
     path = tmp_path / "commands.jsonl"
     send_command(path, "stop")
-    reader = CommandReader(path)
+    time.sleep(0.01)
+    reader = CommandReader(path, since=time.time())
     assert reader.read() == []  # given to an earlier worker
     for command in COMMANDS:
         send_command(path, command)  # type: ignore[arg-type]
@@ -336,7 +337,7 @@ def test_commands_are_read_once_and_in_order(tmp_path: Path) -> None:
 
 def test_what_is_no_command_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "commands.jsonl"
-    reader = CommandReader(path)
+    reader = CommandReader(path, since=0)
     append(path, b'{"command": "fly"}\n{"command": ["stop"]}\n{}\n[]\nstop\n{"command": "pa')
     assert reader.read() == []
     send_command(path, "save")
@@ -346,7 +347,7 @@ def test_what_is_no_command_is_passed_over(tmp_path: Path) -> None:
 def test_a_torn_command_does_not_hide_the_next(tmp_path: Path) -> None:
     path = tmp_path / "commands.jsonl"
     path.write_bytes(b'{"command": "sto')
-    reader = CommandReader(path)
+    reader = CommandReader(path, since=0)
     send_command(path, "save")
     assert reader.read() == ["save"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from trm_engine.runs.jsonl import JsonlReader, append, to_line
 
@@ -18,12 +18,21 @@ def send_command(path: Path, command: Command) -> None:
 
 
 class CommandReader:
-    """The commands given since it was made, in order; unknown ones are passed over."""
+    """The commands given since ``since`` (Unix seconds), in order; unknown ones are passed over.
 
-    def __init__(self, path: Path) -> None:
-        self._reader = JsonlReader(path, from_end=True)
+    A worker reads those given since its process began, also while it was still starting, and none
+    that were meant for an earlier worker of the same run.
+    """
+
+    def __init__(self, path: Path, since: float) -> None:
+        self._reader = JsonlReader(path)
+        self._since = since
 
     def read(self) -> list[str]:
         """The commands given since the last look."""
-        given = (record.get("command") for record in self._reader.read())
-        return [command for command in given if command in COMMANDS]
+        given = (record for record in self._reader.read() if self._is_new(record))
+        return [record["command"] for record in given if record.get("command") in COMMANDS]
+
+    def _is_new(self, record: dict[str, Any]) -> bool:
+        given_at = record.get("t")
+        return isinstance(given_at, int | float) and given_at >= self._since

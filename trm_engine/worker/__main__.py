@@ -5,12 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 
-EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
 
 
 def main() -> int:
     """Run the command given; returns the exit status."""
     arguments = _parser().parse_args()
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Import what the task needs, torch among it, and do it."""
     if arguments.task == "train":
         from trm_engine.worker.train import train_run
 

@@ -8,6 +8,8 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
+
 from trm_engine.runs.commands import CommandReader
 
 
@@ -19,7 +21,7 @@ class Control:
     """
 
     def __init__(self, path: Path, tied: bool) -> None:
-        self._reader = CommandReader(path)
+        self._reader = CommandReader(path, since=psutil.Process().create_time())
         self._asked_to_stop = threading.Event()
         self._viewer_gone = threading.Event()
         self._detached = not tied

@@ -1,0 +1,118 @@
+"""Small real runs for end-to-end tests: a worker process, its folder, what it left there."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tests.support import dialogues, write_jsonl
+from trm_engine.config import Config
+from trm_engine.runs.events import Event, read_events, step_columns
+from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.launch import start_worker
+from trm_engine.training.checkpoint import load_checkpoint
+
+SECONDS = 120.0
+CLOCKS = ("time", "samples_per_s", "tokens_per_s")
+
+
+def tiny_run(folder: Path, **training: Any) -> tuple[RunFolder, Config]:
+    """A folder with a configuration that trains a tiny model in seconds on one thread."""
+    data = write_jsonl(folder.parent / "tiny.jsonl", dialogues(16))
+    settings = {
+        "batch_size": 4,
+        "learning_rate": 1e-3,
+        "warmup_steps": 5,
+        "num_epochs": 50,
+        "max_steps": 40,
+        "log_interval": 5,
+        "eval_interval": 20,
+        "save_interval": 17,
+        "num_threads": 1,
+        "device": "cpu",
+        **training,
+    }
+    config = Config.model_validate(
+        {
+            "model": {
+                "hidden_size": 16,
+                "num_heads": 2,
+                "num_layers": 1,
+                "n_latent_recursion": 1,
+                "T_deep_recursion": 2,
+                "N_supervision": 2,
+            },
+            "training": settings,
+            "data": {
+                "train_data": str(data),
+                "val_split": 0.2,
+                "vocab_size": 400,
+                "cache_dir": str(folder.parent / "cache"),
+            },
+        }
+    )
+    run = RunFolder(folder)
+    run.create()
+    config.to_yaml(run.config)
+    return run, config
+
+
+def finish(run: RunFolder, config: Config, resume: bool = False) -> list[Event]:
+    """Train to the end; returns the events."""
+    worker = start_worker(run, config, resume=resume)
+    assert worker.wait(timeout=SECONDS) == 0, run.log.read_text()
+    return read_events(run.events)
+
+
+def wait_for(
+    run: RunFolder, event_type: str, worker: subprocess.Popen[bytes], **content: Any
+) -> Event:
+    """The first event of that kind and content, as soon as it is there."""
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        for event in read_events(run.events):
+            if event["type"] == event_type and content.items() <= event.items():
+                return event
+        assert worker.poll() is None, run.log.read_text()
+        time.sleep(0.01)
+    raise AssertionError(f"no {event_type} event {content} after {SECONDS} s")
+
+
+def kill_group(worker: subprocess.Popen[bytes]) -> None:
+    """kill -9 the worker and its children."""
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()
+
+
+def last_checkpoint(run: RunFolder) -> dict[str, Any]:
+    """What the run saved last."""
+    return load_checkpoint(run.path / "checkpoints" / "last.pt")
+
+
+def learning_columns(events: list[Event]) -> dict[str, list[Any]]:
+    """The columns of the updates that count, without those that tell the time."""
+    columns = step_columns(events)
+    return {name: values for name, values in columns.items() if name not in CLOCKS}
+
+
+def assert_same(one: Any, other: Any, where: str = "") -> None:
+    """Whether two states are equal bit for bit."""
+    assert type(one) is type(other), where
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), where
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            assert_same(one[key], other[key], f"{where}.{key}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other), where
+        for index, (left, right) in enumerate(zip(one, other, strict=True)):
+            assert_same(left, right, f"{where}[{index}]")
+    else:
+        assert one == other, where

@@ -1,0 +1,152 @@
+"""Resumed training is the training that was never interrupted; the same seed, the same run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.runs import (
+    assert_same,
+    finish,
+    kill_group,
+    last_checkpoint,
+    learning_columns,
+    tiny_run,
+    wait_for,
+)
+from trm_engine.runs.events import Event, last_state, read_events
+from trm_engine.runs.launch import start_worker
+
+LEARNT = (
+    "model_state_dict",
+    "ema_state_dict",
+    "optimizer_state_dict",
+    "scheduler_state_dict",
+    "global_step",
+    "epoch",
+    "metrics",
+)
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("resume")
+
+
+@pytest.fixture(scope="module", params=["averaged", "per_step"])
+def supervision(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def whole(places: Path, supervision: str) -> tuple[dict[str, Any], list[Event]]:
+    """40 updates without interruption."""
+    run, config = tiny_run(places / f"whole-{supervision}", **settings(supervision))
+    events = finish(run, config)
+    return last_checkpoint(run), events
+
+
+def settings(supervision: str) -> dict[str, Any]:
+    return {
+        "supervision": supervision,
+        "gradient_accumulation_steps": 2,
+        "word_dropout": 0.1,
+        "dtype": "float32" if supervision == "averaged" else "bfloat16",
+    }
+
+
+def test_kill_and_resume_is_bit_for_bit_the_whole(
+    places: Path, supervision: str, whole: tuple[dict[str, Any], list[Event]]
+) -> None:
+    run, config = tiny_run(places / f"killed-{supervision}", **settings(supervision))
+    worker = start_worker(run, config)
+    wait_for(run, "checkpoint", worker, step=17, kind="step")
+    kill_group(worker)
+    assert run.state() == "lost"
+    later = run.path / "checkpoints" / "last.pt"
+    assert not later.exists(), "the run was over before it could be killed"
+
+    events = finish(run, config, resume=True)
+
+    assert [e["resumed_from"] for e in events if e["type"] == "run_started"] == [None, 17]
+    saved, expected = last_checkpoint(run), whole[0]
+    for key in LEARNT:
+        assert_same(saved[key], expected[key], key)
+    assert learning_columns(events) == learning_columns(whole[1])
+    assert evaluations(events)[-1] == evaluations(whole[1])[-1]
+
+
+def test_same_seed_is_the_same_run(
+    places: Path, supervision: str, whole: tuple[dict[str, Any], list[Event]]
+) -> None:
+    run, config = tiny_run(places / f"again-{supervision}", **settings(supervision))
+    events = finish(run, config)
+    assert learning_columns(events) == learning_columns(whole[1])
+    assert evaluations(events) == evaluations(whole[1])
+    for key in LEARNT:
+        assert_same(last_checkpoint(run)[key], whole[0][key], key)
+
+
+def test_a_run_tells_its_story(whole: tuple[dict[str, Any], list[Event]]) -> None:
+    events = whole[1]
+    assert [event["seq"] for event in events] == list(range(len(events)))
+    assert last_state(events) == "finished"
+    assert learning_columns(events)["step"] == list(range(1, 41))
+    assert [e["step"] for e in events if e["type"] == "eval"] == sorted(
+        {e["step"] for e in events if e["type"] == "eval"}
+    )
+
+
+def test_stop_saves_and_resume_ends_it(tmp_path: Path) -> None:
+    from trm_engine.runs.commands import send_command
+
+    run, config = tiny_run(tmp_path / "run", max_steps=400, num_epochs=400)
+    worker = start_worker(run, config)
+    wait_for(run, "steps", worker)
+    send_command(run.commands, "stop")
+    assert worker.wait(timeout=60) == 0
+    assert run.state() == "stopped"
+    stopped_at = last_checkpoint(run)["global_step"]
+    assert 0 < stopped_at < 400
+
+    worker = start_worker(run, config, resume=True)
+    wait_for(run, "run_started", worker, resumed_from=stopped_at)
+    send_command(run.commands, "abort")
+    assert worker.wait(timeout=60) == 0
+    assert run.state() == "stopped"
+    assert last_checkpoint(run)["global_step"] == stopped_at
+
+
+def evaluations(events: list[Event]) -> list[Any]:
+    return [(event["step"], event["metrics"]) for event in events if event["type"] == "eval"]
+
+
+def test_pause_evaluate_save_resume(tmp_path: Path) -> None:
+    from trm_engine.runs.commands import send_command
+
+    run, config = tiny_run(tmp_path / "run", max_steps=3000, num_epochs=3000, eval_interval=9999)
+    worker = start_worker(run, config)
+    wait_for(run, "steps", worker)
+    send_command(run.commands, "pause")
+    wait_for(run, "state", worker, state="paused")
+    steps = learning_columns(read_events(run.events))["step"][-1]
+    send_command(run.commands, "save")
+    wait_for(run, "checkpoint", worker, step=steps, kind="step")
+    send_command(run.commands, "evaluate")
+    wait_for(run, "eval", worker, step=steps)
+    assert learning_columns(read_events(run.events))["step"][-1] == steps
+    send_command(run.commands, "resume")
+    wait_for(run, "steps", worker, seq=wait_for_later_steps(run, worker, steps))
+    send_command(run.commands, "stop")
+    assert worker.wait(timeout=60) == 0
+
+
+def wait_for_later_steps(run: Any, worker: Any, steps: int) -> int:
+    """The seq of the first steps event after ``steps`` updates."""
+    while True:
+        assert worker.poll() is None
+        for event in read_events(run.events):
+            if event["type"] == "steps" and event["columns"]["step"][0] > steps:
+                return int(event["seq"])

@@ -1,0 +1,154 @@
+"""Statistics of a data file: balance, tools, slots, arguments and lengths, in one pass."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trm_engine.data.samples import Sample, SampleReader, Turn
+from trm_engine.data.spans import find_value, value_text
+from trm_engine.data.survey import PrefixIndex
+from trm_engine.data.tokenizer import TRMTokenizer
+
+PERCENTILES = (5, 25, 50, 75, 95, 99)
+NO_LIMIT = 2**31 - 1
+SAID_BY_USER = frozenset({"user"})
+SAID = frozenset({"user", "system", "assistant"})
+
+Progress = Callable[[int], None]
+"""Called with the bytes read so far."""
+
+
+@dataclass
+class ValueCounts:
+    """How often a field is filled, with how many values, and where they stand word for word."""
+
+    filled: int = 0
+    in_user: int = 0
+    in_said: int = 0
+    anywhere: int = 0
+    distinct: set[bytes] = field(default_factory=set)
+
+    def add(self, value: Any, history: Sequence[Turn]) -> None:
+        """Count one value; an empty one is not filled."""
+        text = value_text(value)
+        if not text:
+            return
+        self.filled += 1
+        self.distinct.add(hashlib.blake2b(text.casefold().encode(), digest_size=8).digest())
+        roles = {turn.role for turn in history if find_value(turn.text(), text)}
+        self.in_user += bool(roles & SAID_BY_USER)
+        self.in_said += bool(roles & SAID)
+        self.anywhere += bool(roles)
+
+    def to_dict(self, samples: int) -> dict[str, Any]:
+        """Counts, and shares of the filled values; a share of nothing is None."""
+        return {
+            "filled": self.filled,
+            "filled_share": share(self.filled, samples),
+            "distinct": len(self.distinct),
+            "verbatim": {
+                "user": share(self.in_user, self.filled),
+                "said": share(self.in_said, self.filled),
+                "history": share(self.anywhere, self.filled),
+            },
+        }
+
+
+@dataclass
+class Statistics:
+    """Collects the statistics of samples given one by one."""
+
+    tokenizer: TRMTokenizer | None = None
+    samples: int = 0
+    decisions: dict[str, Counter[str]] = field(default_factory=dict)
+    tools: Counter[str] = field(default_factory=Counter)
+    offered: set[str] = field(default_factory=set)
+    slots: dict[str, ValueCounts] = field(default_factory=dict)
+    arguments: dict[str, ValueCounts] = field(default_factory=dict)
+    turns: array[int] = field(default_factory=lambda: array("q"))
+    characters: array[int] = field(default_factory=lambda: array("q"))
+    tokens: array[int] = field(default_factory=lambda: array("q"))
+    prefixes: PrefixIndex = field(default_factory=PrefixIndex)
+
+    def add(self, sample: Sample) -> None:
+        """Take in one sample."""
+        self.samples += 1
+        self.prefixes.add(sample)
+        self.decisions.setdefault(sample.history[-1].role, Counter())[sample.decision] += 1
+        self.offered.update(sample.tool_names)
+        for name, value in sample.slots.items():
+            self.slots.setdefault(name, ValueCounts()).add(value, sample.history)
+        if sample.tool:
+            self.tools[sample.tool.name] += 1
+            for name, value in sample.tool.arguments.items():
+                self.arguments.setdefault(name, ValueCounts()).add(value, sample.history)
+        self._add_lengths(sample.history)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, JSON-ready; ``data stats --json`` prints it."""
+        calls = self.tools.total()
+        return {
+            "samples": self.samples,
+            "conversations": len(np.unique(self.prefixes.dialogues())),
+            "decisions": {role: dict(counts) for role, counts in self.decisions.items()},
+            "tools": {
+                "offered": len(self.offered),
+                "calls": dict(self.tools.most_common()),
+                "never_called": sorted(self.offered - self.tools.keys()),
+            },
+            "slots": {name: each.to_dict(self.samples) for name, each in self.slots.items()},
+            "arguments": {name: each.to_dict(calls) for name, each in self.arguments.items()},
+            "lengths": {
+                name: percentiles(values)
+                for name, values in (
+                    ("turns", self.turns),
+                    ("characters", self.characters),
+                    ("tokens", self.tokens),
+                )
+                if values
+            },
+        }
+
+    def _add_lengths(self, history: Sequence[Turn]) -> None:
+        self.turns.append(len(history))
+        self.characters.append(sum(len(turn.text()) for turn in history))
+        if self.tokenizer:
+            self.tokens.append(len(self.tokenizer.encode_turns(history, NO_LIMIT)))
+
+
+def file_statistics(
+    path: str | Path,
+    tokenizer: TRMTokenizer | None = None,
+    progress: Progress = lambda read: None,
+) -> dict[str, Any]:
+    """The statistics of a JSONL file of samples.
+
+    Raises:
+        DataError: the file is missing, empty or has bad lines.
+    """
+    statistics = Statistics(tokenizer)
+    for line, sample in SampleReader(path):
+        statistics.add(sample)
+        progress(line.offset + len(line.raw))
+    return {"file": str(path), **statistics.to_dict()}
+
+
+def percentiles(values: Iterable[int]) -> dict[str, int]:
+    """``p5`` ... ``p99`` and the greatest, each a value that occurs."""
+    numbers = np.fromiter(values, dtype=np.int64)
+    levels = np.percentile(numbers, PERCENTILES, method="nearest").astype(int).tolist()
+    named = {f"p{level}": value for level, value in zip(PERCENTILES, levels, strict=True)}
+    return {**named, "max": int(numbers.max())}
+
+
+def share(part: int, whole: int) -> float | None:
+    """The share as a number from 0 to 1; None of nothing."""
+    return part / whole if whole else None

@@ -1,0 +1,433 @@
+"""The plain viewer: a run's events as tables and bars, or as lines where there is no terminal.
+
+It only shows what the events say and passes Ctrl+C on as a command; the worker does the rest.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, Self
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from trm_engine.config import Config
+from trm_engine.errors import RunError
+from trm_engine.runs.commands import Command, send_command
+from trm_engine.runs.events import ENDED, Event, read_events, step_columns
+from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.jsonl import JsonlReader, number
+from trm_tui.curve import loss_curve
+from trm_tui.tables import EvaluationTables, final_table, run_table, table_console
+
+POLL_SECONDS = 0.1
+LINE_SECONDS = 10.0
+LINE_SHARE = 0.05
+ASK_AGAIN_SECONDS = 1.0
+ABORT_SECONDS = 2.0
+EXIT_SECONDS = 10.0
+LOG_TAIL = 15
+LOG_COLOURS = {"warning": "yellow", "error": "red"}
+INTERRUPTED = 130
+
+
+class PlainViewer:
+    """Shows one run while its worker works; made before the worker, it misses nothing."""
+
+    def __init__(self, folder: RunFolder, config: Config, console: Console | None = None) -> None:
+        self.folder = folder
+        self.config = config
+        self.console = console or table_console()
+        self.state: str | None = None
+        self.presses = 0
+        self._display = (Bars if self.console.is_terminal else Lines)(self.console)
+        self._reader = JsonlReader(folder.events, from_end=True)
+        self._pace = Pace()
+        self._failure: Event = {}
+        self._nan_shown = False
+
+    def follow(self, worker: subprocess.Popen[bytes]) -> int:
+        """Show the run until its worker ends; return the exit status.
+
+        Raises:
+            RunError: the run failed by an error that is the user's to mend.
+        """
+        with self._display, self._signals():
+            self._display.preparing("starting", 0.0)
+            self._display.refresh()
+            forced = self._watch(worker)
+        return self._conclude(worker, forced)
+
+    def _watch(self, worker: subprocess.Popen[bytes]) -> bool:
+        """Show events until the worker is gone; return whether it had to be made to go."""
+        asked, over_since = 0.0, 0.0
+        while True:
+            is_gone = worker.poll() is not None
+            self._drain()
+            now = time.monotonic()
+            if self.state in ENDED:
+                over_since = over_since or now
+            if is_gone or (over_since and now - over_since > EXIT_SECONDS):
+                return False
+            if self.presses > 1:
+                self._end_at_once(worker)
+                return True
+            if self.presses and self.state != "stopping" and now - asked > ASK_AGAIN_SECONDS:
+                if not asked:
+                    self._show("Saving; Ctrl+C again ends at once.", "bold")
+                self._ask_to_stop(worker)
+                asked = now
+            time.sleep(POLL_SECONDS)
+
+    def _drain(self) -> None:
+        events = self._reader.read()
+        for event in events:
+            handle = getattr(self, f"_on_{event.get('type')}", None)
+            if handle:
+                handle(event)
+        if events:
+            self._display.refresh()
+
+    # Events ---------------------------------------------------------------------------------
+
+    def _on_progress(self, event: Event) -> None:
+        self._display.preparing(event["what"], event["share"])
+
+    def _on_eval_progress(self, event: Event) -> None:
+        self._display.evaluating(event["done"], event["total"])
+
+    def _on_run_started(self, event: Event) -> None:
+        self._pace = Pace(event["total_steps"], event.get("resumed_from") or 0, event["t"])
+        self._display.show(run_table(event, self.folder.path))
+        self._display.training(self._pace)
+
+    def _on_steps(self, event: Event) -> None:
+        columns = event["columns"]
+        if not columns["step"]:
+            return
+        losses = [number(loss) for loss in columns["total_loss"]]
+        self._warn_of_nan(columns["step"], losses)
+        self._pace.take(columns, losses, event["t"])
+        self._display.training(self._pace)
+
+    def _on_eval(self, event: Event) -> None:
+        title = f"Epoch {_epoch(event['epoch'])} Evaluation Results\nstep {event['step']:,}"
+        self._display.show(Text(""))
+        self._display.show(EvaluationTables(event["metrics"], title))
+        if event.get("best"):
+            self._show("The best so far.", "green")
+
+    def _on_state(self, event: Event) -> None:
+        self.state = event["state"]
+        reason = f": {event['reason']}" if event.get("reason") else ""
+        if self.state == "paused" or (self.state == "stopping" and not self.presses):
+            self._show(f"{self.state}{reason}", "bold")
+
+    def _on_failed(self, event: Event) -> None:
+        self._failure = event
+
+    def _warn_of_nan(self, steps: list[int], losses: list[float]) -> None:
+        bad = [step for step, loss in zip(steps, losses, strict=True) if loss != loss]
+        if bad and not self._nan_shown:
+            self._nan_shown = True
+            self._show(f" The loss is NaN since step {bad[0]:,}. ", "bold white on red")
+
+    def _on_log(self, event: Event) -> None:
+        level = event["level"]
+        prefix = f"{level}: " if level in LOG_COLOURS else ""
+        self._show(prefix + event["message"], LOG_COLOURS.get(level, ""))
+
+    def _show(self, message: str, style: str = "") -> None:
+        self._display.show(Text(message, style))
+
+    # Stopping -------------------------------------------------------------------------------
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Count Ctrl+C and SIGTERM instead of dying of them."""
+
+        def press(_number: int, _frame: FrameType | None) -> None:
+            self.presses += 1
+
+        before = {each: signal.signal(each, press) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+    def _ask_to_stop(self, worker: subprocess.Popen[bytes]) -> None:
+        """Ask by command, and where none can be written by closing the worker's input."""
+        if not self._send("stop") and worker.stdin:
+            worker.stdin.close()
+
+    def _end_at_once(self, worker: subprocess.Popen[bytes]) -> None:
+        self._show("Ending at once.", "bold")
+        self._send("abort")
+        for kill_with in (None, signal.SIGTERM, signal.SIGKILL):
+            if kill_with:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(worker.pid, kill_with)
+            with suppress(subprocess.TimeoutExpired):
+                worker.wait(ABORT_SECONDS)
+                break
+        self._drain()
+
+    def _send(self, command: Command) -> bool:
+        try:
+            send_command(self.folder.commands, command)
+        except OSError:
+            return False
+        return True
+
+    # The end --------------------------------------------------------------------------------
+
+    def _conclude(self, worker: subprocess.Popen[bytes], forced: bool) -> int:
+        if forced or (self.presses and self.state not in ENDED):
+            self._show_how_to_resume()
+            return INTERRUPTED
+        if self.state == "failed":
+            return self._report_failure()
+        if self.state not in ENDED:
+            return self._report_loss(worker.returncode)
+        self._summarise()
+        if self.state == "stopped":
+            self._show_how_to_resume()
+        return INTERRUPTED if self.presses and self.state == "stopped" else 0
+
+    def _report_failure(self) -> int:
+        message = self._failure.get("message") or "the worker gave no reason"
+        if self._failure.get("user_error"):
+            raise RunError(message)
+        trace = (self._failure.get("traceback") or "").strip().splitlines()
+        self._complain(f"The run failed: {trace[-1] if trace else message}")
+        self._complain(f"The whole story is in {self.folder.log}")
+        return 1
+
+    def _report_loss(self, status: int | None) -> int:
+        self._complain(f"The worker is gone without a word ({_exit_text(status)}).")
+        with suppress(OSError):
+            lines = self.folder.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            if lines:
+                self._complain(f"The end of {self.folder.log}:", *lines[-LOG_TAIL:])
+        self._show_how_to_resume()
+        return 1
+
+    def _complain(self, *lines: str) -> None:
+        for line in lines:
+            print(line, file=sys.stderr)
+
+    def _show_how_to_resume(self) -> None:
+        run = shlex.quote(str(self.folder.path))
+        if any(self.folder.checkpoints(self.config).glob("*.pt")):
+            self._print(f"Resume from the last checkpoint: trm-tui train --resume {run}")
+        else:
+            self._print(f"Nothing was saved yet; start again: trm-tui train {run}/config.yaml")
+
+    def _summarise(self) -> None:
+        events = read_events(self.folder.events)
+        columns = step_columns(events)
+        colour = self.console.is_terminal and not self.console.no_color
+        steps, losses = columns.get("step", []), columns.get("total_loss", [])
+        if curve := loss_curve(steps, losses, self.console.width, colour):
+            self._print("")
+            self.console.print(Text.from_ansi(curve), soft_wrap=True)
+        if table := final_table(events):
+            self._print("")
+            self.console.print(table)
+        self._print(f"\n{_epilogue(self.folder, self.config)}")
+
+    def _print(self, text: str) -> None:
+        self.console.print(Text(text), soft_wrap=True)
+
+
+class Pace:
+    """How far training is, and how fast it goes."""
+
+    def __init__(self, total: int = 0, first: int = 0, begun: float = 0.0) -> None:
+        self.total = total
+        self.step = first
+        self.share = 0.0
+        self._first = first
+        self._begun = begun
+        self.figures: list[str] = []
+
+    def take(self, columns: dict[str, list[Any]], losses: list[float], now: float) -> None:
+        """Take in the columns of one ``steps`` event."""
+        self.step = columns["step"][-1]
+        self.share = self.step / self.total if self.total else 0.0
+        rate = (self.step - self._first) / max(now - self._begun, 1e-9)
+        left = _duration((self.total - self.step) / rate) if rate > 0 else "–"
+        self.figures = [
+            f"epoch {columns['epoch'][-1]:.2f}",
+            f"loss {sum(losses) / len(losses):.4f}",
+            f"{left} left",
+            f"{number(columns['samples_per_s'][-1]):,.0f} samples/s",
+        ]
+
+    def parts(self) -> list[str]:
+        """What to tell, the least important last."""
+        return [f"{self.step:,}/{self.total:,}", *self.figures]
+
+
+class Lines:
+    """Where a run is shown without a terminal: a line now and then, as a log file wants it."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._told = ""
+        self._last_time = -math.inf
+        self._last_share = -math.inf
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def show(self, what: RenderableType) -> None:
+        """Something that stays: a line (it may be longer than the console is wide) or a table."""
+        self.console.print(what, soft_wrap=isinstance(what, Text))
+
+    def evaluating(self, done: int, total: int) -> None:
+        """How far an evaluation is; at its end ``done`` is ``total``."""
+
+    def refresh(self) -> None:
+        """Called a few times a second."""
+
+    def preparing(self, what: str, share: float) -> None:
+        if what != self._told:
+            self._told = what
+            self.show(Text(f"{what} …"))
+
+    def training(self, pace: Pace) -> None:
+        if not pace.figures:
+            return
+        now = time.monotonic()
+        is_time = now - self._last_time >= LINE_SECONDS
+        is_far = pace.share - self._last_share >= LINE_SHARE
+        if (is_time and is_far) or pace.step == pace.total:
+            self._last_time, self._last_share = now, pace.share
+            self.show(Text(f"step {'  '.join(pace.parts())}"))
+
+
+class Bars(Lines):
+    """On a terminal: bars at the bottom, everything else above them."""
+
+    WIDEST = 40
+    NARROWEST = 4
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._bar = BarColumn(self.NARROWEST)
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            self._bar,
+            TextColumn("{task.fields[figures]}", markup=False),
+            console=console,
+            auto_refresh=False,
+            transient=True,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._parts: dict[str, list[str]] = {}
+        self._longest = 0
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def preparing(self, what: str, share: float) -> None:
+        self._update("preparing", share, [what])
+
+    def training(self, pace: Pace) -> None:
+        self._remove("preparing")
+        self._update("training", pace.share, pace.parts())
+
+    def evaluating(self, done: int, total: int) -> None:
+        self._update("evaluating", done / max(total, 1), [f"{done:,}/{total:,} samples"])
+        if done >= total:
+            self._remove("evaluating")
+
+    def refresh(self) -> None:
+        names = max(map(len, self._tasks), default=0)
+        room = self.console.width - names - 2
+        for name, task in self._tasks.items():
+            figures = _fitting(self._parts[name], room - self.NARROWEST)
+            self._longest = max(self._longest, len(figures))
+            self._progress.update(task, figures=figures)
+        self._bar.bar_width = max(self.NARROWEST, min(self.WIDEST, room - self._longest))
+        self._progress.refresh()
+
+    def _update(self, name: str, share: float, parts: list[str]) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=1.0, figures="")
+        self._progress.update(self._tasks[name], completed=share)
+        self._parts[name] = parts
+
+    def _remove(self, name: str) -> None:
+        if name in self._tasks:
+            self._progress.remove_task(self._tasks.pop(name))
+            self._longest = 0
+
+
+@contextmanager
+def progress_bar(what: str, total: int) -> Iterator[Callable[[float], None]]:
+    """A bar on standard error while something runs, if a person watches; yields its setter."""
+    console = Console(stderr=True)
+    if not console.is_terminal or not total:
+        yield lambda done: None
+        return
+    with Progress(
+        TextColumn(what, markup=False), BarColumn(), console=console, transient=True
+    ) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _epilogue(folder: RunFolder, config: Config) -> str:
+    """Where everything is, and what to do with it."""
+    best = folder.checkpoints(config) / "best.pt"
+    data = shlex.quote(config.data.val_data or "DATA.jsonl")
+    lines = [f"run folder       {folder.path}"]
+    if best.exists():
+        shown = shlex.quote(str(best))
+        lines.insert(0, f"best checkpoint  {best}")
+        lines += ["", "Next:", f"  trm-tui eval {shown} {data}", f"  trm-tui predict {shown} -"]
+    return "\n".join(lines)
+
+
+def _fitting(parts: list[str], width: int) -> str:
+    """The first parts that fit into ``width``; if none does, the first one cut off."""
+    while len(parts) > 1 and len("  ".join(parts)) > width:
+        parts = parts[:-1]
+    text = "  ".join(parts)
+    return text if len(text) <= width else f"{text[: max(width - 1, 0)]}…"
+
+
+def _epoch(epoch: float) -> str:
+    return f"{epoch:.2f}".rstrip("0").rstrip(".")
+
+
+def _duration(seconds: float) -> str:
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def _exit_text(status: int | None) -> str:
+    if status is not None and status < 0:
+        return f"killed by {signal.Signals(-status).name}"
+    return f"exit status {status}"
