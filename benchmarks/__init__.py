@@ -1,0 +1,1 @@
+"""Benchmarks: speed and memory, each a ratio of two things measured in one run on one machine."""
