@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 
 from tests.support import dialogues, write_jsonl
@@ -13,6 +14,8 @@ from trm_engine.data.tokenizer import TRMTokenizer
 
 settings.register_profile("tests", deadline=None, max_examples=60)
 settings.load_profile("tests")
+
+torch.set_num_threads(1)  # small models: more threads wait for each other
 
 
 @pytest.fixture(scope="session")

@@ -112,6 +112,9 @@ class TrainingConfig(Section):
         "averaged",
         description="averaged: one update from the mean over N_sup; per_step: one for each step.",
     )
+    deep_share: float = Field(
+        1.0, ge=0, le=1, description="Share of updates that train all N_sup steps; others one."
+    )
     use_ema: bool = True
     ema_decay: float = Field(0.999, ge=0, lt=1)
     word_dropout: float = Field(0.0, ge=0, lt=1, description="Share of tokens hidden in training.")

@@ -96,6 +96,8 @@ class Predictor:
         halt_threshold: float | None = None,
     ) -> list[Prediction]:
         """The last step's answer to each conversation, or the one it halts at."""
+        if not conversations:
+            return []
         batch = _Batch(conversations, self)
         answers: list[Prediction | None] = [None] * len(conversations)
         for step in self._steps(batch, steps):
@@ -116,9 +118,7 @@ class Predictor:
     @torch.inference_mode()
     def _steps(self, batch: _Batch, steps: int | None) -> Iterator[list[Prediction]]:
         model, tensors = self.model, batch.tensors
-        context = model.embed(
-            tensors["input_ids"], tensors["attention_mask"], tensors["role_ids"]
-        )
+        context = model.embed(tensors["input_ids"], tensors["attention_mask"], tensors["role_ids"])
         for number, output in enumerate(model.supervision_steps(context, steps), 1):
             decoded = decode(
                 output,
@@ -131,13 +131,13 @@ class Predictor:
 
     def _answer(self, decoded: Decoded, row: int, texts: TokenTexts, step: int) -> Prediction:
         tool = predicted_tool(decoded.tools[row])
-        calls = decoded.decision[row] > 0.5 and tool >= 0
+        calls = bool(decoded.decision[row] > 0.5)
         probabilities = decoded.tools[row].tolist()
         presences = decoded.slot_presence[row].tolist()
         return Prediction(
             decision="tool_call" if calls else "direct_answer",
             decision_probability=float(decoded.decision[row]),
-            tool=self._call(decoded, row, tool, texts) if calls else None,
+            tool=self._call(decoded, row, tool, texts) if calls and tool >= 0 else None,
             tool_probabilities=dict(zip(self.labels.tools, probabilities, strict=False)),
             slots=slot_values(decoded, row, self.labels, texts),
             slot_probabilities=dict(zip(self.labels.slot_names, presences, strict=True)),

@@ -4,43 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from trm_tui.data_commands import app as data_app
 
-if TYPE_CHECKING:
-    from trm_engine.config import Config
-    from trm_engine.runs.folder import RunFolder
-
-Flags = dict[str, Any]
-
 USER_ERROR = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-
-FLAG_KEYS = {
-    "--train-data": "data.train_data",
-    "--val-data": "data.val_data",
-    "--val-split": "data.val_split",
-    "--tokenizer-path": "data.tokenizer_path",
-    "--output-dir": "training.output_dir",
-    "--checkpoint-dir": "training.checkpoint_dir",
-    "--epochs": "training.num_epochs",
-    "--batch-size": "training.batch_size",
-    "--learning-rate": "training.learning_rate",
-    "--device": "training.device",
-    "--seed": "training.seed",
-}
 
 
 class Commands(TyperGroup):
@@ -206,6 +185,8 @@ def train(
       trm-tui train configs/paper.yaml --set model.hidden_size=256
       trm-tui train --resume outputs/default-20250131-093000
     """
+    from trm_tui.train_command import run_training
+
     flags = {
         "--train-data": train_data,
         "--val-data": val_data,
@@ -220,7 +201,8 @@ def train(
         "--seed": seed,
     }
     changes = {flag: value for flag, value in flags.items() if value is not None}
-    raise typer.Exit(_train(config or config_option, changes, settings or [], resume, background))
+    given = config or config_option
+    raise typer.Exit(run_training(given, changes, settings or [], resume, background))
 
 
 @app.command("eval")
@@ -284,199 +266,6 @@ def predict(
     raise typer.Exit(128 - status if status < 0 else status)
 
 
-# Training ---------------------------------------------------------------------------------------
-
-
-def _train(
-    given: Path | None, flags: Flags, settings: list[str], resume: Path | None, background: bool
-) -> int:
-    """Find the folder and whether to resume in it, write its configuration, and train."""
-    if resume:
-        _refuse_changes(flags, given, settings)
-        folder, is_resumed = _resumable(resume), True
-    else:
-        source = _source(given)
-        folder, is_resumed = _target(given or source, _read(source, flags, settings), flags)
-        flags.pop("--output-dir" if is_resumed else "", None)
-    if is_resumed:
-        _refuse_changes(flags, None, settings)
-        source = folder.config
-    config = _write(folder, source, flags, settings)
-    return _run(folder, config, is_resumed, background)
-
-
-def _source(given: Path | None) -> Path:
-    """The configuration file that CONFIG means."""
-    from trm_engine.errors import ConfigError
-
-    if given is None:
-        known = sorted(map(str, Path("configs").glob("*.y*ml")))
-        hint = f": {', '.join(known)}" if known else " (a YAML file)"
-        raise ConfigError(f"give a configuration{hint}, or --resume RUN")
-    if not given.is_dir():
-        return given
-    if not (given / "config.yaml").is_file():
-        raise ConfigError(f"{given}: the folder holds no run (there is no config.yaml)")
-    return given / "config.yaml"
-
-
-def _read(source: Path, flags: Flags, settings: list[str], *more: str) -> Config:
-    """The configuration with all changes; errors name the flag that was typed."""
-    from trm_engine.config import Config
-    from trm_engine.errors import ConfigError
-
-    typed = {f"{FLAG_KEYS[flag]}={json.dumps(value)}": flag for flag, value in flags.items()}
-    try:
-        return Config.from_yaml(source, [*settings, *typed, *more])
-    except ConfigError as error:
-        message = str(error)
-        for override, flag in typed.items():
-            message = message.replace(f"--set {override}", f"{flag} {flags[flag]}")
-        raise ConfigError(message) from None
-
-
-def _target(given: Path, config: Config, flags: Flags) -> tuple[RunFolder, bool]:
-    """The folder to train in, and whether to resume the run that it holds."""
-    from trm_engine.errors import RunError
-    from trm_engine.runs.folder import RunFolder, default_output_dir
-
-    folder = RunFolder(default_output_dir(given))
-    if given.is_dir() and "--output-dir" not in flags:
-        folder = RunFolder(given)
-    elif "output_dir" in config.training.model_fields_set:
-        folder = RunFolder(Path(config.training.output_dir))
-    if not folder.exists():
-        return folder, False
-    state = _unfinished_state(folder)
-    if not _has_checkpoints(folder):
-        if state is None and not folder.log.exists():
-            raise RunError(
-                f"{folder.path}: holds a config.yaml of no run; give another --output-dir"
-            )
-        return folder, False
-    if not _confirms(f"{folder.path} holds an unfinished run ({state}). Resume it?"):
-        path = shlex.quote(str(folder.path))
-        raise RunError(
-            f"{folder.path}: holds an unfinished run ({state})\n"
-            f"  go on with it:  trm-tui train --resume {path}\n"
-            f"  start another:  give another --output-dir"
-        )
-    return folder, True
-
-
-def _resumable(path: Path) -> RunFolder:
-    """The run in a folder, if it can go on."""
-    from trm_engine.errors import RunError, did_you_mean
-    from trm_engine.runs.folder import RunFolder
-
-    folder = RunFolder(path)
-    if not folder.exists():
-        beside = [str(each.parent) for each in path.parent.glob("*/config.yaml")]
-        raise RunError(f"{path}: the folder holds no run{did_you_mean(str(path), beside)}")
-    _unfinished_state(folder)
-    if not _has_checkpoints(folder):
-        again = shlex.quote(str(folder.config))
-        raise RunError(f"{path}: nothing was saved yet; start again: trm-tui train {again}")
-    return folder
-
-
-def _unfinished_state(folder: RunFolder) -> str | None:
-    """The state of the run in a folder; an error if it is live or finished."""
-    from trm_engine.errors import RunError
-
-    if folder.is_live():
-        raise RunError(f"{folder.path}: a run is live in this folder; give another --output-dir")
-    state = folder.state()
-    if state == "finished":
-        raise RunError(f"{folder.path}: holds a finished run; give another --output-dir")
-    return state
-
-
-def _has_checkpoints(folder: RunFolder) -> bool:
-    from trm_engine.config import Config
-
-    return any(folder.checkpoints(Config.from_yaml(folder.config)).glob("*.pt"))
-
-
-def _confirms(question: str) -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty() and typer.confirm(question)
-
-
-def _refuse_changes(flags: Flags, source: Path | None, settings: list[str]) -> None:
-    """A resumed run keeps its configuration; only its device may be another."""
-    from trm_engine.errors import RunError
-
-    changes = [*([str(source)] if source else []), *flags.keys() - {"--device"}]
-    changes += [f"--set {setting}" for setting in settings]
-    if changes:
-        raise RunError(f"--resume goes on with the run's own config.yaml; leave out {changes[0]}")
-
-
-def _check_files(config: Config, flags: Flags) -> None:
-    """Errors that need no worker to be found."""
-    from trm_engine.config import BUILTIN_PREFIX
-    from trm_engine.errors import ConfigError, no_such_file
-
-    files = {
-        "--train-data": (config.data.train_data, "*.jsonl"),
-        "--val-data": (config.data.val_data, "*.jsonl"),
-        "--tokenizer-path": (config.data.tokenizer_path, "*.model"),
-    }
-    for flag, (path, pattern) in files.items():
-        if path and not path.startswith(BUILTIN_PREFIX) and not Path(path).is_file():
-            name = flag if flag in flags else FLAG_KEYS[flag]
-            raise ConfigError(f"{name}: {no_such_file(path, pattern)}")
-
-
-def _write(folder: RunFolder, source: Path, flags: Flags, settings: list[str]) -> Config:
-    """Put the configuration into the run's folder, with paths that hold from anywhere.
-
-    Only what was set is written: the worker fills in the rest, with the sizes the data decide.
-    """
-    import yaml
-
-    from trm_engine.config import BUILTIN_PREFIX
-    from trm_engine.errors import RunError
-
-    config = _read(source, flags, settings)
-    _check_files(config, flags)
-    paths = {key: getattr(config.data, key) for key in ("train_data", "val_data", "tokenizer_path")}
-    places = [
-        f"data.{key}={json.dumps(os.path.abspath(path))}"
-        for key, path in paths.items()
-        if path and not path.startswith(BUILTIN_PREFIX)
-    ]
-    if "checkpoint_dir" in config.training.model_fields_set:
-        path = os.path.abspath(config.training.checkpoint_dir)
-        places.append(f"training.checkpoint_dir={json.dumps(path)}")
-    places.append(f"training.output_dir={json.dumps(os.path.abspath(folder.path))}")
-    config = _read(source, flags, settings, *places)
-    folder.create()
-    text = yaml.safe_dump(config.model_dump(exclude_unset=True), sort_keys=False)
-    try:
-        folder.config.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"{folder.config}: cannot be written: {error.strerror}") from None
-    return config
-
-
-def _run(folder: RunFolder, config: Config, is_resumed: bool, background: bool) -> int:
-    """Start the worker; show the run, or leave it to itself. Returns the exit status."""
-    from trm_engine.runs.launch import start_worker
-
-    if background:
-        worker = start_worker(folder, config, resume=is_resumed, tied=False)
-        events = shlex.quote(str(folder.events))
-        typer.echo(f"Training in the background, process {worker.pid}: {folder.path}")
-        typer.echo(f"  follow it:  tail -f {events}")
-        typer.echo(f"  stop it:    kill {worker.pid}  (it saves first)")
-        return 0
-    from trm_tui.plain import PlainViewer
-
-    viewer = PlainViewer(folder, config)
-    return viewer.follow(start_worker(folder, config, resume=is_resumed))
-
-
 # Checkpoints ------------------------------------------------------------------------------------
 
 
@@ -507,7 +296,7 @@ def _arguments(options: dict[str, Any], raw: bool) -> list[str]:
 def _evaluation(*arguments: str) -> dict[str, Any]:
     """What a worker finds out; its progress is shown meanwhile."""
     from trm_engine.runs.launch import start_inference
-    from trm_tui.plain import progress_bar
+    from trm_tui.displays import progress_bar
 
     with tempfile.TemporaryFile() as log:
         worker = start_inference("eval", *arguments, stdin=subprocess.DEVNULL, stderr=log)

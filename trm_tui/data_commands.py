@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -43,7 +43,7 @@ def make(
       trm-tui data make val.jsonl --conversations 200 --seed 1
     """
     from trm_engine.data.telecom import generate_samples
-    from trm_tui.plain import progress_bar
+    from trm_tui.displays import progress_bar
 
     with progress_bar("making conversations", conversations) as done:
         samples = _counting_conversations(generate_samples(conversations, seed), done)
@@ -95,7 +95,7 @@ def stats(
     """
     from trm_engine.data.stats import file_statistics
     from trm_engine.data.tokenizer import TRMTokenizer
-    from trm_tui.plain import progress_bar
+    from trm_tui.displays import progress_bar
 
     model = TRMTokenizer(tokenizer) if tokenizer else None
     size = file.stat().st_size if file.is_file() else 0
@@ -164,7 +164,8 @@ def _output(out: str) -> Iterator[IO[str]]:
     except OSError as error:
         raise DataError(f"{out}: cannot be written: {error.strerror}") from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
 
 
 def _counting_conversations(

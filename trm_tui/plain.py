@@ -5,20 +5,17 @@ It only shows what the events say and passes Ctrl+C on as a command; the worker 
 
 from __future__ import annotations
 
-import math
 import os
 import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any, Self
 
-from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.console import Console
 from rich.text import Text
 
 from trm_engine.config import Config
@@ -28,11 +25,10 @@ from trm_engine.runs.events import ENDED, Event, read_events, step_columns
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.jsonl import JsonlReader, number
 from trm_tui.curve import loss_curve
+from trm_tui.displays import Bars, Lines, Pace
 from trm_tui.tables import EvaluationTables, final_table, run_table, table_console
 
 POLL_SECONDS = 0.1
-LINE_SECONDS = 10.0
-LINE_SHARE = 0.05
 ASK_AGAIN_SECONDS = 1.0
 ABORT_SECONDS = 2.0
 EXIT_SECONDS = 10.0
@@ -216,10 +212,11 @@ class PlainViewer:
 
     def _report_loss(self, status: int | None) -> int:
         self._complain(f"The worker is gone without a word ({_exit_text(status)}).")
+        lines: list[str] = []
         with suppress(OSError):
             lines = self.folder.log.read_text(encoding="utf-8", errors="replace").splitlines()
-            if lines:
-                self._complain(f"The end of {self.folder.log}:", *lines[-LOG_TAIL:])
+        where = f"The end of {self.folder.log}:" if lines else f"{self.folder.log} is empty."
+        self._complain(where, *lines[-LOG_TAIL:])
         self._show_how_to_resume()
         return 1
 
@@ -251,152 +248,6 @@ class PlainViewer:
         self.console.print(Text(text), soft_wrap=True)
 
 
-class Pace:
-    """How far training is, and how fast it goes."""
-
-    def __init__(self, total: int = 0, first: int = 0, begun: float = 0.0) -> None:
-        self.total = total
-        self.step = first
-        self.share = 0.0
-        self._first = first
-        self._begun = begun
-        self.figures: list[str] = []
-
-    def take(self, columns: dict[str, list[Any]], losses: list[float], now: float) -> None:
-        """Take in the columns of one ``steps`` event."""
-        self.step = columns["step"][-1]
-        self.share = self.step / self.total if self.total else 0.0
-        rate = (self.step - self._first) / max(now - self._begun, 1e-9)
-        left = _duration((self.total - self.step) / rate) if rate > 0 else "–"
-        self.figures = [
-            f"epoch {columns['epoch'][-1]:.2f}",
-            f"loss {sum(losses) / len(losses):.4f}",
-            f"{left} left",
-            f"{number(columns['samples_per_s'][-1]):,.0f} samples/s",
-        ]
-
-    def parts(self) -> list[str]:
-        """What to tell, the least important last."""
-        return [f"{self.step:,}/{self.total:,}", *self.figures]
-
-
-class Lines:
-    """Where a run is shown without a terminal: a line now and then, as a log file wants it."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self._told = ""
-        self._last_time = -math.inf
-        self._last_share = -math.inf
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def show(self, what: RenderableType) -> None:
-        """Something that stays: a line (it may be longer than the console is wide) or a table."""
-        self.console.print(what, soft_wrap=isinstance(what, Text))
-
-    def evaluating(self, done: int, total: int) -> None:
-        """How far an evaluation is; at its end ``done`` is ``total``."""
-
-    def refresh(self) -> None:
-        """Called a few times a second."""
-
-    def preparing(self, what: str, share: float) -> None:
-        if what != self._told:
-            self._told = what
-            self.show(Text(f"{what} …"))
-
-    def training(self, pace: Pace) -> None:
-        if not pace.figures:
-            return
-        now = time.monotonic()
-        is_time = now - self._last_time >= LINE_SECONDS
-        is_far = pace.share - self._last_share >= LINE_SHARE
-        if (is_time and is_far) or pace.step == pace.total:
-            self._last_time, self._last_share = now, pace.share
-            self.show(Text(f"step {'  '.join(pace.parts())}"))
-
-
-class Bars(Lines):
-    """On a terminal: bars at the bottom, everything else above them."""
-
-    WIDEST = 40
-    NARROWEST = 4
-
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
-        self._bar = BarColumn(self.NARROWEST)
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            self._bar,
-            TextColumn("{task.fields[figures]}", markup=False),
-            console=console,
-            auto_refresh=False,
-            transient=True,
-        )
-        self._tasks: dict[str, TaskID] = {}
-        self._parts: dict[str, list[str]] = {}
-        self._longest = 0
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def preparing(self, what: str, share: float) -> None:
-        self._update("preparing", share, [what])
-
-    def training(self, pace: Pace) -> None:
-        self._remove("preparing")
-        self._update("training", pace.share, pace.parts())
-
-    def evaluating(self, done: int, total: int) -> None:
-        self._update("evaluating", done / max(total, 1), [f"{done:,}/{total:,} samples"])
-        if done >= total:
-            self._remove("evaluating")
-
-    def refresh(self) -> None:
-        names = max(map(len, self._tasks), default=0)
-        room = self.console.width - names - 2
-        for name, task in self._tasks.items():
-            figures = _fitting(self._parts[name], room - self.NARROWEST)
-            self._longest = max(self._longest, len(figures))
-            self._progress.update(task, figures=figures)
-        self._bar.bar_width = max(self.NARROWEST, min(self.WIDEST, room - self._longest))
-        self._progress.refresh()
-
-    def _update(self, name: str, share: float, parts: list[str]) -> None:
-        if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=1.0, figures="")
-        self._progress.update(self._tasks[name], completed=share)
-        self._parts[name] = parts
-
-    def _remove(self, name: str) -> None:
-        if name in self._tasks:
-            self._progress.remove_task(self._tasks.pop(name))
-            self._longest = 0
-
-
-@contextmanager
-def progress_bar(what: str, total: int) -> Iterator[Callable[[float], None]]:
-    """A bar on standard error while something runs, if a person watches; yields its setter."""
-    console = Console(stderr=True)
-    if not console.is_terminal or not total:
-        yield lambda done: None
-        return
-    with Progress(
-        TextColumn(what, markup=False), BarColumn(), console=console, transient=True
-    ) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
-
-
 def _epilogue(folder: RunFolder, config: Config) -> str:
     """Where everything is, and what to do with it."""
     best = folder.checkpoints(config) / "best.pt"
@@ -409,22 +260,8 @@ def _epilogue(folder: RunFolder, config: Config) -> str:
     return "\n".join(lines)
 
 
-def _fitting(parts: list[str], width: int) -> str:
-    """The first parts that fit into ``width``; if none does, the first one cut off."""
-    while len(parts) > 1 and len("  ".join(parts)) > width:
-        parts = parts[:-1]
-    text = "  ".join(parts)
-    return text if len(text) <= width else f"{text[: max(width - 1, 0)]}…"
-
-
 def _epoch(epoch: float) -> str:
     return f"{epoch:.2f}".rstrip("0").rstrip(".")
-
-
-def _duration(seconds: float) -> str:
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 def _exit_text(status: int | None) -> str:

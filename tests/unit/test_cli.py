@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 from tests.support import ROOT, dialogues, sample, write_jsonl
 from trm_engine.config import Config
 from trm_engine.runs.folder import RunFolder, claim
-from trm_tui import cli
+from trm_tui import cli, train_command
 from trm_tui.cli import app
 
 CONFIG = """\
@@ -112,7 +112,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_nothing_of_the_command_line_imports_torch() -> None:
-    names = "cli, curve, data_commands, plain, tables"
+    names = "cli, curve, data_commands, displays, plain, tables, train_command"
     code = f"import sys; from trm_tui import {names}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
@@ -278,7 +278,9 @@ def test_an_unfinished_run_is_resumed_if_the_user_says_so(
 ) -> None:
     make_run(workplace / "run", "stopped", checkpoints=("last.pt",))
     questions: list[str] = []
-    monkeypatch.setattr(cli, "_confirms", lambda question: questions.append(question) or True)
+    monkeypatch.setattr(
+        train_command, "_confirms", lambda question: questions.append(question) or True
+    )
     result = trm("train", *arguments)
     assert result.exit_code == 0, result.output
     assert questions == ["run holds an unfinished run (stopped). Resume it?"]

@@ -180,7 +180,7 @@ def test_a_data_set_without_slots_tools_and_spans(tmp_path: Path, tokenizer: TRM
     batch = TRMCollator()([bare[0], bare[1]])
     assert batch["slot_presence_labels"].shape == (2, 0)
     assert batch["arg_span_labels"].shape == (2, 0, 1, 2)
-    assert batch["tool_mask"].tolist() == [[1], [1]]
+    assert batch["tool_mask"].tolist() == [[0], [0]]
 
 
 def test_a_subset_has_the_chosen_samples(dataset: TRMToolCallingDataset) -> None:

@@ -71,7 +71,7 @@ def test_a_field_that_is_said_is_a_span_and_one_that_is_not_is_a_choice(labels: 
     kinds = {each.name: each.kind for each in labels.slots}
     assert kinds == {"phone": "span", "name": "span", "plan": "choice"}
     assert set(labels.slots[2].values) == {"basic", "premium"}
-    assert labels.args[2] == Field("months", "span", (), "number")
+    assert labels.args[2] == Field("months", "span", (), "integer")
 
 
 @pytest.mark.parametrize(("verbatim", "kind"), [(89, "choice"), (90, "span"), (100, "span")])
@@ -146,6 +146,11 @@ def test_tools_and_parameters_that_only_calls_name_are_learnt() -> None:
         ("number", "1e999", "1e999"),
         ("number", "9" * 5000, "9" * 5000),
         ("number", "", ""),
+        ("integer", "12", 12),
+        ("integer", "-3", -3),
+        ("integer", "1.5", "1.5"),
+        ("integer", "true", "true"),
+        ("integer", "0901", "0901"),
         ("boolean", "True", True),
         ("boolean", "false", False),
         ("boolean", "1", "1"),
@@ -161,7 +166,7 @@ def test_a_text_becomes_a_value_of_the_fields_type(json_type: str, text: str, va
     assert type(parsed) is type(value)
 
 
-@given(st.sampled_from(["string", "number", "boolean", "json"]), st.text())
+@given(st.sampled_from(["string", "number", "integer", "boolean", "json"]), st.text())
 def test_any_text_can_be_parsed(json_type: str, text: str) -> None:
     json.dumps(Field("a", json_type=json_type).parse(text), allow_nan=json_type == "json")
 
@@ -175,6 +180,50 @@ def test_an_arguments_type_is_that_of_its_values(value: Any, json_type: str) -> 
     assert field.json_type == json_type
     assert field.kind == "choice"
     assert field.parse(field.values[0]) == value
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "json_type"),
+    [
+        ("string", 3, "string"),
+        ("integer", "3", "integer"),
+        ("number", "3", "number"),
+        ("boolean", "true", "boolean"),
+        ("array", "x", "json"),
+        ("object", "x", "json"),
+        (["integer", "null"], "3", "integer"),
+        (["integer", "string"], 3, "number"),
+        (["null"], 3, "number"),
+        ([], 3, "number"),
+        ([["x"]], 3, "number"),
+        ("int", 3, "number"),
+        ("null", True, "boolean"),
+        (None, "x", "string"),
+        (7, "x", "string"),
+        ({"a": 1}, "x", "string"),
+    ],
+)
+def test_an_arguments_type_is_that_of_its_schema_if_there_is_one(
+    declared: Any, value: Any, json_type: str
+) -> None:
+    tools = [tool("f", a={"type": declared})]
+    [field] = learn([{**call("f", "hm", a=value), "tools": tools}]).args
+    assert field.json_type == json_type
+
+
+def test_schemas_that_disagree_leave_the_type_to_the_values() -> None:
+    tools = [tool("f", a={"type": "string"}), tool("g", a={"type": "integer"})]
+    seen = [{**call("f", "hm", a=value), "tools": tools} for value in (1.5, 2.5, "x")]
+    assert learn(seen).args[0].json_type == "number"
+    assert learn([{**seen[0], "tools": tools[1:], "tool": {"name": "g"}}]).args == (
+        Field("a", json_type="integer"),
+    )
+
+
+def test_a_slots_type_is_not_that_of_a_parameter_of_its_name() -> None:
+    tools = [tool("f", a={"type": "integer"})]
+    labels = learn([{**slot("3", "it is 3"), "tools": tools}])
+    assert (labels.slots[0].json_type, labels.args[0].json_type) == ("string", "integer")
 
 
 def test_choice_of_ignores_case() -> None:
@@ -223,6 +272,8 @@ def test_the_mask_has_the_known_tools_on_offer(labels: Labels) -> None:
     assert mask(TOOLS[1]) == [0, 1]
     assert mask(tool("new"), TOOLS[0]) == [1, 0]
     assert mask(tool("new")) == [0, 0]
+    labels = learn([sample()])
+    assert mask() == mask(tool("new")) == [0]
 
 
 def test_a_tool_that_training_never_saw_is_unknown(labels: Labels, tokenizer: TRMTokenizer) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support import kill, start_python
+from tests.support import kill, start_python, wait_until
 from trm_engine.config import Config, TrainingConfig
 from trm_engine.errors import RunError
 from trm_engine.runs import events as events_module
@@ -283,6 +283,25 @@ def test_a_full_disk_loses_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert numbers(path) == list(range(7))
 
 
+def test_what_a_full_disk_held_up_is_written_by_itself(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failures = append, []
+
+    def limited(path: Path, lines: bytes) -> None:
+        if len(failures) < 2:
+            failures.append(lines)
+            raise OSError(28, "No space left on device")
+        real(path, lines)
+
+    writer = EventWriter(path)
+    monkeypatch.setattr(events_module, "append", limited)
+    monkeypatch.setattr(events_module, "RETRY_SECONDS", 0.01)
+    writer.write("log", message="a")
+    wait_until(lambda: messages(path) == ["a"])
+    writer.close()
+
+
 def test_half_a_write_counts_for_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     append(path, to_line({"seq": 0, "type": "log", "message": "a"}))
     before = path.read_bytes()
@@ -313,6 +332,26 @@ def test_steps_that_a_resumed_start_did_again_count_once() -> None:
     assert columns["step"] == list(range(1, 10))
     assert columns["loss"] == ["a1", "a2", "a3", "a4", "a5", "b6", "b7", "b8", "c9"]
     assert columns["by_step"] == [[each] for each in range(1, 10)]
+
+
+def test_a_column_that_comes_late_or_goes_keeps_its_place() -> None:
+    def with_norm(event: dict[str, Any]) -> dict[str, Any]:
+        norms = [-each for each in event["columns"]["step"]]
+        return {**event, "columns": {**event["columns"], "norm": norms}}
+
+    story = [
+        {"type": "run_started", "resumed_from": None},
+        steps(1, 2, "a"),
+        with_norm(steps(3, 5, "a")),
+        {"type": "run_started", "resumed_from": 4},
+        steps(5, 6, "b"),
+        with_norm(steps(7, 7, "b")),
+    ]
+    columns = step_columns(story)
+    assert list(columns) == ["step", "loss", "by_step", "norm"]
+    assert columns["step"] == [1, 2, 3, 4, 5, 6, 7]
+    assert columns["norm"] == [None, None, -3, -4, None, None, -7]
+    assert {len(column) for column in columns.values()} == {7}
 
 
 def test_a_start_from_the_beginning_forgets_all() -> None:

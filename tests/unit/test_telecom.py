@@ -16,10 +16,13 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from trm_engine.data import telecom, telecom_phrases
 from trm_engine.data.samples import parse_sample
 from trm_engine.data.telecom import INTENTS, PARAMETERS, SLOTS, TOOLS, generate_samples
-from trm_engine.data.telecom_phrases import Dice
+from trm_engine.data.telecom.dice import Dice
+from trm_engine.data.telecom.grammar import expand
+from trm_engine.data.telecom.opening_phrases import OPENINGS
+from trm_engine.data.telecom.policy import State, Turn
+from trm_engine.data.telecom.values import ENUM_WORDS
 
 CONVERSATIONS = 800
 
@@ -172,7 +175,7 @@ def test_values_are_the_users_own_words(samples: list[dict[str, Any]]) -> None:
         texts = user_texts(sample["history"])
         values = {**sample["slots"], **sample["tool"].get("arguments", {})}
         for param, value in values.items():
-            if param not in ("intent_of_user", *telecom_phrases.ENUM_WORDS) and value:
+            if param not in ("intent_of_user", *ENUM_WORDS) and value:
                 assert said(value, texts), (param, value, texts)
 
 
@@ -211,10 +214,10 @@ def test_costly_tools_follow_a_summary(samples: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("costly", [False, True])
 def test_policy_step_by_step(costly: bool) -> None:
     tool = TOOLS["change_plan" if costly else "check_bill"]
-    state = telecom._State()
+    state = State()
 
     def step(**turn: Any) -> str:
-        heard = telecom._Turn("", **turn)
+        heard = Turn("", **turn)
         state.hear(heard)
         return state.step(heard)
 
@@ -240,15 +243,15 @@ def test_policy_step_by_step(costly: bool) -> None:
 
 
 def test_policy_after_a_response() -> None:
-    state = telecom._State()
-    state.hear(telecom._Turn("", TOOLS["check_bill"], {"contract_id": "CT1", "month": "June"}))
+    state = State()
+    state.hear(Turn("", TOOLS["check_bill"], {"contract_id": "CT1", "month": "June"}))
     state.learn("not_found")
     assert state.step(None) == "ask" and state.missing() == ["contract_id"]
-    state.hear(telecom._Turn("", values={"contract_id": "CT2"}))
+    state.hear(Turn("", values={"contract_id": "CT2"}))
     assert state.arguments() == {"contract_id": "CT2", "month": "June"}
     state.learn("paid")
     assert state.step(None) == "chat" and state.request is None
-    state.hear(telecom._Turn("", TOOLS["reset_device"], {"device_number": "SN1"}))
+    state.hear(Turn("", TOOLS["reset_device"], {"device_number": "SN1"}))
     state.learn("failed")
     assert state.request is not None and state.request.tool.name == "create_ticket"
     assert state.missing() == ["phone", "name"]
@@ -290,9 +293,9 @@ def test_values_are_many(conversations: list[list[dict[str, Any]]]) -> None:
 
 
 def test_openings_have_many_wordings() -> None:
-    for name, templates in telecom_phrases.OPENINGS.items():
+    for name, templates in OPENINGS.items():
         dice = Dice(name)
-        drawn = {telecom_phrases.expand(dice, dice.pick(templates)) for _ in range(300)}
+        drawn = {expand(dice, dice.pick(templates)) for _ in range(300)}
         assert len(drawn) >= 15, name
 
 

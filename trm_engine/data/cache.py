@@ -123,10 +123,13 @@ def content_hash(path: str | Path) -> str:
 
 
 def code_hash(*modules: str) -> str:
-    """Short hash of source files beside this one, so that changed code builds anew."""
+    """Short hash of modules and whole packages beside this one: changed code builds anew."""
     digest = hashlib.sha256()
     for module in modules:
-        digest.update(Path(__file__).with_name(f"{module}.py").read_bytes())
+        path = Path(__file__).with_name(module)
+        files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        for file in files:
+            digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 

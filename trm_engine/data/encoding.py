@@ -67,7 +67,7 @@ def tool_mask(conversation: Conversation, labels: Labels) -> np.ndarray:
     """Which known tools are on offer, [num_tools]; all of them if none is listed."""
     mask = np.zeros(max(1, len(labels.tools)), dtype=np.uint8)
     if not conversation.tools:
-        mask[:] = 1
+        mask[: len(labels.tools)] = 1
     known = labels.tool_name_to_id
     mask[[known[name] for name in conversation.tool_names if name in known]] = 1
     return mask

@@ -7,7 +7,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from trm_engine.data.samples import Function, Sample, ToolCall
@@ -17,12 +17,25 @@ MAX_CHOICES = 32
 SELDOM_VERBATIM = 0.9
 ENUM_COVERAGE = 0.95
 
+JSON_TYPES = {
+    "string": "string",
+    "number": "number",
+    "integer": "integer",
+    "boolean": "boolean",
+    "array": "json",
+    "object": "json",
+}
+"""A field's type for each type of JSON Schema."""
+
 Kind = Literal["span", "choice"]
 
 
 @dataclass(frozen=True)
 class Field:
-    """A slot or parameter. A span is read off the conversation; a choice is one of ``values``."""
+    """A slot or parameter. A span is read off the conversation; a choice is one of ``values``.
+
+    ``json_type``: string, number, integer, boolean or json (anything else).
+    """
 
     name: str
     kind: Kind = "span"
@@ -44,7 +57,12 @@ class Field:
             return text
         if isinstance(value, float) and not math.isfinite(value):
             return text
-        return value if _json_type(value) == self.json_type else text
+        return value if self._has_type(value) else text
+
+    def _has_type(self, value: Any) -> bool:
+        if self.json_type == "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+        return _json_type(value) == self.json_type
 
 
 @dataclass(frozen=True)
@@ -159,6 +177,7 @@ class LabelBuilder:
     slots: dict[str, FieldCounts] = field(default_factory=dict)
     args: dict[str, FieldCounts] = field(default_factory=dict)
     enums: dict[str, dict[str, None]] = field(default_factory=dict)
+    types: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, sample: Sample) -> None:
         for tool in sample.tools:
@@ -174,8 +193,13 @@ class LabelBuilder:
             tools=tuple(self.tools),
             parameters=tuple(tuple(args[name] for name in names) for names in self.tools.values()),
             slots=tuple(self._field(name, counts) for name, counts in self.slots.items()),
-            args=tuple(self._field(name, counts) for name, counts in self.args.items()),
+            args=tuple(self._arg(name, counts) for name, counts in self.args.items()),
         )
+
+    def _arg(self, name: str, counts: FieldCounts) -> Field:
+        """A parameter; of the type that the tools' schemas agree on, else of the values' seen."""
+        arg, declared = self._field(name, counts), self.types.get(name, set())
+        return replace(arg, json_type=next(iter(declared))) if len(declared) == 1 else arg
 
     def _field(self, name: str, counts: FieldCounts) -> Field:
         return counts.to_field(name, list(self.enums.get(name, {})))
@@ -185,6 +209,8 @@ class LabelBuilder:
         for name, schema in function.properties.items():
             parameters[name] = None
             self.args.setdefault(name, FieldCounts())
+            if declared := _schema_type(schema):
+                self.types.setdefault(name, set()).add(declared)
             for text in map(value_text, schema.get("enum", ())):
                 if text:
                     self.enums.setdefault(name, {})[text] = None
@@ -214,6 +240,16 @@ def _json_type(value: Any) -> str:
     if isinstance(value, int | float):
         return "number"
     return "string" if isinstance(value, str) else "json"
+
+
+def _schema_type(schema: dict[str, Any]) -> str | None:
+    """The JSON type that a parameter's schema declares, null aside; None if there is not one."""
+    declared = schema.get("type")
+    types = declared if isinstance(declared, list) else [declared]
+    types = [each for each in types if each != "null"]
+    if len(types) != 1:
+        return None
+    return JSON_TYPES.get(types[0]) if isinstance(types[0], str) else None
 
 
 def _field_dict(each: Field) -> dict[str, Any]:

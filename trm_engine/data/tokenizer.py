@@ -210,7 +210,13 @@ class TRMTokenizer:
     def encode_turns(
         self, history: Sequence[Turn | Mapping[str, Any]], max_length: int = 2048
     ) -> Encoding:
-        """As ``encode_conversation``, with turns and character offsets. ``max_length`` >= 8."""
+        """As ``encode_conversation``, with turns and character offsets. ``max_length`` >= 8.
+
+        Raises:
+            ValueError: there is no turn.
+        """
+        if not history:
+            raise ValueError("history is empty")
         turns = [turn if isinstance(turn, Turn) else Turn.model_validate(turn) for turn in history]
         encoded = [self._encode_turn(turn.role, turn.text()) for turn in turns]
         kept = _fit(encoded, turns[0].role == "system", max_length - 2)

@@ -29,9 +29,7 @@ class EMA:
         """Move the average towards the weights as they are now."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
-        torch._foreach_lerp_(
-            list(self.shadow.values()), list(self._weights.values()), 1 - decay
-        )
+        torch._foreach_lerp_(list(self.shadow.values()), list(self._weights.values()), 1 - decay)
 
     @torch.no_grad()
     def apply_shadow(self) -> None:

@@ -41,9 +41,7 @@ class Context:
     def rows(self, rows: Tensor) -> Context:
         """The samples ``rows`` (indices or a mask, [B])."""
         bias = None if self.bias is None else self.bias[rows]
-        return Context(
-            self.x[rows], self.cos[rows], self.sin[rows], bias, self.token_mask[rows]
-        )
+        return Context(self.x[rows], self.cos[rows], self.sin[rows], bias, self.token_mask[rows])
 
 
 def turn_recency(input_ids: Tensor) -> Tensor:

@@ -51,31 +51,71 @@ class TRMOutput:
                 mine[rows] = theirs
 
 
+class Pointers(nn.Module):
+    """Start and end of a value for each of F channels, and how much the tokens speak for one.
+
+    A channel's query is its own vector plus what its register holds; its logits at a token are
+    the query's products with two projections of that token.
+    """
+
+    def __init__(self, width: int, channels: int) -> None:
+        super().__init__()
+        self.queries = nn.Parameter(lecun_(torch.empty(channels, width), width))
+        self.registers = linear(width, width)
+        self.keys = linear(width, 2 * width)
+        self.trust = nn.Parameter(torch.ones(channels))
+
+    def forward(
+        self, tokens: Tensor, registers: Tensor, token_mask: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """tokens [B, L, D], registers [B, F or 1, D]: starts, ends [B, L, F], evidence [B, F]."""
+        width = tokens.shape[-1]
+        queries = self.registers(registers) + self.queries * width**0.5  # (b f d)
+        padding = ~token_mask[..., None]
+        starts, ends = (
+            ((key @ queries.mT) * width**-0.5).masked_fill(padding, MASKED_LOGIT)
+            for key in self.keys(tokens).chunk(2, dim=-1)
+        )
+        return starts, ends, self.trust * log_mean_exp(starts, token_mask)
+
+
+class Votes(nn.Module):
+    """Logits from a register, plus a vote of every token; either may know the answer."""
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__()
+        self.register = linear(width, classes, bias=True)
+        self.tokens = linear(width, classes)
+
+    def forward(self, register: Tensor, tokens: Tensor, token_mask: Tensor) -> Tensor:
+        """register [B, D], tokens [B, L, D] to [B, classes]."""
+        votes = self.tokens(tokens).masked_fill(~token_mask[..., None], MASKED_LOGIT)
+        logits: Tensor = self.register(register) + log_mean_exp(votes, token_mask)
+        return logits
+
+
 class Heads(nn.Module):
     """Reads registers and tokens of y, in fp32.
 
-    A pointer's query is the channel's own vector plus what its register holds; its start and end
-    logit at a token are the products with two projections of that token.
+    Presence, decision and tool are read off a register and, as a soft maximum, off the tokens. A
+    value is recognised where it stands long before a register has learnt to ask for it, so this
+    shortens training several times.
     """
 
     def __init__(self, config: TRMConfig) -> None:
         super().__init__()
         width, slots, args = config.hidden_size, config.num_slots, config.num_args
-        self.num_slots, self.num_args, self.num_choices = slots, args, config.num_choices
-        self.decision = linear(width, 1, bias=True)
+        self.num_slots = slots
+        self.decision = Votes(width, 1)
+        self.tool = Votes(width, config.num_tools)
         self.q = linear(width, 1, bias=True)
-        self.tool = linear(width, config.num_tools, bias=True)
+        self.slot_pointers = Pointers(width, slots)
         self.slot_presence = nn.Parameter(lecun_(torch.empty(slots, width), width))
         self.slot_presence_bias = nn.Parameter(torch.zeros(slots))
-        self.slot_choice = nn.Parameter(
-            lecun_(torch.empty(slots, self.num_choices, width), width)
-        )
+        self.slot_choice = _choices(slots, config.num_choices, width)
+        self.arg_pointers = Pointers(width, args)
         self.arg_presence = linear(width, args, bias=True)
-        self.arg_choice = linear(width, args * self.num_choices)
-        self.queries = nn.Parameter(lecun_(torch.empty(slots + args, width), width))
-        self.slot_query = linear(width, width)
-        self.arg_query = linear(width, width)
-        self.pointer_keys = linear(width, 2 * width)
+        self.arg_choice = _choices(args, config.num_choices, width)
         nn.init.zeros_(self.q.weight)
         nn.init.constant_(self.q.bias, Q_BIAS)
 
@@ -85,39 +125,32 @@ class Heads(nn.Module):
         tokens = y[:, registers:].float()  # (b l d)
         answer, call = y[:, 0].float(), y[:, 1].float()  # (b d)
         slots = y[:, SHARED_REGISTERS:registers].float()  # (b s d)
-        said = torch.cat(
-            (
-                self.slot_query(slots),
-                self.arg_query(call)[:, None].expand(-1, self.num_args, -1),
-            ),
-            dim=1,
-        )
-        queries = said + self.queries * self.queries.shape[1] ** 0.5  # (b s+a d)
-        starts, ends = self._point(tokens, queries, token_mask)
+        slot_starts, slot_ends, slot_evidence = self.slot_pointers(tokens, slots, token_mask)
+        arg_starts, arg_ends, arg_evidence = self.arg_pointers(tokens, call[:, None], token_mask)
+        slot_presence = (slots * self.slot_presence).sum(-1) + self.slot_presence_bias
         return TRMOutput(
-            decision_logits=self.decision(answer),
-            tool_logits=self.tool(call),
-            arg_start_logits=starts[..., self.num_slots :],
-            arg_end_logits=ends[..., self.num_slots :],
-            slot_start_logits=starts[..., : self.num_slots],
-            slot_end_logits=ends[..., : self.num_slots],
-            slot_presence_logits=(slots * self.slot_presence).sum(-1) + self.slot_presence_bias,
+            decision_logits=self.decision(answer, tokens, token_mask),
+            tool_logits=self.tool(call, tokens, token_mask),
+            arg_start_logits=arg_starts,
+            arg_end_logits=arg_ends,
+            slot_start_logits=slot_starts,
+            slot_end_logits=slot_ends,
+            slot_presence_logits=slot_presence + slot_evidence,
             q_logits=self.q(answer),
             y=y[:, registers:],
             z=z[:, registers:],
-            arg_presence_logits=self.arg_presence(call),
+            arg_presence_logits=self.arg_presence(call) + arg_evidence,
             slot_choice_logits=torch.einsum("bsd,svd->bsv", slots, self.slot_choice),
-            arg_choice_logits=self.arg_choice(call).view(-1, self.num_args, self.num_choices),
+            arg_choice_logits=torch.einsum("bd,avd->bav", call, self.arg_choice),
         )
 
-    def _point(
-        self, tokens: Tensor, queries: Tensor, token_mask: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Start and end logits [B, L, S+A] each."""
-        scale = tokens.shape[-1] ** -0.5
-        keys = self.pointer_keys(tokens).chunk(2, dim=-1)
-        padding = ~token_mask[..., None]
-        starts, ends = (
-            ((key @ queries.mT) * scale).masked_fill(padding, MASKED_LOGIT) for key in keys
-        )
-        return starts, ends
+
+def log_mean_exp(logits: Tensor, token_mask: Tensor) -> Tensor:
+    """A soft maximum over the tokens, [B, L, F] to [B, F]; padding must be masked already."""
+    tokens = token_mask.sum(dim=1, keepdim=True)
+    return logits.logsumexp(dim=1) - tokens.log()
+
+
+def _choices(fields_: int, choices: int, width: int) -> nn.Parameter:
+    """A vector for each value of each choice field, [F, V, D]."""
+    return nn.Parameter(lecun_(torch.empty(fields_, choices, width), width))

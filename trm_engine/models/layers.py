@@ -19,9 +19,7 @@ def rms_norm(x: Tensor) -> Tensor:
 
 def lecun_(weight: Tensor, fan_in: int) -> Tensor:
     """Fill with a normal of variance 1 / fan_in, truncated at two deviations."""
-    return nn.init.trunc_normal_(
-        weight, std=fan_in**-0.5, a=-2 * fan_in**-0.5, b=2 * fan_in**-0.5
-    )
+    return nn.init.trunc_normal_(weight, std=fan_in**-0.5, a=-2 * fan_in**-0.5, b=2 * fan_in**-0.5)
 
 
 def linear(fan_in: int, fan_out: int, bias: bool = False) -> nn.Linear:

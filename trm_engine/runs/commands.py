@@ -14,7 +14,7 @@ COMMANDS: tuple[str, ...] = get_args(Command)
 
 def send_command(path: Path, command: Command) -> None:
     """Ask the worker that reads ``path`` for something."""
-    append(path, to_line({"command": command, "t": round(time.time(), 3)}))
+    append(path, to_line({"command": command, "t": time.time()}))
 
 
 class CommandReader:

@@ -7,7 +7,7 @@ Every event has ``v`` (format), ``seq`` (from 0, rising by 1), ``t`` (Unix secon
   void.
 - ``steps``: ``columns``, one list a name, one entry an update since the last such event: step,
   epoch (fraction), time, lr, grad_norm, samples, tokens, samples_per_s, tokens_per_s, every loss;
-  ``by_step``: for each of those updates the total loss at supervision step 1 ... N_sup.
+  ``by_step``: for each of those updates the total loss at each supervision step it trained.
 - ``progress``: what is done before training, share (0 to 1).
 - ``eval_progress``: step, done, total (samples).
 - ``eval``: step, epoch, seconds, metrics (DESIGN section 5), best (whether it is the best so far).
@@ -32,6 +32,7 @@ from trm_engine.runs.jsonl import JsonlReader, append, to_line
 
 VERSION = 1
 FLUSH_SECONDS = 0.05
+RETRY_SECONDS = 1.0
 
 State = Literal["starting", "running", "paused", "stopping", "finished", "stopped", "failed"]
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "failed"})
@@ -42,8 +43,8 @@ Event = dict[str, Any]
 class EventWriter:
     """Appends events to a file, at most one write every 50 ms, from a thread of its own.
 
-    A write that fails (a full disk) is kept and tried again with the next; ``on_error`` is told
-    once for each spell of failures.
+    A write that fails (a full disk) is kept and tried again with the next, or after a second;
+    ``on_error`` is told once for each spell of failures.
     """
 
     def __init__(self, path: Path, on_error: Callable[[OSError], None] | None = None) -> None:
@@ -82,7 +83,7 @@ class EventWriter:
 
     def _run(self) -> None:
         while not self._closing:
-            self._wake.wait()
+            self._wake.wait(RETRY_SECONDS if self._failing else None)
             self._wake.clear()
             time.sleep(FLUSH_SECONDS)
             self.flush()
@@ -108,14 +109,16 @@ def read_events(path: Path) -> list[Event]:
 
 
 def step_columns(events: Iterable[Event]) -> dict[str, list[Any]]:
-    """The columns of all updates that count: steps that a later start did again are left out."""
+    """The columns of all updates that count: steps that a later start did again are left out.
+
+    A column that some events lack holds None for their updates.
+    """
     columns: dict[str, list[Any]] = {}
     for event in events:
         if event["type"] == "run_started":
             _forget_after(columns, event.get("resumed_from") or 0)
         elif event["type"] == "steps":
-            for name, values in {**event["columns"], "by_step": event["by_step"]}.items():
-                columns.setdefault(name, []).extend(values)
+            _append(columns, {**event["columns"], "by_step": event["by_step"]})
     return columns
 
 
@@ -123,6 +126,13 @@ def last_state(events: Iterable[Event]) -> str | None:
     """The state that the events end in; None if none was told."""
     states = [event["state"] for event in events if event["type"] == "state"]
     return states[-1] if states else None
+
+
+def _append(columns: dict[str, list[Any]], new: dict[str, list[Any]]) -> None:
+    before, added = len(columns.get("by_step", [])), len(new["by_step"])
+    for name in dict.fromkeys([*columns, *new]):
+        column = columns.setdefault(name, [None] * before)
+        column += new.get(name, [None] * added)
 
 
 def _forget_after(columns: dict[str, list[Any]], step: int) -> None:

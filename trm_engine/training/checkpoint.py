@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,14 @@ import torch
 from trm_engine.errors import CheckpointError, did_you_mean
 
 FORMAT_VERSION = 1
-REQUIRED = ("model_state_dict", "config", "labels", "tokenizer", "format_version")
+REQUIRED = (
+    "model_state_dict",
+    "config",
+    "labels",
+    "tokenizer",
+    "global_step",
+    "format_version",
+)
 
 Checkpoint = dict[str, Any]
 
@@ -33,8 +42,8 @@ def save_atomically(state: Any, path: Path) -> int:
             os.fsync(file.fileno())
         os.replace(beside, path)
         _sync_folder(path.parent)
-    except RuntimeError as error:  # torch's zip writer wraps what the system said
-        raise OSError(28, f"cannot be written: {error}", str(path)) from error
+    except RuntimeError as error:  # torch's zip writer hides what the system said
+        raise _system_error(error, path) from error
     finally:
         beside.unlink(missing_ok=True)
     return path.stat().st_size
@@ -58,9 +67,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     missing = [key for key in REQUIRED if key not in state]
     if missing:
         raise CheckpointError(f"{path}: not a checkpoint of trm-tui: '{missing[0]}' is missing")
-    if state["format_version"] > FORMAT_VERSION:
+    if state["format_version"] not in range(1, FORMAT_VERSION + 1):
         raise CheckpointError(
-            f"{path}: written by a newer trm-tui (format {state['format_version']}, "
+            f"{path}: written by another trm-tui (format {state['format_version']}, "
             f"this one reads up to {FORMAT_VERSION})"
         )
     return state
@@ -97,21 +106,33 @@ def prune(folder: Path, kind: str, keep: int) -> None:
 
 def _load(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with open(path, "rb"):
+            pass
     except FileNotFoundError:
         beside = [str(other) for other in path.parent.glob("*.pt")]
         raise CheckpointError(f"{path}: no such file{did_you_mean(str(path), beside)}") from None
-    except pickle.UnpicklingError as error:
-        if "Unsupported" in str(error) or "GLOBAL" in str(error):
-            reason = "holds pickled Python objects, which are never loaded (they could run code)"
-        else:
-            reason = "not a checkpoint"
-        raise CheckpointError(f"{path}: {reason}") from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path}: truncated, or not a checkpoint ({first})") from None
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of a foreign pickle's protocol
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file makes torch raise almost anything
+        pickled = isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error)
+        reason = (
+            "holds pickled Python objects, which are never loaded (they could run code)"
+            if pickled
+            else "truncated, or not a checkpoint"
+        )
+        raise CheckpointError(f"{path}: {reason}") from None
+
+
+def _system_error(error: BaseException, path: Path) -> OSError:
+    """The system's error behind another one; if there is none, the disk must be full."""
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, OSError):
+        cause = cause.__context__
+    number = (cause.errno if isinstance(cause, OSError) else None) or errno.ENOSPC
+    return OSError(number, os.strerror(number), str(path))
 
 
 def _number_of(path: Path) -> int:

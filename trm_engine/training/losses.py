@@ -83,7 +83,8 @@ def focal_loss(logits: Tensor, targets: Tensor, gamma: float, alpha: float) -> T
     cross_entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     if gamma:
         certainty = torch.exp(-cross_entropy)
-        cross_entropy = cross_entropy * (1 - certainty) ** gamma
+        doubt = (1 - certainty).clamp(min=torch.finfo(certainty.dtype).tiny)
+        cross_entropy = cross_entropy * doubt**gamma
     if alpha >= 0:
         cross_entropy = cross_entropy * (alpha * targets + (1 - alpha) * (1 - targets))
     return cross_entropy.sum()
@@ -134,7 +135,8 @@ class DeepSupervisionLoss(nn.Module):
     ) -> dict[str, Tensor]:
         """The losses of all steps' outputs; labels [B], [B], [B, S].
 
-        Slots beyond those that the model was made for are left out, with a warning.
+        If the data and the model differ in their number of slots, only the first ones that both
+        have are learnt, with a warning.
         """
         presence = _known_slots(slot_presence_labels, outputs[0].slot_presence_logits.shape[1])
         targets = Targets(decision_labels, tool_name_labels, presence, values)
@@ -162,9 +164,7 @@ class DeepSupervisionLoss(nn.Module):
         logits = output.decision_logits[:, 0].float()
         return focal_loss(logits, targets.decision, config.focal_gamma, config.focal_alpha)
 
-    def _values(
-        self, output: TRMOutput, values: ValueLabels, counts: Tensor
-    ) -> dict[str, Tensor]:
+    def _values(self, output: TRMOutput, values: ValueLabels, counts: Tensor) -> dict[str, Tensor]:
         slot_values = span_loss(
             output.slot_start_logits, output.slot_end_logits, values.slot_span_labels
         ) + choice_loss(output.slot_choice_logits, values.slot_choice_labels)
@@ -202,18 +202,23 @@ def answer_is_right(output: TRMOutput, targets: Targets) -> Tensor:
     called = targets.decision > 0.5
     decided = (output.decision_logits[:, 0] > 0) == called
     tool = (logits.argmax(dim=-1) == targets.tool) | ~called
-    presence = (output.slot_presence_logits > 0) == (targets.presence > 0.5)
+    presence = (_presence_logits(output, targets) > 0) == (targets.presence > 0.5)
     return decided & tool & presence.all(dim=-1)
 
 
 def _known_slots(presence: Tensor, num_slots: int) -> Tensor:
-    if presence.shape[1] > num_slots:
+    given = presence.shape[1]
+    if given != num_slots:
         warnings.warn(
-            f"the data has {presence.shape[1]} slots, the model {num_slots}: the others are "
-            f"left out; TRMConfig(num_slots={presence.shape[1]}) learns them all",
+            f"the data has {given} slots, the model {num_slots}: the others are left out; "
+            f"TRMConfig(num_slots={given}) learns them all",
             stacklevel=3,
         )
     return presence[:, :num_slots]
+
+
+def _presence_logits(output: TRMOutput, targets: Targets) -> Tensor:
+    return output.slot_presence_logits[:, : targets.presence.shape[1]]
 
 
 def _tool(output: TRMOutput, targets: Targets) -> Tensor:
@@ -223,7 +228,7 @@ def _tool(output: TRMOutput, targets: Targets) -> Tensor:
 
 def _presence(output: TRMOutput, targets: Targets) -> Tensor:
     return F.binary_cross_entropy_with_logits(
-        output.slot_presence_logits, targets.presence, reduction="sum"
+        _presence_logits(output, targets), targets.presence, reduction="sum"
     )
 
 

@@ -16,7 +16,7 @@ PRESENT = 0.5
 
 @dataclass(frozen=True)
 class Truth:
-    """The right answers of N samples: ``decision`` [N] bool, ``tool`` [N], ``presence`` [N, S] bool."""
+    """The right answers of N samples: ``decision``, ``tool`` [N]; ``presence`` [N, S]."""
 
     decision: np.ndarray
     tool: np.ndarray
@@ -175,7 +175,7 @@ def _by_step(truth: Truth, answers: Answers, verdicts: Verdicts) -> list[Metrics
 
 def _halting(answers: Answers, verdicts: Verdicts, threshold: float) -> Metrics:
     """What stopping each sample at the first step with q at the threshold would give."""
-    steps, samples = answers.q.shape
+    samples = answers.q.shape[1]
     halts = answers.q >= threshold
     halts[-1] = True
     stop = halts.argmax(axis=0)

@@ -14,7 +14,8 @@ from trm_engine.config import TrainingConfig
 def build_optimizer(model: nn.Module, config: TrainingConfig) -> AdamW:
     """AdamW, fused. Only matrices decay: not biases, embeddings or registers."""
     tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
-    matrices, others = [], []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for weight in model.parameters():
         decays = weight.ndim >= 2 and id(weight) not in tables
         (matrices if decays else others).append(weight)

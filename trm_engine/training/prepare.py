@@ -114,7 +114,7 @@ def build_model(config: Config, device: torch.device) -> TRMForToolCalling:
 
 def count_parameters(model: TRMForToolCalling) -> dict[str, int]:
     """Parameters in total and by part."""
-    parts = {name: module for name, module in model.named_children()}
+    parts = dict(model.named_children())
     counts = {
         name: sum(weight.numel() for weight in module.parameters())
         for name, module in parts.items()
@@ -129,7 +129,7 @@ def _training_file(data: DataConfig, cache: Path, progress: Progress) -> Path:
         hint = did_you_mean(data.train_data, BUILTINS) or f"; there is {', '.join(BUILTINS)}"
         raise ConfigError(f"data.train_data: no built-in set '{data.train_data}'{hint}")
     count, seed = data.builtin_conversations, data.builtin_seed
-    key = key_of(count, seed, code_hash("telecom", "telecom_phrases"))
+    key = key_of(count, seed, code_hash("telecom"))
     folder = cache / f"telecom-{key}"
 
     def build(target: Path) -> None:

@@ -45,7 +45,8 @@ class StepLog:
         """The ``columns`` and ``by_step`` of a ``steps`` event; None if there is nothing new."""
         if not self._rows:
             return None
-        figures = torch.stack(self._figures).tolist()
+        sizes = [len(row) for row in self._figures]  # updates may differ in supervision steps
+        figures = [row.tolist() for row in torch.cat(self._figures).cpu().split(sizes)]
         now = time.perf_counter()
         seconds, self._taken = max(now - self._taken, 1e-9), now
         columns: dict[str, list[Any]] = {

@@ -25,19 +25,23 @@ class Part(NamedTuple):
 
 
 def averaged(
-    model: TRMForToolCalling, loss_fn: DeepSupervisionLoss, parts: Sequence[Part], counts: Tensor
+    model: TRMForToolCalling,
+    loss_fn: DeepSupervisionLoss,
+    parts: Sequence[Part],
+    counts: Tensor,
+    steps: int | None = None,
 ) -> Iterator[list[Losses]]:
-    """Leave the gradient of the loss averaged over N_sup in the parameters; yields once.
+    """Leave the gradient of the loss averaged over ``steps`` (N_sup) in the parameters, once.
 
     y and z are detached between steps, so the steps' losses share the parameters and x only: the
     gradient is that of keeping all graphs, in the memory of one. Yields the losses of each step.
     """
-    steps = model.config.N_supervision
+    steps = steps or model.config.N_supervision
     losses: list[Losses] = [{} for _ in range(steps)]
     for part in parts:
         context = _embed(model, part.batch)
         x = context.x.detach().requires_grad_()
-        for index, output in enumerate(model.supervision_steps(context.with_input(x))):
+        for index, output in enumerate(model.supervision_steps(context.with_input(x), steps)):
             step = loss_fn.step(output, part.targets, counts)
             (step["total_loss"] / steps).backward()
             _add(losses[index], step)
@@ -46,15 +50,19 @@ def averaged(
 
 
 def per_step(
-    model: TRMForToolCalling, loss_fn: DeepSupervisionLoss, parts: Sequence[Part], counts: Tensor
+    model: TRMForToolCalling,
+    loss_fn: DeepSupervisionLoss,
+    parts: Sequence[Part],
+    counts: Tensor,
+    steps: int | None = None,
 ) -> Iterator[list[Losses]]:
-    """Leave each supervision step's gradient in the parameters in turn; yields N_sup times.
+    """Leave each supervision step's gradient in the parameters in turn, ``steps`` times.
 
     The caller updates the parameters at every yield (the paper's way, section 4.1), so x is
     embedded anew for each step.
     """
     states: list[State | None] = [None] * len(parts)
-    for _ in range(model.config.N_supervision):
+    for _ in range(steps or model.config.N_supervision):
         losses: Losses = {}
         for index, part in enumerate(parts):
             context = _embed(model, part.batch)

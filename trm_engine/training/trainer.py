@@ -28,6 +28,8 @@ from trm_engine.training.step_log import StepLog
 from trm_engine.training.supervision import Losses, Part, averaged, mask_words, per_step
 
 PAUSE_SECONDS = 0.1
+PAD_TO_MULTIPLE = 16
+"""Few different lengths: matrix kernels, made for each shape, are reused; so is memory."""
 PROGRESS_SECONDS = 0.2
 
 
@@ -88,7 +90,7 @@ class Trainer:
             seed=training.seed,
             max_tokens=training.max_batch_tokens and training.max_batch_tokens * group.world_size,
         )
-        self.collator = TRMCollator(pad_to_multiple=16 if training.compile else 1)
+        self.collator = TRMCollator(pad_to_multiple=PAD_TO_MULTIPLE)
         self.steps_per_epoch = math.ceil(len(self.sampler) / training.gradient_accumulation_steps)
         planned = self.steps_per_epoch * training.num_epochs
         self.total_steps = min(planned, training.max_steps or planned)
@@ -144,12 +146,10 @@ class Trainer:
 
     def _train_epoch(self) -> None:
         groups = list(self._plan(self.epoch))
-        for self.position in range(self.position, len(groups)):
+        while self.position < len(groups) and self.global_step < self.total_steps:
             self._update(groups[self.position])
             self.position += 1
             self._after_update()
-            if self.global_step >= self.total_steps:
-                break
         finished_epoch = self.epoch
         if self.position >= len(groups):
             self.epoch, self.position = self.epoch + 1, 0
@@ -166,18 +166,25 @@ class Trainer:
             yield [batch[rank::world] for batch in batches[begin : begin + size]]
 
     def _update(self, indices: list[np.ndarray]) -> None:
-        """One update (averaged) or N_sup of them (per step) on one group of batches."""
+        """One update (averaged) or one a supervision step (per step) on a group of batches."""
         parts = [self._part(batch, place) for place, batch in enumerate(indices) if len(batch)]
         counts = self._counts(parts)
-        learning_rate = self.scheduler.get_last_lr()[0]
+        learning_rate = float(self.scheduler.get_last_lr()[0])
         all_losses: list[Losses] = []
         norm = torch.zeros((), device=self.device)
-        for losses in self.supervise(self.model, self.loss_fn, parts, counts):
+        steps = self._supervision_steps()
+        for losses in self.supervise(self.model, self.loss_fn, parts, counts, steps):
             norm = self._apply_gradients()
             all_losses += losses
         self.scheduler.step()
         self.global_step += 1
         self._note(parts, learning_rate, all_losses, norm)
+
+    def _supervision_steps(self) -> int:
+        """How many steps the next update trains: all N_sup, or one, drawn by ``deep_share``."""
+        share = self.config.training.deep_share
+        draw = np.random.default_rng((self.config.training.seed, self.global_step)).random()
+        return self.config.model.N_supervision if draw < share else 1
 
     def _part(self, indices: np.ndarray, place: int) -> Part:
         batch = self.collator([self.train_data[int(index)] for index in indices])

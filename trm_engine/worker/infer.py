@@ -52,7 +52,7 @@ def predict_lines(arguments: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]  # nobody reads any more: end quietly
+        sys.stdout = None  # nobody reads any more: end quietly
         return 0
     return 0
 

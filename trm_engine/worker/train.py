@@ -92,9 +92,7 @@ def _train(
     folder.tokenizer.write_bytes(prepared.tokenizer.model_bytes)
     _write_config(config, folder)
     model = build_model(config, device)
-    trainer = Trainer(
-        config, model, prepared.train, prepared.val, folder, report, commands, group
-    )
+    trainer = Trainer(config, model, prepared.train, prepared.val, folder, report, commands, group)
     if found:
         trainer.load(found[1])
     report(

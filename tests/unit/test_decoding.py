@@ -1,0 +1,209 @@
+"""Decoding: the best span by brute force, values read off, tools on offer."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from tests.models import batch_of, inputs_of, small_config, small_model
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.labels import Field, Labels
+from trm_engine.data.samples import Turn
+from trm_engine.data.spans import TokenSpans
+from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.decoding import (
+    Decoded,
+    TokenTexts,
+    argument_values,
+    best_spans,
+    decode,
+    field_value,
+    predicted_tool,
+    slot_values,
+)
+from trm_engine.vocabulary import BOS_ID, EOS_ID, MASK_ID, PAD_ID, marker_id
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> tuple[Tensor, Tensor]:
+    """Ids and turns [B, L] as batches have them: markers, words, masked words, padding."""
+    words = st.one_of(st.integers(MASK_ID + 1, 30))
+    rows = []
+    for _ in range(draw(st.integers(1, 3))):
+        ids, turns = [BOS_ID], [-1]
+        for turn in range(draw(st.integers(0, 4))):
+            text = draw(st.lists(words, max_size=5))
+            ids += [marker_id("user"), *text]
+            turns += [turn] * (len(text) + 1)
+        rows.append(([*ids, EOS_ID], [*turns, -1]))
+    longest = max(len(ids) for ids, _ in rows)
+    padded_ids = [ids + [PAD_ID] * (longest - len(ids)) for ids, _ in rows]
+    padded_turns = [turns + [0] * (longest - len(turns)) for _, turns in rows]
+    return torch.tensor(padded_ids), torch.tensor(padded_turns)
+
+
+@given(conversations(), st.integers(1, 60), st.integers(0, 10**6), st.integers(1, 3))
+def test_the_best_span_is_that_of_all_pairs(
+    conversation: tuple[Tensor, Tensor], max_span: int, seed: int, channels: int
+) -> None:
+    ids, turns = conversation
+    is_text = ids > MASK_ID
+    generator = torch.Generator().manual_seed(seed)
+    starts, ends = torch.randn(2, *ids.shape, channels, generator=generator)
+    found = best_spans(starts, ends, is_text, turns, max_span)
+    assert found.shape == (len(ids), channels, 2)
+    for row, channel in itertools.product(range(len(ids)), range(channels)):
+        scores = {
+            (start, end): float(starts[row, start, channel] + ends[row, end, channel])
+            for start, end in itertools.product(range(ids.shape[1]), repeat=2)
+            if start <= end < start + max_span
+            and turns[row, start] == turns[row, end]
+            and is_text[row, start : end + 1].all()
+        }
+        best = max(scores, key=scores.__getitem__) if scores else (-1, -1)
+        assert tuple(found[row, channel].tolist()) == best
+
+
+def test_no_channels_have_no_spans() -> None:
+    nothing = torch.zeros(2, 5, 0)
+    found = best_spans(nothing, nothing, torch.ones(2, 5, dtype=torch.bool), torch.zeros(2, 5), 3)
+    assert found.shape == (2, 0, 2)
+
+
+def test_a_higher_span_across_turns_is_not_taken() -> None:
+    starts, ends = torch.zeros(1, 4, 1), torch.zeros(1, 4, 1)
+    starts[0, 1], ends[0, 2] = 9.0, 9.0
+    text = torch.ones(1, 4, dtype=torch.bool)
+    assert best_spans(starts, ends, text, torch.tensor([[0, 0, 1, 1]]), 4).tolist() == [[[1, 1]]]
+    assert best_spans(starts, ends, text, torch.tensor([[0, 0, 0, 1]]), 4).tolist() == [[[1, 2]]]
+    assert best_spans(starts, ends, text, torch.tensor([[0, 0, 0, 1]]), 1).tolist() == [[[1, 1]]]
+
+
+# --- values -------------------------------------------------------------------------------------
+
+VALUES = [
+    "0901234567",
+    "An Nguyễn",
+    "李小龙",
+    "Jo 😀",
+    "Zoë O'Neil",
+    "a\tb  c",
+    "555-0199",
+    "12:30",
+]
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_values_are_read_off_exactly(tokenizer: TRMTokenizer, value: str) -> None:
+    turns = [
+        Turn(role="system", content="Be kind."),
+        Turn(role="user", content=f"so:  {value} , please\n({value})"),
+        Turn(role="tool_response", content={"id": value}),
+    ]
+    encoding = tokenizer.encode_turns(turns)
+    texts = TokenTexts(
+        [turn.text() for turn in turns], encoding.turns, encoding.begins, encoding.ends
+    )
+    spans = TokenSpans(turns, encoding).find(value)
+    assert len(spans) == 2
+    for span in spans:
+        assert texts.text(np.array(span)) == value
+
+
+def test_there_is_no_text_where_there_is_no_span() -> None:
+    texts = TokenTexts(["ab"], np.array([-1, 0]), np.array([0, 0]), np.array([0, 2]))
+    assert texts.text(np.array([-1, -1])) == ""
+    assert texts.text(np.array([0, 1])) == ""
+    assert texts.text(np.array([1, 1])) == "ab"
+
+
+def decoded_of(spans: list[tuple[int, int]], **changes: np.ndarray) -> Decoded:
+    """One sample with these spans for its slots and its arguments alike."""
+    count = len(spans)
+    plain = Decoded(
+        decision=np.ones(1),
+        q=np.ones(1),
+        tools=np.ones((1, 1)),
+        slot_presence=np.ones((1, count)),
+        slot_spans=np.array([spans]),
+        slot_choices=np.zeros((1, count), int),
+        arg_presence=np.ones((1, count)),
+        arg_spans=np.array([spans]),
+        arg_choices=np.zeros((1, count), int),
+    )
+    return replace(plain, **changes)
+
+
+def test_slots_and_arguments_as_text() -> None:
+    texts = TokenTexts(
+        ["is it red"], np.array([-1, 0, 0, 0]), np.array([0, 0, 3, 6]), np.array([0, 2, 5, 9])
+    )
+    fields = (Field("colour"), Field("plan", "choice", ("basic", "more")), Field("absent"))
+    labels = Labels(("paint", "stop"), ((0, 1, 2), ()), fields, fields)
+    presence = np.array([[0.9, 0.6, 0.5]])
+    decoded = decoded_of(
+        [(3, 3), (1, 1), (2, 2)],
+        slot_presence=presence,
+        arg_presence=presence,
+        slot_choices=np.array([[0, 1, 0]]),
+        arg_choices=np.array([[0, 0, 0]]),
+    )
+    assert slot_values(decoded, 0, labels, texts) == {"colour": "red", "plan": "more", "absent": ""}
+    assert argument_values(decoded, 0, 0, labels, texts) == {"colour": "red", "plan": "basic"}
+    assert argument_values(decoded, 0, 1, labels, texts) == {}
+    narrow = Field("plan", "choice", ("only",))
+    assert field_value(narrow, 1, np.array([1, 1]), texts) == "only"
+
+
+# --- tools --------------------------------------------------------------------------------------
+
+
+def test_only_tools_on_offer_are_chosen(dataset: TRMToolCallingDataset) -> None:
+    batch = batch_of(dataset, range(4))
+    output = small_model(small_config(dataset.labels)).inference(**inputs_of(batch))
+    output.tool_logits = torch.tensor([[5.0, -5.0]] * 4)
+    mask = torch.tensor([[1, 1], [0, 1], [1, 0], [0, 0]])
+    decoded = decode(output, batch["input_ids"], batch["turn_ids"], mask, 48)
+    assert [predicted_tool(row) for row in decoded.tools] == [0, 1, 0, -1]
+    assert decoded.tools.sum(axis=1) == pytest.approx([1, 1, 1, 0])
+    assert (decoded.tools[mask.numpy() == 0] == 0).all()
+    assert np.isfinite(decoded.tools).all()
+
+
+def test_decoded_numbers_are_those_of_the_output(dataset: TRMToolCallingDataset) -> None:
+    batch = batch_of(dataset, range(5))
+    output = small_model(small_config(dataset.labels)).inference(**inputs_of(batch))
+    arguments = (batch["input_ids"], batch["turn_ids"], batch["tool_mask"])
+    decoded = decode(output, *arguments, 48)
+    for mine, logits in (
+        (decoded.decision, output.decision_logits[:, 0]),
+        (decoded.q, output.q_logits[:, 0]),
+        (decoded.slot_presence, output.slot_presence_logits),
+        (decoded.arg_presence, output.arg_presence_logits),
+    ):
+        assert mine == pytest.approx(logits.sigmoid().numpy())
+    assert decoded.slot_choices.tolist() == output.slot_choice_logits.argmax(-1).tolist()
+    words = batch["input_ids"] > MASK_ID
+    for spans in (decoded.slot_spans, decoded.arg_spans):
+        for row in range(5):
+            assert words[row, spans[row].ravel()].all()
+            first, last = spans[row, :, 0], spans[row, :, 1]
+            assert (first <= last).all()
+            turns = batch["turn_ids"][row].numpy()
+            assert (turns[first] == turns[last]).all()
+
+
+def test_a_model_without_choices_has_none(dataset: TRMToolCallingDataset) -> None:
+    batch = batch_of(dataset, range(2))
+    model = small_model(small_config(dataset.labels, num_choices=0))
+    arguments = (batch["input_ids"], batch["turn_ids"], batch["tool_mask"])
+    decoded = decode(model.inference(**inputs_of(batch)), *arguments, 48)
+    assert (decoded.slot_choices == -1).all()
+    assert (decoded.arg_choices == -1).all()

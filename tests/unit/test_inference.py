@@ -1,0 +1,341 @@
+"""The Predictor: conversations in, predictions out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.models import batch_of, checkpoint_of, inputs_of, small_config, small_model
+from tests.support import TOOLS, sample, write_jsonl
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.labels import Field
+from trm_engine.data.samples import Conversation
+from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.errors import CheckpointError
+from trm_engine.inference import Prediction, Predictor
+from trm_engine.models import EMA
+from trm_engine.training.checkpoint import save_atomically
+from trm_engine.training.evaluate import evaluate
+
+
+@pytest.fixture(scope="module")
+def checkpoint(dataset: TRMToolCallingDataset) -> dict[str, Any]:
+    model = small_model(small_config(dataset.labels, N_supervision=4), seed=5, spread=0.3)
+    output = model.inference(**inputs_of(batch_of(dataset, range(24))), num_steps=2)
+    with torch.no_grad():  # half of the answers are calls, and half of them halt early
+        model.heads.decision.bias -= output.decision_logits.median()
+        model.heads.q.bias -= output.q_logits.median() + 0.01
+    return checkpoint_of(model, dataset)
+
+
+@pytest.fixture
+def predictor(checkpoint: dict[str, Any]) -> Predictor:
+    found = Predictor(checkpoint, "cpu")
+    found.model.compute_dtype = torch.float32
+    return found
+
+
+@pytest.fixture(scope="module")
+def conversations(dataset: TRMToolCallingDataset) -> list[Conversation]:
+    return [dataset.sample(index) for index in range(0, 24)]
+
+
+def conversation(text: str, *tools: dict[str, Any]) -> Conversation:
+    history = [{"role": "user", "content": text}]
+    return Conversation.model_validate({"history": history, "tools": list(tools)})
+
+
+def assert_same(one: Prediction, other: Prediction) -> None:
+    assert (one.decision, one.tool, one.slots, one.steps_used) == (
+        other.decision,
+        other.tool,
+        other.slots,
+        other.steps_used,
+    )
+    assert one.q == pytest.approx(other.q, abs=1e-4)
+    assert one.decision_probability == pytest.approx(other.decision_probability, abs=1e-4)
+    assert one.slot_probabilities == pytest.approx(other.slot_probabilities, abs=1e-4)
+    assert one.tool_probabilities == pytest.approx(other.tool_probabilities, abs=1e-4)
+
+
+def test_an_answer_does_not_depend_on_the_others_in_the_batch(
+    predictor: Predictor, conversations: list[Conversation]
+) -> None:
+    together = predictor.predict(conversations)
+    assert {answer.decision for answer in together} == {"tool_call", "direct_answer"}
+    for each, answer in zip(conversations, together, strict=True):
+        assert_same(predictor.predict([each])[0], answer)
+    backwards = predictor.predict(conversations[::-1])[::-1]
+    for one, other in zip(together, backwards, strict=True):
+        assert_same(one, other)
+
+
+def test_predictions_are_those_that_an_evaluation_judges(
+    predictor: Predictor, dataset: TRMToolCallingDataset, conversations: list[Conversation]
+) -> None:
+    metrics = evaluate(predictor.model, dataset.subset(range(len(conversations))), 4)
+    called = np.array([each.decision == "tool_call" for each in conversations])
+    answers = predictor.predict(conversations)
+    predicted = np.array([answer.decision == "tool_call" for answer in answers])
+    figures = metrics["decision"]
+    assert figures["tp"] == (called & predicted).sum()
+    assert figures["fp"] == (~called & predicted).sum()
+    assert figures["fn"] == (called & ~predicted).sum()
+    for shown in metrics["worst"] + metrics["shown"]:
+        answer = answers[shown["index"]]
+        steps = predictor.predict_steps(conversations[shown["index"]])
+        assert shown["decision_probability"] == pytest.approx(
+            [step.decision_probability for step in steps], abs=1e-3
+        )
+        assert shown["q"] == pytest.approx([step.q for step in steps], abs=1e-3)
+        best = max(answer.tool_probabilities, key=answer.tool_probabilities.__getitem__)
+        assert shown["predicted_tool"] == best
+
+
+def test_slots_right_in_an_evaluation_are_those_predicted(
+    predictor: Predictor, dataset: TRMToolCallingDataset, conversations: list[Conversation]
+) -> None:
+    metrics = evaluate(predictor.model, dataset.subset(range(len(conversations))), 7)
+    answers = predictor.predict(conversations)
+    for name, figures in metrics["slots"]["per_slot"].items():
+        present = [bool(each.slots[name]) for each in conversations]
+        right = [
+            (answer.slot_probabilities[name] > 0.5) == truth
+            for answer, truth in zip(answers, present, strict=True)
+        ]
+        assert figures["accuracy"] == pytest.approx(np.mean(right))
+
+
+# --- steps --------------------------------------------------------------------------------------
+
+
+def test_the_last_step_is_the_answer(
+    predictor: Predictor, conversations: list[Conversation]
+) -> None:
+    steps = predictor.predict_steps(conversations[2])
+    assert [step.steps_used for step in steps] == [1, 2, 3, 4]
+    assert_same(steps[-1], predictor.predict(conversations[2:3])[0])
+    assert_same(steps[1], predictor.predict(conversations[2:3], steps=2)[0])
+    assert len(predictor.predict_steps(conversations[2], steps=6)) == 6
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.7, 1.0])
+def test_a_conversation_halts_where_q_reaches_the_threshold(
+    predictor: Predictor, conversations: list[Conversation], threshold: float
+) -> None:
+    for each, answer in zip(
+        conversations, predictor.predict(conversations, halt_threshold=threshold), strict=True
+    ):
+        steps = predictor.predict_steps(each)
+        sure = [step for step in steps if step.q >= threshold]
+        assert_same(answer, (sure or steps[-1:])[0])
+
+
+def test_halting_saves_steps(predictor: Predictor, conversations: list[Conversation]) -> None:
+    run = []
+    steps = predictor.model.supervision_steps
+    predictor.model.supervision_steps = lambda *given: (
+        run.append(1) or output for output in steps(*given)
+    )
+    predictor.predict(conversations, halt_threshold=1e-6)
+    assert len(run) == 1
+
+
+def test_no_conversations_have_no_answers(predictor: Predictor) -> None:
+    assert predictor.predict([]) == []
+
+
+# --- what an answer holds -----------------------------------------------------------------------
+
+
+def test_an_answer_prints_as_json(predictor: Predictor, conversations: list[Conversation]) -> None:
+    for answer in predictor.predict(conversations):
+        printed = json.loads(json.dumps(answer.to_dict()))
+        assert list(printed) == [
+            "decision",
+            "decision_probability",
+            "tool",
+            "slots",
+            "slot_probabilities",
+            "q",
+            "steps_used",
+        ]
+        assert (printed["tool"] is None) == (printed["decision"] == "direct_answer")
+        assert set(printed["slots"]) == {"phone", "name", "plan"} == set(answer.slot_probabilities)
+        for name, value in printed["slots"].items():
+            assert isinstance(value, str)
+            assert not value or answer.slot_probabilities[name] > 0.5
+        if printed["tool"]:
+            allowed = {"find_customer": {"phone"}, "change_plan": {"plan", "months"}}
+            assert set(printed["tool"]["arguments"]) <= allowed[printed["tool"]["name"]]
+
+
+@pytest.mark.parametrize(
+    ("json_type", "said", "value"),
+    [
+        ("integer", "7", 7),
+        ("number", "7", 7),
+        ("string", "7", "7"),
+        ("boolean", "true", True),
+        ("json", "[1,2]", [1, 2]),
+        ("integer", "seven", "seven"),
+    ],
+)
+def test_an_argument_has_the_type_that_its_tool_asks_for(
+    checkpoint: dict[str, Any], json_type: str, said: str, value: Any
+) -> None:
+    predictor = Predictor(checkpoint, "cpu")
+    args = tuple(
+        Field("months", "choice", (said,), json_type) if arg.name == "months" else arg
+        for arg in predictor.labels.args
+    )
+    predictor.labels = replace(predictor.labels, args=args)
+    with torch.no_grad():
+        predictor.model.heads.decision.bias.fill_(1e4)
+        predictor.model.heads.arg_presence.bias.fill_(1e4)
+    [answer] = predictor.predict([conversation("the longer one", TOOLS[1])])
+    assert answer.tool is not None
+    found = answer.tool["arguments"]["months"]
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_a_tool_that_is_not_listed_is_never_chosen(
+    predictor: Predictor, conversations: list[Conversation]
+) -> None:
+    with torch.no_grad():
+        predictor.model.heads.decision.bias.fill_(1e4)
+    new = json.loads(json.dumps(TOOLS[0]).replace("find_customer", "something_new"))
+    for each in conversations[:6]:
+        for index, tool in enumerate(TOOLS):
+            only = each.model_copy(update={"tools": conversation("x", new, tool).tools})
+            [answer] = predictor.predict([only])
+            assert answer.tool is not None
+            assert answer.tool["name"] == tool["function"]["name"]
+            assert list(answer.tool_probabilities.values())[1 - index] == 0
+        [unknown] = predictor.predict(
+            [each.model_copy(update={"tools": conversation("x", new).tools})]
+        )
+        assert unknown.tool is None
+        assert unknown.decision == "direct_answer"
+        assert set(unknown.tool_probabilities.values()) == {0.0}
+
+
+def test_no_list_of_tools_means_all(
+    predictor: Predictor, conversations: list[Conversation]
+) -> None:
+    free = [each.model_copy(update={"tools": []}) for each in conversations]
+    for one, other in zip(predictor.predict(free), predictor.predict(conversations), strict=True):
+        assert_same(one, other)
+
+
+# --- texts --------------------------------------------------------------------------------------
+
+TEXTS = [
+    "số của tôi là 0901234567, tên Nguyễn Văn Ánh",
+    "我的电话是 555-0199，我叫李小龙",
+    "👋🏽 hi 👨‍👩‍👧 it is me 😀",
+    "x",
+    " ",
+    "",
+    "\n\t",
+    "<user> <mask> </s> \x00 \u202e",
+    "۰۹۰۱۲۳ שלום",
+    "e\u0301" * 40,
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_any_script_can_be_read(predictor: Predictor, text: str) -> None:
+    with torch.no_grad():  # every slot and argument is read off
+        predictor.model.heads.decision.bias.fill_(1e4)
+        predictor.model.heads.slot_presence_bias.fill_(1e4)
+        predictor.model.heads.arg_presence.bias.fill_(1e4)
+    [answer] = predictor.predict([conversation(text, *TOOLS)])
+    assert answer.tool is not None
+    json.dumps(answer.to_dict(), ensure_ascii=False).encode()
+    spans = {slot.name for slot in predictor.labels.slots if slot.kind == "span"}
+    for name in spans:
+        assert answer.slots[name] in text
+        if len(text) < 3:
+            assert answer.slots[name] == text.strip()
+    assert answer.slots["plan"] in ("basic", "premium")
+
+
+def test_a_conversation_longer_than_the_model_reads(
+    checkpoint: dict[str, Any], conversations: list[Conversation]
+) -> None:
+    short = {**checkpoint, "config": json.loads(json.dumps(checkpoint["config"]))}
+    short["config"]["data"]["max_length"] = 32
+    predictor = Predictor(short, "cpu")
+    with torch.no_grad():
+        predictor.model.heads.slot_presence_bias.fill_(1e4)
+    for each in conversations[:6]:
+        [answer] = predictor.predict([each])
+        texts = [turn.text() for turn in each.history]
+        assert answer.slots["phone"]
+        assert any(answer.slots["phone"] in text for text in texts)
+        assert len(predictor.tokenizer.encode_turns(each.history, 32)) <= 32
+    long = conversation("word " * 5000 + "0901234567")
+    assert predictor.predict([long])[0].slots["phone"] in long.history[0].text()
+
+
+def test_an_empty_history_is_refused(tokenizer: TRMTokenizer) -> None:
+    for encode in (tokenizer.encode_turns, tokenizer.encode_conversation):
+        with pytest.raises(ValueError, match=r"^history is empty$"):
+            encode([])
+
+
+# --- checkpoints --------------------------------------------------------------------------------
+
+
+def test_the_average_is_used_unless_raw_weights_are_asked_for(
+    dataset: TRMToolCallingDataset, tmp_path: Path
+) -> None:
+    model = small_model(small_config(dataset.labels))
+    ema = EMA(model)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight += 0.3 * torch.randn_like(weight)
+    path = tmp_path / "best.pt"
+    save_atomically(checkpoint_of(model, dataset, ema), path)
+    averaged, raw = Predictor.load(path, "cpu"), Predictor.load(path, "cpu", raw=True)
+    for name, weight in averaged.model.named_parameters():
+        assert torch.equal(weight, ema.shadow[name])
+    for name, weight in raw.model.named_parameters():
+        assert torch.equal(weight, model.state_dict()[name])
+    assert not averaged.model.training
+
+
+def test_weights_that_do_not_fit_are_refused(
+    checkpoint: dict[str, Any], dataset: TRMToolCallingDataset
+) -> None:
+    other = small_model(small_config(dataset.labels, hidden_size=16))
+    with pytest.raises(CheckpointError, match="do not fit"):
+        Predictor({**checkpoint, "model_state_dict": other.state_dict()}, "cpu")
+    with pytest.raises(CheckpointError, match="do not fit"):
+        Predictor({**checkpoint, "model_state_dict": {}}, "cpu")
+
+
+def test_data_without_any_tool(tmp_path: Path, tokenizer: TRMTokenizer) -> None:
+    """Nothing can be called, whatever the decision's probability; an evaluation says so."""
+    path = write_jsonl(tmp_path / "talk.jsonl", [sample()] * 3)
+    data = TRMToolCallingDataset(path, tokenizer, cache_dir=tmp_path)
+    model = small_model(small_config(data.labels))
+    with torch.no_grad():
+        model.heads.decision.bias.fill_(1e4)
+    metrics = evaluate(model, data)
+    assert metrics["tool"]["accuracy"] is None
+    assert metrics["worst"][0]["predicted_tool"] is None
+    for offered in ([], TOOLS):
+        [answer] = Predictor(checkpoint_of(model, data), "cpu").predict(
+            [conversation("hello", *offered)]
+        )
+        assert (answer.decision, answer.tool) == ("direct_answer", None)
+        assert answer.decision_probability == 1

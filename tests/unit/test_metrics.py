@@ -1,0 +1,287 @@
+"""Metrics: against scikit-learn and brute force."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sklearn_metrics
+
+from tests.models import batch_of, inputs_of, small_config, small_model
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.encoding import UNKNOWN_TOOL
+from trm_engine.data.labels import Field, Labels
+from trm_engine.training.evaluate import evaluate
+from trm_engine.training.losses import DeepSupervisionLoss, Targets, answer_is_right
+from trm_engine.training.metrics import (
+    Answers,
+    Truth,
+    binary_metrics,
+    confusion,
+    evaluation_metrics,
+    judge,
+    sample_losses,
+)
+
+TOOLS, SLOTS, STEPS = 4, 3, 3
+LABELS = Labels(
+    tools=tuple("abcd"),
+    parameters=((),) * TOOLS,
+    slots=tuple(Field(name) for name in ("x", "y", "z")),
+    args=(),
+)
+
+
+@st.composite
+def evaluations(draw: st.DrawFn) -> tuple[Truth, Answers]:
+    samples = draw(st.integers(1, 40))
+    random = np.random.default_rng(draw(st.integers(0, 10**6)))
+    calls = random.random(samples) < draw(st.sampled_from([0, 0.1, 0.5, 1]))
+    tools = random.integers(0, TOOLS, samples)
+    unknown = random.random(samples) < draw(st.sampled_from([0, 0.3]))
+    tools = np.where(unknown, UNKNOWN_TOOL, tools)
+    truth = Truth(
+        decision=calls,
+        tool=np.where(calls, tools, -1),
+        presence=random.random((samples, SLOTS)) < draw(st.sampled_from([0, 0.3, 1])),
+    )
+    shape = (STEPS, samples)
+    right = draw(st.sampled_from([0.3, 0.9]))
+    flips = random.random((STEPS, samples, SLOTS)) > right
+    guess = random.integers(-1, TOOLS, shape)
+    answers = Answers(
+        decision=np.where(random.random(shape) < right, calls, random.random(shape)),
+        q=random.random(shape),
+        tool=np.where(random.random(shape) < right, np.maximum(tools, 0), guess),
+        tool_probability=random.random(shape),
+        presence=np.where(flips, random.random(flips.shape), truth.presence),
+        value_right=random.random(flips.shape) < right,
+        args_right=random.random(shape) < right,
+    )
+    return truth, answers
+
+
+def share(values: Any) -> float | None:
+    values = np.asarray(values)
+    return pytest.approx(values.mean()) if values.size else None
+
+
+def agrees(found: dict[str, Any], truth: np.ndarray, predicted: np.ndarray) -> None:
+    """Precision, recall and F1 as scikit-learn has them; None where they divide by nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, number in (
+            ("precision", sklearn_metrics.precision_score(truth, predicted, zero_division=np.nan)),
+            ("recall", sklearn_metrics.recall_score(truth, predicted, zero_division=np.nan)),
+            ("f1", sklearn_metrics.f1_score(truth, predicted, zero_division=np.nan)),
+        ):
+            assert found[name] == (None if math.isnan(number) else pytest.approx(number)), name
+    assert found["accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(truth, predicted))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1))
+def test_binary_metrics_are_scikit_learns(pairs: list[tuple[bool, bool]]) -> None:
+    truth, predicted = (np.array(column) for column in zip(*pairs, strict=True))
+    found = binary_metrics(truth, predicted)
+    agrees(found, truth, predicted)
+    cells = sklearn_metrics.confusion_matrix(truth, predicted, labels=[True, False])
+    assert [[found["tp"], found["fn"]], [found["fp"], found["tn"]]] == cells.tolist()
+
+
+def test_ratios_over_nothing_are_none() -> None:
+    nothing = np.zeros(0, bool)
+    assert set(binary_metrics(nothing, nothing).values()) == {None, 0}
+    none_called = binary_metrics(np.zeros(2, bool), np.zeros(2, bool))
+    assert none_called["accuracy"] == 1
+    assert none_called["precision"] is none_called["recall"] is none_called["f1"] is None
+
+
+@given(st.lists(st.tuples(st.integers(-2, 4), st.integers(-1, 4))))
+def test_confusion_is_scikit_learns(pairs: list[tuple[int, int]]) -> None:
+    truth = np.array([each for each, _ in pairs], dtype=int)
+    predicted = np.array([each for _, each in pairs], dtype=int)
+    counted = [(one, two) for one, two in pairs if one >= 0 and two >= 0]
+    expected = np.zeros((5, 5), int)
+    if counted:
+        expected = sklearn_metrics.confusion_matrix(
+            *zip(*counted, strict=True), labels=list(range(5))
+        )
+    assert confusion(truth, predicted, 5).tolist() == expected.tolist()
+
+
+def test_confusion_of_no_tools() -> None:
+    assert confusion(np.array([-1]), np.array([-1]), 0).shape == (0, 0)
+
+
+@given(evaluations())
+def test_an_evaluation_agrees_with_scikit_learn(case: tuple[Truth, Answers]) -> None:
+    truth, answers = case
+    found = evaluation_metrics(truth, answers, LABELS, 0.5)
+    calls, last = truth.decision, STEPS - 1
+    predicted = answers.presence[last] > 0.5
+    assert found["samples"] == len(calls)
+
+    agrees(found["decision"], calls, answers.decision[last] > 0.5)
+    right = (answers.tool[last] == truth.tool)[calls]
+    assert found["tool"]["accuracy"] == share(right)
+    if calls.any():
+        accuracy = sklearn_metrics.accuracy_score(truth.tool[calls], answers.tool[last][calls])
+        assert found["tool"]["accuracy"] == pytest.approx(accuracy)
+    assert found["tool"]["samples"] == calls.sum()
+    assert found["tool"]["unknown"] == (truth.tool == UNKNOWN_TOOL).sum()
+    known = truth.tool >= 0
+    assert np.sum(found["tool"]["confusion"]) == (known & (answers.tool[last] >= 0)).sum()
+
+    agrees(found["slots"], truth.presence.ravel(), predicted.ravel())
+    assert found["slots"]["all_right"] == share((predicted == truth.presence).all(1))
+    assert found["slots"]["value_accuracy"] == share(answers.value_right[last][truth.presence])
+    assert list(found["slots"]["per_slot"]) == ["x", "y", "z"]
+    for place, slot in enumerate(found["slots"]["per_slot"].values()):
+        agrees(slot, truth.presence[:, place], predicted[:, place])
+        filled = truth.presence[:, place]
+        assert slot["filled"] == filled.sum()
+        assert slot["value_accuracy"] == share(answers.value_right[last][filled, place])
+    assert found["arguments"]["accuracy"] == share(answers.args_right[last][calls])
+
+
+@given(evaluations(), st.floats(0, 1))
+def test_exact_matches_steps_and_halting_by_brute_force(
+    case: tuple[Truth, Answers], threshold: float
+) -> None:
+    truth, answers = case
+    found = evaluation_metrics(truth, answers, LABELS, threshold)
+    samples = len(truth.decision)
+
+    def exact(step: int, index: int, values: bool) -> bool:
+        called = bool(truth.decision[index])
+        parts = [bool(answers.decision[step, index] > 0.5) == called]
+        parts += [
+            bool(answers.presence[step, index, slot] > 0.5) == bool(truth.presence[index, slot])
+            for slot in range(SLOTS)
+        ]
+        if called:
+            parts.append(truth.tool[index] >= 0 and truth.tool[index] == answers.tool[step, index])
+        if values:
+            parts += answers.value_right[step, index].tolist()
+            if called:
+                parts.append(bool(answers.args_right[step, index]))
+        return all(parts)
+
+    for step in range(STEPS):
+        row = found["by_step"][step]
+        assert row["step"] == step + 1
+        assert row["exact_match"] == share([exact(step, i, False) for i in range(samples)])
+        assert row["exact_match_values"] == share([exact(step, i, True) for i in range(samples)])
+        decided = (answers.decision[step] > 0.5) == truth.decision
+        assert row["decision_accuracy"] == share(decided)
+        assert row["q"] == share(answers.q[step])
+    last = found["by_step"][-1]
+    assert len(found["by_step"]) == STEPS
+    assert last["exact_match"] == found["exact_match"]
+    assert last["exact_match_values"] == found["exact_match_values"]
+    assert last["tool_accuracy"] == found["tool"]["accuracy"]
+    assert last["slot_accuracy"] == pytest.approx(found["slots"]["accuracy"])
+
+    stops = []
+    for index in range(samples):
+        sure = [step for step in range(STEPS) if answers.q[step, index] >= threshold]
+        stops.append(sure[0] if sure else STEPS - 1)
+    assert found["halting"] == {
+        "threshold": threshold,
+        "mean_steps": share([stop + 1 for stop in stops]),
+        "exact_match": share([exact(stop, i, False) for i, stop in enumerate(stops)]),
+    }
+
+
+@given(evaluations())
+def test_a_samples_loss_is_that_of_its_parts(case: tuple[Truth, Answers]) -> None:
+    truth, answers = case
+    for index, loss in enumerate(sample_losses(truth, answers)):
+        decision = answers.decision[-1, index]
+        probability = [decision if truth.decision[index] else 1 - decision]
+        if truth.decision[index]:
+            probability.append(answers.tool_probability[-1, index])
+        for given_, present in zip(answers.presence[-1, index], truth.presence[index], strict=True):
+            probability.append(given_ if present else 1 - given_)
+        assert loss == pytest.approx(-sum(math.log(max(p, 1e-9)) for p in probability), abs=1e-9)
+
+
+def test_an_unknown_tool_is_wrong_and_its_loss_the_highest() -> None:
+    truth = Truth(np.array([True, True]), np.array([UNKNOWN_TOOL, 1]), np.zeros((2, SLOTS), bool))
+    answers = Answers(
+        decision=np.full((1, 2), 0.9),
+        q=np.full((1, 2), 0.9),
+        tool=np.array([[-1, 1]]),
+        tool_probability=np.array([[0.0, 0.9]]),
+        presence=np.full((1, 2, SLOTS), 0.1),
+        value_right=np.ones((1, 2, SLOTS), bool),
+        args_right=np.array([[False, True]]),
+    )
+    verdicts = judge(truth, answers)
+    assert verdicts.tool.tolist() == verdicts.exact.tolist() == [[False, True]]
+    found = evaluation_metrics(truth, answers, LABELS, 0.9)
+    assert (
+        found["tool"]["accuracy"] == found["exact_match"] == found["arguments"]["accuracy"] == 0.5
+    )
+    losses = sample_losses(truth, answers)
+    assert losses[0] > 20 > losses[1]
+
+
+# --- evaluate -----------------------------------------------------------------------------------
+
+
+def test_an_evaluation_does_not_depend_on_the_batch_size(dataset: TRMToolCallingDataset) -> None:
+    few = dataset.subset([0, 1, 2, 5, 9, 31, 59])
+    model = small_model(small_config(dataset.labels))
+    one, many = evaluate(model, few, 1), evaluate(model, few, 7)
+    for name in ("decision", "tool", "arguments", "exact_match", "exact_match_values", "halting"):
+        assert one[name] == many[name], name
+    assert [each["index"] for each in one["worst"]] == [each["index"] for each in many["worst"]]
+
+
+def test_an_evaluation_judges_every_step_as_the_loss_does(
+    dataset: TRMToolCallingDataset,
+) -> None:
+    few = dataset.subset(range(12))
+    model = small_model(small_config(dataset.labels))
+    told: list[tuple[int, int]] = []
+    model.train()
+    found = evaluate(model, few, 5, lambda done, total: told.append((done, total)))
+    assert model.training
+    assert told == [(5, 12), (10, 12), (12, 12)]
+    assert len(found["worst"]) == 12
+    losses = [each["loss"] for each in found["worst"]]
+    assert losses == sorted(losses, reverse=True)
+
+    batch = batch_of(few, range(12))
+    targets = Targets.of(batch)
+    with torch.no_grad():
+        outputs = model.train_step(**inputs_of(batch))
+    for output, row in zip(outputs, found["by_step"], strict=True):
+        exact = answer_is_right(output, targets).float().mean()
+        assert row["exact_match"] == pytest.approx(float(exact))
+        called = (output.decision_logits[:, 0] > 0).float() == targets.decision
+        assert row["decision_accuracy"] == pytest.approx(float(called.float().mean()))
+    whole = evaluate(model, few, 12)
+    step = DeepSupervisionLoss(model.config).step(outputs[-1], targets, targets.counts())
+    assert whole["by_step"][-1]["loss"] == pytest.approx(float(step["total_loss"]), abs=1e-5)
+
+
+def test_the_worst_samples_say_what_is_wrong(dataset: TRMToolCallingDataset) -> None:
+    model = small_model(small_config(dataset.labels))
+    for shown in evaluate(model, dataset.subset(range(9)), 4)["worst"]:
+        record = dataset.sample(shown["index"])
+        assert shown["decision"] == record.decision
+        assert shown["tool"] == (record.tool.name if record.tool else None)
+        decided = (shown["decision_probability"][-1] > 0.5) == (record.decision == "tool_call")
+        assert ("decision" in shown["wrong"]) == (not decided)
+        if record.tool is None:
+            assert not {"tool", "arguments"} & set(shown["wrong"])
+        elif "tool" not in shown["wrong"]:
+            assert shown["predicted_tool"] == record.tool.name

@@ -1,0 +1,438 @@
+"""The model: padding, halting, gradients, number types, turns."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from tests.models import batch_of, inputs_of, small_config, small_model, tensors_of
+from trm_engine.data.collator import Batch
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.models import TRMForToolCalling
+from trm_engine.models.embeddings import RECENCIES, SHARED_REGISTERS, turn_recency
+from trm_engine.models.heads import MASKED_LOGIT, Q_BIAS
+from trm_engine.models.layers import attend, rope_tables, rotate, swiglu_width
+from trm_engine.models.trm import RecursiveCore
+from trm_engine.training.losses import DeepSupervisionLoss, ValueLabels
+from trm_engine.vocabulary import BOS_ID, EOS_ID, MASK_ID, PAD_ID, marker_id
+
+BY_TOKEN = ("arg_start_logits", "arg_end_logits", "slot_start_logits", "slot_end_logits", "y", "z")
+NUMBER_TYPES = [torch.float32, torch.bfloat16]
+
+
+@pytest.fixture(scope="module")
+def batch(dataset: TRMToolCallingDataset) -> Batch:
+    """Six samples of unlike lengths."""
+    return batch_of(dataset, [0, 1, 2, 4, 11, 59])
+
+
+@pytest.fixture
+def model(dataset: TRMToolCallingDataset) -> TRMForToolCalling:
+    return small_model(small_config(dataset.labels))
+
+
+def padded(batch: Batch, extra: int) -> Batch:
+    """The same batch with more padding."""
+    return {
+        name: torch.nn.functional.pad(tensor, (0, extra))
+        for name, tensor in inputs_of(batch).items()
+    }
+
+
+def valid(name: str, tensor: Tensor, row: int, length: int) -> Tensor:
+    return tensor[row, :length] if name in BY_TOKEN else tensor[row]
+
+
+# --- shapes and beginnings ----------------------------------------------------------------------
+
+
+def test_shapes(model: TRMForToolCalling, batch: Batch) -> None:
+    config = model.config
+    rows, length = batch["input_ids"].shape
+    slots, args, choices = config.num_slots, config.num_args, config.num_choices
+    assert choices == 2
+    outputs = model.train_step(**inputs_of(batch))
+    assert len(outputs) == config.N_supervision
+    for output in outputs:
+        assert {name: tuple(tensor.shape) for name, tensor in tensors_of(output).items()} == {
+            "decision_logits": (rows, 1),
+            "tool_logits": (rows, config.num_tools),
+            "arg_start_logits": (rows, length, args),
+            "arg_end_logits": (rows, length, args),
+            "slot_start_logits": (rows, length, slots),
+            "slot_end_logits": (rows, length, slots),
+            "slot_presence_logits": (rows, slots),
+            "q_logits": (rows, 1),
+            "y": (rows, length, config.hidden_size),
+            "z": (rows, length, config.hidden_size),
+            "arg_presence_logits": (rows, args),
+            "slot_choice_logits": (rows, slots, choices),
+            "arg_choice_logits": (rows, args, choices),
+        }
+        assert output.steps_used is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_model_without_choices(batch: Batch) -> None:
+    output = TRMForToolCalling(small_config(num_choices=0)).train_step(**inputs_of(batch))[-1]
+    rows = len(batch["input_ids"])
+    assert output.slot_choice_logits.shape == (rows, 6, 0)
+    assert output.arg_choice_logits.shape == (rows, 10, 0)
+
+
+def test_a_model_without_slots_arguments_and_choices(batch: Batch) -> None:
+    model = small_model(small_config(num_slots=0, num_args=0, num_tools=1))
+    output = model.train_step(**inputs_of(batch))[-1]
+    assert output.slot_start_logits.shape == (*batch["input_ids"].shape, 0)
+    assert output.arg_choice_logits.shape == (len(batch["input_ids"]), 0, 0)
+    model.inference(**inputs_of(batch), halt_threshold=0.5)
+
+
+def test_the_model_begins_sure_that_it_is_wrong(batch: Batch) -> None:
+    output = TRMForToolCalling(small_config()).train_step(**inputs_of(batch))[0]
+    assert output.q_logits.tolist() == [[Q_BIAS]] * len(batch["input_ids"])
+
+
+def test_beginnings_of_y_and_z_are_saved_and_not_learnt(model: TRMForToolCalling) -> None:
+    buffers, weights = dict(model.named_buffers()), dict(model.named_parameters())
+    assert set(buffers) == {"y_init", "z_init"}
+    assert not {"y_init", "z_init"} & set(weights)
+    other = small_model(model.config, seed=1)
+    assert not torch.equal(other.y_init, model.y_init)
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(other.y_init, model.y_init)
+    assert torch.equal(other.z_init, model.z_init)
+
+
+def test_a_seed_fixes_weights_and_answers(model: TRMForToolCalling, batch: Batch) -> None:
+    twin, other = small_model(model.config), small_model(model.config, seed=1)
+    outputs = [each.inference(**inputs_of(batch)) for each in (model, twin, other)]
+    mine, same, different = map(tensors_of, outputs)
+    assert all(torch.equal(mine[name], same[name]) for name in mine)
+    assert not torch.equal(mine["decision_logits"], different["decision_logits"])
+
+
+# --- padding ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dtype", "first", "later"), [(torch.float32, 1e-5, 1e-4), (torch.float64, 1e-12, 1e-12)]
+)
+def test_padding_never_changes_an_answer(
+    model: TRMForToolCalling,
+    batch: Batch,
+    monkeypatch: pytest.MonkeyPatch,
+    dtype: torch.dtype,
+    first: float,
+    later: float,
+) -> None:
+    """Beyond the first step, random weights make more of fp32's rounding; fp64 shows it is that."""
+    if dtype == torch.float64:
+        monkeypatch.setattr(Tensor, "float", Tensor.double)
+        model.double().compute_dtype = dtype
+    lengths = batch["attention_mask"].sum(dim=1).tolist()
+    assert len(set(lengths)) > 3
+    together = model.train_step(**padded(batch, 7))
+    for row, length in enumerate(lengths):
+        one = {name: tensor[row : row + 1, :length] for name, tensor in inputs_of(batch).items()}
+        alone = model.train_step(**one)
+        for step, (single, whole) in enumerate(zip(alone, together, strict=True)):
+            mine, theirs = tensors_of(single), tensors_of(whole)
+            for name, expected in mine.items():
+                found = valid(name, theirs[name], row, length)
+                difference = (found - expected[0]).abs().max()
+                assert difference <= (later if step else first), (name, row, step)
+
+
+def test_the_order_of_a_batch_does_not_matter(model: TRMForToolCalling, batch: Batch) -> None:
+    order = torch.tensor([3, 0, 5, 1, 4, 2])
+    shuffled = {name: tensor[order] for name, tensor in inputs_of(batch).items()}
+    pairs = zip(model.train_step(**inputs_of(batch)), model.train_step(**shuffled), strict=True)
+    for plain, mixed in pairs:
+        for name, tensor in tensors_of(plain).items():
+            assert torch.allclose(tensor[order], tensors_of(mixed)[name], atol=1e-5), name
+
+
+def test_what_stands_in_the_padding_does_not_matter(model: TRMForToolCalling, batch: Batch) -> None:
+    plain = padded(batch, 5)
+    hidden = plain["attention_mask"] == 0
+    junk = {
+        **plain,
+        "input_ids": plain["input_ids"].masked_fill(hidden, 333),
+        "role_ids": plain["role_ids"].masked_fill(hidden, 4),
+    }
+    pairs = zip(model.train_step(**plain), model.train_step(**junk), strict=True)
+    for clean, dirty in pairs:
+        for name, tensor in tensors_of(clean).items():
+            if name in ("y", "z"):
+                continue
+            assert torch.allclose(tensor, tensors_of(dirty)[name], atol=1e-5), name
+
+
+def test_span_logits_of_padding_are_out_of_the_question(
+    model: TRMForToolCalling, batch: Batch
+) -> None:
+    output = model.train_step(**padded(batch, 4))[-1]
+    for name in BY_TOKEN[:4]:
+        logits = getattr(output, name)
+        assert (logits[:, -4:] == MASKED_LOGIT).all()
+        shares = logits.softmax(dim=1)
+        assert (shares[:, -4:] == 0).all()
+
+
+def test_registers_stand_after_the_last_token(model: TRMForToolCalling, batch: Batch) -> None:
+    context = model.embed(**padded(batch, 3))
+    registers = SHARED_REGISTERS + model.config.num_slots
+    lengths = batch["attention_mask"].sum(dim=1)
+    cos, _ = rope_tables(lengths[:, None], model.embedding.head_size, model.config.rope_theta)
+    assert torch.equal(context.cos[:, :registers], cos.expand(-1, registers, -1, -1))
+    assert context.x.shape[1] == registers + batch["input_ids"].shape[1] + 3
+    assert context.bias is not None
+    assert (context.bias[..., :registers] == 0).all()
+    unpadded = {name: tensor[:1, : lengths[0]] for name, tensor in inputs_of(batch).items()}
+    assert model.embed(**unpadded).bias is None
+
+
+# --- halting ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.7, 1.0])
+@pytest.mark.parametrize("dtype", NUMBER_TYPES)
+def test_a_sample_that_halts_keeps_the_answer_of_that_step(
+    dataset: TRMToolCallingDataset, threshold: float, dtype: torch.dtype
+) -> None:
+    batch = batch_of(dataset, range(16))
+    model = small_model(small_config(dataset.labels, N_supervision=5), seed=3, spread=0.5)
+    model.compute_dtype = dtype
+    with torch.no_grad():
+        q = torch.cat([step.q_logits for step in model.train_step(**inputs_of(batch))])
+        model.heads.q.bias -= q.median() + 0.01
+        steps = model.train_step(**inputs_of(batch))
+    halted = model.inference(**inputs_of(batch), halt_threshold=threshold)
+    used = []
+    for row in range(len(batch["input_ids"])):
+        sure = [float(step.q_logits[row].sigmoid()) >= threshold for step in steps]
+        used.append(sure.index(True) + 1 if True in sure else len(steps))
+        expected = tensors_of(steps[used[-1] - 1])
+        for name, tensor in expected.items():
+            found = tensors_of(halted)[name][row]
+            tolerance = 1e-5 if dtype == torch.float32 else 0.15
+            assert torch.allclose(found.float(), tensor[row].float(), atol=tolerance), name
+    assert halted.steps_used is not None
+    if dtype == torch.float32:
+        assert halted.steps_used.tolist() == used
+        if threshold == 0.5:
+            assert len(set(used)) > 1
+    if threshold == 0:
+        assert set(used) == {1}
+
+
+def test_without_halting_inference_is_the_last_step(model: TRMForToolCalling, batch: Batch) -> None:
+    last = tensors_of(model.train_step(**inputs_of(batch))[-1])
+    output = model.inference(**inputs_of(batch))
+    assert output.steps_used is not None
+    assert set(output.steps_used.tolist()) == {model.config.N_supervision}
+    assert not output.decision_logits.requires_grad
+    for name, tensor in last.items():
+        assert torch.equal(tensors_of(output)[name], tensor), name
+
+
+def test_inference_runs_as_many_steps_as_asked(model: TRMForToolCalling, batch: Batch) -> None:
+    first = model.train_step(**inputs_of(batch))[0]
+    one = model.inference(**inputs_of(batch), num_steps=1)
+    assert torch.equal(one.tool_logits, first.tool_logits)
+    more = model.inference(**inputs_of(batch), num_steps=7)
+    assert more.steps_used is not None
+    assert set(more.steps_used.tolist()) == {7}
+
+
+# --- gradients ----------------------------------------------------------------------------------
+
+
+def whole_loss(model: TRMForToolCalling, batch: Batch) -> Tensor:
+    losses = DeepSupervisionLoss(model.config)(
+        model.train_step(**inputs_of(batch)),
+        batch["decision_labels"],
+        batch["tool_name_labels"],
+        batch["slot_presence_labels"],
+        ValueLabels.of(batch),
+    )
+    return losses["total_loss"]
+
+
+@pytest.mark.parametrize("dtype", NUMBER_TYPES)
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_every_weight_gets_a_gradient(
+    dataset: TRMToolCallingDataset, batch: Batch, dtype: torch.dtype, rounds: int
+) -> None:
+    model = small_model(small_config(dataset.labels, T_deep_recursion=rounds, num_layers=2))
+    model.compute_dtype = dtype
+    whole_loss(model, batch).backward()
+    for name, weight in model.named_parameters():
+        assert weight.dtype == torch.float32
+        assert weight.grad is not None, name
+        assert weight.grad.isfinite().all(), name
+        assert weight.grad.abs().max() > 0, name
+    for name, weight in model.core.named_parameters():
+        if weight.grad is not None:
+            assert (weight.grad != 0).float().mean() > 0.9, name
+
+
+def test_gradients_in_bfloat16_point_where_those_in_float32_do(
+    dataset: TRMToolCallingDataset, batch: Batch
+) -> None:
+    gradients = []
+    for dtype in NUMBER_TYPES:
+        model = small_model(small_config(dataset.labels))
+        model.compute_dtype = dtype
+        whole_loss(model, batch).backward()
+        gradients.append(
+            torch.cat([w.grad.flatten() for w in model.parameters() if w.grad is not None])
+        )
+    assert torch.cosine_similarity(*gradients, dim=0) > 0.99
+
+
+def test_only_the_last_round_learns(dataset: TRMToolCallingDataset, batch: Batch) -> None:
+    """T rounds give the gradient of the last one, begun where the others end."""
+    model = small_model(small_config(dataset.labels, T_deep_recursion=3))
+    context = model.embed(**inputs_of(batch))
+    x = context.x.detach()
+    place = (context.cos, context.sin, context.bias)
+    y, z = model.start(context)
+    sum(each.square().mean() for each in model.core(x, y, z, *place)).backward()
+    whole = [weight.grad.clone() for weight in model.core.parameters() if weight.grad is not None]
+
+    model.zero_grad()
+    with torch.no_grad():
+        for _ in range(2):
+            for _ in range(model.config.n_latent_recursion):
+                z = model.core._net(x + y + z, *place)
+            y = model.core._net(y + z, *place)
+    for _ in range(model.config.n_latent_recursion):
+        z = model.core._net(x + y + z, *place)
+    y = model.core._net(y + z, *place)
+    (y.square().mean() + z.square().mean()).backward()
+    for weight, gradient in zip(model.core.parameters(), whole, strict=True):
+        assert torch.allclose(weight.grad, gradient, atol=1e-7)
+
+
+def test_rounds_before_the_last_keep_no_graph(model: TRMForToolCalling, batch: Batch) -> None:
+    context = model.embed(**inputs_of(batch))
+    seen: list[bool] = []
+    plain = RecursiveCore._round
+
+    class Watched(RecursiveCore):
+        def _round(self, *arguments: Tensor) -> tuple[Tensor, Tensor]:
+            seen.append(torch.is_grad_enabled())
+            return plain(self, *arguments)
+
+    model.core.__class__ = Watched
+    model.refine(context, model.start(context))
+    assert seen == [False] * (model.config.T_deep_recursion - 1) + [True]
+
+
+def test_steps_are_detached_from_each_other(model: TRMForToolCalling, batch: Batch) -> None:
+    """The last step's gradient is that of one step begun at the y and z before it."""
+    outputs = model.supervision_steps(model.embed(**inputs_of(batch)))
+    first = next(outputs)
+    (from_first,) = torch.autograd.grad(
+        first.decision_logits.sum(), model.embedding.tokens.weight, retain_graph=True
+    )
+    second = next(outputs)
+    (gradient,) = torch.autograd.grad(second.y.sum(), first.y, allow_unused=True)
+    assert gradient is None
+    assert from_first.abs().max() > 0
+
+
+# --- number types -------------------------------------------------------------------------------
+
+
+def test_bfloat16_and_float32_roughly_agree(model: TRMForToolCalling, batch: Batch) -> None:
+    with torch.no_grad():
+        full = model.train_step(**inputs_of(batch))
+        model.compute_dtype = torch.bfloat16
+        half = model.train_step(**inputs_of(batch))
+    for one, other in zip(full, half, strict=True):
+        for name, tensor in tensors_of(one).items():
+            rough = tensors_of(other)[name]
+            assert rough.dtype == (torch.bfloat16 if name in ("y", "z") else torch.float32), name
+            error = (tensor - rough.float()).abs().mean()
+            assert error < 0.02 + 0.1 * tensor.std(), name
+
+
+def test_padding_never_changes_an_answer_in_bfloat16(
+    model: TRMForToolCalling, batch: Batch
+) -> None:
+    model.compute_dtype = torch.bfloat16
+    with torch.no_grad():
+        plain = model.train_step(**inputs_of(batch))[-1]
+        wide = model.train_step(**padded(batch, 9))[-1]
+    for name in ("decision_logits", "tool_logits", "slot_presence_logits", "q_logits"):
+        assert torch.allclose(getattr(plain, name), getattr(wide, name), atol=0.1), name
+
+
+def test_plain_attention_is_the_fused_one() -> None:
+    torch.manual_seed(0)
+    q, k, v = torch.randn(3, 2, 2, 5, 8, dtype=torch.bfloat16)
+    bias = torch.zeros(2, 1, 1, 5)
+    bias[0, ..., 3:] = -1e9
+    for each in (None, bias):
+        ours = attend(q, k, v, None if each is None else each.bfloat16())
+        fused = attend(q.float(), k.float(), v.float(), each)
+        assert torch.allclose(ours.float(), fused, atol=0.03)
+
+
+# --- positions and turns ------------------------------------------------------------------------
+
+
+def test_rotation_keeps_lengths_and_depends_on_distance_alone() -> None:
+    torch.manual_seed(0)
+    q, k = torch.randn(2, 1, 1, 1, 8)
+
+    def product(one: int, other: int) -> float:
+        places = torch.tensor([[one, other]])
+        cos, sin = rope_tables(places, 8, 10_000.0)
+        turned = rotate(torch.cat((q, k), dim=1), cos, sin)
+        assert torch.allclose(turned.norm(dim=-1), torch.cat((q, k), dim=1).norm(dim=-1))
+        return float((turned[0, 0] * turned[0, 1]).sum())
+
+    assert product(3, 10) == pytest.approx(product(103, 110), abs=1e-4)
+    assert product(0, 0) == pytest.approx(float((q * k).sum()), abs=1e-5)
+    assert product(3, 10) != pytest.approx(product(3, 12), abs=1e-3)
+
+
+def brute_recency(ids: list[int]) -> list[int]:
+    turns = [sum(4 <= each < MASK_ID for each in ids[: place + 1]) for place in range(len(ids))]
+    return [min(turns[-1] - turn, RECENCIES - 1) for turn in turns]
+
+
+@given(st.lists(st.lists(st.integers(MASK_ID, 50), max_size=4), max_size=12), st.integers(0, 5))
+def test_recency_counts_turns_from_the_newest(turns: list[list[int]], padding: int) -> None:
+    ids = [BOS_ID]
+    for number, words in enumerate(turns):
+        ids += [marker_id(["user", "assistant", "tool_response"][number % 3]), *words]
+    ids += [EOS_ID] + [PAD_ID] * padding
+    assert turn_recency(torch.tensor([ids])).tolist() == [brute_recency(ids)]
+
+
+def test_the_newest_turn_is_zero_turns_ago(batch: Batch) -> None:
+    recency = turn_recency(batch["input_ids"])
+    assert (recency[:, -1] == 0).all()
+    assert recency.max() <= RECENCIES - 1
+    for row, turns in enumerate(batch["turn_ids"]):
+        inside = (turns >= 0) & (batch["attention_mask"][row] > 0)
+        last = int(turns[inside].max())
+        expected = (last - turns[inside]).clamp(max=RECENCIES - 1)
+        assert recency[row][inside].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(("width", "expansion"), [(16, 4.0), (512, 4.0), (32, 0.1), (100, 2.7)])
+def test_a_gated_layer_costs_as_much_as_a_plain_one(width: int, expansion: float) -> None:
+    inner = swiglu_width(width, expansion)
+    assert inner % 32 == 0
+    assert 0 <= inner - expansion * width * 2 / 3 < 32 or math.isclose(inner, 32)

@@ -1,0 +1,96 @@
+"""Optimiser groups and the learning rate of every update."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from tests.models import small_config, small_model
+from trm_engine.config import TrainingConfig
+from trm_engine.training.optim import build_optimizer, build_scheduler, lr_factor
+
+
+def rates(config: TrainingConfig, total: int) -> list[float]:
+    """The learning rate of each of ``total`` updates, as the trainer uses them."""
+    optimizer = build_optimizer(nn.Linear(2, 2), config)
+    scheduler = build_scheduler(optimizer, config, total)
+    found = []
+    for _ in range(total):
+        found.append(optimizer.param_groups[0]["lr"])
+        assert {group["lr"] for group in optimizer.param_groups} == {found[-1]}
+        assert scheduler.get_last_lr()[0] == found[-1]
+        optimizer.step()
+        scheduler.step()
+    return found
+
+
+@pytest.mark.parametrize("warmup", [0, 1, 2, 7, 40])
+def test_warm_up_is_linear_and_then_constant(warmup: int) -> None:
+    config = TrainingConfig(learning_rate=3e-4, warmup_steps=warmup)
+    expected = [3e-4 * min(1, k / max(1, warmup)) for k in range(1, 26)]
+    found = rates(config, 25)
+    assert found == pytest.approx(expected)
+    assert found[0] > 0
+
+
+@given(st.integers(1, 400), st.floats(0, 0.5))
+def test_a_linear_schedule_rises_holds_and_falls_to_nearly_zero(total: int, share: float) -> None:
+    warmup = int(total * share)
+    factor = lr_factor(TrainingConfig(warmup_steps=warmup, schedule="linear"), total)
+    found = [factor(index) for index in range(total)]
+    half = total // 2
+    assert all(0 < each <= 1 for each in found)
+    assert found[:half] == pytest.approx([min(1, k / max(1, warmup)) for k in range(1, half + 1)])
+    falling = found[half:]
+    assert all(one >= other for one, other in pairwise(falling))
+    assert found[-1] == pytest.approx(1 / (total - half))
+    assert factor(total) == 0
+    assert factor(total + 10) == 0
+
+
+@given(st.integers(1, 400), st.integers(0, 800))
+def test_however_long_the_warm_up_a_linear_schedule_rises_and_then_falls(
+    total: int, warmup: int
+) -> None:
+    factor = lr_factor(TrainingConfig(warmup_steps=warmup, schedule="linear"), total)
+    found = [factor(index) for index in range(total)]
+    top = found.index(max(found))
+    assert found[: top + 1] == sorted(found[: top + 1])
+    assert found[top:] == sorted(found[top:], reverse=True)
+    assert found[0] > 0
+
+
+def test_only_matrices_decay() -> None:
+    model = small_model(small_config(num_choices=2))
+    config = TrainingConfig(weight_decay=0.3, learning_rate=0.02, beta1=0.8, beta2=0.9)
+    optimizer = build_optimizer(model, config)
+    matrices, others = optimizer.param_groups
+    assert (matrices["weight_decay"], others["weight_decay"]) == (0.3, 0.0)
+    assert matrices["betas"] == others["betas"] == (0.8, 0.9)
+    assert matrices["lr"] == 0.02
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    decaying = {names[id(weight)] for weight in matrices["params"]}
+    kept = {names[id(weight)] for weight in others["params"]}
+    assert decaying | kept == set(names.values())
+    assert not decaying & kept
+    for name, weight in model.named_parameters():
+        is_table = name.startswith("embedding.")
+        assert (name in decaying) == (weight.ndim >= 2 and not is_table), name
+    assert {"embedding.tokens.weight", "embedding.registers.weight"} <= kept
+    assert {"core.layers.0.mlp.down.weight", "heads.decision.weight"} <= decaying
+
+
+def test_decay_shrinks_matrices_alone() -> None:
+    model = nn.Linear(2, 2)
+    optimizer = build_optimizer(model, TrainingConfig(weight_decay=0.5, learning_rate=0.1))
+    before = (model.weight.detach().clone(), model.bias.detach().clone())
+    for weight in model.parameters():
+        weight.grad = torch.zeros_like(weight)
+    optimizer.step()
+    assert torch.allclose(model.weight, before[0] * 0.95)
+    assert torch.equal(model.bias, before[1])

@@ -1,0 +1,202 @@
+"""Deep supervision: streamed gradients are those of the loss as it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.models import batch_of, inputs_of, small_config, small_model
+from trm_engine.data.collator import Batch
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.models import TRMForToolCalling
+from trm_engine.training.losses import LOSSES, TOTAL, DeepSupervisionLoss, Targets, ValueLabels
+from trm_engine.training.supervision import Part, averaged, mask_words, per_step
+from trm_engine.vocabulary import MASK_ID, PAD_ID
+
+SAMPLES = [0, 1, 2, 4, 11, 13, 59]
+
+
+@pytest.fixture(scope="module")
+def batch(dataset: TRMToolCallingDataset) -> Batch:
+    return batch_of(dataset, SAMPLES)
+
+
+def part(batch: Batch, with_values: bool = True) -> Part:
+    targets = Targets.of(batch)
+    plain = Targets(targets.decision, targets.tool, targets.presence)
+    return Part(batch, targets if with_values else plain)
+
+
+def counts_of(parts: Sequence[Part]) -> Tensor:
+    return torch.stack([each.targets.counts() for each in parts]).sum(dim=0)
+
+
+def gradients(model: TRMForToolCalling) -> dict[str, Tensor]:
+    """All gradients, and none left behind."""
+    found = {
+        name: torch.zeros_like(weight) if weight.grad is None else weight.grad.clone()
+        for name, weight in model.named_parameters()
+    }
+    model.zero_grad(set_to_none=True)
+    return found
+
+
+def assert_same(one: dict[str, Tensor], other: dict[str, Tensor], within: float = 1e-6) -> None:
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        assert (tensor - other[name]).abs().max() <= within, name
+
+
+def streamed(
+    model: TRMForToolCalling, parts: Sequence[Part]
+) -> tuple[list[dict[str, Tensor]], dict[str, Tensor]]:
+    """Losses by step, and gradients."""
+    loss_fn = DeepSupervisionLoss(model.config)
+    [losses] = list(averaged(model, loss_fn, parts, counts_of(parts)))
+    return losses, gradients(model)
+
+
+def kept(
+    model: TRMForToolCalling, batch: Batch, with_values: bool
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Losses and gradients of the specification's way: all steps' graphs are kept."""
+    losses = DeepSupervisionLoss(model.config)(
+        model.train_step(**inputs_of(batch)),
+        batch["decision_labels"],
+        batch["tool_name_labels"],
+        batch["slot_presence_labels"],
+        ValueLabels.of(batch) if with_values else None,
+    )
+    losses[TOTAL].backward()
+    return losses, gradients(model)
+
+
+@pytest.mark.parametrize("steps", [1, 4, 16])
+@pytest.mark.parametrize("with_values", [True, False])
+def test_streamed_gradients_are_those_of_all_graphs_kept(
+    dataset: TRMToolCallingDataset, batch: Batch, steps: int, with_values: bool
+) -> None:
+    model = small_model(small_config(dataset.labels, N_supervision=steps, num_layers=2))
+    expected_losses, expected = kept(model, batch, with_values)
+    losses, found = streamed(model, [part(batch, with_values)])
+    assert_same(found, expected)
+    assert max(gradient.abs().max() for gradient in found.values()) > 1e-3
+    assert len(losses) == steps
+    assert (
+        set(losses[0]) == set(expected_losses) == {TOTAL, *(LOSSES if with_values else LOSSES[:4])}
+    )
+    for name, loss in expected_losses.items():
+        mean = torch.stack([step[name] for step in losses]).mean()
+        assert torch.allclose(mean, loss, atol=1e-6), name
+        assert not losses[0][name].requires_grad
+
+
+@pytest.mark.parametrize("supervise", [averaged, per_step])
+def test_accumulated_parts_are_the_whole_batch(
+    dataset: TRMToolCallingDataset, supervise: object
+) -> None:
+    """Two parts with unlike numbers of samples, calls and values."""
+    model = small_model(small_config(dataset.labels))
+    first, second = batch_of(dataset, SAMPLES[:1]), batch_of(dataset, SAMPLES[1:])
+    halves = [part(first), part(second)]
+    numbers = [each.targets.counts() for each in halves]
+    assert not torch.equal(numbers[0] * 6, numbers[1])
+    assert numbers[0][1] == 0 < numbers[1][1]
+    loss_fn = DeepSupervisionLoss(model.config)
+    results = []
+    for parts in ([part(batch_of(dataset, SAMPLES))], halves):
+        found = []
+        for losses in supervise(model, loss_fn, parts, counts_of(parts)):
+            found.append((losses, gradients(model)))
+        results.append(found)
+    for (whole, gradient), (joined, other) in zip(*results, strict=True):
+        assert_same(gradient, other)
+        for one, two in zip(whole, joined, strict=True):
+            assert all(torch.allclose(one[name], two[name], atol=1e-6) for name in one)
+
+
+def test_each_step_gives_its_own_gradient(dataset: TRMToolCallingDataset, batch: Batch) -> None:
+    model = small_model(small_config(dataset.labels, N_supervision=4))
+    loss_fn = DeepSupervisionLoss(model.config)
+    each = part(batch)
+    counts = each.targets.counts()
+    expected = []
+    for output in model.supervision_steps(model.embed(**inputs_of(batch))):
+        loss = loss_fn.step(output, each.targets, counts)[TOTAL]
+        loss.backward(retain_graph=True)
+        expected.append((loss.item(), gradients(model)))
+    found = [
+        (float(losses[TOTAL]), gradients(model))
+        for [losses] in per_step(model, loss_fn, [each], counts)
+    ]
+    assert len(found) == 4
+    for (loss, gradient), (other_loss, other) in zip(expected, found, strict=True):
+        assert loss == pytest.approx(other_loss, abs=1e-6)
+        assert_same(gradient, other)
+
+
+def test_the_steps_gradients_average_to_the_whole(
+    dataset: TRMToolCallingDataset, batch: Batch
+) -> None:
+    model = small_model(small_config(dataset.labels, N_supervision=4))
+    each, loss_fn = part(batch), DeepSupervisionLoss(model.config)
+    steps = [gradients(model) for _ in per_step(model, loss_fn, [each], each.targets.counts())]
+    mean = {name: torch.stack([step[name] for step in steps]).mean(dim=0) for name in steps[0]}
+    assert_same(mean, streamed(model, [each])[1])
+
+
+def test_weights_changed_between_steps_are_used(
+    dataset: TRMToolCallingDataset, batch: Batch
+) -> None:
+    model = small_model(small_config(dataset.labels))
+    each, loss_fn = part(batch), DeepSupervisionLoss(model.config)
+
+    def losses(changes: bool) -> list[float]:
+        found = []
+        for [step] in per_step(model, loss_fn, [each], each.targets.counts()):
+            found.append(float(step["decision_loss"]))
+            if changes:
+                with torch.no_grad():
+                    model.heads.decision.bias += 5
+        return found
+
+    plain, moved = losses(False), losses(True)
+    assert plain[0] == moved[0]
+    assert plain[1] != moved[1]
+
+
+# --- word dropout -------------------------------------------------------------------------------
+
+
+def test_words_are_hidden_by_the_seed_alone(batch: Batch) -> None:
+    torch.manual_seed(1)
+    one = mask_words(batch, 0.3, (0, 5, 0, 0))["input_ids"]
+    torch.manual_seed(2)
+    state = torch.get_rng_state()
+    same = mask_words(batch, 0.3, (0, 5, 0, 0))["input_ids"]
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(one, same)
+    others = [(0, 6, 0, 0), (0, 5, 1, 0), (0, 5, 0, 1), (1, 5, 0, 0)]
+    assert all(not torch.equal(one, mask_words(batch, 0.3, s)["input_ids"]) for s in others)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_only_words_are_hidden_and_as_many_as_asked(batch: Batch, share: float) -> None:
+    before = batch["input_ids"].clone()
+    hidden = mask_words(batch, share, (7,))
+    after = hidden["input_ids"]
+    assert torch.equal(batch["input_ids"], before)
+    changed = after != before
+    assert (after[changed] == MASK_ID).all()
+    words = before > MASK_ID
+    assert words[changed].all()
+    assert changed.sum() / words.sum() == pytest.approx(share, abs=0.1)
+    assert (after[before == PAD_ID] == PAD_ID).all()
+    assert all(hidden[name] is batch[name] for name in batch if name != "input_ids")
+
+
+def test_no_dropout_changes_nothing(batch: Batch) -> None:
+    assert mask_words(batch, 0.0, (0,)) is batch

@@ -1,0 +1,64 @@
+"""Tools: the definitions that conversations and tool files hold, or calls imply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from trm_engine.data.convert.fields import as_list, as_name, as_object, as_text, fail, json_or_text
+from trm_engine.data.convert.files import parse, read_text
+from trm_engine.data.convert.turns import Turn
+from trm_engine.errors import did_you_mean
+
+
+def read_tools_file(path: Path) -> list[dict[str, Any]]:
+    """The tools of a JSON file: a list, or an object with one under `tools`."""
+    value = parse(read_text(path), str(path))
+    if isinstance(value, dict) and "tools" in value:
+        return _tools(value["tools"], str(path), "tools")
+    return _tools(value, str(path), None)
+
+
+def own_tools(record: Any, where: str) -> list[dict[str, Any]]:
+    """The tools that a conversation lists itself."""
+    if not isinstance(record, dict):
+        return []
+    key = "tools" if record.get("tools") is not None else "functions"
+    return _tools(record.get(key), where, key) if record.get(key) is not None else []
+
+
+def _tools(value: Any, where: str, name: str | None) -> list[dict[str, Any]]:
+    """A list of tool definitions, each as {"type": "function", "function": {…}}."""
+    items = as_list(json_or_text(value), where, name)
+    return [_tool(item, where, f"{name or 'tools'}[{i}]") for i, item in enumerate(items)]
+
+
+def _tool(value: Any, where: str, name: str) -> dict[str, Any]:
+    tool = as_object(value, where, name)
+    if "function" in tool:
+        tool = as_object(tool["function"], where, f"{name}.function")
+    function = {key: part for key, part in tool.items() if key != "type" and part is not None}
+    as_name(function.get("name"), where, f"{name}.name")
+    as_text(function.get("description", ""), where, f"{name}.description")
+    parameters = as_object(function.get("parameters", {}), where, f"{name}.parameters")
+    properties = as_object(parameters.get("properties", {}), where, f"{name}.parameters.properties")
+    for parameter, schema in properties.items():
+        as_object(schema, where, f"{name}.parameters.properties.{parameter}")
+    return {"type": "function", "function": function}
+
+
+def inferred_tool(name: str, parameters: Iterable[str]) -> dict[str, Any]:
+    """A definition with no more than what calls show."""
+    properties = {parameter: {"type": "string"} for parameter in parameters}
+    schema = {"type": "object", "properties": properties}
+    return {"type": "function", "function": {"name": name, "parameters": schema}}
+
+
+def require_listed(turns: list[Turn], tools: list[dict[str, Any]]) -> None:
+    """Fail if a call is of a tool that is not listed."""
+    names = [tool["function"]["name"] for tool in tools]
+    for turn in turns:
+        if turn.role == "tool_call" and (called := turn.content["name"]) not in names:
+            hint = did_you_mean(called, names)
+            fail(turn.where, "name", "one of the conversation's tools", called, hint)
