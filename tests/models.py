@@ -39,7 +39,7 @@ def small_model(config: TRMConfig, seed: int = 0, spread: float = 1.0) -> TRMFor
     torch.manual_seed(seed)
     model = TRMForToolCalling(config)
     with torch.no_grad():
-        for bias in (model.heads.decision.bias, model.heads.q.bias, model.heads.q.weight):
+        for bias in (model.heads.decision.register.bias, model.heads.q.bias, model.heads.q.weight):
             bias.normal_(std=spread)
     return model
 

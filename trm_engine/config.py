@@ -72,10 +72,10 @@ class TRMConfig(Section):
     halt_threshold: float = Field(0.9, gt=0, le=1, description="q at which a sample may stop.")
     focal_gamma: float = Field(2.0, ge=0, description="Focusing of the decision loss; 0 is BCE.")
     focal_alpha: float = Field(-1.0, le=1, description="Weight of tool_call in it; below 0: none.")
-    decision_weight: float = Field(1.0, ge=0)
-    tool_weight: float = Field(1.0, ge=0)
-    slot_weight: float = Field(0.5, ge=0)
-    q_weight: float = Field(0.5, ge=0)
+    decision_weight: float = Field(1.0, ge=0, description="Weight of the decision's loss.")
+    tool_weight: float = Field(1.0, ge=0, description="Weight of the tool's loss.")
+    slot_weight: float = Field(0.5, ge=0, description="Weight of the slot presences' loss.")
+    q_weight: float = Field(0.5, ge=0, description="Weight of the halting loss.")
     slot_span_weight: float = Field(0.5, ge=0, description="Slot values: spans and choices.")
     arg_weight: float = Field(0.5, ge=0, description="Arguments: presence, spans and choices.")
 
@@ -92,22 +92,22 @@ class TRMConfig(Section):
 class TrainingConfig(Section):
     """How the network is trained. Defaults are the paper's."""
 
-    learning_rate: float = Field(1e-4, gt=0)
-    weight_decay: float = Field(0.1, ge=0)
-    beta1: float = Field(0.9, ge=0, lt=1)
-    beta2: float = Field(0.95, ge=0, lt=1)
-    max_grad_norm: float = Field(1.0, gt=0)
+    learning_rate: float = Field(1e-4, gt=0, description="Of AdamW, after the warm-up.")
+    weight_decay: float = Field(0.1, ge=0, description="Of matrices; not embeddings or biases.")
+    beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's decay of the mean gradient.")
+    beta2: float = Field(0.95, ge=0, lt=1, description="AdamW's decay of its square.")
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
     warmup_steps: int = Field(2000, ge=0, description="Updates of linear warm-up.")
     schedule: Literal["constant", "linear"] = Field(
         "constant", description="After warm-up: constant, or half constant then linear to zero."
     )
-    num_epochs: int = Field(100, ge=1)
+    num_epochs: int = Field(100, ge=1, description="Times through the training samples.")
     max_steps: int | None = Field(None, ge=1, description="End after this many updates, if set.")
     batch_size: int = Field(32, ge=1, description="Samples a batch (and process).")
     max_batch_tokens: int | None = Field(
         None, ge=1, description="Token budget of a batch, padding included; splits long batches."
     )
-    gradient_accumulation_steps: int = Field(1, ge=1)
+    gradient_accumulation_steps: int = Field(1, ge=1, description="Batches an update.")
     supervision: Literal["averaged", "per_step"] = Field(
         "averaged",
         description="averaged: one update from the mean over N_sup; per_step: one for each step.",
@@ -115,18 +115,20 @@ class TrainingConfig(Section):
     deep_share: float = Field(
         1.0, ge=0, le=1, description="Share of updates that train all N_sup steps; others one."
     )
-    use_ema: bool = True
-    ema_decay: float = Field(0.999, ge=0, lt=1)
+    use_ema: bool = Field(True, description="Keep an average of the weights and evaluate it.")
+    ema_decay: float = Field(0.999, ge=0, lt=1, description="Its decay, reached by a ramp.")
     word_dropout: float = Field(0.0, ge=0, lt=1, description="Share of tokens hidden in training.")
-    log_interval: int = Field(10, ge=1)
-    eval_interval: int = Field(500, ge=1)
-    save_interval: int = Field(1000, ge=1)
+    log_interval: int = Field(10, ge=1, description="Updates between readings of the losses.")
+    eval_interval: int = Field(500, ge=1, description="Updates between evaluations.")
+    save_interval: int = Field(1000, ge=1, description="Updates between checkpoints.")
     keep_checkpoints: int = Field(3, ge=0, description="step_N.pt files kept; 0 keeps all.")
     output_dir: str = Field("outputs", description="Unset: outputs/<config>-<date>-<time>.")
     checkpoint_dir: str = Field("checkpoints", description="Unset: inside output_dir.")
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="Same seed, same machine: same run.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="Of the recursion; auto: bfloat16 where the hardware multiplies it."
+    )
     compile: bool = Field(False, description="Compile the recursive core with torch.compile.")
     num_threads: int | None = Field(None, ge=1, description="CPU threads a process; null: all.")
     nproc_per_node: int = Field(1, ge=1, description="Processes on this machine.")
@@ -142,7 +144,7 @@ class DataConfig(Section):
     val_data: str | None = Field(None, description="A JSONL file; null: split off train_data.")
     val_split: float = Field(0.1, ge=0, lt=1, description="Share of conversations held out.")
     builtin_conversations: int = Field(1200, ge=2, description="Size of the built-in set.")
-    builtin_seed: int = Field(0, ge=0)
+    builtin_seed: int = Field(0, ge=0, description="Another seed, other conversations.")
     tokenizer_path: str | None = Field(None, description="A SentencePiece model; null: train one.")
     vocab_size: int = Field(4000, ge=300, description="Of a tokenizer trained here, at most.")
     lowercase: bool = Field(True, description="Fold case in a tokenizer trained here.")

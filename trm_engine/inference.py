@@ -64,14 +64,17 @@ class Predictor:
         raw: the raw weights instead of their moving average.
 
     Raises:
-        CheckpointError: the weights do not fit the configuration.
+        CheckpointError: its configuration is foreign, or its weights do not fit.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto", raw: bool = False) -> None:
-        self.config = TRMConfig.model_validate(checkpoint["config"]["model"])
-        self.labels = Labels.from_dict(checkpoint["labels"])
+        try:
+            self.config = TRMConfig.model_validate(checkpoint["config"]["model"])
+            self.labels = Labels.from_dict(checkpoint["labels"])
+            self.max_length = int(checkpoint["config"]["data"]["max_length"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"the checkpoint's configuration is foreign: {error}") from error
         self.tokenizer = TRMTokenizer(checkpoint["tokenizer"])
-        self.max_length = checkpoint["config"]["data"]["max_length"]
         self.device = choose_device(device)
         self.model = TRMForToolCalling(self.config)
         try:

@@ -1,0 +1,28 @@
+"""README says what is true: every setting with its default."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from trm_engine.config import Config, DataConfig, TrainingConfig, TRMConfig
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_readme_lists_every_setting_with_its_default() -> None:
+    text = README.read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", text, re.MULTILINE))
+    expected = {
+        name: _shown(field.default)
+        for section in (TRMConfig, TrainingConfig, DataConfig)
+        for name, field in section.model_fields.items()
+    }
+    sections = dict.fromkeys(Config.model_fields, "default")
+    assert rows == expected | sections
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
