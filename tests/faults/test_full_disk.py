@@ -80,7 +80,7 @@ def test_stopping_on_a_full_disk_fails_and_keeps_what_was_saved(
     limited(worker, ROOM_FOR_EVENTS_ONLY)
     wait_for_state(run, "paused")
     send_command(run.commands, "stop")
-    assert worker.wait(timeout=SECONDS) == 1
+    assert worker.wait(timeout=SECONDS) == 2
     assert run.state() == "failed"
     failed = wait_for_state(run, "failed")
     assert ".pt" in failed["reason"] and "File too large" in failed["reason"]

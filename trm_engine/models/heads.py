@@ -55,25 +55,25 @@ class Pointers(nn.Module):
     """Start and end of a value for each of F channels, and how much the tokens speak for one.
 
     A channel's query is its own vector plus what its register holds; its logits at a token are
-    the query's products with two projections of that token.
+    the query's products with two projections of that token, half as wide as the model.
     """
 
     def __init__(self, width: int, channels: int) -> None:
         super().__init__()
-        self.queries = nn.Parameter(lecun_(torch.empty(channels, width), width))
-        self.registers = linear(width, width)
-        self.keys = linear(width, 2 * width)
+        self.size = width // 2
+        self.queries = nn.Parameter(lecun_(torch.empty(channels, self.size), self.size))
+        self.registers = linear(width, self.size)
+        self.keys = linear(width, 2 * self.size)
         self.trust = nn.Parameter(torch.ones(channels))
 
     def forward(
         self, tokens: Tensor, registers: Tensor, token_mask: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """tokens [B, L, D], registers [B, F or 1, D]: starts, ends [B, L, F], evidence [B, F]."""
-        width = tokens.shape[-1]
-        queries = self.registers(registers) + self.queries * width**0.5  # (b f d)
+        """tokens [B, L, D], registers [B, F, D]: starts, ends [B, L, F], evidence [B, F]."""
+        queries = self.registers(registers) + self.queries * self.size**0.5  # (b f d/2)
         padding = ~token_mask[..., None]
         starts, ends = (
-            ((key @ queries.mT) * width**-0.5).masked_fill(padding, MASKED_LOGIT)
+            ((key @ queries.mT) * self.size**-0.5).masked_fill(padding, MASKED_LOGIT)
             for key in self.keys(tokens).chunk(2, dim=-1)
         )
         return starts, ends, self.trust * log_mean_exp(starts, token_mask)
@@ -105,15 +105,14 @@ class Heads(nn.Module):
     def __init__(self, config: TRMConfig) -> None:
         super().__init__()
         width, slots, args = config.hidden_size, config.num_slots, config.num_args
-        self.num_slots = slots
+        self.num_slots, self.num_args = slots, args
         self.decision = Votes(width, 1)
         self.tool = Votes(width, config.num_tools)
         self.q = linear(width, 1, bias=True)
-        self.slot_pointers = Pointers(width, slots)
+        self.pointers = Pointers(width, slots + args)
         self.slot_presence = nn.Parameter(lecun_(torch.empty(slots, width), width))
         self.slot_presence_bias = nn.Parameter(torch.zeros(slots))
         self.slot_choice = _choices(slots, config.num_choices, width)
-        self.arg_pointers = Pointers(width, args)
         self.arg_presence = linear(width, args, bias=True)
         self.arg_choice = _choices(args, config.num_choices, width)
         nn.init.zeros_(self.q.weight)
@@ -125,8 +124,12 @@ class Heads(nn.Module):
         tokens = y[:, registers:].float()  # (b l d)
         answer, call = y[:, 0].float(), y[:, 1].float()  # (b d)
         slots = y[:, SHARED_REGISTERS:registers].float()  # (b s d)
-        slot_starts, slot_ends, slot_evidence = self.slot_pointers(tokens, slots, token_mask)
-        arg_starts, arg_ends, arg_evidence = self.arg_pointers(tokens, call[:, None], token_mask)
+        askers = torch.cat((slots, call[:, None].expand(-1, self.num_args, -1)), dim=1)
+        sizes = (self.num_slots, self.num_args)
+        starts, ends, evidence = self.pointers(tokens, askers, token_mask)
+        slot_starts, arg_starts = starts.split(sizes, dim=-1)
+        slot_ends, arg_ends = ends.split(sizes, dim=-1)
+        slot_evidence, arg_evidence = evidence.split(sizes, dim=-1)
         slot_presence = (slots * self.slot_presence).sum(-1) + self.slot_presence_bias
         return TRMOutput(
             decision_logits=self.decision(answer, tokens, token_mask),

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from trm_engine.config import Config
 from trm_engine.data.collator import BucketBatchSampler, TRMCollator
 from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.errors import RunError
 from trm_engine.models.ema import EMA
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.folder import RunFolder
@@ -114,7 +115,7 @@ class Trainer:
 
         Raises:
             Abort: it was told to end at once.
-            OSError: a checkpoint could not be written and the run was told to stop.
+            RunError: a checkpoint could not be written and the run was told to stop.
         """
         self.model.train()
         self.report("state", state="running")
@@ -371,7 +372,7 @@ class Trainer:
             if "abort" in commands:
                 raise Abort
             if "stop" in commands:
-                raise error
+                raise RunError(f"{problem}; what was saved before is whole")
             if "resume" in commands:
                 self.report("state", state="running")
                 return

@@ -61,7 +61,7 @@ def _train_reporting_errors(
     except Abort:
         report("state", state="stopped", reason="aborted; nothing was saved")
         return 0
-    except UserError as error:
+    except (UserError, OSError) as error:  # OSError: the disk is full, a folder is gone
         report("failed", message=str(error), traceback="", user_error=True)
         report("state", state="failed", reason=str(error))
         print(error)
