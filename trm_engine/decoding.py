@@ -10,7 +10,6 @@ from torch import Tensor
 
 from trm_engine.data.labels import Field, Labels
 from trm_engine.models.heads import TRMOutput
-from trm_engine.vocabulary import MASK_ID
 
 
 @dataclass(frozen=True)
@@ -52,10 +51,10 @@ class TokenTexts:
 
 @torch.no_grad()
 def decode(
-    output: TRMOutput, input_ids: Tensor, turn_ids: Tensor, tool_mask: Tensor, max_span: int
+    output: TRMOutput, text_mask: Tensor, turn_ids: Tensor, tool_mask: Tensor, max_span: int
 ) -> Decoded:
-    """Decode one step's output; ``input_ids``, ``turn_ids`` [B, L], ``tool_mask`` [B, T]."""
-    is_text = input_ids > MASK_ID
+    """Decode one step's output; ``text_mask``, ``turn_ids`` [B, L], ``tool_mask`` [B, T]."""
+    is_text = text_mask.bool()
     slot_spans = best_spans(
         output.slot_start_logits, output.slot_end_logits, is_text, turn_ids, max_span
     )

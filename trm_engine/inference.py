@@ -125,7 +125,7 @@ class Predictor:
         for number, output in enumerate(model.supervision_steps(context, steps), 1):
             decoded = decode(
                 output,
-                tensors["input_ids"],
+                tensors["text_mask"],
                 tensors["turn_ids"],
                 tensors["tool_mask"],
                 self.config.max_span_tokens,
@@ -194,6 +194,7 @@ def _columns(encoding: Encoding) -> dict[str, torch.Tensor]:
         "attention_mask": torch.ones(len(encoding), dtype=torch.long),
         "role_ids": torch.from_numpy(encoding.role_ids).long(),
         "turn_ids": torch.from_numpy(encoding.turns).long(),
+        "text_mask": torch.from_numpy(encoding.ends > encoding.begins).long(),
     }
 
 

@@ -170,7 +170,7 @@ def test_only_tools_on_offer_are_chosen(dataset: TRMToolCallingDataset) -> None:
     output = small_model(small_config(dataset.labels)).inference(**inputs_of(batch))
     output.tool_logits = torch.tensor([[5.0, -5.0]] * 4)
     mask = torch.tensor([[1, 1], [0, 1], [1, 0], [0, 0]])
-    decoded = decode(output, batch["input_ids"], batch["turn_ids"], mask, 48)
+    decoded = decode(output, batch["text_mask"], batch["turn_ids"], mask, 48)
     assert [predicted_tool(row) for row in decoded.tools] == [0, 1, 0, -1]
     assert decoded.tools.sum(axis=1) == pytest.approx([1, 1, 1, 0])
     assert (decoded.tools[mask.numpy() == 0] == 0).all()
@@ -180,7 +180,7 @@ def test_only_tools_on_offer_are_chosen(dataset: TRMToolCallingDataset) -> None:
 def test_decoded_numbers_are_those_of_the_output(dataset: TRMToolCallingDataset) -> None:
     batch = batch_of(dataset, range(5))
     output = small_model(small_config(dataset.labels)).inference(**inputs_of(batch))
-    arguments = (batch["input_ids"], batch["turn_ids"], batch["tool_mask"])
+    arguments = (batch["text_mask"], batch["turn_ids"], batch["tool_mask"])
     decoded = decode(output, *arguments, 48)
     for mine, logits in (
         (decoded.decision, output.decision_logits[:, 0]),
@@ -190,7 +190,7 @@ def test_decoded_numbers_are_those_of_the_output(dataset: TRMToolCallingDataset)
     ):
         assert mine == pytest.approx(logits.sigmoid().numpy())
     assert decoded.slot_choices.tolist() == output.slot_choice_logits.argmax(-1).tolist()
-    words = batch["input_ids"] > MASK_ID
+    words = batch["text_mask"].bool()
     for spans in (decoded.slot_spans, decoded.arg_spans):
         for row in range(5):
             assert words[row, spans[row].ravel()].all()
@@ -203,7 +203,7 @@ def test_decoded_numbers_are_those_of_the_output(dataset: TRMToolCallingDataset)
 def test_a_model_without_choices_has_none(dataset: TRMToolCallingDataset) -> None:
     batch = batch_of(dataset, range(2))
     model = small_model(small_config(dataset.labels, num_choices=0))
-    arguments = (batch["input_ids"], batch["turn_ids"], batch["tool_mask"])
+    arguments = (batch["text_mask"], batch["turn_ids"], batch["tool_mask"])
     decoded = decode(model.inference(**inputs_of(batch)), *arguments, 48)
     assert (decoded.slot_choices == -1).all()
     assert (decoded.arg_choices == -1).all()

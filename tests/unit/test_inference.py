@@ -29,7 +29,7 @@ def checkpoint(dataset: TRMToolCallingDataset) -> dict[str, Any]:
     model = small_model(small_config(dataset.labels, N_supervision=4), seed=5, spread=0.3)
     output = model.inference(**inputs_of(batch_of(dataset, range(24))), num_steps=2)
     with torch.no_grad():  # half of the answers are calls, and half of them halt early
-        model.heads.decision.bias -= output.decision_logits.median()
+        model.heads.decision.register.bias -= output.decision_logits.median()
         model.heads.q.bias -= output.q_logits.median() + 0.01
     return checkpoint_of(model, dataset)
 
@@ -197,7 +197,7 @@ def test_an_argument_has_the_type_that_its_tool_asks_for(
     )
     predictor.labels = replace(predictor.labels, args=args)
     with torch.no_grad():
-        predictor.model.heads.decision.bias.fill_(1e4)
+        predictor.model.heads.decision.register.bias.fill_(1e4)
         predictor.model.heads.arg_presence.bias.fill_(1e4)
     [answer] = predictor.predict([conversation("the longer one", TOOLS[1])])
     assert answer.tool is not None
@@ -210,7 +210,7 @@ def test_a_tool_that_is_not_listed_is_never_chosen(
     predictor: Predictor, conversations: list[Conversation]
 ) -> None:
     with torch.no_grad():
-        predictor.model.heads.decision.bias.fill_(1e4)
+        predictor.model.heads.decision.register.bias.fill_(1e4)
     new = json.loads(json.dumps(TOOLS[0]).replace("find_customer", "something_new"))
     for each in conversations[:6]:
         for index, tool in enumerate(TOOLS):
@@ -222,8 +222,8 @@ def test_a_tool_that_is_not_listed_is_never_chosen(
         [unknown] = predictor.predict(
             [each.model_copy(update={"tools": conversation("x", new).tools})]
         )
+        assert unknown.decision == "tool_call"
         assert unknown.tool is None
-        assert unknown.decision == "direct_answer"
         assert set(unknown.tool_probabilities.values()) == {0.0}
 
 
@@ -254,7 +254,7 @@ TEXTS = [
 @pytest.mark.parametrize("text", TEXTS)
 def test_any_script_can_be_read(predictor: Predictor, text: str) -> None:
     with torch.no_grad():  # every slot and argument is read off
-        predictor.model.heads.decision.bias.fill_(1e4)
+        predictor.model.heads.decision.register.bias.fill_(1e4)
         predictor.model.heads.slot_presence_bias.fill_(1e4)
         predictor.model.heads.arg_presence.bias.fill_(1e4)
     [answer] = predictor.predict([conversation(text, *TOOLS)])
@@ -329,7 +329,7 @@ def test_data_without_any_tool(tmp_path: Path, tokenizer: TRMTokenizer) -> None:
     data = TRMToolCallingDataset(path, tokenizer, cache_dir=tmp_path)
     model = small_model(small_config(data.labels))
     with torch.no_grad():
-        model.heads.decision.bias.fill_(1e4)
+        model.heads.decision.register.bias.fill_(1e4)
     metrics = evaluate(model, data)
     assert metrics["tool"]["accuracy"] is None
     assert metrics["worst"][0]["predicted_tool"] is None
@@ -337,5 +337,5 @@ def test_data_without_any_tool(tmp_path: Path, tokenizer: TRMTokenizer) -> None:
         [answer] = Predictor(checkpoint_of(model, data), "cpu").predict(
             [conversation("hello", *offered)]
         )
-        assert (answer.decision, answer.tool) == ("direct_answer", None)
+        assert (answer.decision, answer.tool) == ("tool_call", None)
         assert answer.decision_probability == 1

@@ -82,7 +82,7 @@ def test_only_matrices_decay() -> None:
         is_table = name.startswith("embedding.")
         assert (name in decaying) == (weight.ndim >= 2 and not is_table), name
     assert {"embedding.tokens.weight", "embedding.registers.weight"} <= kept
-    assert {"core.layers.0.mlp.down.weight", "heads.decision.weight"} <= decaying
+    assert {"core.layers.0.mlp.down.weight", "heads.decision.register.weight"} <= decaying
 
 
 def test_decay_shrinks_matrices_alone() -> None:

@@ -160,7 +160,7 @@ def test_weights_changed_between_steps_are_used(
             found.append(float(step["decision_loss"]))
             if changes:
                 with torch.no_grad():
-                    model.heads.decision.bias += 5
+                    model.heads.decision.register.bias += 5
         return found
 
     plain, moved = losses(False), losses(True)

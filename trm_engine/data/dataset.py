@@ -32,10 +32,10 @@ from trm_engine.errors import DataError, did_you_mean
 class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
     """The samples of a JSONL file as tensors, S slots, A argument channels, T tools.
 
-    An item has ``input_ids``, ``attention_mask``, ``role_ids``, ``turn_ids`` [L],
-    ``decision_label`` [], ``tool_name_label`` [], ``tool_mask`` [T], ``slot_presence_labels`` [S],
-    ``slot_choice_labels`` [S], ``slot_spans`` [M, 3], ``arg_presence_labels`` [A],
-    ``arg_choice_labels`` [A], ``arg_spans`` [M', 3] and ``sample_index`` [].
+    An item has ``input_ids``, ``attention_mask``, ``role_ids``, ``turn_ids``, ``text_mask`` [L]
+    (1 where a token stands for text of its own), ``decision_label``, ``tool_name_label``,
+    ``sample_index`` [], ``tool_mask`` [T], ``slot_presence_labels``, ``slot_choice_labels`` [S],
+    ``arg_presence_labels``, ``arg_choice_labels`` [A], ``slot_spans``, ``arg_spans`` [M, 3].
 
     Args:
         path: the JSONL file.
@@ -133,6 +133,7 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
             "attention_mask": torch.ones(len(tokens), dtype=torch.long),
             "role_ids": tokens[:, 1],
             "turn_ids": tokens[:, 2],
+            "text_mask": (tokens[:, 4] > tokens[:, 3]).long(),
             "decision_label": torch.tensor(float(arrays["decision"][row])),
             "tool_name_label": torch.tensor(int(arrays["tool"][row])),
             "tool_mask": _tensor(arrays["tool_mask"][row]),

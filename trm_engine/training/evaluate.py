@@ -74,7 +74,7 @@ def _steps(
         loss = loss_fn.step(output, targets, counts)["total_loss"]
         decoded = decode(
             output,
-            batch["input_ids"],
+            batch["text_mask"],
             batch["turn_ids"],
             batch["tool_mask"],
             model.config.max_span_tokens,
