@@ -26,7 +26,7 @@ from trm_engine.decoding import (
 from trm_engine.errors import CheckpointError
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.training.checkpoint import Checkpoint, load_checkpoint
-from trm_engine.training.device import choose_device, choose_dtype
+from trm_engine.training.device import choose_device
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,7 @@ class Predictor:
                 self.model.load_state_dict(weights, strict=False)
         except RuntimeError as error:
             raise CheckpointError(f"the checkpoint's weights do not fit: {error}") from error
-        self.model.to(self.device).eval()
-        self.model.compute_dtype = choose_dtype("auto", self.device)[0]
+        self.model.to(self.device).eval()  # in fp32: an answer does not depend on its batch
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto", raw: bool = False) -> Predictor:

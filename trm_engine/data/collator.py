@@ -25,8 +25,9 @@ class TRMCollator:
     """Joins B items of the dataset into a batch of tensors, padded to its longest item L.
 
     ``input_ids``, ``attention_mask``, ``role_ids``, ``turn_ids``, ``text_mask`` [B, L];
-    ``decision_labels``, ``tool_name_labels``, ``sample_index`` [B]; ``tool_mask`` [B, T]; ``slot_presence_labels``,
-    ``slot_choice_labels`` [B, S]; ``arg_presence_labels``, ``arg_choice_labels`` [B, A];
+    ``decision_labels``, ``tool_name_labels``, ``sample_index`` [B]; ``tool_mask`` [B, T];
+    ``slot_presence_labels``, ``slot_choice_labels`` [B, S]; ``arg_presence_labels``,
+    ``arg_choice_labels`` [B, A];
     ``slot_span_labels`` [B, S, M, 2] and ``arg_span_labels`` [B, A, M, 2]: first and last token of
     each of at most M occurrences, -1 where there is none.
 

@@ -151,11 +151,11 @@ class Trainer:
             self._update(groups[self.position])
             self.position += 1
             self._after_update()
-        finished_epoch = self.epoch
         if self.position >= len(groups):
-            self.epoch, self.position = self.epoch + 1, 0
-        self._evaluate_once()
-        self._save(f"epoch_{finished_epoch}.pt", "epoch", finished_epoch)
+            finished_epoch = self.epoch
+            self.epoch, self.position = finished_epoch + 1, 0
+            self._evaluate_once()
+            self._save(f"epoch_{finished_epoch}.pt", "epoch", finished_epoch)
 
     def _plan(self, epoch: int) -> Iterator[list[np.ndarray]]:
         """The epoch's updates, each the sample indices of its batches, those of this process."""
