@@ -121,7 +121,7 @@ class TrainingConfig(Section):
     log_interval: int = Field(10, ge=1, description="Updates between readings of the losses.")
     eval_interval: int = Field(500, ge=1, description="Updates between evaluations.")
     save_interval: int = Field(1000, ge=1, description="Updates between checkpoints.")
-    keep_checkpoints: int = Field(3, ge=0, description="step_N.pt files kept; 0 keeps all.")
+    keep_checkpoints: int = Field(3, ge=0, description="Newest step_N and epoch_N kept; 0: all.")
     output_dir: str = Field("outputs", description="Unset: outputs/<config>-<date>-<time>.")
     checkpoint_dir: str = Field("checkpoints", description="Unset: inside output_dir.")
     seed: int = Field(0, ge=0, description="Same seed, same machine: same run.")
@@ -132,9 +132,6 @@ class TrainingConfig(Section):
     compile: bool = Field(False, description="Compile the recursive core with torch.compile.")
     num_threads: int | None = Field(None, ge=1, description="CPU threads a process; null: all.")
     nproc_per_node: int = Field(1, ge=1, description="Processes on this machine.")
-    nnodes: int = Field(1, ge=1, description="Machines; above 1 each runs the same command.")
-    node_rank: int = Field(0, ge=0, description="This machine's number among nnodes.")
-    rdzv_endpoint: str | None = Field(None, description="host:port where the machines meet.")
 
 
 class DataConfig(Section):

@@ -17,7 +17,7 @@ from tests.e2e.runs import finish, tiny_run
 from tests.faults.command import half_written, refused, trm
 from tests.support import TOOLS, dialogues, sample, write_jsonl
 from trm_engine.config import Config
-from trm_engine.runs.events import last_state, read_events
+from trm_engine.runs.events import last_state
 from trm_engine.runs.folder import RunFolder, claim
 
 Lines = list[dict[str, Any] | bytes]
@@ -159,7 +159,7 @@ def test_bad_lines_left_out_are_counted_and_listed_and_a_large_vocabulary_shrink
     allowed = re.search(r"warning: the text allows a vocabulary of (\d+), not 4000", said)
     assert allowed
     run = RunFolder(tmp_path / "run")
-    assert last_state(read_events(run.events)) == "finished"
+    assert last_state(run.events) == "finished"
     assert Config.from_yaml(run.config).model.vocab_size == int(allowed[1])
     assert half_written(tmp_path) == []
 
@@ -357,7 +357,7 @@ def refused_by_the_worker(folder: Path, *options: object) -> str:
     assert "Traceback" not in ended.out + ended.err
     run = RunFolder(folder / "run")
     assert "Traceback" not in run.log.read_text()
-    assert last_state(read_events(run.events)) == "failed"
+    assert last_state(run.events) == "failed"
     left = {path.name for path in run.path.iterdir()}
     assert left <= {"config.yaml", "events.jsonl", "worker.log", "worker.lock"}
     assert half_written(folder) == []

@@ -150,7 +150,7 @@ def test_a_second_worker_is_refused_and_the_first_is_unharmed(tmp_path: Path, be
     wait_for_later(run, "steps", after=told)
     events = read_events(run.events)
     assert [event["seq"] for event in events] == list(range(len(events)))
-    assert last_state(events) == "running"
+    assert last_state(run.events) == "running"
     kill_group(first)
     assert run.state() == "lost"
 

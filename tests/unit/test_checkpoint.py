@@ -19,7 +19,6 @@ from trm_engine.training.checkpoint import (
     REQUIRED,
     find_resumable,
     load_checkpoint,
-    prune,
     save_atomically,
 )
 
@@ -259,15 +258,3 @@ def test_there_may_be_nothing_to_resume(path: Path) -> None:
             find_resumable(path.parent)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"")
-
-
-@pytest.mark.parametrize(("keep", "left"), [(0, {2, 9, 10, 100}), (1, {100}), (3, {9, 10, 100})])
-def test_the_newest_of_a_kind_are_kept(tmp_path: Path, keep: int, left: set[int]) -> None:
-    for number in (2, 9, 10, 100):
-        (tmp_path / f"step_{number}.pt").write_bytes(b"")
-    others = {"best.pt", "last.pt", "epoch_1.pt"}
-    for name in others:
-        (tmp_path / name).write_bytes(b"")
-    prune(tmp_path, "step", keep)
-    expected = {f"step_{number}.pt" for number in left} | others
-    assert set(os.listdir(tmp_path)) == expected

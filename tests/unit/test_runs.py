@@ -142,7 +142,7 @@ def test_events_are_read_as_they_were_written(path: Path) -> None:
 def test_no_file_has_no_events(path: Path) -> None:
     assert read_events(path) == []
     assert step_columns([]) == {}
-    assert last_state([]) is None
+    assert last_state(path) is None
 
 
 def test_the_numbers_go_on_after_reopening(path: Path) -> None:

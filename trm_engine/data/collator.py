@@ -79,7 +79,7 @@ class BucketBatchSampler(Sampler[list[int]]):
         max_tokens: int | None = None,
     ) -> None:
         self._lengths = np.asarray(lengths)
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._shuffle = shuffle
         self._seed = seed
         self._max_tokens = max_tokens
@@ -95,7 +95,7 @@ class BucketBatchSampler(Sampler[list[int]]):
             return self._cut(np.argsort(self._lengths, kind="stable"))
         random = np.random.default_rng((self._seed, self.epoch))
         order = random.permutation(len(self._lengths))
-        pool = POOL_BATCHES * self._batch_size
+        pool = POOL_BATCHES * self.batch_size
         batches = [
             batch
             for begin in range(0, len(order), pool)
@@ -116,14 +116,14 @@ class BucketBatchSampler(Sampler[list[int]]):
     def _cut(self, indices: np.ndarray) -> list[np.ndarray]:
         """Cut indices sorted by length into batches that keep both bounds."""
         if self._max_tokens is None:
-            borders = range(self._batch_size, len(indices), self._batch_size)
+            borders = range(self.batch_size, len(indices), self.batch_size)
             return np.split(indices, list(borders)) if len(indices) else []
         batches: list[np.ndarray] = []
         begin = 0
         for end in range(1, len(indices) + 1):
             size = end - begin
             if size > 1 and (
-                size > self._batch_size or size * self._lengths[indices[end - 1]] > self._max_tokens
+                size > self.batch_size or size * self._lengths[indices[end - 1]] > self._max_tokens
             ):
                 batches.append(indices[begin : end - 1])
                 begin = end - 1

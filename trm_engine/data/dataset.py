@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -203,7 +202,6 @@ def _build(
             sample = parse_sample(raw)
             _append(arrays, ends, encode_sample(sample, tokenizer, labels, max_length))
             progress(f"tokenising {survey.path.name}", index / total)
-    (folder / "labels.json").write_text(json.dumps(labels.to_dict()), encoding="utf-8")
 
 
 def _append(arrays: ArrayWriter, ends: dict[str, int], sample: EncodedSample) -> None:

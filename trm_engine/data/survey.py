@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,15 +124,15 @@ class PrefixIndex:
     """Tells dialogues apart: a sample belongs with any whose history its own continues."""
 
     def __init__(self) -> None:
-        self._own: list[int] = []
-        self._earlier: list[int] = []
-        self._counts: list[int] = []
+        self._own = array("Q")
+        self._earlier = array("Q")
+        self._counts = array("Q")
 
     def add(self, sample: Sample) -> None:
         """Take in one sample; order does not matter."""
         hashes = list(_prefix_hashes(sample))
         self._own.append(hashes[-1])
-        self._earlier += hashes[:-1]
+        self._earlier.extend(hashes[:-1])
         self._counts.append(len(hashes) - 1)
 
     def dialogues(self) -> np.ndarray:

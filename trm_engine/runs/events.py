@@ -2,9 +2,9 @@
 
 Every event has ``v`` (format), ``seq`` (from 0, rising by 1), ``t`` (Unix seconds) and ``type``:
 
-- ``run_started``: config, data, parameters, device, dtype, versions, git_revision, seed, pid, host,
-  total_steps, steps_per_epoch, resumed_from (update, or null). Later steps of an earlier start are
-  void.
+- ``run_started``: config, data, labels, parameters, device, dtype, dtype_reason, versions,
+  git_revision, seed, pid, host, world_size, total_steps, steps_per_epoch, resumed_from (update, or
+  null). Later steps of an earlier start are void.
 - ``steps``: ``columns``, one list a name, one entry an update since the last such event: step,
   epoch (fraction), time, lr, grad_norm, samples, tokens, samples_per_s, tokens_per_s, every loss;
   ``by_step``: for each of those updates the total loss at each supervision step it trained.
@@ -14,7 +14,7 @@ Every event has ``v`` (format), ``seq`` (from 0, rising by 1), ``t`` (Unix secon
 - ``checkpoint``: step, epoch, path, kind (step, epoch, last, best, final), bytes.
 - ``log``: level (info, warning, error), message.
 - ``state``: state, and reason where there is one.
-- ``failed``: message, traceback.
+- ``failed``: message, traceback, user_error (whether it is the user's to mend).
 
 Numbers that JSON lacks are the strings "NaN", "Infinity" and "-Infinity".
 """
@@ -28,7 +28,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from trm_engine.runs.jsonl import JsonlReader, append, to_line
+from trm_engine.runs.jsonl import JsonlReader, append, newest_first, to_line
 
 VERSION = 1
 FLUSH_SECONDS = 0.05
@@ -57,7 +57,7 @@ class EventWriter:
         self._closing = False
         with suppress(OSError):
             append(path, b"")  # a torn last line may be an event but for its end
-        self._seq = 1 + max((event["seq"] for event in read_events(path)), default=-1)
+        self._seq = 1 + next((e["seq"] for e in newest_first(path) if "seq" in e), -1)
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         self._thread.start()
 
@@ -122,10 +122,9 @@ def step_columns(events: Iterable[Event]) -> dict[str, list[Any]]:
     return columns
 
 
-def last_state(events: Iterable[Event]) -> str | None:
-    """The state that the events end in; None if none was told."""
-    states = [event["state"] for event in events if event["type"] == "state"]
-    return states[-1] if states else None
+def last_state(path: Path) -> str | None:
+    """The state that a file's events end in; None if none was told."""
+    return next((e["state"] for e in newest_first(path) if e.get("type") == "state"), None)
 
 
 def _append(columns: dict[str, list[Any]], new: dict[str, list[Any]]) -> None:

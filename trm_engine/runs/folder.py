@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from trm_engine.config import Config
 from trm_engine.errors import RunError
-from trm_engine.runs.events import ENDED, last_state, read_events
+from trm_engine.runs.events import ENDED, last_state
 
 LOST = "lost"
 """State of a run whose worker is gone without having said how it ended."""
@@ -84,7 +84,7 @@ class RunFolder:
 
     def state(self) -> str | None:
         """The run's state; "lost" if its worker died; None if it never began."""
-        state = last_state(read_events(self.events))
+        state = last_state(self.events)
         if state is None or state in ENDED or self.is_live():
             return state
         return LOST

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+BLOCK = 1 << 16
 
 
 def to_line(record: dict[str, Any]) -> bytes:
@@ -57,6 +60,23 @@ class JsonlReader:
         whole = data.rfind(b"\n") + 1
         self._offset += whole
         return [record for line in data[:whole].splitlines() if (record := _record(line))]
+
+
+def newest_first(path: Path) -> Iterator[dict[str, Any]]:
+    """The whole records of a file from its end, reading no more of it than is asked for."""
+    try:
+        with open(path, "rb") as file:
+            place = file.seek(0, os.SEEK_END)
+            rest = b""
+            while place:
+                size = min(BLOCK, place)
+                place = file.seek(place - size)
+                first, *lines = (file.read(size) + rest).split(b"\n")
+                yield from filter(None, map(_record, reversed(lines)))
+                rest = first
+            yield from filter(None, [_record(rest)])
+    except FileNotFoundError:
+        return
 
 
 def _record(line: bytes) -> dict[str, Any] | None:

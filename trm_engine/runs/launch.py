@@ -46,20 +46,9 @@ def start_inference(
 
 
 def _python(config: Config) -> list[str]:
-    training = config.training
+    processes = config.training.nproc_per_node
     worker = ["-m", "trm_engine.worker"]
-    if training.nproc_per_node == 1 and training.nnodes == 1:
+    if processes == 1:
         return [sys.executable, *worker]
-    torchrun = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        f"--nproc-per-node={training.nproc_per_node}",
-        f"--nnodes={training.nnodes}",
-        f"--node-rank={training.node_rank}",
-    ]
-    if training.rdzv_endpoint:
-        torchrun += ["--rdzv-backend=c10d", f"--rdzv-endpoint={training.rdzv_endpoint}"]
-    elif training.nnodes == 1:
-        torchrun += ["--standalone"]
-    return [*torchrun, *worker]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    return [sys.executable, *torchrun, *worker]

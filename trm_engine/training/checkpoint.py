@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import pickle
-import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ def save_atomically(state: Any, path: Path) -> int:
         OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.new")
     try:
         with open(beside, "wb") as file:
             torch.save(state, file)
@@ -43,7 +42,10 @@ def save_atomically(state: Any, path: Path) -> int:
         os.replace(beside, path)
         _sync_folder(path.parent)
     except RuntimeError as error:  # torch's zip writer hides what the system said
-        raise _system_error(error, path) from error
+        hidden = _system_error(error)
+        if hidden is None:
+            raise
+        raise OSError(hidden, os.strerror(hidden), str(path)) from error
     finally:
         beside.unlink(missing_ok=True)
     return path.stat().st_size
@@ -96,14 +98,6 @@ def find_resumable(folder: Path) -> tuple[Path, Checkpoint]:
     return path, state
 
 
-def prune(folder: Path, kind: str, keep: int) -> None:
-    """Delete all but the newest ``keep`` files ``<kind>_<number>.pt``; 0 keeps all."""
-    if keep:
-        files = sorted(folder.glob(f"{kind}_*.pt"), key=_number_of)
-        for path in files[:-keep]:
-            path.unlink(missing_ok=True)
-
-
 def _load(path: Path) -> Any:
     try:
         with open(path, "rb"):
@@ -126,18 +120,14 @@ def _load(path: Path) -> Any:
         raise CheckpointError(f"{path}: {reason}") from None
 
 
-def _system_error(error: BaseException, path: Path) -> OSError:
-    """The system's error behind another one; if there is none, the disk must be full."""
+def _system_error(error: BaseException) -> int | None:
+    """The number of the system's error behind a failed write; None if it was no failed write."""
     cause: BaseException | None = error
-    while cause and not isinstance(cause, OSError):
+    while cause is not None:
+        if isinstance(cause, OSError):
+            return cause.errno
         cause = cause.__context__
-    number = (cause.errno if isinstance(cause, OSError) else None) or errno.ENOSPC
-    return OSError(number, os.strerror(number), str(path))
-
-
-def _number_of(path: Path) -> int:
-    numbers = re.findall(r"\d+", path.stem)
-    return int(numbers[-1]) if numbers else -1
+    return errno.ENOSPC if "PytorchStreamWriter" in str(error) else None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+PATIENCE = timedelta(days=1)
+"""The others wait while the main process evaluates, or for room on a full disk; torchrun ends them
+if it dies."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class ProcessGroup:
         """Join the processes that torchrun started, if it did (NCCL on CUDA, else gloo)."""
         if "WORLD_SIZE" not in os.environ:
             return cls()
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
         return cls(dist.get_rank(), dist.get_world_size())
 
     @property

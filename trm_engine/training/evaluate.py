@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from trm_engine.data.collator import Batch, create_dataloader
 from trm_engine.data.dataset import TRMToolCallingDataset
@@ -27,6 +28,7 @@ from trm_engine.training.metrics import (
     Answers,
     Metrics,
     Truth,
+    Verdicts,
     evaluation_metrics,
     judge,
     sample_losses,
@@ -45,30 +47,36 @@ def evaluate(
     dataset: TRMToolCallingDataset,
     batch_size: int = 32,
     done: Done = lambda samples, total: None,
+    halt_threshold: float | None = None,
 ) -> Metrics:
-    """Everything of DESIGN section 5 on ``dataset``, with the weights as they are in the model."""
+    """Every figure of the model on ``dataset``, with the weights as they are in the model.
+
+    ``halt_threshold`` is the configuration's unless given; ``done`` is told of the progress.
+    """
     was_training = model.training
     model.eval()
     collected = _Collected(dataset, model.config.N_supervision)
     device = next(model.parameters()).device
     loss_fn = DeepSupervisionLoss(model.config)
+    loader = create_dataloader(dataset, batch_size, shuffle=False)
+    counts = torch.stack([Targets.of(batch).counts() for batch in loader]).sum(dim=0).to(device)
     finished = 0
     with torch.inference_mode():
-        for batch in create_dataloader(dataset, batch_size, shuffle=False):
+        for batch in loader:
             on_device = {name: tensor.to(device) for name, tensor in batch.items()}
-            collected.add(on_device, _steps(model, loss_fn, on_device))
+            collected.add(on_device, _steps(model, loss_fn, on_device, counts))
             finished += len(batch["sample_index"])
             done(finished, len(dataset))
     model.train(was_training)
-    return collected.metrics(dataset, model.config.halt_threshold)
+    threshold = model.config.halt_threshold if halt_threshold is None else halt_threshold
+    return collected.metrics(threshold)
 
 
 def _steps(
-    model: TRMForToolCalling, loss_fn: DeepSupervisionLoss, batch: Batch
+    model: TRMForToolCalling, loss_fn: DeepSupervisionLoss, batch: Batch, counts: Tensor
 ) -> Iterator[tuple[float, Decoded]]:
-    """The loss and the decoded answers of each supervision step."""
+    """The batch's share of the loss and its decoded answers at each supervision step."""
     targets = Targets.of(batch)
-    counts = targets.counts()
     context = model.embed(batch["input_ids"], batch["attention_mask"], batch["role_ids"])
     for output in model.supervision_steps(context):
         loss = loss_fn.step(output, targets, counts)["total_loss"]
@@ -101,7 +109,7 @@ class _Collected:
             value_right=np.zeros((steps, samples, slots), bool),
             args_right=np.zeros((steps, samples), bool),
         )
-        self.losses = np.zeros((steps, samples))
+        self.losses = np.zeros(steps)
 
     def add(self, batch: Batch, steps: Iterator[tuple[float, Decoded]]) -> None:
         """Take in one batch's labels and the answers of all its steps."""
@@ -111,7 +119,7 @@ class _Collected:
         self.truth.presence[where] = batch["slot_presence_labels"].cpu().numpy() > 0.5
         truths = [_TruthTexts(self.dataset, int(index)) for index in where]
         for step, (loss, decoded) in enumerate(steps):
-            self.losses[step, where] = loss
+            self.losses[step] += loss
             self._add_step(step, where, decoded, truths)
 
     def _add_step(
@@ -128,27 +136,28 @@ class _Collected:
             answers.value_right[step, index] = truth.right_slots(decoded, row)
             answers.args_right[step, index] = tool >= 0 and truth.args_are_right(decoded, row, tool)
 
-    def metrics(self, dataset: TRMToolCallingDataset, halt_threshold: float) -> Metrics:
+    def metrics(self, halt_threshold: float) -> Metrics:
         """The figures, the worst samples, and some samples to watch from one time to the next."""
         metrics = evaluation_metrics(self.truth, self.answers, self.labels, halt_threshold)
         losses = sample_losses(self.truth, self.answers)
+        verdicts = judge(self.truth, self.answers)
         worst = np.argsort(-losses, kind="stable")[:WORST_SAMPLES]
         shown = np.linspace(0, len(losses) - 1, min(SHOWN_SAMPLES, len(losses))).astype(int)
         by_step = [
             {**step, "loss": float(loss)}
-            for step, loss in zip(metrics["by_step"], self.losses.mean(axis=1), strict=True)
+            for step, loss in zip(metrics["by_step"], self.losses, strict=True)
         ]
         return {
             **metrics,
             "loss": float(self.losses.mean()),
             "by_step": by_step,
-            "worst": [self._describe(int(index), losses) for index in worst],
-            "shown": [self._describe(int(index), losses) for index in shown],
+            "worst": [self._describe(int(index), losses, verdicts) for index in worst],
+            "shown": [self._describe(int(index), losses, verdicts) for index in shown],
         }
 
-    def _describe(self, index: int, losses: np.ndarray) -> dict[str, Any]:
+    def _describe(self, index: int, losses: np.ndarray, verdicts: Verdicts) -> dict[str, Any]:
         sample = self.dataset.sample(index)
-        answers, verdicts = self.answers, judge(self.truth, self.answers)
+        answers = self.answers
         called = bool(self.truth.decision[index])
         tool = int(answers.tool[-1, index])
         presence_right = bool(verdicts.presence[-1, index])

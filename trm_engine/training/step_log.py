@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Any
 
@@ -37,7 +36,7 @@ class StepLog:
         grad_norm: Tensor,
     ) -> None:
         """Note one update: host figures, mean losses, total loss of each supervision step."""
-        figures = [losses.get(name, grad_norm.new_tensor(math.nan)) for name in NAMES]
+        figures = [losses[name] for name in NAMES]
         self._figures.append(torch.stack([grad_norm, *figures, *by_step]).detach())
         self._rows.append({**row, "time": round(self.elapsed, 3)})
 

@@ -22,6 +22,7 @@ class Part(NamedTuple):
 
     batch: Batch
     targets: Targets
+    tokens: int = 0
 
 
 def averaged(

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from trm_engine.config import Config
 from trm_engine.data.collator import BucketBatchSampler, TRMCollator
 from trm_engine.data.dataset import TRMToolCallingDataset
-from trm_engine.errors import RunError
+from trm_engine.errors import CheckpointError, RunError
 from trm_engine.models.ema import EMA
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.folder import RunFolder
-from trm_engine.training.checkpoint import FORMAT_VERSION, Checkpoint, prune, save_atomically
+from trm_engine.training.checkpoint import FORMAT_VERSION, Checkpoint, save_atomically
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.evaluate import evaluate
 from trm_engine.training.losses import LOSSES, TOTAL, DeepSupervisionLoss, Targets
@@ -92,8 +92,8 @@ class Trainer:
             max_tokens=training.max_batch_tokens and training.max_batch_tokens * group.world_size,
         )
         self.collator = TRMCollator(pad_to_multiple=PAD_TO_MULTIPLE)
-        self.steps_per_epoch = math.ceil(len(self.sampler) / training.gradient_accumulation_steps)
-        planned = self.steps_per_epoch * training.num_epochs
+        self.steps_per_epoch = self._updates_in(0)
+        planned = sum(map(self._updates_in, range(training.num_epochs)))
         self.total_steps = min(planned, training.max_steps or planned)
         self.loss_fn = DeepSupervisionLoss(config.model)
         self.optimizer = build_optimizer(model, training)
@@ -108,6 +108,7 @@ class Trainer:
         self.metrics: Metrics | None = None
         self.evaluated_at = -1
         self.warned_of_nan = False
+        self.saved: dict[str, list[Path]] = {}
         self.log = StepLog()
 
     def run(self) -> str:
@@ -131,8 +132,17 @@ class Trainer:
         return "finished"
 
     def load(self, state: Checkpoint) -> None:
-        """Go on where a checkpoint was saved."""
-        self.model.load_state_dict(state["model_state_dict"])
+        """Go on where a checkpoint was saved.
+
+        Raises:
+            CheckpointError: the configuration now makes another model.
+        """
+        try:
+            self.model.load_state_dict(state["model_state_dict"])
+        except RuntimeError as error:
+            raise CheckpointError(
+                f"the checkpoint does not fit the configuration: {error}"
+            ) from error
         self.optimizer.load_state_dict(state["optimizer_state_dict"])
         self.scheduler.load_state_dict(state["scheduler_state_dict"])
         if self.ema and state["ema_state_dict"]:
@@ -156,6 +166,16 @@ class Trainer:
             self.epoch, self.position = finished_epoch + 1, 0
             self._evaluate_once()
             self._save(f"epoch_{finished_epoch}.pt", "epoch", finished_epoch)
+
+    def _updates_in(self, epoch: int) -> int:
+        """An epoch's updates; a token budget makes them differ from epoch to epoch."""
+        training = self.config.training
+        if training.max_batch_tokens is None:
+            batches = math.ceil(len(self.train_data) / self.sampler.batch_size)
+        else:
+            self.sampler.set_epoch(epoch)
+            batches = len(self.sampler)
+        return math.ceil(batches / training.gradient_accumulation_steps)
 
     def _plan(self, epoch: int) -> Iterator[list[np.ndarray]]:
         """The epoch's updates, each the sample indices of its batches, those of this process."""
@@ -189,11 +209,12 @@ class Trainer:
 
     def _part(self, indices: np.ndarray, place: int) -> Part:
         batch = self.collator([self.train_data[int(index)] for index in indices])
+        tokens = int(batch["attention_mask"].sum())
         batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
         training = self.config.training
         seed = (training.seed, self.global_step, place, self.group.rank)
         batch = mask_words(batch, training.word_dropout, seed)
-        return Part(batch, Targets.of(batch))
+        return Part(batch, Targets.of(batch), tokens)
 
     def _counts(self, parts: list[Part]) -> Tensor:
         """Labels in the whole update, over all its batches and processes, [6]."""
@@ -219,7 +240,7 @@ class Trainer:
             "epoch": round(self.epoch + (self.position + 1) / self.steps_per_epoch, 5),
             "lr": rate,
             "samples": world * sum(len(part.targets.decision) for part in parts),
-            "tokens": world * sum(int(part.batch["attention_mask"].sum()) for part in parts),
+            "tokens": world * sum(part.tokens for part in parts),
         }
         table = torch.zeros(len(losses), 1 + len(LOSSES), device=self.device)
         for index, step in enumerate(losses):
@@ -237,7 +258,7 @@ class Trainer:
             self._evaluate_once()
         if self.global_step % training.save_interval == 0:
             self._save(f"step_{self.global_step}.pt", "step")
-        self._obey(self._agreed_commands())
+        self._obey_commands()
 
     def _flush_log(self) -> None:
         columns = self.log.take()
@@ -263,31 +284,37 @@ class Trainer:
         """The commands that the main process received, in every process."""
         return [word for word in self.group.agree(" ".join(self.commands())).split() if word]
 
-    def _obey(self, commands: list[str]) -> None:
-        for command in commands:
-            if command == "abort":
-                raise Abort
-            if command == "stop":
-                raise Stop
-            if command == "pause":
-                self._flush_log()
-                self._wait("asked to")
-            if command == "evaluate":
-                self._evaluate()
-            if command == "save":
-                self._save(f"step_{self.global_step}.pt", "step")
-
-    def _wait(self, reason: str) -> None:
-        """Pause until told to resume; other commands are obeyed meanwhile."""
-        self.report("state", state="paused", reason=reason)
+    def _obey_commands(self) -> None:
+        """Obey the commands in the order given; while paused, wait for more."""
+        paused = False
         while True:
-            commands = self._agreed_commands()
-            if "resume" in commands:
-                break
-            self._obey([command for command in commands if command != "pause"])
+            for command in self._agreed_commands():
+                if command in ("pause", "resume"):
+                    paused = self._set_paused(paused, command == "pause")
+                else:
+                    self._obey(command)
+            if not paused:
+                return
             time.sleep(PAUSE_SECONDS)
-        self.log.restart_clock()
-        self.report("state", state="running")
+
+    def _set_paused(self, was_paused: bool, paused: bool) -> bool:
+        if paused and not was_paused:
+            self._flush_log()
+            self.report("state", state="paused", reason="asked to")
+        if was_paused and not paused:
+            self.log.restart_clock()
+            self.report("state", state="running")
+        return paused
+
+    def _obey(self, command: str) -> None:
+        if command == "abort":
+            raise Abort
+        if command == "stop":
+            raise Stop
+        if command == "evaluate":
+            self._evaluate()
+        if command == "save":
+            self._save(f"step_{self.global_step}.pt", "step")
 
     def _evaluate_once(self) -> None:
         if self.evaluated_at != self.global_step:
@@ -342,8 +369,18 @@ class Trainer:
         self._flush_log()
         state = self._state(self.epoch if epoch is None else epoch)
         self._write(state, self.checkpoints / name, kind)
-        prune(self.checkpoints, kind, self.config.training.keep_checkpoints)
+        self._prune(self.checkpoints / name, kind)
         self.log.restart_clock()
+
+    def _prune(self, newest: Path, kind: str) -> None:
+        """Delete the oldest numbered checkpoints of this start beyond those to keep."""
+        if kind not in ("step", "epoch") or not self.config.training.keep_checkpoints:
+            return
+        saved = self.saved.setdefault(kind, [])
+        if newest not in saved:
+            saved.append(newest)
+        while len(saved) > self.config.training.keep_checkpoints:
+            saved.pop(0).unlink(missing_ok=True)
 
     def _write(self, state: Any, path: Path, kind: str) -> None:
         while True:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, BinaryIO
 
 from trm_engine.data.dataset import TRMToolCallingDataset
@@ -22,8 +22,6 @@ def evaluate_file(arguments: argparse.Namespace) -> int:
     """Print ``progress`` lines and one ``result`` or ``error`` line."""
     try:
         predictor = Predictor.load(arguments.checkpoint, arguments.device, arguments.raw)
-        if arguments.halt_threshold:
-            predictor.config.halt_threshold = arguments.halt_threshold
         dataset = TRMToolCallingDataset(
             arguments.data,
             predictor.tokenizer,
@@ -31,7 +29,13 @@ def evaluate_file(arguments: argparse.Namespace) -> int:
             predictor.max_length,
             progress=lambda what, share: None,
         )
-        metrics = evaluate(predictor.model, dataset, arguments.batch_size, _print_progress)
+        metrics = evaluate(
+            predictor.model,
+            dataset,
+            arguments.batch_size,
+            _print_progress,
+            arguments.halt_threshold,
+        )
     except UserError as error:
         _print({"type": "error", "message": str(error)})
         return 2
@@ -44,8 +48,7 @@ def predict_lines(arguments: argparse.Namespace) -> int:
     try:
         predictor = Predictor.load(arguments.checkpoint, arguments.device, arguments.raw)
         with _open(arguments.file) as file:
-            conversations = _conversations(file, arguments.file)
-            while batch := list(islice(conversations, 1 if file.isatty() else BATCH)):
+            for batch in _batches(file, arguments.file):
                 for answer in predictor.predict(batch, arguments.steps, arguments.halt_threshold):
                     _print(answer.to_dict())
     except UserError as error:
@@ -57,14 +60,25 @@ def predict_lines(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _conversations(file: BinaryIO, name: str) -> Iterator[Conversation]:
+def _batches(file: BinaryIO, name: str) -> Iterator[list[Conversation]]:
+    """Conversations to answer together; one by one where somebody may wait for each answer.
+
+    Lines before a bad one are answered before it is reported.
+    """
+    size = BATCH if os.path.isfile(name) else 1
+    batch: list[Conversation] = []
     for number, raw in enumerate(file, 1):
         if not raw.strip():
             continue
         try:
-            yield parse_conversation(raw)
+            batch.append(parse_conversation(raw))
         except ValueError as error:
+            yield batch
             raise DataError(f"{name}, line {number}: {explain(error)[0]}") from None
+        if len(batch) == size:
+            yield batch
+            batch = []
+    yield batch
 
 
 def _open(name: str) -> BinaryIO:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import socket
 import subprocess
 import time
@@ -17,11 +18,12 @@ import torch
 
 from trm_engine.config import Config
 from trm_engine.data.dataset import describe
+from trm_engine.data.labels import Labels
 from trm_engine.data.tokenizer import TRMTokenizer
-from trm_engine.errors import UserError
+from trm_engine.errors import CheckpointError, RunError, UserError
 from trm_engine.runs.events import EventWriter
 from trm_engine.runs.folder import RunFolder, claim
-from trm_engine.training.checkpoint import find_resumable
+from trm_engine.training.checkpoint import Checkpoint, find_resumable
 from trm_engine.training.device import choose_device, choose_dtype
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.prepare import build_model, count_parameters, prepare_data, resolve
@@ -42,7 +44,7 @@ def train_run(path: str, resume: bool, tied: bool) -> int:
         return 2
     events = EventWriter(folder.events) if is_main else None
     report: Report = events.write if events else _silent
-    control = Control(folder.commands, tied) if is_main else _no_commands
+    control = Control(folder.commands, tied) if is_main else _follow_the_main_process()
     try:
         return _train_reporting_errors(folder, resume, report, control)
     finally:
@@ -59,7 +61,7 @@ def _train_reporting_errors(
     try:
         state = _train(folder, resume, report, commands)
     except Abort:
-        report("state", state="stopped", reason="aborted; nothing was saved")
+        report("state", state="stopped", reason="at once, without saving")
         return 0
     except (UserError, OSError) as error:  # OSError: the disk is full, a folder is gone
         report("failed", message=str(error), traceback="", user_error=True)
@@ -87,7 +89,11 @@ def _train(
     found = find_resumable(folder.checkpoints(config)) if resume else None
     tokenizer = TRMTokenizer(found[1]["tokenizer"]) if found else None
 
-    prepared = prepare_data(config, tokenizer, _progress_events(report))
+    if not found:
+        _refuse_other_checkpoints(folder.checkpoints(config))
+    prepared = prepare_data(config, tokenizer, _progress_events(report, commands))
+    if found:
+        _refuse_other_labels(found, prepared.train.labels)
     config = resolve(config, prepared)
     folder.tokenizer.write_bytes(prepared.tokenizer.model_bytes)
     _write_config(config, folder)
@@ -121,8 +127,29 @@ def _train(
     return state
 
 
-def _progress_events(report: Report) -> Callable[[str, float], None]:
-    """Progress as events, a few a second at most."""
+def _refuse_other_checkpoints(checkpoints: Path) -> None:
+    """A new run must not overwrite the checkpoints of another one."""
+    if any(checkpoints.glob("*.pt")):
+        raise RunError(
+            f"{checkpoints}: holds the checkpoints of another run; give another --checkpoint-dir, "
+            f"or --resume that run"
+        )
+
+
+def _refuse_other_labels(found: tuple[Path, Checkpoint], labels: Labels) -> None:
+    """Weights mean what their labels say: other data cannot go on with them."""
+    path, checkpoint = found
+    if checkpoint["labels"] != labels.to_dict():
+        raise CheckpointError(
+            f"{path}: made for other tools, slots or values than the training data has now; "
+            f"train a new run"
+        )
+
+
+def _progress_events(
+    report: Report, commands: Callable[[], list[str]]
+) -> Callable[[str, float], None]:
+    """Progress as events, a few a second at most; a stop is obeyed here too."""
     last = [0.0]
 
     def progress(what: str, share: float) -> None:
@@ -130,6 +157,8 @@ def _progress_events(report: Report) -> Callable[[str, float], None]:
         if now - last[0] >= PROGRESS_SECONDS:
             last[0] = now
             report("progress", what=what, share=round(share, 4))
+            if {"stop", "abort"} & set(commands()):
+                raise Abort
 
     return progress
 
@@ -172,5 +201,8 @@ def _silent(kind: str, /, **content: Any) -> None:
     """Report nothing: only the main process writes events."""
 
 
-def _no_commands() -> list[str]:
-    return []
+def _follow_the_main_process() -> Callable[[], list[str]]:
+    """No commands of its own: torchrun passes signals to all, but the main one decides."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    return list
