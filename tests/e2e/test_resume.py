@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from tests.e2e.runs import (
     tiny_run,
     wait_for,
 )
+from trm_engine.runs.commands import send_command
 from trm_engine.runs.events import Event, read_events
+from trm_engine.runs.jsonl import append, to_line
 from trm_engine.runs.launch import start_worker
 
 LEARNT = (
@@ -99,8 +102,6 @@ def test_a_run_tells_its_story(whole: tuple[dict[str, Any], list[Event]]) -> Non
 
 
 def test_stop_saves_and_resume_ends_it(tmp_path: Path) -> None:
-    from trm_engine.runs.commands import send_command
-
     run, config = tiny_run(tmp_path / "run", max_steps=400, num_epochs=400)
     worker = start_worker(run, config)
     wait_for(run, "steps", worker)
@@ -123,8 +124,6 @@ def evaluations(events: list[Event]) -> list[Any]:
 
 
 def test_pause_evaluate_save_resume(tmp_path: Path) -> None:
-    from trm_engine.runs.commands import send_command
-
     run, config = tiny_run(tmp_path / "run", max_steps=3000, num_epochs=3000, eval_interval=9999)
     worker = start_worker(run, config)
     wait_for(run, "steps", worker)
@@ -149,3 +148,38 @@ def wait_for_later_steps(run: Any, worker: Any, steps: int) -> int:
         for event in read_events(run.events):
             if event["type"] == "steps" and event["columns"]["step"][0] > steps:
                 return int(event["seq"])
+
+
+def test_commands_given_together_are_obeyed_in_order(tmp_path: Path) -> None:
+    run, config = tiny_run(tmp_path / "run", max_steps=400, num_epochs=400)
+    together = ("pause", "save", "resume", "pause", "stop")
+    worker = start_worker(run, config)
+    wait_for(run, "state", worker, state="running")
+    now = time.time()
+    append(run.commands, b"".join(to_line({"command": each, "t": now}) for each in together))
+    assert worker.wait(timeout=60) == 0
+    states = [e["state"] for e in read_events(run.events) if e["type"] == "state"]
+    assert states[-5:] == ["paused", "running", "paused", "stopping", "stopped"]
+
+
+def test_checkpoints_of_another_run_are_not_overwritten(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    first = tiny_run(tmp_path / "one", max_steps=3, checkpoint_dir=str(shared))
+    finish(*first)
+    kept = {path: path.read_bytes() for path in shared.glob("*.pt")}
+    assert kept
+    second, config = tiny_run(tmp_path / "two", max_steps=3, checkpoint_dir=str(shared))
+    assert start_worker(second, config).wait(timeout=60) == 2
+    failed = [event for event in read_events(second.events) if event["type"] == "failed"]
+    assert "holds the checkpoints of another run" in failed[0]["message"]
+    assert kept == {path: path.read_bytes() for path in shared.glob("*.pt")}
+
+
+def test_a_run_whose_data_changed_is_not_resumed(tmp_path: Path) -> None:
+    run, config = tiny_run(tmp_path / "run", max_steps=3)
+    finish(run, config)
+    data = Path(config.data.train_data)
+    data.write_text(data.read_text().replace("change_plan", "alter_plan"))
+    assert start_worker(run, config, resume=True).wait(timeout=60) == 2
+    failed = [event for event in read_events(run.events) if event["type"] == "failed"]
+    assert "made for other tools" in failed[0]["message"]

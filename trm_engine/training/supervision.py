@@ -42,10 +42,12 @@ def averaged(
     for part in parts:
         context = _embed(model, part.batch)
         x = context.x.detach().requires_grad_()
-        for index, output in enumerate(model.supervision_steps(context.with_input(x), steps)):
+        sums = iter(losses)
+        for output in model.supervision_steps(context.with_input(x), steps):
             step = loss_fn.step(output, part.targets, counts)
             (step["total_loss"] / steps).backward()
-            _add(losses[index], step)
+            _add(next(sums), step)
+            del output, step  # before the next step takes memory
         context.x.backward(x.grad)
     yield losses
 

@@ -25,6 +25,7 @@ class Control:
         self._asked_to_stop = threading.Event()
         self._viewer_gone = threading.Event()
         self._detached = not tied
+        self._waiting: list[str] = []
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._asked_to_stop.set())
         if tied:
@@ -32,6 +33,15 @@ class Control:
 
     def __call__(self) -> list[str]:
         """The commands since the last call."""
+        commands, self._waiting = self._waiting + self._read(), []
+        return commands
+
+    def wants_end(self) -> bool:
+        """Whether a stop or an abort is among the commands that wait to be taken."""
+        self._waiting += self._read()
+        return "stop" in self._waiting or "abort" in self._waiting
+
+    def _read(self) -> list[str]:
         commands = self._reader.read()
         if "detach" in commands:
             self._detached = True
@@ -46,3 +56,19 @@ class Control:
         while os.read(sys.stdin.fileno(), 1024):
             pass
         self._viewer_gone.set()
+
+
+class Follower:
+    """The control of all but the main process: torchrun passes signals to all, one decides."""
+
+    def __init__(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+
+    def __call__(self) -> list[str]:
+        """No commands of its own."""
+        return []
+
+    def wants_end(self) -> bool:
+        """Never by itself."""
+        return False

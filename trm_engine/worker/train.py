@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import signal
 import socket
 import subprocess
 import time
@@ -28,7 +27,7 @@ from trm_engine.training.device import choose_device, choose_dtype
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.prepare import build_model, count_parameters, prepare_data, resolve
 from trm_engine.training.trainer import Abort, Report, Trainer
-from trm_engine.worker.control import Control
+from trm_engine.worker.control import Control, Follower
 
 PROGRESS_SECONDS = 0.1
 
@@ -44,7 +43,7 @@ def train_run(path: str, resume: bool, tied: bool) -> int:
         return 2
     events = EventWriter(folder.events) if is_main else None
     report: Report = events.write if events else _silent
-    control = Control(folder.commands, tied) if is_main else _follow_the_main_process()
+    control = Control(folder.commands, tied) if is_main else Follower()
     try:
         return _train_reporting_errors(folder, resume, report, control)
     finally:
@@ -55,11 +54,11 @@ def train_run(path: str, resume: bool, tied: bool) -> int:
 
 
 def _train_reporting_errors(
-    folder: RunFolder, resume: bool, report: Report, commands: Callable[[], list[str]]
+    folder: RunFolder, resume: bool, report: Report, control: Control | Follower
 ) -> int:
     report("state", state="starting")
     try:
-        state = _train(folder, resume, report, commands)
+        state = _train(folder, resume, report, control)
     except Abort:
         report("state", state="stopped", reason="at once, without saving")
         return 0
@@ -78,9 +77,7 @@ def _train_reporting_errors(
     return 0
 
 
-def _train(
-    folder: RunFolder, resume: bool, report: Report, commands: Callable[[], list[str]]
-) -> str:
+def _train(folder: RunFolder, resume: bool, report: Report, control: Control | Follower) -> str:
     config = Config.from_yaml(folder.config)
     if config.training.num_threads:
         torch.set_num_threads(config.training.num_threads)
@@ -91,14 +88,14 @@ def _train(
 
     if not found:
         _refuse_other_checkpoints(folder.checkpoints(config))
-    prepared = prepare_data(config, tokenizer, _progress_events(report, commands))
+    prepared = prepare_data(config, tokenizer, _progress_events(report, control))
     if found:
         _refuse_other_labels(found, prepared.train.labels)
     config = resolve(config, prepared)
     folder.tokenizer.write_bytes(prepared.tokenizer.model_bytes)
     _write_config(config, folder)
     model = build_model(config, device)
-    trainer = Trainer(config, model, prepared.train, prepared.val, folder, report, commands, group)
+    trainer = Trainer(config, model, prepared.train, prepared.val, folder, report, control, group)
     if found:
         trainer.load(found[1])
     report(
@@ -146,9 +143,7 @@ def _refuse_other_labels(found: tuple[Path, Checkpoint], labels: Labels) -> None
         )
 
 
-def _progress_events(
-    report: Report, commands: Callable[[], list[str]]
-) -> Callable[[str, float], None]:
+def _progress_events(report: Report, control: Control | Follower) -> Callable[[str, float], None]:
     """Progress as events, a few a second at most; a stop is obeyed here too."""
     last = [0.0]
 
@@ -157,7 +152,7 @@ def _progress_events(
         if now - last[0] >= PROGRESS_SECONDS:
             last[0] = now
             report("progress", what=what, share=round(share, 4))
-            if {"stop", "abort"} & set(commands()):
+            if control.wants_end():
                 raise Abort
 
     return progress
@@ -199,10 +194,3 @@ def _git_revision() -> str | None:
 
 def _silent(kind: str, /, **content: Any) -> None:
     """Report nothing: only the main process writes events."""
-
-
-def _follow_the_main_process() -> Callable[[], list[str]]:
-    """No commands of its own: torchrun passes signals to all, but the main one decides."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    return list
