@@ -67,6 +67,7 @@ class ProcessGroup:
         return said[0]
 
     def leave(self) -> None:
-        """End the group's communication."""
+        """End the group's communication, all at once: a process that leaves early may abort."""
         if self.world_size > 1:
+            dist.barrier()
             dist.destroy_process_group()
