@@ -10,7 +10,7 @@ Every event has ``v`` (format), ``seq`` (from 0, rising by 1), ``t`` (Unix secon
   ``by_step``: for each of those updates the total loss at each supervision step it trained.
 - ``progress``: what is done before training, share (0 to 1).
 - ``eval_progress``: step, done, total (samples).
-- ``eval``: step, epoch, seconds, metrics (DESIGN section 5), best (whether it is the best so far).
+- ``eval``: step, epoch, seconds, metrics, best (whether it is the best so far).
 - ``checkpoint``: step, epoch, path, kind (step, epoch, last, best, final), bytes.
 - ``log``: level (info, warning, error), message.
 - ``state``: state, and reason where there is one.

@@ -22,7 +22,7 @@ LOOK_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of one run; see DESIGN section 3."""
+    """The files of one run, as README lists them."""
 
     path: Path
 

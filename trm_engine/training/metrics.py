@@ -1,4 +1,4 @@
-"""Metrics: what an evaluation says, from predictions and truths as arrays (DESIGN section 5)."""
+"""Metrics: what an evaluation says, from predictions and truths as arrays."""
 
 from __future__ import annotations
 
