@@ -60,21 +60,15 @@ def prepare_data(
         tokenizer, note = _tokenizer(data, survey, train_rows, cache, progress)
         notes += note
 
-    def dataset(file: str | Path, labels_of: Survey) -> TRMToolCallingDataset:
+    def dataset(file: str | Path) -> TRMToolCallingDataset:
         return TRMToolCallingDataset(
-            file,
-            tokenizer,
-            labels_of.labels,
-            data.max_length,
-            data.on_error,
-            cache,
-            progress,
+            file, tokenizer, survey.labels, data.max_length, data.on_error, cache, progress
         )
 
-    whole = dataset(path, survey)
+    whole = dataset(path)
     train = whole.subset(train_rows)
     if data.val_data:
-        val = dataset(data.val_data, survey)
+        val = dataset(data.val_data)
         notes += _bad_lines(val.survey)
     elif len(val_rows):
         val = whole.subset(val_rows)

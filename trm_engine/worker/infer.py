@@ -27,7 +27,6 @@ def evaluate_file(arguments: argparse.Namespace) -> int:
             predictor.tokenizer,
             predictor.labels,
             predictor.max_length,
-            progress=lambda what, share: None,
         )
         metrics = evaluate(
             predictor.model,
