@@ -168,15 +168,17 @@ def train(
     settings: Settings = None,
     resume: Resume = None,
     plain: Annotated[
-        bool, typer.Option("--plain", help="Tables and progress bars; the only mode so far.")
+        bool, typer.Option("--plain", help="Tables and progress bars instead of the screen.")
     ] = False,
     background: Annotated[
         bool, typer.Option("--background", help="Start the training and return at once.")
     ] = False,
 ) -> None:
-    """Train a model.
+    """Train a model and watch it learn.
 
-    Ctrl+C saves and stops; --resume RUN goes on from there.
+    On a terminal the live screen opens; ? shows its keys, q asks whether the training goes on
+    without it. With --plain, or without a terminal, tables and progress are printed; Ctrl+C saves
+    and stops. --resume RUN goes on from there.
 
     \b
     Examples:
@@ -202,7 +204,57 @@ def train(
     }
     changes = {flag: value for flag, value in flags.items() if value is not None}
     given = config or config_option
-    raise typer.Exit(run_training(given, changes, settings or [], resume, background))
+    raise typer.Exit(run_training(given, changes, settings or [], resume, background, plain))
+
+
+@app.command()
+def watch(
+    run: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="The run's folder; the newest in outputs/ if left out.",
+            autocompletion=_complete_run,
+        ),
+    ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Tables and progress bars instead of the screen.")
+    ] = False,
+) -> None:
+    """Look at a run: live, finished or crashed; as often and from as many terminals as you like.
+
+    A live run can be paused, evaluated, saved and stopped from here; leaving does not end it.
+
+    \b
+    Examples:
+      trm-tui watch
+      trm-tui watch outputs/default-20250131-093000
+    """
+    from trm_tui.watch_command import watch_run
+
+    raise typer.Exit(watch_run(run, plain))
+
+
+@app.command()
+def runs(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[FOLDER]", help="Where the runs' folders are.")
+    ] = Path("outputs"),
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Print a table instead of opening the screen.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+) -> None:
+    """List runs: state, steps, best evaluation, age; open one, or lay several over each other.
+
+    \b
+    Examples:
+      trm-tui runs
+      trm-tui runs --json | jq '.[0].best'
+    """
+    from trm_tui.watch_command import show_runs
+
+    show_runs(folder, plain, as_json)
 
 
 @app.command("eval")

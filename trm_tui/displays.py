@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from trm_engine.runs.jsonl import number
+from trm_tui.text import duration
 
 LINE_SECONDS = 10.0
 LINE_SHARE = 0.05
@@ -34,7 +35,7 @@ class Pace:
         self.step = columns["step"][-1]
         self.share = self.step / self.total if self.total else 0.0
         rate = (self.step - self._first) / max(now - self._begun, 1e-9)
-        left = _duration((self.total - self.step) / rate) if rate > 0 else "–"
+        left = duration((self.total - self.step) / rate) if rate > 0 else "–"
         self.figures = [
             f"epoch {columns['epoch'][-1]:.2f}",
             f"loss {sum(losses) / len(losses):.4f}",
@@ -170,9 +171,3 @@ def _fitting(parts: list[str], width: int) -> str:
         parts = parts[:-1]
     text = "  ".join(parts)
     return text if len(text) <= width else f"{text[: max(width - 1, 0)]}…"
-
-
-def _duration(seconds: float) -> str:
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

@@ -6,10 +6,8 @@ It only shows what the events say and passes Ctrl+C on as a command; the worker 
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,35 +17,39 @@ from rich.console import Console
 from rich.text import Text
 
 from trm_engine.config import Config
-from trm_engine.errors import RunError
 from trm_engine.runs.commands import Command, send_command
-from trm_engine.runs.events import ENDED, Event, read_events, step_columns
+from trm_engine.runs.events import ENDED, Event
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.jsonl import JsonlReader, number
-from trm_tui.curve import loss_curve
 from trm_tui.displays import Bars, Lines, Pace
-from trm_tui.tables import EvaluationTables, final_table, run_table, table_console
+from trm_tui.farewell import INTERRUPTED, Ending, Farewell
+from trm_tui.tables import EvaluationTables, run_table, table_console
 
 POLL_SECONDS = 0.1
+LOOK_SECONDS = 1.0
 ASK_AGAIN_SECONDS = 1.0
 ABORT_SECONDS = 2.0
 EXIT_SECONDS = 10.0
-LOG_TAIL = 15
 LOG_COLOURS = {"warning": "yellow", "error": "red"}
-INTERRUPTED = 130
 
 
 class PlainViewer:
     """Shows one run while its worker works; made before the worker, it misses nothing."""
 
-    def __init__(self, folder: RunFolder, config: Config, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        config: Config,
+        console: Console | None = None,
+        from_end: bool = True,
+    ) -> None:
         self.folder = folder
         self.config = config
         self.console = console or table_console()
         self.state: str | None = None
         self.presses = 0
         self._display = (Bars if self.console.is_terminal else Lines)(self.console)
-        self._reader = JsonlReader(folder.events, from_end=True)
+        self._reader = JsonlReader(folder.events, from_end)
         self._pace = Pace()
         self._failure: Event = {}
         self._nan_shown = False
@@ -62,7 +64,33 @@ class PlainViewer:
             self._display.preparing("starting", 0.0)
             self._display.refresh()
             forced = self._watch(worker)
-        return self._conclude(worker, forced)
+        ending = Ending(self.state, self._failure, worker.returncode, forced, self.presses > 0)
+        return Farewell(self.folder, self.config, self.console).conclude(ending)
+
+    def watch(self) -> int:
+        """Show a run that was started elsewhere until it ends, or until Ctrl+C; it is left alone.
+
+        Raises:
+            RunError: the run failed by an error that is the user's to mend.
+        """
+        farewell = Farewell(self.folder, self.config, self.console)
+        with self._display, self._signals():
+            is_live = True
+            while is_live and not self.presses:
+                is_live = self.folder.is_live()
+                self._drain()
+                self._sleep(LOOK_SECONDS if is_live else 0.0)
+        if is_live:
+            farewell.say_it_goes_on()
+            return INTERRUPTED
+        return farewell.conclude(Ending(self.state, self._failure))
+
+    def _sleep(self, seconds: float) -> None:
+        """Show what happens for so long, or until Ctrl+C."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not self.presses:
+            time.sleep(POLL_SECONDS)
+            self._drain()
 
     def _watch(self, worker: subprocess.Popen[bytes]) -> bool:
         """Show events until the worker is gone; return whether it had to be made to go."""
@@ -186,85 +214,6 @@ class PlainViewer:
             return False
         return True
 
-    # The end --------------------------------------------------------------------------------
-
-    def _conclude(self, worker: subprocess.Popen[bytes], forced: bool) -> int:
-        if forced or (self.presses and self.state not in ENDED):
-            self._show_how_to_resume()
-            return INTERRUPTED
-        if self.state == "failed":
-            return self._report_failure()
-        if self.state not in ENDED:
-            return self._report_loss(worker.returncode)
-        self._summarise()
-        if self.state == "stopped":
-            self._show_how_to_resume()
-        return INTERRUPTED if self.presses and self.state == "stopped" else 0
-
-    def _report_failure(self) -> int:
-        message = self._failure.get("message") or "the worker gave no reason"
-        if self._failure.get("user_error"):
-            raise RunError(message)
-        trace = (self._failure.get("traceback") or "").strip().splitlines()
-        self._complain(f"The run failed: {trace[-1] if trace else message}")
-        self._complain(f"The whole story is in {self.folder.log}")
-        return 1
-
-    def _report_loss(self, status: int | None) -> int:
-        self._complain(f"The worker is gone without a word ({_exit_text(status)}).")
-        lines: list[str] = []
-        with suppress(OSError):
-            lines = self.folder.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        where = f"The end of {self.folder.log}:" if lines else f"{self.folder.log} is empty."
-        self._complain(where, *lines[-LOG_TAIL:])
-        self._show_how_to_resume()
-        return 1
-
-    def _complain(self, *lines: str) -> None:
-        for line in lines:
-            print(line, file=sys.stderr)
-
-    def _show_how_to_resume(self) -> None:
-        run = shlex.quote(str(self.folder.path))
-        if any(self.folder.checkpoints(self.config).glob("*.pt")):
-            self._print(f"Resume from the last checkpoint: trm-tui train --resume {run}")
-        else:
-            self._print(f"Nothing was saved yet; start again: trm-tui train {run}/config.yaml")
-
-    def _summarise(self) -> None:
-        events = read_events(self.folder.events)
-        columns = step_columns(events)
-        colour = self.console.is_terminal and not self.console.no_color
-        steps, losses = columns.get("step", []), columns.get("total_loss", [])
-        if curve := loss_curve(steps, losses, self.console.width, colour):
-            self._print("")
-            self.console.print(Text.from_ansi(curve), soft_wrap=True)
-        if table := final_table(events):
-            self._print("")
-            self.console.print(table)
-        self._print(f"\n{_epilogue(self.folder, self.config)}")
-
-    def _print(self, text: str) -> None:
-        self.console.print(Text(text), soft_wrap=True)
-
-
-def _epilogue(folder: RunFolder, config: Config) -> str:
-    """Where everything is, and what to do with it."""
-    best = folder.checkpoints(config) / "best.pt"
-    data = shlex.quote(config.data.val_data or "DATA.jsonl")
-    lines = [f"run folder       {folder.path}"]
-    if best.exists():
-        shown = shlex.quote(str(best))
-        lines.insert(0, f"best checkpoint  {best}")
-        lines += ["", "Next:", f"  trm-tui eval {shown} {data}", f"  trm-tui predict {shown} -"]
-    return "\n".join(lines)
-
 
 def _epoch(epoch: float) -> str:
     return f"{epoch:.2f}".rstrip("0").rstrip(".")
-
-
-def _exit_text(status: int | None) -> str:
-    if status is not None and status < 0:
-        return f"killed by {signal.Signals(-status).name}"
-    return f"exit status {status}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
+
+from trm_engine.runs.summary import RunSummary
+from trm_tui.text import age
 
 GOOD = 0.9
 FAIR = 0.7
@@ -148,6 +152,28 @@ def final_table(events: Iterable[Metrics]) -> Table | None:
     table.add_row("Step", *(f"{event['step']:,}" for event in columns.values()))
     for name, path in HEADLINES.items():
         table.add_row(name, *(ratio(_at(event["metrics"], path)) for event in columns.values()))
+    return table
+
+
+def runs_table(runs: Iterable[RunSummary]) -> Table:
+    """Runs with their state, how far they are, and their best evaluation."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("Run", overflow="fold")
+    table.add_column("State", no_wrap=True)
+    for heading in ("Step", "Of", "Exact", "+ Values", "Best At", "Age"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for run in runs:
+        best = run.best
+        table.add_row(
+            Text(str(run.path)),
+            run.state or "unknown",
+            f"{run.step:,}",
+            NOTHING if run.total_steps is None else f"{run.total_steps:,}",
+            ratio(best.exact_match if best else None),
+            ratio(best.exact_match_values if best else None),
+            f"{best.step:,}" if best else NOTHING,
+            age(time.time() - run.started) if run.started else NOTHING,
+        )
     return table
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from trm_engine.config import BUILTIN_PREFIX, Config
 from trm_engine.errors import ConfigError, RunError, did_you_mean, no_such_file
 from trm_engine.runs import launch
 from trm_engine.runs.folder import RunFolder, default_output_dir
+from trm_tui.show_run import has_screen, show_run
 
 Flags = dict[str, Any]
 
@@ -35,7 +37,12 @@ FLAG_KEYS = {
 
 
 def run_training(
-    given: Path | None, flags: Flags, settings: list[str], resume: Path | None, background: bool
+    given: Path | None,
+    flags: Flags,
+    settings: list[str],
+    resume: Path | None,
+    background: bool,
+    plain: bool,
 ) -> int:
     """Find the folder and whether to resume in it, write its configuration, and train."""
     if resume:
@@ -49,7 +56,7 @@ def run_training(
         _refuse_changes(flags, None, settings)
         source = folder.config
     config = _write(folder, source, flags, settings)
-    return _run(folder, config, is_resumed, background)
+    return _run(folder, config, is_resumed, background, plain)
 
 
 def _source(given: Path | None) -> Path:
@@ -185,15 +192,20 @@ def _write(folder: RunFolder, source: Path, flags: Flags, settings: list[str]) -
     return config
 
 
-def _run(folder: RunFolder, config: Config, is_resumed: bool, background: bool) -> int:
+def _run(
+    folder: RunFolder, config: Config, is_resumed: bool, background: bool, plain: bool
+) -> int:
     """Start the worker; show the run, or leave it to itself. Returns the exit status."""
     if background:
         worker = launch.start_worker(folder, config, resume=is_resumed, tied=False)
-        events = shlex.quote(str(folder.events))
         typer.echo(f"Training in the background, process {worker.pid}: {folder.path}")
-        typer.echo(f"  follow it:  tail -f {events}")
-        typer.echo(f"  stop it:    kill {worker.pid}  (it saves first)")
+        typer.echo(f"  look at it:  trm-tui watch {shlex.quote(str(folder.path))}")
+        typer.echo(f"  stop it:     kill {worker.pid}  (it saves first)")
         return 0
+    if not plain and has_screen():
+        since = time.time()
+        worker = launch.start_worker(folder, config, resume=is_resumed)
+        return show_run(folder, config, worker, since)
     from trm_tui.plain import PlainViewer
 
     viewer = PlainViewer(folder, config)

@@ -70,10 +70,12 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         )
         self._arrays = read_arrays(folder)
         self.indices = np.arange(len(self.survey))
+        self._own_file: Path | None = None
 
     @property
     def path(self) -> Path:
-        return self.survey.path
+        """The file whose lines ``line_number`` counts."""
+        return self._own_file or self.survey.path
 
     @property
     def tool_name_to_id(self) -> dict[str, int]:
@@ -88,6 +90,22 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         other = object.__new__(TRMToolCallingDataset)
         other.__dict__.update(self.__dict__)
         other.indices = self.indices[np.asarray(indices, dtype=np.int64)]
+        other._own_file = None
+        return other
+
+    def written_to(self, path: Path) -> TRMToolCallingDataset:
+        """The same samples, which are now also the lines of a file of their own.
+
+        Raises:
+            OSError: the file cannot be written; what stood there before is whole.
+        """
+        beside = path.with_name(f"{path.name}.new")
+        with open(beside, "wb") as file:
+            for raw in read_lines(self.survey.path, self.survey.offsets, self.indices.tolist()):
+                file.write(raw.strip() + b"\n")
+        beside.replace(path)
+        other = self.subset(np.arange(len(self)))
+        other._own_file = path
         return other
 
     def __len__(self) -> int:
@@ -105,18 +123,23 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         return np.asarray(self._arrays["decision"])[self.indices]
 
     @property
+    def digests(self) -> np.ndarray:
+        """Hashes that are equal for samples with the same history and answer, [N]."""
+        return np.asarray(self.survey.digests)[self.indices]
+
+    @property
     def dropped_tokens(self) -> np.ndarray:
         """Tokens of each sample that ``max_length`` cut off, [N]."""
         return np.asarray(self._arrays["dropped_tokens"])[self.indices]
 
     def line_number(self, index: int) -> int:
         """Number of the sample's line in its file, from 1."""
-        return int(self.survey.lines[self.indices[index]])
+        return index + 1 if self._own_file else int(self.survey.lines[self.indices[index]])
 
     def sample(self, index: int) -> Sample:
         """The sample itself, read from its file."""
         place = [int(self.indices[index])]
-        return parse_sample(next(read_lines(self.path, self.survey.offsets, place)))
+        return parse_sample(next(read_lines(self.survey.path, self.survey.offsets, place)))
 
     def token_offsets(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Turn and character offsets of each token of a sample, [L] each."""
@@ -243,7 +266,7 @@ def describe(dataset: TRMToolCallingDataset) -> dict[str, Any]:
     """Figures of a dataset for a run's first event."""
     lengths = dataset.lengths
     return {
-        "path": str(dataset.path),
+        "path": str(dataset.path.absolute()),
         "samples": len(dataset),
         "dialogues": len(np.unique(np.asarray(dataset.survey.dialogues)[dataset.indices])),
         "tool_calls": int(dataset.decisions.sum()),

@@ -36,7 +36,8 @@ class Survey:
     """What is known of a data file before it is tokenised; N usable samples.
 
     ``offsets`` [N]: byte where each sample's line begins. ``lines`` [N]: its number.
-    ``dialogues`` [N]: equal for samples of one conversation.
+    ``dialogues`` [N]: equal for samples of one conversation. ``digests`` [N]: equal for samples
+    with the same history and answer.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class Survey:
     offsets: np.ndarray
     lines: np.ndarray
     dialogues: np.ndarray
+    digests: np.ndarray
     problems: list[Problem]
 
     def __len__(self) -> int:
@@ -75,6 +77,7 @@ def survey_file(
         offsets=arrays["offsets"],
         lines=arrays["lines"],
         dialogues=arrays["dialogues"],
+        digests=arrays["digests"],
         problems=[Problem(str(path), line, message) for line, message in facts["problems"]],
     )
 
@@ -111,6 +114,7 @@ def _build(path: Path, on_error: Literal["fail", "skip"], folder: Path, progress
             prefixes.add(sample)
             arrays.append("offsets", np.array([line.offset], dtype=np.int64))
             arrays.append("lines", np.array([line.number], dtype=np.int64))
+            arrays.append("digests", np.array([_digest(sample)], dtype=np.uint64))
             progress(f"reading {path.name}", line.offset / size)
         arrays.append("dialogues", prefixes.dialogues())
     facts: dict[str, Any] = {
@@ -165,6 +169,14 @@ def _prefix_hashes(sample: Sample) -> Iterator[int]:
             digest_size=8,
         ).digest()
         yield int.from_bytes(digest, "little")
+
+
+def _digest(sample: Sample) -> int:
+    """A hash of what the model is given and of what it shall answer."""
+    history = [(turn.role, turn.content) for turn in sample.history]
+    tool = sample.tool and sample.tool.to_dict()
+    content = json.dumps([history, sample.decision, tool, sample.slots], sort_keys=True)
+    return _hash(b"sample", content)
 
 
 def _hash(kind: bytes, text: str) -> int:

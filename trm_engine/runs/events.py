@@ -4,23 +4,36 @@ Every event has ``v`` (format), ``seq`` (from 0, rising by 1), ``t`` (Unix secon
 
 - ``run_started``: config, data, labels, parameters, device, dtype, dtype_reason, versions,
   git_revision, seed, pid, host, world_size, total_steps, steps_per_epoch, resumed_from (update, or
-  null). Later steps of an earlier start are void.
+  null). Later steps of an earlier start are void. ``data``: figures of "train" and "val", with the
+  path of the file that holds the samples judged on and "overlap", how many of them are equal to a
+  sample trained on.
 - ``steps``: ``columns``, one list a name, one entry an update since the last such event: step,
-  epoch (fraction), time, lr, grad_norm, samples, tokens, samples_per_s, tokens_per_s, every loss;
-  ``by_step``: for each of those updates the total loss at each supervision step it trained.
+  epoch (fraction), time, lr, grad_norm, samples, tokens, samples_per_s, tokens_per_s, memory
+  (bytes: the most that tensors took on CUDA, else the process's), every loss; ``by_step``: for
+  each of those updates the total loss at each supervision step it trained. A worker that tells
+  them is running.
 - ``progress``: what is done before training, share (0 to 1).
 - ``eval_progress``: step, done, total (samples).
-- ``eval``: step, epoch, seconds, metrics, best (whether it is the best so far).
+- ``eval``: step, epoch, seconds, metrics, best (whether it is the best so far). Samples
+  are named by their line, from 1, in the file at data.val.path.
 - ``checkpoint``: step, epoch, path, kind (step, epoch, last, best, final), bytes.
 - ``log``: level (info, warning, error), message.
 - ``state``: state, and reason where there is one.
 - ``failed``: message, traceback, user_error (whether it is the user's to mend).
+
+Commands are answered so: ``pause`` and ``resume`` by ``state`` paused and running, ``evaluate`` by
+``eval``, ``save`` by ``checkpoint`` of kind step, ``stop`` by ``state`` stopping and stopped,
+``abort`` by ``state`` stopped. They are obeyed after the update at work, or after the evaluation;
+an abort also ends an evaluation, and it and a stop the preparation. What changes nothing (a second
+``pause``) has no answer, ``detach`` neither.
 
 Numbers that JSON lacks are the strings "NaN", "Infinity" and "-Infinity".
 """
 
 from __future__ import annotations
 
+import io
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -28,11 +41,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from trm_engine.runs.jsonl import JsonlReader, append, newest_first, to_line
 
 VERSION = 1
 FLUSH_SECONDS = 0.05
 RETRY_SECONDS = 1.0
+BLOCK = 1 << 18
 
 State = Literal["starting", "running", "paused", "stopping", "finished", "stopped", "failed"]
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "failed"})
@@ -103,6 +119,76 @@ class EventWriter:
         return True
 
 
+class Steps(msgspec.Struct, tag_field="type", tag="steps", gc=False):
+    """A ``steps`` event whose numbers are still JSON text, for ``decode_numbers``.
+
+    A text keeps the memory of its whole line alive; ``msgspec.Raw.copy`` makes one of its own.
+    """
+
+    t: float
+    seq: int
+    columns: dict[str, msgspec.Raw]
+    by_step: msgspec.Raw
+
+
+class EventReader:
+    """Reads the events that a file has gained since the last look, some or all of them.
+
+    Attributes:
+        behind: the share (0 to 1) of the file that waits to be read, as of the last look.
+        restarted: whether the last look found another or a shorter file and began anew.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.behind = 0.0
+        self.restarted = False
+        self._offset = 0
+        self._identity: tuple[int, int] | None = None
+
+    def read(self, seconds: float | None = None) -> list[Event | Steps]:
+        """The next whole events; those not reached in about ``seconds`` wait for the next look.
+
+        An unfinished last line waits too; lines that are no events are passed over.
+        """
+        deadline = time.perf_counter() + (float("inf") if seconds is None else seconds)
+        events: list[Event | Steps] = []
+        self.restarted = False
+        try:
+            with open(self.path, "rb", buffering=0) as file:
+                self._look_whether_restarted(os.fstat(file.fileno()))
+                while lines := self._next_lines(file):
+                    events += filter(None, map(_event, lines))
+                    if time.perf_counter() >= deadline:
+                        break
+        except FileNotFoundError:
+            self.behind = 0.0
+        return events
+
+    def _look_whether_restarted(self, status: os.stat_result) -> None:
+        identity = status.st_dev, status.st_ino
+        known, self._identity = self._identity, identity
+        if self._offset and (identity != known or status.st_size < self._offset):
+            self.restarted = True
+            self._offset = 0
+
+    def _next_lines(self, file: io.FileIO) -> list[bytes]:
+        """The whole lines of the next block, which grows until it holds at least one."""
+        size = BLOCK
+        while True:
+            file.seek(self._offset)
+            block = file.read(size)
+            whole = block.rfind(b"\n") + 1
+            if whole or len(block) < size:
+                break
+            size *= 2
+        self._offset += whole
+        end = os.fstat(file.fileno()).st_size
+        waits = whole and len(block) == size  # else there is at most a torn last line
+        self.behind = max(0.0, 1 - self._offset / end) if waits else 0.0
+        return block[:whole].splitlines()
+
+
 def read_events(path: Path) -> list[Event]:
     """Every whole event of a file, in order; an empty list if there is none."""
     return [event for event in JsonlReader(path).read() if "seq" in event and "type" in event]
@@ -123,8 +209,29 @@ def step_columns(events: Iterable[Event]) -> dict[str, list[Any]]:
 
 
 def last_state(path: Path) -> str | None:
-    """The state that a file's events end in; None if none was told."""
-    return next((e["state"] for e in newest_first(path) if e.get("type") == "state"), None)
+    """The state that a file's events end in; None if none was told. Who tells of steps runs."""
+    told = ({"steps": "running"}.get(e.get("type", ""), e.get("state")) for e in newest_first(path))
+    return next((state for state in told if state), None)
+
+
+_decode_steps = msgspec.json.Decoder(Steps).decode
+_decode_event = msgspec.json.Decoder(Event).decode
+
+
+def _event(line: bytes) -> Event | Steps | None:
+    """The event of a line; None if it holds none."""
+    try:
+        return _decode_steps(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _other_event(line)
+
+
+def _other_event(line: bytes) -> Event | None:
+    try:
+        event: Event = _decode_event(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return event if "seq" in event and event.get("type", "steps") != "steps" else None
 
 
 def _append(columns: dict[str, list[Any]], new: dict[str, list[Any]]) -> None:

@@ -47,6 +47,11 @@ class RunFolder:
         return self.path / "tokenizer.model"
 
     @property
+    def validation(self) -> Path:
+        """The samples judged on, unless a file of their own was given."""
+        return self.path / "validation.jsonl"
+
+    @property
     def model(self) -> Path:
         return self.path / "model.pt"
 

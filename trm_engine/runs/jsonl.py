@@ -64,6 +64,11 @@ class JsonlReader:
 
 def newest_first(path: Path) -> Iterator[dict[str, Any]]:
     """The whole records of a file from its end, reading no more of it than is asked for."""
+    return filter(None, map(_record, lines_newest_first(path)))
+
+
+def lines_newest_first(path: Path) -> Iterator[bytes]:
+    """The lines of a file from its end, a torn or empty one among them."""
     try:
         with open(path, "rb") as file:
             place = file.seek(0, os.SEEK_END)
@@ -72,9 +77,9 @@ def newest_first(path: Path) -> Iterator[dict[str, Any]]:
                 size = min(BLOCK, place)
                 place = file.seek(place - size)
                 first, *lines = (file.read(size) + rest).split(b"\n")
-                yield from filter(None, map(_record, reversed(lines)))
+                yield from reversed(lines)
                 rest = first
-            yield from filter(None, [_record(rest)])
+            yield rest
     except FileNotFoundError:
         return
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Literal
 
+import psutil
 import torch
 
 from trm_engine.errors import ConfigError
@@ -53,6 +54,13 @@ def choose_dtype(
     if device.type == "cpu" and _cpu_multiplies_bf16():
         return torch.bfloat16, "the CPU has AMX or AVX512-BF16"
     return torch.float32, "no fast bfloat16 here"
+
+
+def memory_in_use(device: torch.device) -> int:
+    """Bytes: the most that tensors took on a CUDA device so far, else this process's memory."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return int(psutil.Process().memory_info().rss)
 
 
 def _has_cuda(device: torch.device) -> bool:

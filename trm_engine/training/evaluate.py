@@ -29,6 +29,7 @@ from trm_engine.training.metrics import (
     Metrics,
     Truth,
     Verdicts,
+    confusion_cells,
     evaluation_metrics,
     judge,
     sample_losses,
@@ -139,6 +140,8 @@ class _Collected:
     def metrics(self, halt_threshold: float) -> Metrics:
         """The figures, the worst samples, and some samples to watch from one time to the next."""
         metrics = evaluation_metrics(self.truth, self.answers, self.labels, halt_threshold)
+        lines = np.array([self.dataset.line_number(index) for index in range(len(self.dataset))])
+        cells = confusion_cells(self.truth.tool, self.answers.tool[-1], lines)
         losses = sample_losses(self.truth, self.answers)
         verdicts = judge(self.truth, self.answers)
         worst = np.argsort(-losses, kind="stable")[:WORST_SAMPLES]
@@ -149,6 +152,7 @@ class _Collected:
         ]
         return {
             **metrics,
+            "tool": {**metrics["tool"], "cells": cells},
             "loss": float(self.losses.mean()),
             "by_step": by_step,
             "worst": [self._describe(int(index), losses, verdicts) for index in worst],

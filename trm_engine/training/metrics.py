@@ -12,6 +12,7 @@ from trm_engine.data.labels import Labels
 
 Metrics = dict[str, Any]
 PRESENT = 0.5
+CELL_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,22 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndar
     counted = (truth >= 0) & (predicted >= 0)
     cells = truth[counted] * classes + predicted[counted]
     return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
+
+
+def confusion_cells(truth: np.ndarray, predicted: np.ndarray, lines: np.ndarray) -> list[Metrics]:
+    """The pairs of true and predicted class that occur, -1 for none predicted, with their samples.
+
+    ``truth``, ``predicted``, ``lines`` [N]; samples whose true class is below 0 are left out. A
+    cell names the ``lines`` of its first samples.
+    """
+    samples: dict[tuple[int, int], list[int]] = {}
+    for true, found, line in zip(truth.tolist(), predicted.tolist(), lines.tolist(), strict=True):
+        if true >= 0:
+            samples.setdefault((true, found), []).append(line)
+    return [
+        {"true": true, "predicted": found, "count": len(where), "lines": where[:CELL_LINES]}
+        for (true, found), where in sorted(samples.items())
+    ]
 
 
 def sample_losses(truth: Truth, answers: Answers) -> np.ndarray:

@@ -30,15 +30,22 @@ from trm_engine.training.device import choose_dtype
 
 BUILTINS = ("builtin:telecom",)
 VALIDATION_FROM_TRAINING = 1000
+OVERLAP_WARNED_OF = 0.05
+"""Share of the validation samples; short conversations are now and then the same by chance."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a run trains on. ``notes`` are warnings for the log."""
+    """What a run trains on.
+
+    ``overlap``: validation samples that are among the training samples too, or equal to one.
+    ``notes``: warnings for the log.
+    """
 
     tokenizer: TRMTokenizer
     train: TRMToolCallingDataset
     val: TRMToolCallingDataset
+    overlap: int
     notes: list[str]
 
 
@@ -74,9 +81,9 @@ def prepare_data(
         val = whole.subset(val_rows)
     else:
         val = train.subset(np.arange(min(len(train), VALIDATION_FROM_TRAINING)))
-        notes.append("there is no validation data: evaluation is on training samples")
-    notes += _truncation(train, data.max_length)
-    return Prepared(tokenizer, train, val, notes)
+    overlap = int(np.isin(val.digests, train.digests).sum())
+    notes += _overlap(overlap, len(val)) + _truncation(train, data.max_length)
+    return Prepared(tokenizer, train, val, overlap, notes)
 
 
 def resolve(config: Config, prepared: Prepared) -> Config:
@@ -185,6 +192,20 @@ def _bad_lines(survey: Survey) -> list[str]:
     count = len({problem.line for problem in survey.problems})
     listed = "\n".join(str(problem) for problem in survey.problems[:20])
     return [f"{survey.path}: {count} bad lines are left out\n{listed}"]
+
+
+def _overlap(overlap: int, samples: int) -> list[str]:
+    if overlap == samples:
+        return [
+            f"evaluation is on the training data: all {samples} validation samples are in it; "
+            f"only other data (data.val_data, data.val_split) tells what the model has learnt"
+        ]
+    if overlap > OVERLAP_WARNED_OF * samples:
+        return [
+            f"{overlap} of {samples} validation samples are in the training data too; "
+            f"evaluation flatters the model"
+        ]
+    return []
 
 
 def _truncation(train: TRMToolCallingDataset, max_length: int) -> list[str]:

@@ -8,9 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trm_engine.training.device import memory_in_use
 from trm_engine.training.losses import LOSSES, TOTAL
 
 NAMES = (TOTAL, *LOSSES)
+
+
+def significant(value: float) -> float:
+    """The number to 7 digits: all that a float32 tells, in half the text."""
+    return float(f"{value:.7g}")
 
 
 class StepLog:
@@ -45,7 +51,9 @@ class StepLog:
         if not self._rows:
             return None
         sizes = [len(row) for row in self._figures]  # updates may differ in supervision steps
-        figures = [row.tolist() for row in torch.cat(self._figures).cpu().split(sizes)]
+        device = self._figures[0].device
+        read = torch.cat(self._figures).cpu().split(sizes)
+        figures = [[significant(each) for each in row.tolist()] for row in read]
         now = time.perf_counter()
         seconds, self._taken = max(now - self._taken, 1e-9), now
         columns: dict[str, list[Any]] = {
@@ -57,6 +65,7 @@ class StepLog:
         for name in ("samples", "tokens"):
             rate = round(sum(columns[name]) / seconds, 1)
             columns[f"{name}_per_s"] = [rate] * len(figures)
+        columns["memory"] = [memory_in_use(device)] * len(figures)
         by_step = [row[1 + len(NAMES) :] for row in figures]
         self._rows, self._figures = [], []
         return {"columns": columns, "by_step": by_step}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,7 +25,7 @@ from trm_engine.training.evaluate import evaluate
 from trm_engine.training.losses import LOSSES, TOTAL, DeepSupervisionLoss, Targets
 from trm_engine.training.metrics import Metrics
 from trm_engine.training.optim import build_optimizer, build_scheduler
-from trm_engine.training.step_log import StepLog
+from trm_engine.training.step_log import StepLog, significant
 from trm_engine.training.supervision import Losses, Part, averaged, mask_words, per_step
 
 PAUSE_SECONDS = 0.1
@@ -38,6 +38,14 @@ class Report(Protocol):
     """Writes one event (``EventWriter.write``)."""
 
     def __call__(self, kind: str, /, **content: Any) -> None: ...
+
+
+class Commands(Protocol):
+    """The commands given since it was last asked; ``wants`` looks without taking them."""
+
+    def __call__(self) -> list[str]: ...
+
+    def wants(self, *wanted: str) -> bool: ...
 
 
 class Stop(Exception):
@@ -58,7 +66,7 @@ class Trainer:
         val: the samples judged on.
         folder: where checkpoints go.
         report: writes events; does nothing in all but the main process.
-        commands: the commands given since it was last asked.
+        commands: what the run is told to do.
         group: the processes that train together.
     """
 
@@ -70,7 +78,7 @@ class Trainer:
         val: TRMToolCallingDataset,
         folder: RunFolder,
         report: Report,
-        commands: Callable[[], list[str]],
+        commands: Commands,
         group: ProcessGroup,
     ) -> None:
         self.config = config
@@ -124,8 +132,8 @@ class Trainer:
             while self.global_step < self.total_steps:
                 self._train_epoch()
         except Stop:
-            self.report("state", state="stopping")
             self._flush_log()
+            self.report("state", state="stopping")
             self._save("last.pt", "last")
             return "stopped"
         self._finish()
@@ -238,7 +246,7 @@ class Trainer:
         row = {
             "step": self.global_step,
             "epoch": round(self.epoch + (self.position + 1) / self.steps_per_epoch, 5),
-            "lr": rate,
+            "lr": significant(rate),
             "samples": world * sum(len(part.targets.decision) for part in parts),
             "tokens": world * sum(part.tokens for part in parts),
         }
@@ -356,6 +364,8 @@ class Trainer:
             if samples == total or time.perf_counter() - told > PROGRESS_SECONDS:
                 told = time.perf_counter()
                 self.report("eval_progress", step=self.global_step, done=samples, total=total)
+            if self.group.world_size == 1 and self.commands.wants("abort"):
+                raise Abort
 
         return evaluate(self.model, self.val_data, self.config.training.batch_size, done)
 

@@ -36,17 +36,17 @@ class Control:
         commands, self._waiting = self._waiting + self._read(), []
         return commands
 
-    def wants_end(self) -> bool:
-        """Whether a stop or an abort is among the commands that wait to be taken."""
+    def wants(self, *wanted: str) -> bool:
+        """Whether one of these commands is among those that wait to be taken."""
         self._waiting += self._read()
-        return "stop" in self._waiting or "abort" in self._waiting
+        return not set(wanted).isdisjoint(self._waiting)
 
     def _read(self) -> list[str]:
+        viewer_gone = self._viewer_gone.is_set()  # before reading: "detach" comes before the end
         commands = self._reader.read()
         if "detach" in commands:
             self._detached = True
-        viewer_gone = self._viewer_gone.is_set() and not self._detached
-        if self._asked_to_stop.is_set() or viewer_gone:
+        if self._asked_to_stop.is_set() or (viewer_gone and not self._detached):
             self._asked_to_stop.clear()
             self._detached = True
             commands.append("stop")
@@ -69,6 +69,6 @@ class Follower:
         """No commands of its own."""
         return []
 
-    def wants_end(self) -> bool:
+    def wants(self, *wanted: str) -> bool:
         """Never by itself."""
         return False

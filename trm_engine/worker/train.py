@@ -94,14 +94,20 @@ def _train(folder: RunFolder, resume: bool, report: Report, control: Control | F
     config = resolve(config, prepared)
     folder.tokenizer.write_bytes(prepared.tokenizer.model_bytes)
     _write_config(config, folder)
+    val = prepared.val
+    if group.is_main and not config.data.val_data:
+        val = val.written_to(folder.validation)
     model = build_model(config, device)
-    trainer = Trainer(config, model, prepared.train, prepared.val, folder, report, control, group)
+    trainer = Trainer(config, model, prepared.train, val, folder, report, control, group)
     if found:
         trainer.load(found[1])
     report(
         "run_started",
         config=config.to_dict(),
-        data={"train": describe(prepared.train), "val": describe(prepared.val)},
+        data={
+            "train": describe(prepared.train),
+            "val": {**describe(val), "overlap": prepared.overlap},
+        },
         labels=prepared.train.labels.to_dict(),
         parameters=count_parameters(model),
         device=_device_name(device),
@@ -152,7 +158,7 @@ def _progress_events(report: Report, control: Control | Follower) -> Callable[[s
         if now - last[0] >= PROGRESS_SECONDS:
             last[0] = now
             report("progress", what=what, share=round(share, 4))
-            if control.wants_end():
+            if control.wants("stop", "abort"):
                 raise Abort
 
     return progress

@@ -1,0 +1,100 @@
+"""TrmApp: the app around every screen: theme, help, maximising, palette, how it is left."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from textual.app import SystemCommand
+from textual.screen import Screen
+from textual.widget import Widget
+
+from trm_tui.keys import EVERYWHERE, bindings
+from trm_tui.screens.help import HelpScreen
+from trm_tui.settings import Settings, load, save
+from trm_tui.theme import ThemedApp
+
+PANE = "panel"
+
+
+class TrmApp(ThemedApp):
+    """Shows one screen; others come over it."""
+
+    TITLE = "trm-tui"
+    CSS_PATH = "trm_tui.tcss"
+    BINDINGS = bindings(EVERYWHERE)
+
+    def __init__(self, first: Screen[Any], settings: Settings | None = None) -> None:
+        super().__init__()
+        self.settings = settings or load()
+        self._first = first
+        if self.settings.theme in self.available_themes:
+            self.theme = self.settings.theme
+
+    def on_mount(self) -> None:
+        """Begin with the first screen; a terminal that goes away, or a kill, ends the app."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self.exit)
+        self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
+        self.push_screen(self._first, lambda _: self.exit())
+
+    def remember(self, **changes: Any) -> None:
+        """Keep settings for the next time."""
+        changed = self.settings.model_copy(update=changes)
+        if changed != self.settings:
+            self.settings = changed
+            save(changed)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: Textual's own commands and every key that works now."""
+        yield from super().get_system_commands(screen)
+        told = set()
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if active.enabled and binding.id and binding.description not in told:
+                told.add(binding.description)
+                run = partial(self.run_action, binding.action, active.node)
+                yield SystemCommand(binding.description, binding.tooltip or "", run)
+
+    def action_help(self) -> None:
+        """Show all keys, those of the focused pane first."""
+        self.push_screen(HelpScreen(_section(self.focused)))
+
+    def action_maximise(self) -> None:
+        """The focused pane over the whole screen, or back."""
+        if self.screen.maximized:
+            self.screen.minimize()
+        elif pane := _pane(self.focused):
+            self.screen.maximize(pane, container=False)
+
+    async def action_quit(self) -> None:
+        """Textual's own way out is ours."""
+        self.action_leave()
+
+    def action_leave(self) -> None:
+        """Leave the screen, as it wants to be left."""
+        leave = getattr(self.screen, "leave", self.screen.dismiss)
+        leave()
+
+
+def _pane(widget: Widget | None) -> Widget | None:
+    """The pane that a widget is, or is in."""
+    if widget is None:
+        return None
+    around = (each for each in widget.ancestors_with_self if isinstance(each, Widget))
+    return next((each for each in around if each.has_class(PANE)), None)
+
+
+def _section(widget: Widget | None) -> str | None:
+    """The section of the key table that a widget's bindings are from."""
+    if widget is None:
+        return None
+    for node in widget.ancestors_with_self:
+        for bound in node._bindings.key_to_bindings.values():
+            for binding in bound:
+                if binding.id:
+                    return binding.id.partition(".")[0]
+    return None

@@ -1,0 +1,149 @@
+"""The one table of keys: bindings, footer, help and README are all made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from textual.binding import Binding, BindingType
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a key does.
+
+    ``keys`` are Textual's names, alternatives after commas; ``shown`` is how people write them;
+    ``label`` is the footer's word for it, "" keeps it out of the footer; ``help`` says it in full.
+    """
+
+    keys: str
+    shown: str
+    action: str
+    label: str
+    help: str
+
+
+EVERYWHERE = "Everywhere"
+TRAINING = "Training"
+CHART = "Charts"
+MATRIX = "Tool matrix"
+CELL = "Samples of a cell"
+ROWS = "Tables"
+EVALUATIONS = "Evaluations"
+SAMPLES = "Samples"
+LOG = "Log"
+CONFIG = "Configuration"
+RUNS = "Runs"
+
+KEYS: dict[str, list[Key]] = {
+    EVERYWHERE: [
+        Key("question_mark,f1", "?", "help", "Help", "This help"),
+        Key("q,ctrl+q,ctrl+c", "q", "leave", "Quit", "Leave; a training of this screen's is asked about"),
+        Key("f", "f", "maximise", "Maximise", "The focused pane as large as the screen, and back"),
+        Key("tab", "tab", "app.focus_next", "", "The next pane (shift+tab: the one before)"),
+        Key("ctrl+p", "^p", "app.command_palette", "Palette", "Everything by name: theme, screenshot, keys"),
+    ],
+    TRAINING: [
+        Key("p", "p", "pause", "Pause", "Pause the training"),
+        Key("p", "p", "resume", "Resume", "Go on with the training"),
+        Key("e", "e", "evaluate", "Evaluate", "Evaluate now"),
+        Key("s", "s", "save", "Save", "Write a checkpoint now"),
+        Key("S", "S", "stop", "Stop", "Save and end the training"),
+        Key("A", "A", "abort", "", "End the training at once, without saving"),
+        Key("1", "1 … 8", "tab(1)", "", "The tabs"),
+        *(Key(str(number), "", f"tab({number})", "", "") for number in range(2, 9)),
+    ],
+    CHART: [
+        Key("plus,equals_sign", "+", "zoom_in", "Zoom", "Zoom in (also the wheel)"),
+        Key("minus", "-", "zoom_out", "", "Zoom out"),
+        Key("left,h", "← h", "cursor(-1)", "", "Crosshair to the left, with values in every chart"),
+        Key("right,l", "→ l", "cursor(1)", "", "Crosshair to the right"),
+        Key("shift+left,H", "⇧← H", "pan(-1)", "", "Move the window to the left (also drag)"),
+        Key("shift+right,L", "⇧→ L", "pan(1)", "", "Move the window to the right"),
+        Key("home,0", "0", "reset", "Reset", "Show everything and follow"),
+        Key("space", "space", "follow", "Freeze", "Freeze the window, or follow the newest update"),
+        Key("y", "y", "log_scale", "", "Logarithmic or linear scale"),
+        Key("x", "x", "axis", "", "Over updates, seconds or epochs"),
+        Key("left_square_bracket", "[", "smooth(-1)", "", "Smooth less, down to not at all"),
+        Key("right_square_bracket", "]", "smooth(1)", "", "Smooth more"),
+        Key("n", "n", "next_series", "", "Select the next curve of the legend"),
+        Key("v", "v", "toggle_series", "", "Show or hide the selected curve (also a click)"),
+        Key("w", "w", "export", "", "Write all data of the chart to a CSV or JSON file"),
+        Key("escape", "esc", "clear", "", "Away with the crosshair"),
+    ],
+    MATRIX: [
+        Key("up,k", "↑ k", "move(-1, 0)", "", "The cell above"),
+        Key("down,j", "↓ j", "move(1, 0)", "", "The cell below"),
+        Key("left,h", "← h", "move(0, -1)", "", "The cell to the left"),
+        Key("right,l", "→ l", "move(0, 1)", "", "The cell to the right"),
+        Key("enter", "enter", "open", "Samples", "The samples of the cell (also a double click)"),
+        Key("c", "c", "next_error", "Confusions", "The largest confusion, then the next smaller one"),
+        Key("n", "n", "normalise", "Normalise", "Counts, shares of the row, shares of the column"),
+        Key("o", "o", "order", "Order", "By name, by samples, by errors"),
+    ],
+    CELL: [
+        Key("up,k", "↑ k", "sample(-1)", "", "The sample above; scroll up where the text is focused"),
+        Key("down,j", "↓ j", "sample(1)", "", "The sample below; scroll down where the text is focused"),
+        Key("enter", "enter", "read", "Read", "To the conversation, to scroll it"),
+        Key("left,h", "← h", "back", "", "Back to the list"),
+        Key("t", "t", "tools", "Tools", "All tools on offer with their parameters, or their names"),
+        Key("escape,q", "esc", "close", "Close", "Close"),
+    ],
+    ROWS: [
+        Key("up,k", "↑ k", "step(-1)", "", "A row up"),
+        Key("down,j", "↓ j", "step(1)", "", "A row down"),
+        Key("pageup,ctrl+b", "pgup", "page(-1)", "", "A page up"),
+        Key("pagedown,ctrl+f", "pgdn", "page(1)", "", "A page down"),
+        Key("home,g", "home g", "first", "", "The first row"),
+        Key("end,G", "end G", "last", "", "The last row; of evaluations the newest, now and later"),
+    ],
+    EVALUATIONS: [
+        Key("enter", "enter", "choose", "Show", "Show this evaluation in every panel"),
+    ],
+    SAMPLES: [
+        Key("enter", "enter", "open", "Open", "The sample's whole conversation"),
+        Key("w", "w", "worst", "Worst", "The worst samples of the evaluation, or the fixed ones"),
+    ],
+    LOG: [
+        Key("slash", "/", "search", "Search", "Search; enter goes to the next line that matches"),
+        Key("n,enter", "n", "find(1)", "", "The next line that matches"),
+        Key("N", "N", "find(-1)", "", "The line before that matches"),
+        Key("l", "l", "level", "Level", "All, warnings and errors, errors only"),
+        Key("end,G", "end G", "last", "", "The newest line, and follow the log"),
+        Key("escape", "esc", "close_search", "", "End the search"),
+    ],
+    CONFIG: [
+        Key("slash", "/", "search", "Search", "Only settings whose name or value has the words"),
+        Key("escape", "esc", "close_search", "", "Show all settings again"),
+    ],
+    RUNS: [
+        Key("enter", "enter", "open", "Open", "Open the run"),
+        Key("space", "space", "mark", "Mark", "Mark the run for an overlay"),
+        Key("o", "o", "overlay", "Overlay", "The marked runs over each other"),
+    ],
+}  # fmt: skip
+
+
+def bindings(where: str) -> list[BindingType]:
+    """Textual's bindings of one part of the app."""
+    return [_binding(where, key) for key in KEYS[where] if key.action]
+
+
+def _binding(where: str, key: Key) -> Binding:
+    return Binding(
+        key.keys,
+        key.action,
+        key.label or key.help,
+        show=bool(key.label),
+        key_display=key.shown,
+        tooltip=key.help,
+        id=f"{where}.{key.action}",
+    )
+
+
+def table() -> Iterator[tuple[str, str, str]]:
+    """All keys for help and README: where, key, what it does."""
+    for where, keys in KEYS.items():
+        for key in keys:
+            if key.shown:
+                yield where, key.shown, key.help

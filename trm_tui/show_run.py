@@ -1,0 +1,74 @@
+"""Show a run on the screen until it is left, and say what became of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from trm_engine.config import Config
+from trm_engine.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from trm_tui.attached import AttachedRun
+
+INTERRUPTED = 130
+
+
+def has_screen() -> bool:
+    """Whether there is a terminal that can show more than lines."""
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    return is_terminal and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def show_run(
+    folder: RunFolder,
+    config: Config,
+    worker: subprocess.Popen[bytes] | None = None,
+    since: float = 0.0,
+) -> int:
+    """Show a run; return the exit status.
+
+    ``worker`` is its process if that was started for this screen, at ``since`` (Unix seconds).
+
+    Raises:
+        RunError: the run failed by an error that is the user's to mend.
+    """
+    from trm_tui.attached import AttachedRun
+    from trm_tui.farewell import Ending, Farewell
+    from trm_tui.tables import table_console
+
+    run = AttachedRun(folder, config, worker, since)
+    if status := open_app(lambda: _train_screen(run)):
+        return status
+    farewell = Farewell(folder, config, table_console())
+    if run.is_ours:
+        farewell.say_it_stops()
+        return INTERRUPTED
+    if not run.is_over:
+        farewell.say_it_goes_on()
+        return 0
+    if not run.was_live:
+        return 0
+    status = worker.wait() if worker else None
+    return farewell.conclude(Ending(run.state, run.store.failure or {}, status))
+
+
+def open_app(first: Callable[[], Screen[Any]]) -> int:
+    """Open the app on the screen that ``first`` makes; return its exit status."""
+    os.environ.setdefault("TEXTUAL_FPS", "120")  # read at import: a key is painted sooner
+    from trm_tui.app import TrmApp
+
+    app = TrmApp(first())
+    app.run()
+    return app.return_code or 0
+
+
+def _train_screen(run: AttachedRun) -> Screen[Any]:
+    from trm_tui.screens.train import TrainScreen
+
+    return TrainScreen(run)

@@ -1,0 +1,87 @@
+"""A stretch of a curve in columns of equal width: what it spans in each, and where it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trm_tui.store.envelope import Envelope, Indices
+from trm_tui.store.growing import Array
+
+Flags = NDArray[np.bool_]
+Window = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Bins:
+    """A line over dot columns of equal width.
+
+    ``low`` and ``high`` [columns] are what it spans in each, NaN where there is nothing to draw;
+    ``joined`` [columns - 1] tells whether it goes on from a column to the next.
+    """
+
+    low: Array
+    high: Array
+    joined: Flags
+
+
+def heights_of(values: Array) -> Array:
+    """Values as powers of ten: -inf stands for zero and less."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log10(np.maximum(values, 0))
+
+
+class Stretch:
+    """``columns`` equal parts of a window of an axis; ``first`` is where the values of each begin.
+
+    With ``log`` heights are powers of ten, and -inf stands for zero and less.
+    """
+
+    def __init__(self, x: Array, window: Window, columns: int, log: bool) -> None:
+        self._x = x
+        self._log = log
+        self._edges = np.linspace(*window, columns + 1)
+        first = np.searchsorted(x, self._edges)
+        first[-1] = np.searchsorted(x, window[1], side="right")
+        self.first = np.maximum.accumulate(first)  # a clock that was set back harms only its place
+
+    def bins(self, y: Array, envelope: Envelope) -> Bins:
+        """The line through the values ``y``, whose blocks are in ``envelope``."""
+        first = self.first
+        low, high = envelope.bounds(y, first)
+        nothing = low > high
+        low[nothing] = high[nothing] = np.nan
+        low, high = self._height(low), self._height(high)
+        between = np.flatnonzero(nothing & (first[:-1] == first[1:]))
+        low[between] = high[between] = self._interpolated(y, between)
+        return Bins(low, high, self._both_sides(y, first[1:-1]))
+
+    def _height(self, values: Array) -> Array:
+        return heights_of(values) if self._log else values
+
+    def _interpolated(self, y: Array, columns: Indices) -> Array:
+        """The straight line through the middle of columns without values; NaN at both ends."""
+        after = self.first[columns]
+        out = np.full(len(after), np.nan)
+        inside = self._inside(y, after)
+        right = after[inside]
+        begin, end = self._height(y[right - 1]), self._height(y[right])
+        x, columns = self._x, columns[inside]
+        middle = (self._edges[columns] + self._edges[columns + 1]) / 2
+        with np.errstate(invalid="ignore"):
+            slope = (end - begin) / (x[right] - x[right - 1])
+            out[inside] = begin + slope * (middle - x[right - 1])
+        return np.where(np.isfinite(out), out, np.nan)
+
+    def _both_sides(self, y: Array, after: Indices) -> Flags:
+        """Whether the values before and after each boundary are there and finite."""
+        both = self._inside(y, after)
+        right = after[both]
+        both[both] = np.isfinite(y[right]) & np.isfinite(y[right - 1])
+        return both
+
+    @staticmethod
+    def _inside(y: Array, after: Indices) -> Flags:
+        return (after > 0) & (after < len(y))

@@ -1,0 +1,68 @@
+"""Arrays that grow at their end, and may lose rows there."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+SMALLEST = 64
+
+
+class Growing(Protocol):
+    """A column of float64 that grows at its end."""
+
+    @property
+    def values(self) -> Array:
+        """Everything so far."""
+
+    @property
+    def generation(self) -> int:
+        """Rises when rows were taken away at the end: what was computed from them is void."""
+
+
+class Points:
+    """A growing array; its room doubles, so appending is linear over all."""
+
+    def __init__(self, values: ArrayLike = ()) -> None:
+        self._room = np.empty(SMALLEST)
+        self._length = 0
+        self.generation = 0
+        self.extend(values)
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def values(self) -> Array:
+        """Everything so far: a view, valid until the next change."""
+        return self._room[: self._length]
+
+    def append(self, value: float) -> None:
+        """Add one value."""
+        self.extend((value,))
+
+    def extend(self, values: ArrayLike) -> None:
+        """Add values at the end."""
+        new = np.asarray(values, dtype=np.float64)
+        length = self._length + len(new)
+        if length > len(self._room):
+            room = np.empty(max(length, 2 * len(self._room)))
+            room[: self._length] = self.values
+            self._room = room
+        self._room[self._length : length] = new
+        self._length = length
+
+    def truncate(self, length: int) -> None:
+        """Take away all but the first ``length`` values."""
+        if length < self._length:
+            self._length = length
+            self.generation += 1
+
+    def replace(self, values: ArrayLike) -> None:
+        """Take away everything and begin with ``values``."""
+        self.truncate(0)
+        self.extend(values)

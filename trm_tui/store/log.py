@@ -1,0 +1,18 @@
+"""LogLine: one line of a run's log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Level = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """What happened at ``t`` (Unix seconds), at which update if that is known."""
+
+    t: float
+    level: Level
+    message: str
+    step: int | None = None

@@ -1,0 +1,229 @@
+"""RunStore: all that a viewer shows of a run, made from its events and from nothing else."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from trm_engine.runs.events import ENDED, Steps
+from trm_engine.runs.jsonl import number
+from trm_tui.store.columns import Columns
+from trm_tui.store.log import LogLine
+from trm_tui.store.pace import evaluation_seconds, evaluations_left, update_seconds
+from trm_tui.store.growing import Points
+
+RECENT_EVENTS = 50
+AXES = ("step", "time", "epoch")
+HEADLINES: dict[str, Sequence[str]] = {
+    "validation loss": ("loss",),
+    "decision": ("decision", "accuracy"),
+    "F1": ("decision", "f1"),
+    "tool": ("tool", "accuracy"),
+    "slots": ("slots", "accuracy"),
+    "values": ("slots", "value_accuracy"),
+    "arguments": ("arguments", "accuracy"),
+    "exact": ("exact_match",),
+    "exact + values": ("exact_match_values",),
+}
+
+Event = dict[str, Any]
+Topics = set[str]
+"""What changed: steps, evaluations, evaluating, preparing, state, started, checkpoints, log."""
+
+
+class RunStore:
+    """A run as its events tell it. ``take`` brings it up to date; the rest is to be read."""
+
+    def __init__(self) -> None:
+        self._empty()
+
+    def _empty(self) -> None:
+        self.columns = Columns()
+        self.started: Event | None = None
+        self.state: str | None = None
+        self.state_since = 0.0
+        self.reason = ""
+        self.failure: Event | None = None
+        self.preparing: tuple[str, float] | None = None
+        self.evaluating: tuple[int, int] | None = None
+        self.evaluations: list[Event] = []
+        self.headlines = {name: Points() for name in (*HEADLINES, *AXES)}
+        self.checkpoints: list[Event] = []
+        self.log: list[LogLine] = []
+        self.alarms: list[str] = []
+        self.step = 0
+        self.epoch = 0.0
+        self.last_event = 0.0
+        self._by_step: deque[msgspec.Raw] = deque(maxlen=RECENT_EVENTS)
+
+    # Taking in --------------------------------------------------------------------------------
+
+    def take(self, events: Iterable[Event | Steps]) -> Topics:
+        """Take in events, in order; return what they changed."""
+        changed: Topics = set()
+        for event in events:
+            if isinstance(event, Steps):
+                self._take_steps(event)
+                changed.add("steps")
+                self.last_event = event.t
+            elif handle := getattr(self, f"_on_{event.get('type')}", None):
+                changed |= handle(event)
+                self.last_event = event["t"]
+        return changed
+
+    def start_over(self) -> None:
+        """Forget everything: the file of events is another one now."""
+        self._empty()
+
+    def _take_steps(self, event: Steps) -> None:
+        self.columns.append(event.columns)
+        self._by_step.append(event.by_step)
+        self.preparing = self.evaluating = None
+
+    def _on_run_started(self, event: Event) -> Topics:
+        self.started = event
+        self.preparing = None
+        self.failure = None
+        self.alarms = []
+        resumed_from = event.get("resumed_from") or 0
+        self.step = resumed_from
+        self.columns.forget_after(resumed_from)
+        self._by_step.clear()
+        self._forget_evaluations_after(resumed_from)
+        begin = f"goes on from update {resumed_from:,}" if resumed_from else "begins"
+        self._note(event, "info", f"training {begin}: {event['total_steps']:,} updates")
+        return {"started", "steps", "evaluations", "log"}
+
+    def _on_progress(self, event: Event) -> Topics:
+        self.preparing = (event["what"], event["share"])
+        return {"preparing"}
+
+    def _on_eval_progress(self, event: Event) -> Topics:
+        self.evaluating = (event["done"], event["total"])
+        return {"evaluating"}
+
+    def _on_eval(self, event: Event) -> Topics:
+        self.evaluating = None
+        self.evaluations.append(event)
+        self._add_headlines(event)
+        metrics = event["metrics"]
+        exact = metrics["exact_match_values"]
+        best = ", the best so far" if event.get("best") else ""
+        self._note(event, "info", f"evaluated: exact match with values {_percent(exact)}{best}")
+        return {"evaluations", "evaluating", "log"}
+
+    def _on_checkpoint(self, event: Event) -> Topics:
+        self.checkpoints.append(event)
+        self._note(event, "info", f"saved {event['path']}")
+        return {"checkpoints", "log"}
+
+    def _on_log(self, event: Event) -> Topics:
+        self._note(event, event["level"], event["message"])
+        if event["level"] == "error":
+            self.alarms.append(event["message"])
+        return {"log"}
+
+    def _on_state(self, event: Event) -> Topics:
+        if self.state == "paused" and self.reason:  # what it was paused for is mended
+            self.alarms = [each for each in self.alarms if not each.startswith(self.reason)]
+        self.state, self.reason = event["state"], event.get("reason") or ""
+        self.state_since = event["t"]
+        if self.state in ENDED:
+            self.preparing = self.evaluating = None
+        reason = f": {self.reason}" if self.reason else ""
+        self._note(event, "error" if self.state == "failed" else "info", f"{self.state}{reason}")
+        return {"state", "log"}
+
+    def _on_failed(self, event: Event) -> Topics:
+        self.failure = event
+        return {"state"}
+
+    def _note(self, event: Event, level: Any, message: str) -> None:
+        self.log.append(LogLine(event["t"], level, message, event.get("step")))
+
+    def _add_headlines(self, event: Event) -> None:
+        for name, path in HEADLINES.items():
+            value: Any = event["metrics"]
+            for key in path:
+                value = value[key]
+            self.headlines[name].append(np.nan if value is None else float(number(value)))
+        self.headlines["step"].append(event["step"])
+        self.headlines["epoch"].append(event["epoch"])
+        self.headlines["time"].append(self._time_of(event["step"]))
+
+    def _time_of(self, step: int) -> float:
+        steps, times = self.columns["step"].values, self.columns["time"].values
+        return float(np.interp(step, steps, times)) if len(steps) else 0.0
+
+    def _forget_evaluations_after(self, step: int) -> None:
+        kept = [event for event in self.evaluations if event["step"] <= step]
+        if len(kept) == len(self.evaluations):
+            return
+        self.evaluations = kept
+        for points in self.headlines.values():
+            points.truncate(len(kept))
+
+    # Reading ----------------------------------------------------------------------------------
+
+    def catch_up(self) -> None:
+        """Bring the figures that follow from the newest updates up to date."""
+        steps = self.columns["step"].values
+        if len(steps):
+            self.step = int(steps[-1])
+            self.epoch = float(self.columns["epoch"].values[-1])
+
+    @property
+    def total_steps(self) -> int:
+        """All updates of the run; 0 while that is unknown."""
+        return self.started["total_steps"] if self.started else 0
+
+    @property
+    def best(self) -> Event | None:
+        """The best evaluation so far."""
+        return next((event for event in reversed(self.evaluations) if event.get("best")), None)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the run said that it is over."""
+        return self.state in ENDED
+
+    def seconds_left(self) -> float | None:
+        """Training and evaluations that are still to come, in seconds; None if unknown."""
+        seconds = update_seconds(self.columns)
+        if seconds is None or not self.started:
+            return None
+        training = self.started["config"]["training"]
+        evaluations = evaluations_left(
+            self.step,
+            self.total_steps,
+            training["eval_interval"],
+            self.started["steps_per_epoch"],
+        )
+        updates = self.total_steps - self.step
+        return updates * seconds + evaluations * evaluation_seconds(self.evaluations)
+
+    def losses_by_step(self) -> list[float | None]:
+        """Mean training loss at each supervision step over the newest updates that trained it."""
+        sums: list[float] = []
+        counts: list[int] = []
+        for text in self._by_step:
+            for losses in msgspec.json.decode(text, type=list[list[float | str | None]]):
+                for place, loss in enumerate(losses):
+                    if place == len(sums):
+                        sums.append(0.0)
+                        counts.append(0)
+                    value = number(loss)
+                    if value is not None and np.isfinite(value):
+                        sums[place] += value
+                        counts[place] += 1
+        return [
+            total / count if count else None for total, count in zip(sums, counts, strict=True)
+        ]
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"

@@ -1,0 +1,152 @@
+"""Curves: what a chart draws, binned to its dot columns at a cost that does not grow with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from trm_tui.store.binning import Bins, Flags, Stretch, Window
+from trm_tui.store.envelope import Envelope
+from trm_tui.store.growing import Array, Growing, Points
+from trm_tui.store.smoothing import Smoother
+
+__all__ = ["Bins", "Drawing", "Growing", "Points", "Trace", "Window"]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A curve over dot columns: its line, what it was before smoothing, where it is broken.
+
+    ``raw`` is None where the line is not smoothed; ``holes`` [columns] marks NaN and infinities.
+    """
+
+    line: Bins
+    raw: Bins | None
+    holes: Flags
+
+
+class Trace:
+    """One curve: values ``y`` over any of its axes.
+
+    ``axes`` ("step", "time" in seconds, "epoch" …) never decrease and are as long as ``y``; where
+    one is longer for a moment, its end is left out. ``points`` marks few, precious values (one an
+    evaluation): they are drawn one by one and never smoothed.
+    """
+
+    def __init__(
+        self, name: str, y: Growing, axes: Mapping[str, Growing], points: bool = False
+    ) -> None:
+        self.name = name
+        self.points = points
+        self.axes = axes
+        self._y = y
+        self._kept = _Known(y.generation)
+
+    def __len__(self) -> int:
+        return min(len(self._y.values), *(len(axis.values) for axis in self.axes.values()))
+
+    @property
+    def values(self) -> Array:
+        """The values as they came."""
+        return self._y.values[: len(self)]
+
+    def along(self, axis: str) -> Array:
+        """Where the values are on an axis; empty if the curve does not have it."""
+        return self.axes[axis].values[: len(self)] if axis in self.axes else np.empty(0)
+
+    def smoothed(self, factor: float) -> Array:
+        """The values under a debiased moving average, NaN where they are not finite."""
+        if not self._smooths(factor):
+            return self.values
+        return self._known().smoothed(self._y.values, factor)[0][: len(self)]
+
+    def nearest(self, axis: str, x: float) -> int | None:
+        """The index of the value that is nearest to ``x``; None if there is none."""
+        along = self.along(axis)
+        if not len(along):
+            return None
+        after = min(int(np.searchsorted(along, x)), len(along) - 1)
+        before = max(after - 1, 0)
+        return before if x - along[before] <= along[after] - x else after
+
+    @property
+    def has_values(self) -> bool:
+        """Whether there is any finite value."""
+        return self._known().last_finite is not None
+
+    @property
+    def holes(self) -> int:
+        """How many values are not finite, after the first that is: before it nothing was told."""
+        return len(self._known().holes)
+
+    @property
+    def broken_from(self) -> int | None:
+        """The index from which on no value is finite; None if the last one is, or none ever was."""
+        known = self._known()
+        if known.last_finite is None or known.last_finite == known.seen - 1:
+            return None
+        return known.last_finite + 1
+
+    def draw(
+        self, axis: str, window: Window, columns: int, factor: float, log: bool = False
+    ) -> Drawing:
+        """The curve over ``columns`` equal parts of a stretch of an axis, smoothed by ``factor``.
+
+        With ``log`` heights are powers of ten, and -inf stands for zero and less.
+        """
+        known, y = self._known(), self.values
+        stretch = Stretch(self.along(axis), window, columns, log)
+        holes = np.diff(np.searchsorted(known.holes.values, stretch.first)) > 0
+        raw = stretch.bins(y, known.envelope)
+        if not self._smooths(factor):
+            return Drawing(raw, None, holes)
+        smoothed, envelope = known.smoothed(self._y.values, factor)
+        return Drawing(stretch.bins(smoothed[: len(y)], envelope), raw, holes)
+
+    def _smooths(self, factor: float) -> bool:
+        return factor > 0 and not self.points
+
+    def _known(self) -> _Known:
+        """What was computed so far, brought up to date; begun anew if values were taken away."""
+        if self._kept.generation != self._y.generation:
+            self._kept = _Known(self._y.generation)
+        self._kept.catch_up(self._y.values)
+        return self._kept
+
+
+class _Known:
+    """What is computed of a curve's values, as they come."""
+
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
+        self.seen = 0
+        self.last_finite: int | None = None
+        self.holes = Points()
+        self.envelope = Envelope()
+        self._smoother = Smoother(0)
+        self._smooth_envelope = Envelope()
+
+    def catch_up(self, values: Array) -> None:
+        """Go on with the values after those that were seen."""
+        if self.seen == len(values):
+            return
+        finite = np.isfinite(values[self.seen :])
+        told = np.flatnonzero(finite)
+        begin = 0
+        if self.last_finite is None:
+            begin = int(told[0]) if len(told) else len(finite)
+        if len(told):
+            self.last_finite = self.seen + int(told[-1])
+        self.holes.extend(self.seen + begin + np.flatnonzero(~finite[begin:]))
+        self.envelope.extend(values)
+        self.seen = len(values)
+
+    def smoothed(self, values: Array, factor: float) -> tuple[Array, Envelope]:
+        """The moving average, and its blocks."""
+        if self._smoother.factor != factor:
+            self._smoother, self._smooth_envelope = Smoother(factor), Envelope()
+        self._smoother.extend(values[len(self._smoother.values) :])
+        self._smooth_envelope.extend(self._smoother.values)
+        return self._smoother.values, self._smooth_envelope

@@ -1,0 +1,18 @@
+"""Small texts that several views share."""
+
+from __future__ import annotations
+
+
+def duration(seconds: float) -> str:
+    """Seconds as 1:05 or 2:03:10."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def age(seconds: float) -> str:
+    """How long ago something was, in its largest unit: 5 s, 12 min, 3 h, 4 d."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
