@@ -9,10 +9,10 @@ READY := $(VENV)/.ready
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow lint format bench clean
+.PHONY: help train test test-slow lint format bench screenshots clean
 
 help: ## Show these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 train: $(READY) ## Train configs/default.yaml, live on this screen
 	$(BIN)/trm-tui train configs/default.yaml
@@ -35,6 +35,9 @@ format: $(READY) ## Format the code and fix what can be fixed
 
 bench: $(READY) ## Measure speed and memory
 	$(BIN)/python -m benchmarks
+
+screenshots: $(READY) ## Draw README's pictures from a run: make screenshots RUN=outputs/...
+	$(BIN)/python docs/screenshots.py $(RUN)
 
 clean: ## Remove the environment, builds and caches (never outputs/)
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \

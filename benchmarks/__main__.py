@@ -5,7 +5,16 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("padding", "attention", "memory", "training_speed", "startup")
+NAMES = (
+    "padding",
+    "attention",
+    "memory",
+    "training_speed",
+    "startup",
+    "open_run",
+    "screen",
+    "attached",
+)
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -14,39 +14,36 @@ from textual.widget import Widget
 
 from trm_tui.keys import EVERYWHERE, bindings
 from trm_tui.screens.help import HelpScreen
-from trm_tui.settings import Settings, load, save
+from trm_tui.settings import Remembered, Settings
 from trm_tui.theme import ThemedApp
 
 PANE = "panel"
 
 
 class TrmApp(ThemedApp):
-    """Shows one screen; others come over it."""
+    """Shows the screen that ``first`` makes, given what is remembered; others come over it."""
 
     TITLE = "trm-tui"
     CSS_PATH = "trm_tui.tcss"
     BINDINGS = bindings(EVERYWHERE)
 
-    def __init__(self, first: Screen[Any], settings: Settings | None = None) -> None:
+    def __init__(
+        self, first: Callable[[Remembered], Screen[Any]], settings: Settings | None = None
+    ) -> None:
         super().__init__()
-        self.settings = settings or load()
+        self.remembered = Remembered(settings)
         self._first = first
-        if self.settings.theme in self.available_themes:
-            self.theme = self.settings.theme
+        if self.remembered.settings.theme in self.available_themes:
+            self.theme = self.remembered.settings.theme
 
     def on_mount(self) -> None:
         """Begin with the first screen; a terminal that goes away, or a kill, ends the app."""
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
-        self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
-        self.push_screen(self._first, lambda _: self.exit())
-
-    def remember(self, **changes: Any) -> None:
-        """Keep settings for the next time."""
-        changed = self.settings.model_copy(update=changes)
-        if changed != self.settings:
-            self.settings = changed
-            save(changed)
+        self.theme_changed_signal.subscribe(
+            self, lambda theme: self.remembered.change(theme=theme.name)
+        )
+        self.push_screen(self._first(self.remembered), lambda _: self.exit())
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: Textual's own commands and every key that works now."""

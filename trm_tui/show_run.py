@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from trm_engine.config import Config
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from trm_tui.attached import AttachedRun
+    from trm_tui.settings import Remembered
 
 INTERRUPTED = 130
 
@@ -43,7 +45,7 @@ def show_run(
     from trm_tui.tables import table_console
 
     run = AttachedRun(folder, config, worker, since)
-    if status := open_app(lambda: _train_screen(run)):
+    if status := open_app(partial(_train_screen, run)):
         return status
     farewell = Farewell(folder, config, table_console())
     if run.is_ours:
@@ -54,21 +56,21 @@ def show_run(
         return 0
     if not run.was_live:
         return 0
-    status = worker.wait() if worker else None
-    return farewell.conclude(Ending(run.state, run.store.failure or {}, status))
+    exit_status = worker.wait() if worker else None
+    return farewell.conclude(Ending(run.state, run.store.failure or {}, exit_status))
 
 
-def open_app(first: Callable[[], Screen[Any]]) -> int:
+def open_app(first: Callable[[Remembered], Screen[Any]]) -> int:
     """Open the app on the screen that ``first`` makes; return its exit status."""
     os.environ.setdefault("TEXTUAL_FPS", "120")  # read at import: a key is painted sooner
     from trm_tui.app import TrmApp
 
-    app = TrmApp(first())
+    app = TrmApp(first)
     app.run()
     return app.return_code or 0
 
 
-def _train_screen(run: AttachedRun) -> Screen[Any]:
+def _train_screen(run: AttachedRun, remembered: Remembered) -> Screen[Any]:
     from trm_tui.screens.train import TrainScreen
 
-    return TrainScreen(run)
+    return TrainScreen(run, remembered)

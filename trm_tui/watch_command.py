@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trm_engine.config import Config
 from trm_engine.errors import RunError, did_you_mean, no_such_file
 from trm_engine.runs.folder import RunFolder, list_runs
 from trm_engine.runs.summary import RunSummary, summarise
 from trm_tui.show_run import has_screen, open_app, show_run
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from trm_tui.settings import Remembered
 
 
 def watch_run(path: Path | None, plain: bool) -> int:
@@ -45,7 +51,7 @@ def show_runs(parent: Path, plain: bool, as_json: bool) -> None:
     if not parent.is_dir():
         raise RunError(no_such_file(parent, "*"))
     if not (plain or as_json) and has_screen():
-        open_app(lambda: _runs_screen(parent))
+        open_app(partial(_runs_screen, parent))
         return
     summaries = [summarise(run) for run in list_runs(parent)]
     if as_json:
@@ -56,10 +62,10 @@ def show_runs(parent: Path, plain: bool, as_json: bool) -> None:
     table_console().print(runs_table(summaries) if summaries else f"No run in {parent}.")
 
 
-def _runs_screen(parent: Path) -> Any:
+def _runs_screen(parent: Path, remembered: Remembered) -> Screen[None]:
     from trm_tui.screens.runs import RunsScreen
 
-    return RunsScreen(parent)
+    return RunsScreen(parent, remembered)
 
 
 def _record(summary: RunSummary) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from trm_engine.runs.launch import start_worker
 from trm_engine.training.checkpoint import load_checkpoint
 
 SECONDS = 120.0
-CLOCKS = ("time", "samples_per_s", "tokens_per_s")
+UNREPEATED = ("time", "samples_per_s", "tokens_per_s", "memory")
 
 
 def tiny_run(folder: Path, **training: Any) -> tuple[RunFolder, Config]:
@@ -96,9 +96,9 @@ def last_checkpoint(run: RunFolder) -> dict[str, Any]:
 
 
 def learning_columns(events: list[Event]) -> dict[str, list[Any]]:
-    """The columns of the updates that count, without those that tell the time."""
+    """The columns of the updates that count, without those that two runs do not share."""
     columns = step_columns(events)
-    return {name: values for name, values in columns.items() if name not in CLOCKS}
+    return {name: values for name, values in columns.items() if name not in UNREPEATED}
 
 
 def assert_same(one: Any, other: Any, where: str = "") -> None:

@@ -17,8 +17,11 @@ from tests.e2e.runs import (
     tiny_run,
     wait_for,
 )
+from tests.support import dialogues, write_jsonl
+from trm_engine.data.samples import parse_sample
 from trm_engine.runs.commands import send_command
 from trm_engine.runs.events import Event, read_events
+from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.jsonl import append, to_line
 from trm_engine.runs.launch import start_worker
 
@@ -99,6 +102,44 @@ def test_a_run_tells_its_story(whole: tuple[dict[str, Any], list[Event]]) -> Non
     assert [e["step"] for e in events if e["type"] == "eval"] == sorted(
         {e["step"] for e in events if e["type"] == "eval"}
     )
+
+
+def test_the_samples_judged_on_are_in_a_file(
+    places: Path, supervision: str, whole: tuple[dict[str, Any], list[Event]]
+) -> None:
+    [started] = [event for event in whole[1] if event["type"] == "run_started"]
+    judged = started["data"]["val"]
+    run = RunFolder(places / f"whole-{supervision}")
+    assert judged["path"] == str(run.validation.absolute())
+    samples = [parse_sample(line) for line in run.validation.read_bytes().splitlines()]
+    assert (len(samples), judged["overlap"]) == (judged["samples"], 0)
+    for _, metrics in evaluations(whole[1]):
+        for each in metrics["worst"] + metrics["shown"]:
+            assert each["line"] == each["index"] + 1
+            assert samples[each["index"]].history[-1].text()[-200:] == each["text"]
+        for cell in metrics["tool"]["cells"]:
+            tools = [samples[line - 1].tool for line in cell["lines"]]
+            assert {tool and tool.name for tool in tools} == {
+                metrics["tool"]["labels"][cell["true"]]
+            }
+
+
+def test_an_abort_ends_an_evaluation(tmp_path: Path) -> None:
+    run, config = tiny_run(tmp_path / "run", eval_interval=1)
+    judged = write_jsonl(tmp_path / "judged.jsonl", dialogues(1000))
+    config.data.val_data = str(judged)
+    config.to_yaml(run.config)
+    worker = start_worker(run, config)
+    wait_for(run, "eval_progress", worker)
+    send_command(run.commands, "abort")
+    assert worker.wait(timeout=60) == 0
+    assert run.state() == "stopped"
+    events = read_events(run.events)
+    assert not [event for event in events if event["type"] == "eval"]
+    [started] = [event for event in events if event["type"] == "run_started"]
+    assert started["data"]["val"]["path"] == str(judged.absolute())
+    assert started["data"]["val"]["overlap"] == 48
+    assert not run.validation.exists()
 
 
 def test_stop_saves_and_resume_ends_it(tmp_path: Path) -> None:

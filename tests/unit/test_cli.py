@@ -238,7 +238,7 @@ def test_background(started: Started) -> None:
     assert result.exit_code == 0
     assert started.options == {"resume": False, "tied": False}
     assert "out" in result.stdout
-    assert "tail -f out/events.jsonl" in result.stdout
+    assert "trm-tui watch out" in result.stdout
 
 
 # Train: folders that hold a run ------------------------------------------------------------------

@@ -193,6 +193,44 @@ def test_a_subset_has_the_chosen_samples(dataset: TRMToolCallingDataset) -> None
     assert len(dataset) == 60
 
 
+def test_samples_written_to_a_file_are_its_lines(
+    dataset: TRMToolCallingDataset, tokenizer: TRMTokenizer, tmp_path: Path
+) -> None:
+    part = dataset.subset([5, 2, 31])
+    path = tmp_path / "part.jsonl"
+    own = part.written_to(path)
+    assert list(tmp_path.glob("part*")) == [path]
+    assert (own.path, part.path) == (path, dataset.path)
+    assert [own.line_number(index) for index in range(3)] == [1, 2, 3]
+    assert [part.line_number(index) for index in range(3)] == [6, 3, 32]
+    assert own.subset([2]).line_number(0) == 32
+    opened = TRMToolCallingDataset(path, tokenizer, dataset.labels, cache_dir=tmp_path)
+    assert len(opened) == 3
+    for index in range(3):
+        assert opened.sample(index) == own.sample(index) == part.sample(index)
+        assert opened[index]["input_ids"].tolist() == own[index]["input_ids"].tolist()
+    assert opened.digests.tolist() == own.digests.tolist()
+
+
+def test_samples_that_say_the_same_have_the_same_digest(
+    tokenizer: TRMTokenizer, tmp_path: Path
+) -> None:
+    plain = dialogue(0)[1]
+    call = {"arguments": plain["tool"]["arguments"], "name": plain["tool"]["name"]}
+    same = [plain, {**plain, "content": "other", "tools": [*plain["tools"], *plain["tools"]]}]
+    same.append({**plain, "tool": call, "slots": dict(reversed(plain["slots"].items()))})
+    other = [
+        {**plain, "slots": {**plain["slots"], "plan": "basic"}},
+        {**plain, "history": plain["history"][1:]},
+        {**plain, "tool": {**call, "arguments": {}}},
+        {**plain, "tool": {}, "decision": "direct_answer"},
+    ]
+    path = write_jsonl(tmp_path / "same.jsonl", same + other)
+    digests = TRMToolCallingDataset(path, tokenizer, cache_dir=tmp_path).digests.tolist()
+    assert len(set(digests[:3])) == 1
+    assert len(set(digests[2:])) == 5
+
+
 def test_figures_of_a_dataset(dataset: TRMToolCallingDataset) -> None:
     figures = describe(dataset)
     assert (figures["samples"], figures["dialogues"], figures["tool_calls"]) == (60, 20, 40)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from tests.models import batch_of, inputs_of, small_config, small_model
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.encoding import UNKNOWN_TOOL
 from trm_engine.data.labels import Field, Labels
+from trm_engine.data.samples import parse_sample
 from trm_engine.training.evaluate import evaluate
 from trm_engine.training.losses import DeepSupervisionLoss, Targets, answer_is_right
 from trm_engine.training.metrics import (
@@ -24,6 +26,7 @@ from trm_engine.training.metrics import (
     Truth,
     binary_metrics,
     confusion,
+    confusion_cells,
     evaluation_metrics,
     judge,
     sample_losses,
@@ -117,6 +120,22 @@ def test_confusion_is_scikit_learns(pairs: list[tuple[int, int]]) -> None:
 
 def test_confusion_of_no_tools() -> None:
     assert confusion(np.array([-1]), np.array([-1]), 0).shape == (0, 0)
+
+
+@given(st.lists(st.tuples(st.integers(-2, 2), st.integers(-1, 2)), max_size=200))
+def test_the_cells_of_a_confusion_name_its_samples(pairs: list[tuple[int, int]]) -> None:
+    truth = np.array([each for each, _ in pairs], dtype=int)
+    predicted = np.array([each for _, each in pairs], dtype=int)
+    lines = np.arange(len(pairs)) + 7
+    cells = confusion_cells(truth, predicted, lines)
+    counts = confusion(truth, predicted, 3)
+    found = {(cell["true"], cell["predicted"]) for cell in cells}
+    assert found == {(true, guess) for true, guess in pairs if true >= 0}
+    for cell in cells:
+        pair = (cell["true"], cell["predicted"])
+        where = [place + 7 for place, each in enumerate(pairs) if each == pair]
+        assert (cell["count"], cell["lines"]) == (len(where), where[:20])
+        assert cell["predicted"] < 0 or cell["count"] == counts[pair]
 
 
 @given(evaluations())
@@ -271,6 +290,26 @@ def test_an_evaluation_judges_every_step_as_the_loss_does(
     whole = evaluate(model, few, 12)
     step = DeepSupervisionLoss(model.config).step(outputs[-1], targets, targets.counts())
     assert whole["by_step"][-1]["loss"] == pytest.approx(float(step["total_loss"]), abs=1e-5)
+
+
+def test_an_evaluation_names_samples_by_their_line(
+    dataset: TRMToolCallingDataset, tmp_path: Path
+) -> None:
+    model = small_model(small_config(dataset.labels))
+    few = dataset.subset([40, 8, 3, 26])
+    own = few.written_to(tmp_path / "few.jsonl")
+    for data in (few, own):
+        lines = data.path.read_bytes().splitlines()
+        found = evaluate(model, data, 4)
+        assert len(found["worst"]) == len(found["shown"]) == 4
+        for each in found["worst"] + found["shown"]:
+            assert parse_sample(lines[each["line"] - 1]) == data.sample(each["index"])
+        for cell in found["tool"]["cells"]:
+            for line in cell["lines"]:
+                tool = parse_sample(lines[line - 1]).tool
+                assert tool
+                assert tool.name == data.labels.tools[cell["true"]]
+        assert sum(cell["count"] for cell in found["tool"]["cells"]) == data.decisions.sum()
 
 
 def test_the_worst_samples_say_what_is_wrong(dataset: TRMToolCallingDataset) -> None:

@@ -448,6 +448,13 @@ def test_the_state_of_a_run(tmp_path: Path) -> None:
     assert folder.state() == "finished"
 
 
+def test_a_run_that_tells_of_steps_is_running(path: Path) -> None:
+    told = [{"state": "paused"}, {"state": "starting"}, steps(1, 2, "a"), {"state": "stopping"}]
+    for seq, event in enumerate(told):
+        append(path, to_line({"type": "state", **event, "seq": seq}))
+        assert last_state(path) == event.get("state", "running")
+
+
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "file", tmp_path / "file" / "run"):

@@ -13,6 +13,8 @@ from trm_tui.store.growing import Array
 Flags = NDArray[np.bool_]
 Window = tuple[float, float]
 
+SAMPLES = 16
+
 
 @dataclass(frozen=True)
 class Bins:
@@ -47,16 +49,31 @@ class Stretch:
         first[-1] = np.searchsorted(x, window[1], side="right")
         self.first = np.maximum.accumulate(first)  # a clock that was set back harms only its place
 
-    def bins(self, y: Array, envelope: Envelope) -> Bins:
-        """The line through the values ``y``, whose blocks are in ``envelope``."""
-        first = self.first
-        low, high = envelope.bounds(y, first)
+    def spans(self, y: Array, envelope: Envelope) -> Bins:
+        """The values ``y`` from the least to the greatest; their blocks are in ``envelope``."""
+        low, high = envelope.bounds(y, self.first)
         nothing = low > high
         low[nothing] = high[nothing] = np.nan
+        return self._joined(y, low, high)
+
+    def means(self, y: Array) -> Bins:
+        """A line through the mean of ``y`` in each column, or of 16 values from all over it."""
+        counts = np.diff(self.first)
+        full = np.flatnonzero(counts)
+        shares = np.arange(SAMPLES) / SAMPLES
+        values = y[self.first[full, None] + (counts[full, None] * shares).astype(np.int64)]
+        finite = np.isfinite(values)
+        mean = np.full(len(counts), np.nan)
+        with np.errstate(invalid="ignore"):
+            mean[full] = np.where(finite, values, 0).sum(axis=1) / finite.sum(axis=1)
+        return self._joined(y, mean, mean.copy())
+
+    def _joined(self, y: Array, low: Array, high: Array) -> Bins:
+        """Columns between values are filled in where the line runs through them."""
         low, high = self._height(low), self._height(high)
-        between = np.flatnonzero(nothing & (first[:-1] == first[1:]))
-        low[between] = high[between] = self._interpolated(y, between)
-        return Bins(low, high, self._both_sides(y, first[1:-1]))
+        empty = np.flatnonzero(self.first[:-1] == self.first[1:])
+        low[empty] = high[empty] = self._interpolated(y, empty)
+        return Bins(low, high, self._both_sides(y, self.first[1:-1]))
 
     def _height(self, values: Array) -> Array:
         return heights_of(values) if self._log else values

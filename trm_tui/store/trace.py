@@ -31,15 +31,22 @@ class Trace:
     """One curve: values ``y`` over any of its axes.
 
     ``axes`` ("step", "time" in seconds, "epoch" …) never decrease and are as long as ``y``; where
-    one is longer for a moment, its end is left out. ``points`` marks few, precious values (one an
-    evaluation): they are drawn one by one and never smoothed.
+    one is longer for a moment, its end is left out. ``smooth`` is False for what has no noise (a
+    learning rate). ``points`` marks few, precious values (one an evaluation): they are drawn one by
+    one and never smoothed.
     """
 
     def __init__(
-        self, name: str, y: Growing, axes: Mapping[str, Growing], points: bool = False
+        self,
+        name: str,
+        y: Growing,
+        axes: Mapping[str, Growing],
+        points: bool = False,
+        smooth: bool = True,
     ) -> None:
         self.name = name
         self.points = points
+        self.smooth = smooth and not points
         self.axes = axes
         self._y = y
         self._kept = _Known(y.generation)
@@ -60,7 +67,7 @@ class Trace:
         """The values under a debiased moving average, NaN where they are not finite."""
         if not self._smooths(factor):
             return self.values
-        return self._known().smoothed(self._y.values, factor)[0][: len(self)]
+        return self._known().smoothed(self._y.values, factor)[: len(self)]
 
     def nearest(self, axis: str, x: float) -> int | None:
         """The index of the value that is nearest to ``x``; None if there is none."""
@@ -82,6 +89,12 @@ class Trace:
         return len(self._known().holes)
 
     @property
+    def last_hole(self) -> int | None:
+        """The index of the last of them."""
+        holes = self._known().holes.values
+        return int(holes[-1]) if len(holes) else None
+
+    @property
     def broken_from(self) -> int | None:
         """The index from which on no value is finite; None if the last one is, or none ever was."""
         known = self._known()
@@ -99,14 +112,13 @@ class Trace:
         known, y = self._known(), self.values
         stretch = Stretch(self.along(axis), window, columns, log)
         holes = np.diff(np.searchsorted(known.holes.values, stretch.first)) > 0
-        raw = stretch.bins(y, known.envelope)
+        spans = stretch.spans(y, known.envelope)
         if not self._smooths(factor):
-            return Drawing(raw, None, holes)
-        smoothed, envelope = known.smoothed(self._y.values, factor)
-        return Drawing(stretch.bins(smoothed[: len(y)], envelope), raw, holes)
+            return Drawing(spans, None, holes)
+        return Drawing(stretch.means(self.smoothed(factor)), spans, holes)
 
     def _smooths(self, factor: float) -> bool:
-        return factor > 0 and not self.points
+        return factor > 0 and self.smooth
 
     def _known(self) -> _Known:
         """What was computed so far, brought up to date; begun anew if values were taken away."""
@@ -126,7 +138,6 @@ class _Known:
         self.holes = Points()
         self.envelope = Envelope()
         self._smoother = Smoother(0)
-        self._smooth_envelope = Envelope()
 
     def catch_up(self, values: Array) -> None:
         """Go on with the values after those that were seen."""
@@ -143,10 +154,9 @@ class _Known:
         self.envelope.extend(values)
         self.seen = len(values)
 
-    def smoothed(self, values: Array, factor: float) -> tuple[Array, Envelope]:
-        """The moving average, and its blocks."""
+    def smoothed(self, values: Array, factor: float) -> Array:
+        """The moving average."""
         if self._smoother.factor != factor:
-            self._smoother, self._smooth_envelope = Smoother(factor), Envelope()
+            self._smoother = Smoother(factor)
         self._smoother.extend(values[len(self._smoother.values) :])
-        self._smooth_envelope.extend(self._smoother.values)
-        return self._smoother.values, self._smooth_envelope
+        return self._smoother.values

@@ -1,0 +1,90 @@
+"""What a worker is told to do: by commands, and by a viewer that goes away."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from trm_engine.runs.commands import CommandReader, send_command
+from trm_engine.worker.control import Control
+
+
+class Viewer:
+    """A viewer that holds the other end of a tied worker's standard input."""
+
+    def __init__(self, commands: Path) -> None:
+        self.commands = commands
+        self.worker_end, self._own_end = os.pipe()
+
+    def detach(self) -> None:
+        send_command(self.commands, "detach")
+
+    def leave(self) -> None:
+        """Go, and wait until the worker could know it."""
+        os.close(self._own_end)
+        for thread in threading.enumerate():
+            if thread.name == "viewer":
+                thread.join()
+
+
+@pytest.fixture
+def viewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Viewer]:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    viewer = Viewer(tmp_path / "commands.jsonl")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(fileno=lambda: viewer.worker_end))
+    yield viewer
+    os.close(viewer.worker_end)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def control(viewer: Viewer) -> Control:
+    return Control(viewer.commands, tied=True)
+
+
+def test_a_worker_whose_viewer_goes_stops_once(viewer: Viewer, control: Control) -> None:
+    assert control() == []
+    viewer.leave()
+    assert control() == ["stop"]
+    assert control() == []
+
+
+def test_a_detached_worker_goes_on(viewer: Viewer, control: Control) -> None:
+    viewer.detach()
+    viewer.leave()
+    assert control() == []
+
+
+def test_a_viewer_may_detach_and_go_while_the_worker_looks(
+    viewer: Viewer, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[Callable[[], None]] = [viewer.detach, viewer.leave]
+    read = CommandReader.read
+
+    def read_while_the_viewer_goes(reader: CommandReader) -> list[str]:
+        commands = read(reader)
+        while steps:
+            steps.pop(0)()
+        return commands
+
+    monkeypatch.setattr(CommandReader, "read", read_while_the_viewer_goes)
+    assert [control(), control(), control()] == [[], [], []]
+
+
+def test_looking_for_a_command_does_not_take_it(viewer: Viewer, control: Control) -> None:
+    assert not control.wants("stop", "abort")
+    send_command(viewer.commands, "pause")
+    assert not control.wants("stop", "abort")
+    send_command(viewer.commands, "abort")
+    assert control.wants("stop", "abort")
+    assert not control.wants("stop")
+    assert control() == ["pause", "abort"]
+    assert not control.wants("stop", "abort")

@@ -1,0 +1,58 @@
+"""From a configuration to datasets: what is judged on, and whether it was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import dialogues, write_jsonl
+from trm_engine.config import Config
+from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.training.prepare import Prepared, prepare_data
+
+
+@pytest.fixture
+def train_file(tmp_path: Path) -> Path:
+    return write_jsonl(tmp_path / "train.jsonl", dialogues(20))
+
+
+def prepared(train: Path, tokenizer: TRMTokenizer, **data: Any) -> Prepared:
+    cache = str(train.parent / "cache")
+    settings = {"train_data": str(train), "cache_dir": cache, **data}
+    return prepare_data(Config.model_validate({"data": settings}), tokenizer)
+
+
+def test_judging_on_the_training_data_is_warned_of(
+    train_file: Path, tokenizer: TRMTokenizer, tmp_path: Path
+) -> None:
+    copy = write_jsonl(tmp_path / "copy.jsonl", reversed(dialogues(20)))
+    for found in (
+        prepared(train_file, tokenizer, val_data=str(train_file)),
+        prepared(train_file, tokenizer, val_data=str(copy)),
+        prepared(train_file, tokenizer, val_split=0.0),
+    ):
+        assert found.overlap == len(found.val) == 60
+        [note] = found.notes
+        assert note.startswith("evaluation is on the training data: all 60 validation samples")
+
+
+def test_samples_that_are_in_both_are_counted_and_many_warned_of(
+    train_file: Path, tokenizer: TRMTokenizer, tmp_path: Path
+) -> None:
+    samples = dialogues(40)
+    few = write_jsonl(tmp_path / "few.jsonl", samples[57:])
+    many = write_jsonl(tmp_path / "many.jsonl", samples[50:])
+    found = prepared(train_file, tokenizer, val_data=str(few))
+    assert (found.overlap, found.notes) == (3, [])
+    found = prepared(train_file, tokenizer, val_data=str(many))
+    assert found.overlap == 10
+    [note] = found.notes
+    assert note.startswith("10 of 70 validation samples are in the training data too")
+
+
+def test_a_split_has_nothing_in_both(train_file: Path, tokenizer: TRMTokenizer) -> None:
+    found = prepared(train_file, tokenizer, val_split=0.2)
+    assert (found.overlap, found.notes) == (0, [])
+    assert not set(found.val.digests) & set(found.train.digests)

@@ -1,0 +1,187 @@
+"""The store: columns, a run from its events, what it says of pace."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trm_engine.runs.events import Steps
+from trm_tui.store.columns import Columns
+from trm_tui.store.pace import evaluations_left, update_seconds
+from trm_tui.store.run import RunStore
+
+numbers = st.one_of(st.floats(-1e6, 1e6), st.just("NaN"), st.none())
+
+
+def texts(columns: dict[str, list[Any]]) -> dict[str, msgspec.Raw]:
+    return {name: msgspec.Raw(json.dumps(values).encode()) for name, values in columns.items()}
+
+
+def steps_event(first: int, count: int, t: float = 1.0, **more: list[Any]) -> Steps:
+    steps = list(range(first, first + count))
+    columns = {
+        "step": steps,
+        "epoch": [step / 10 for step in steps],
+        "time": [step * 2.0 for step in steps],
+        "samples": [32] * count,
+        "samples_per_s": [64.0] * count,
+        "total_loss": [1.0 / step for step in steps],
+        **more,
+    }
+    by_step = [[1.0, 0.5]] * count
+    return Steps(t=t, seq=0, columns=texts(columns), by_step=texts({"by_step": by_step})["by_step"])
+
+
+def event(kind: str, t: float = 1.0, **content: Any) -> dict[str, Any]:
+    return {"v": 1, "seq": 0, "t": t, "type": kind, **content}
+
+
+def started(total: int = 100, resumed_from: int | None = None) -> dict[str, Any]:
+    training = {"eval_interval": 40}
+    return event(
+        "run_started",
+        config={"training": training},
+        total_steps=total,
+        steps_per_epoch=50,
+        resumed_from=resumed_from,
+    )
+
+
+def evaluation(step: int, best: bool = False, exact: float | None = 0.5) -> dict[str, Any]:
+    metrics = {
+        "loss": 1.5,
+        "decision": {"accuracy": 0.9, "f1": 0.8},
+        "tool": {"accuracy": None},
+        "slots": {"accuracy": 0.7, "value_accuracy": 0.6},
+        "arguments": {"accuracy": 0.4},
+        "exact_match": exact,
+        "exact_match_values": exact,
+    }
+    return event("eval", step=step, epoch=step / 50, seconds=3.0, best=best, metrics=metrics)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), st.just(True)), max_size=8), st.data())
+def test_columns_hold_what_events_told(told: list[dict[str, bool]], data: st.DataObject) -> None:
+    """Whichever columns an event has, all stay aligned; what it lacks is NaN."""
+    columns, expected = Columns(), {name: [] for name in ("step", "a", "b", "c")}
+    looked = data.draw(st.integers(0, len(told)))
+    for place, names in enumerate(told):
+        rows = data.draw(st.integers(0, 3))
+        new = {"step": [float(len(expected["step"]) + each) for each in range(rows)]}
+        new |= {name: data.draw(st.lists(numbers, min_size=rows, max_size=rows)) for name in names}
+        columns.append(texts(new))
+        for name, values in expected.items():
+            values += new.get(name, [None] * rows)
+        if place == looked:
+            columns["b"].values  # noqa: B018  decoding early must not matter
+    for name, values in expected.items():
+        wanted = [float("nan") if each in (None, "NaN") else each for each in values]
+        np.testing.assert_array_equal(columns[name].values, wanted)
+
+
+def test_steps_that_were_done_again_count_once() -> None:
+    store = RunStore()
+    store.take([started(), steps_event(1, 10), evaluation(8), evaluation(10)])
+    before = store.columns["total_loss"].generation
+    store.take([started(resumed_from=8), steps_event(9, 3)])
+    assert store.columns["step"].values.tolist() == list(range(1, 12))
+    assert [each["step"] for each in store.evaluations] == [8]
+    assert store.headlines["exact"].values.tolist() == [0.5]
+    assert store.columns["total_loss"].generation > before
+
+
+def test_a_column_told_late_is_empty_before() -> None:
+    store = RunStore()
+    store.take([steps_event(1, 2), steps_event(3, 1, memory=[7.0])])
+    assert np.isnan(store.columns["memory"].values[:2]).all()
+    assert store.columns["memory"].values[2] == 7.0
+
+
+def test_a_broken_column_is_missing_and_harms_no_other() -> None:
+    store = RunStore()
+    broken = steps_event(1, 3)
+    broken.columns["lr"] = msgspec.Raw(b'["what", {}, 3]')
+    store.take([broken, steps_event(4, 1)])
+    assert len(store.columns["lr"].values) == 4
+    assert np.isnan(store.columns["lr"].values).all()
+    assert store.columns["step"].values.tolist() == [1, 2, 3, 4]
+
+
+def test_what_changed_is_told() -> None:
+    store = RunStore()
+    assert store.take([event("state", state="running")]) == {"state", "log"}
+    assert store.take([steps_event(1, 1)]) == {"steps"}
+    assert store.take([evaluation(1)]) == {"evaluations", "evaluating", "log"}
+    assert store.take([event("something of a later version")]) == set()
+
+
+def test_the_best_is_the_last_that_was_better() -> None:
+    store = RunStore()
+    store.take([evaluation(1, best=True), evaluation(2, best=True), evaluation(3)])
+    assert store.best and store.best["step"] == 2
+
+
+def test_evaluations_stand_at_the_time_of_their_step() -> None:
+    store = RunStore()
+    store.take([steps_event(1, 10), evaluation(5)])
+    assert store.headlines["time"].values.tolist() == [10.0]
+    assert np.isnan(store.headlines["tool"].values).all()
+
+
+def test_losses_by_step_are_means_over_updates_that_trained_the_step() -> None:
+    store = RunStore()
+    store.take([steps_event(1, 2)])
+    shallow = steps_event(3, 2)
+    shallow.by_step = msgspec.Raw(b'[[4.0],["NaN"]]')
+    store.take([shallow])
+    assert store.losses_by_step() == [pytest.approx((1 + 1 + 4) / 3), pytest.approx(0.5)]
+
+
+def test_the_time_left_counts_evaluations_too() -> None:
+    store = RunStore()
+    store.take([started(total=100), steps_event(1, 60), evaluation(50)])
+    store.catch_up()
+    # 40 updates of half a second; evaluations at 80 and 100, three seconds each
+    assert store.seconds_left() == pytest.approx(40 * 0.5 + 2 * 3.0)
+
+
+def test_no_pace_before_the_first_update() -> None:
+    store = RunStore()
+    assert update_seconds(store.columns) is None
+    store.take([started()])
+    assert store.seconds_left() is None
+
+
+@given(st.integers(0, 50), st.integers(1, 50), st.integers(1, 20), st.integers(1, 20))
+def test_evaluations_left_are_those_the_trainer_does(
+    step: int, total: int, every: int, epoch: int
+) -> None:
+    done = [
+        each
+        for each in range(step + 1, total + 1)
+        if each % every == 0 or each % epoch == 0 or each == total
+    ]
+    assert evaluations_left(step, total, every, epoch) == len(done)
+
+
+def test_alarms_are_errors_until_they_are_mended() -> None:
+    store = RunStore()
+    disk = "last.pt cannot be written: No space left on device"
+    store.take(
+        [
+            event("log", level="error", message="the loss is not a number"),
+            event("log", level="error", message=f"{disk}; make room, then resume"),
+            event("state", state="paused", reason=disk),
+        ]
+    )
+    assert len(store.alarms) == 2
+    store.take([event("state", state="running")])
+    assert store.alarms == ["the loss is not a number"]
+    store.take([started(resumed_from=1)])
+    assert store.alarms == []

@@ -1,0 +1,183 @@
+"""A run's summary says of its events what reading all of them would."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trm_engine.runs import summary as summary_module
+from trm_engine.runs.events import Event, read_events, step_columns
+from trm_engine.runs.folder import LOST, RunFolder, claim
+from trm_engine.runs.jsonl import to_line
+from trm_engine.runs.summary import RunSummary, summarise
+
+STATES = ("starting", "running", "paused", "stopping", "finished", "stopped", "failed")
+
+
+def steps(first: int, last: int) -> Event:
+    wanted = list(range(first, last + 1))
+    columns = {
+        "step": wanted,
+        "epoch": [each / 10 for each in wanted],
+        "samples_per_s": [float(each) for each in wanted],
+        "loss": ["NaN"] * len(wanted),
+    }
+    return {"type": "steps", "columns": columns, "by_step": [[1.0]] * len(wanted)}
+
+
+def evaluation(step: int, score: float | None, best: bool = False) -> Event:
+    metrics: dict[str, Any] = {
+        "exact_match_values": score,
+        "exact_match": score,
+        "loss": 1.5,
+        "worst": [],
+    }
+    return {"type": "eval", "step": step, "epoch": step / 10, "best": best, "metrics": metrics}
+
+
+def start(resumed_from: int | None = None, device: str = "cpu") -> Event:
+    return {
+        "type": "run_started",
+        "resumed_from": resumed_from,
+        "total_steps": 900,
+        "device": device,
+        "config": {"type": "steps"},
+    }
+
+
+def state(name: str) -> Event:
+    return {"type": "state", "state": name}
+
+
+def run_of(path: Path, *story: Event) -> RunFolder:
+    """A run with these events, one a second from 1000 on."""
+    stamped = ({"v": 1, "seq": i, "t": 1000.0 + i, **event} for i, event in enumerate(story))
+    (path / "events.jsonl").write_bytes(b"".join(map(to_line, stamped)))
+    return RunFolder(path)
+
+
+# --- Any story
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> list[Event]:
+    """Starts, each of which goes on from some earlier update, and what they did."""
+    story: list[Event] = []
+    done, best = 0, -1.0
+    for begin in range(draw(st.integers(1, 3))):
+        resumed_from = draw(st.integers(0, done)) or None if begin else None
+        done = resumed_from or 0
+        story += [state("starting"), start(resumed_from, f"cpu {begin}"), state("running")]
+        for _ in range(draw(st.integers(0, 6))):
+            kind = draw(st.sampled_from(["steps", "steps", "eval", "state", "log"]))
+            if kind == "steps":
+                size = draw(st.integers(1, 4))
+                story.append(steps(done + 1, done + size))
+                done += size
+            elif kind == "eval":
+                score = draw(st.floats(0, 1))
+                story.append(evaluation(done, score, score > best))
+                best = max(best, score)
+            elif kind == "state":
+                story.append(state(draw(st.sampled_from(STATES))))
+            else:
+                story.append({"type": "log", "message": draw(st.text(max_size=5))})
+    return story
+
+
+def counted_evaluations(events: list[Event]) -> list[Event]:
+    """Those that no later start voided."""
+    counted: list[Event] = []
+    for event in events:
+        if event["type"] == "run_started":
+            counted = [each for each in counted if each["step"] <= (event["resumed_from"] or 0)]
+            counted = counted if event["resumed_from"] else []
+        if event["type"] == "eval":
+            counted.append(event)
+    return counted
+
+
+@given(stories())
+def test_a_summary_is_what_all_events_say(
+    tmp_path_factory: pytest.TempPathFactory, story: list[Event]
+) -> None:
+    run = run_of(tmp_path_factory.mktemp("run"), *story)
+    events = read_events(run.events)
+    found = summarise(run)
+    columns: dict[str, list[Any]] = step_columns(events)
+    if columns.get("step"):
+        assert (found.step, found.epoch) == (columns["step"][-1], columns["epoch"][-1])
+        assert found.samples_per_s == columns["samples_per_s"][-1]
+    starts = [event for event in events if event["type"] == "run_started"]
+    assert (found.device, found.total_steps) == (starts[-1]["device"], 900)
+    assert (found.started, found.updated) == (1000.0, events[-1]["t"])
+    counted = counted_evaluations(events)
+    last, best = found.last, found.best
+    assert (last and last.step) == (counted[-1]["step"] if counted else None)
+    marked = [event for event in counted if event["best"]]
+    if marked:
+        assert best
+        assert best.step == marked[-1]["step"]
+        score = marked[-1]["metrics"]["exact_match_values"]
+        assert best.headline == ("exact_match_values", score)
+    assert found.state == run.state()
+
+
+# --- States, broken files, long files
+
+
+def test_a_run_without_events_has_no_state(tmp_path: Path) -> None:
+    nothing = RunSummary(tmp_path / "none", "none")
+    assert summarise(RunFolder(tmp_path / "none")) == nothing
+    assert nothing.state is None
+    (tmp_path / "events.jsonl").write_bytes(b'\xff\n[1]\n{"type": 3}\n{"seq": 1}\n\n{"type":"st')
+    assert summarise(RunFolder(tmp_path)) == RunSummary(tmp_path, tmp_path.name)
+    (tmp_path / "events.jsonl").unlink()
+    (tmp_path / "events.jsonl").mkdir()
+    assert summarise(RunFolder(tmp_path)).state is None
+
+
+def test_a_run_is_lost_without_its_worker(tmp_path: Path) -> None:
+    run = run_of(tmp_path, start(), state("running"), steps(1, 3))
+    with claim(run):
+        assert summarise(run).state == "running"
+    assert summarise(run).state == LOST
+    assert summarise(run_of(tmp_path, start(), state("finished"))).state == "finished"
+
+
+def test_figures_that_divide_by_nothing_give_way_to_others(tmp_path: Path) -> None:
+    found = summarise(run_of(tmp_path, start(), evaluation(5, None)))
+    assert found.last
+    assert found.last.headline == ("loss", 1.5)
+
+
+def test_a_long_run_is_read_at_its_ends_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = [steps(each * 10 + 1, each * 10 + 10) for each in range(1000)]
+    later = [evaluation(5000, 0.2), evaluation(7000, 0.7), evaluation(10_000, 0.6)]
+    story = [start(), state("running"), evaluation(1, 0.9, best=True), *long, *later]
+    run = run_of(tmp_path, *story)
+    found = summarise(run)
+    assert (found.step, found.best and found.best.step) == (10_000, 1)
+    monkeypatch.setattr(summary_module, "TAIL", 20_000)
+    found = summarise(run)
+    assert (found.step, found.device, found.total_steps) == (10_000, "cpu", 900)
+    assert found.best
+    assert found.last
+    assert (found.best.step, found.last.step) == (7000, 10_000)
+    assert (found.state, found.started) == (LOST, 1000.0)
+
+
+def test_many_runs_are_summarised_at_once(tmp_path: Path) -> None:
+    body = [steps(each * 10 + 1, each * 10 + 10) for each in range(200)]
+    run = run_of(tmp_path, start(), evaluation(1, 0.5, best=True), *body, state("finished"))
+    began = time.perf_counter()
+    for _ in range(50):
+        summarise(run)
+    assert time.perf_counter() - began < 1

@@ -1,0 +1,121 @@
+"""Which tool was predicted for which: the counts of an evaluation, their totals and orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+NO_TOOL = "no tool"
+UNSEEN = "unseen tools"
+
+ORDERS = ("name", "samples", "errors")
+SHARES = ("counts", "row %", "column %")
+
+Lines = dict[tuple[str, str], list[int]]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts [rows, columns] of samples by true and predicted tool.
+
+    The first ``tools`` rows and columns are the tools, in one order. A last row UNSEEN follows
+    where samples call tools that training never saw, a last column NO_TOOL where predictions name
+    none. ``lines`` has numbers of the data file's lines by (true, predicted) name.
+    """
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    counts: np.ndarray
+    tools: int
+    lines: Lines
+
+    @classmethod
+    def of(cls, tool: Mapping[str, Any]) -> Confusion:
+        """Take the ``tool`` part of an evaluation's metrics."""
+        labels = list(tool["labels"])
+        tools = len(labels)
+        counts = np.zeros((tools + 1, tools + 1), np.int64)
+        counts[:tools, :tools] = np.asarray(tool["confusion"], np.int64).reshape(tools, tools)
+        rows, columns = [*labels, UNSEEN], [*labels, NO_TOOL]
+        lines: Lines = {}
+        for cell in tool.get("cells") or ():
+            true, predicted = cell["true"], cell["predicted"]
+            lines[rows[true], columns[predicted]] = list(cell["lines"])
+            if true < 0 or predicted < 0:
+                counts[true, predicted] = cell.get("count", len(cell["lines"]))
+        if not counts[-1].any():
+            counts, rows = counts[:-1], rows[:-1]
+        if not counts[:, -1].any():
+            counts, columns = counts[:, :-1], columns[:-1]
+        return cls(tuple(rows), tuple(columns), counts, tools, lines)
+
+    @property
+    def right(self) -> np.ndarray:
+        """Which cells count right predictions, bool [rows, columns]."""
+        row, column = np.indices(self.counts.shape)
+        return (row == column) & (row < self.tools)
+
+    @property
+    def row_totals(self) -> np.ndarray:
+        """Samples of each true tool, [rows]."""
+        return self.counts.sum(axis=1)
+
+    @property
+    def column_totals(self) -> np.ndarray:
+        """Predictions of each tool, [columns]."""
+        return self.counts.sum(axis=0)
+
+    @property
+    def recall(self) -> np.ndarray:
+        """The share of each true tool that is predicted right, [rows]; NaN of nothing."""
+        return _share((self.counts * self.right).sum(axis=1), self.row_totals)
+
+    @property
+    def precision(self) -> np.ndarray:
+        """The share of each tool's predictions that is right, [columns]; NaN of nothing."""
+        return _share((self.counts * self.right).sum(axis=0), self.column_totals)
+
+    def shares(self, of: str) -> np.ndarray:
+        """Counts as shares, [rows, columns], of one of SHARES; of the largest for "counts"."""
+        wholes = {
+            "counts": np.full((1, 1), self.counts.max(initial=0)),
+            "row %": self.row_totals[:, None],
+            "column %": self.column_totals[None, :],
+        }
+        return np.nan_to_num(_share(self.counts, wholes[of]))
+
+    def ordered(self, by: str) -> Confusion:
+        """The same with its tools by one of ORDERS; most samples and most errors come first."""
+        names = np.array([name.casefold() for name in self.rows[: self.tools]], dtype=str)
+        samples = self.row_totals[: self.tools]
+        errors = samples - self.counts.diagonal()[: self.tools]
+        last_is_first = {
+            "name": (names,),
+            "samples": (names, -samples),
+            "errors": (names, -samples, -errors),
+        }
+        order = np.lexsort(last_is_first[by]).tolist()
+        rows = [*order, *range(self.tools, len(self.rows))]
+        columns = [*order, *range(self.tools, len(self.columns))]
+        return Confusion(
+            tuple(self.rows[row] for row in rows),
+            tuple(self.columns[column] for column in columns),
+            self.counts[np.ix_(rows, columns)],
+            self.tools,
+            self.lines,
+        )
+
+    def errors(self) -> list[tuple[int, int]]:
+        """The (row, column) of every cell of wrong predictions that is not empty, largest first."""
+        wrong = np.where(self.right, 0, self.counts)
+        places = np.argwhere(wrong)
+        sizes = wrong[tuple(places.T)]
+        return [(int(row), int(col)) for row, col in places[np.argsort(-sizes, kind="stable")]]
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return part / whole

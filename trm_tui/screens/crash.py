@@ -1,0 +1,52 @@
+"""CrashDialog: the worker ended with an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from textual.widget import Widget
+from textual.widgets import Static
+
+from trm_tui.keys import ROWS, bindings
+from trm_tui.screens.dialogs import Choice, Dialog
+from trm_tui.widgets.plain_text import lines_of
+from trm_tui.widgets.scrolling import Scroller, ScrollKeys
+
+
+class CrashDialog(Dialog[None], ScrollKeys):
+    """What went wrong, where it is written, and that nothing on the screen is lost."""
+
+    DEFAULT_CSS = """
+    CrashDialog {
+        & > #dialog { width: 100%; max-width: 120; }
+        &.-long > #dialog { height: 100%; max-height: 40; }
+        & .message { color: $error; text-style: bold; max-height: 4; }
+        & Scroller { height: 1fr; margin-top: 1; }
+        & .places { margin-top: 1; }
+    }
+    """
+    BINDINGS = bindings(ROWS)
+    HINT = "↑ ↓ scroll · enter or esc closes"
+
+    def __init__(self, message: str, traceback_text: str, log_path: Path, run_path: Path) -> None:
+        super().__init__("The training failed", [Choice("Close", None)], None, danger=True)
+        self._message = message
+        self._traceback = traceback_text
+        self.set_class(bool(traceback_text.strip()), "-long")
+        self._places = f"run  {run_path}\nlog  {log_path}"
+
+    def body(self) -> Iterable[Widget]:
+        """Message, traceback and paths."""
+        yield Static("\n".join(lines_of(self._message)), classes="message", markup=False)
+        if self._traceback.strip():
+            with Scroller() as scroller:
+                scroller.can_focus = False
+                yield Static("\n".join(lines_of(self._traceback.rstrip())), markup=False)
+        yield Static(self._places, classes="places", markup=False)
+        yield Static("Charts, log and results stay on the screen.", classes="note", markup=False)
+
+    def on_mount(self) -> None:
+        """A traceback ends with what went wrong."""
+        if self._traceback.strip():
+            self.call_after_refresh(self.action_last)

@@ -1,0 +1,88 @@
+"""OverlayScreen: several runs in the same charts, and their figures beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from trm_tui.attached import AttachedRun
+from trm_tui.store.growing import Growing
+from trm_tui.store.run import AXES
+from trm_tui.store.trace import Trace
+from trm_tui.widgets.chart import Chart
+from trm_tui.widgets.run_comparison import RunComparison
+
+TICK_SECONDS = 0.2
+DRAIN_SECONDS = 0.02
+TRAINING_LOSS = "Training loss"
+JUDGED = {
+    "Validation loss": "validation loss",
+    "Exact match with values": "exact + values",
+    "Decision accuracy": "decision",
+}
+
+
+class OverlayScreen(Screen[None]):
+    """The runs are brought up to date while they are looked at."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]
+
+    def __init__(self, runs: list[AttachedRun]) -> None:
+        super().__init__()
+        self.runs = runs
+
+    def compose(self) -> ComposeResult:
+        """Four charts and a table."""
+        titles = (TRAINING_LOSS, *JUDGED)
+        yield Container(
+            *(Chart(title, self._traces(title), classes="panel") for title in titles),
+            id="chart-grid",
+        )
+        yield RunComparison(self.runs, classes="panel")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Read on, now and then."""
+        self.set_interval(TICK_SECONDS, self._tick)
+
+    def _traces(self, title: str) -> list[Trace]:
+        return [self._trace(run, title) for run in self.runs]
+
+    def _trace(self, run: AttachedRun, title: str) -> Trace:
+        name, store = run.folder.path.name, run.store
+        if title == TRAINING_LOSS:
+            return Trace(name, store.columns["total_loss"], _axes(store.columns))
+        return Trace(name, store.headlines[JUDGED[title]], _axes(store.headlines), points=True)
+
+    def _tick(self) -> None:
+        changed = set()
+        for run in self.runs:
+            run.look()
+            changed |= run.drain(DRAIN_SECONDS)
+        for chart in self.query(Chart):
+            if "restarted" in changed:
+                chart.traces = self._traces(chart.title)
+            elif changed:
+                chart.refresh_data()
+        if changed:
+            self.query_one(RunComparison).outdate()
+
+    @on(Chart.CursorMoved)
+    def _move_cursors(self, event: Chart.CursorMoved) -> None:
+        for chart in self.query(Chart):
+            chart.cursor = event.x
+
+    @on(Chart.ViewChanged)
+    def _change_views(self, event: Chart.ViewChanged) -> None:
+        for chart in self.query(Chart):
+            chart.view = event.view
+
+
+def _axes(columns: Mapping[str, Growing]) -> dict[str, Growing]:
+    return {axis: columns[axis] for axis in AXES}

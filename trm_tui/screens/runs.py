@@ -1,0 +1,72 @@
+"""RunsScreen: the runs of a folder; one is opened, or several are laid over each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from trm_engine.config import Config
+from trm_engine.errors import UserError
+from trm_engine.runs.folder import RunFolder, list_runs
+from trm_engine.runs.summary import RunSummary, summarise
+from trm_tui.attached import AttachedRun
+from trm_tui.screens.overlay import OverlayScreen
+from trm_tui.screens.train import TrainScreen
+from trm_tui.settings import Remembered
+from trm_tui.widgets.runs_table import RunsTable
+
+LOOK_SECONDS = 2.0
+
+
+class RunsScreen(Screen[None]):
+    """Lists the runs in ``parent`` and keeps the list up to date."""
+
+    def __init__(self, parent: Path, remembered: Remembered) -> None:
+        super().__init__()
+        self.folder = parent
+        self.remembered = remembered
+
+    def compose(self) -> ComposeResult:
+        """The table is all there is."""
+        table = RunsTable(classes="panel")
+        table.border_title = f"Runs in {self.folder}"
+        yield table
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Look at once, and now and then."""
+        self._look()
+        self.set_interval(LOOK_SECONDS, self._look)
+
+    @work(thread=True, exclusive=True)
+    def _look(self) -> None:
+        if self.is_current:
+            runs = [summarise(run) for run in list_runs(self.folder)]
+            self.app.call_from_thread(self._show, runs)
+
+    def _show(self, runs: list[RunSummary]) -> None:
+        if self.is_attached:
+            self.query_one(RunsTable).set_runs(runs)
+
+    @on(RunsTable.Opened)
+    def _open(self, event: RunsTable.Opened) -> None:
+        if run := self._run_in(event.path):
+            self.app.push_screen(TrainScreen(run, self.remembered))
+
+    @on(RunsTable.OverlayAsked)
+    def _overlay(self, event: RunsTable.OverlayAsked) -> None:
+        runs = [run for path in event.paths if (run := self._run_in(path))]
+        if runs:
+            self.app.push_screen(OverlayScreen(runs))
+
+    def _run_in(self, path: Path) -> AttachedRun | None:
+        folder = RunFolder(path)
+        try:
+            return AttachedRun(folder, Config.from_yaml(folder.config))
+        except UserError as error:
+            self.notify(str(error), severity="error")
+            return None

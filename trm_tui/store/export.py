@@ -1,0 +1,105 @@
+"""A chart's full data as a table, and tables as CSV or JSON files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from trm_tui.store.growing import Array
+from trm_tui.store.trace import Trace
+
+Table = tuple[list[str], list[np.ma.MaskedArray]]
+"""Names and columns of equal length; masked is what was not measured, NaN what was not a number."""
+Cell = float | int | str | None
+
+AXES = ("step", "time", "epoch")
+
+
+def table_of(traces: Sequence[Trace]) -> Table:
+    """All values of curves over one step column: their axes, then a column each.
+
+    Curves that have a step in common share its row.
+    """
+    if not traces:
+        return [], []
+    places = [trace.along("step") for trace in traces]
+    rows, count = _rows(places)
+    names = [axis for axis in AXES if any(axis in trace.axes for trace in traces)]
+    columns = [np.ma.masked_all(count) for _ in names]
+    for trace, mine in zip(traces, rows, strict=True):
+        for name, column in zip(names, columns, strict=True):
+            if name in trace.axes:
+                empty = np.ma.getmaskarray(column)[mine]
+                column[mine[empty]] = trace.along(name)[empty]
+    for trace, mine in zip(traces, rows, strict=True):
+        column = np.ma.masked_all(count)
+        column[mine] = trace.values
+        names.append(trace.name)
+        columns.append(column)
+    return names, columns
+
+
+def write_columns(path: Path, names: Sequence[str], columns: Sequence[np.ndarray]) -> None:
+    """Write a table as JSON (a list of objects) if the path ends so, and as CSV otherwise.
+
+    Masked cells are empty or null; NaN and infinities are "NaN", "Infinity" and "-Infinity". The
+    file is whole or not there. Raises OSError if it cannot be written.
+    """
+    rows = zip(*map(_cells, columns), strict=True)
+    text = _json(names, rows) if path.suffix.lower() == ".json" else _csv(names, rows)
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _rows(places: Sequence[Array]) -> tuple[list[np.ndarray], int]:
+    """The row of every value, by step; a step that a curve has several times takes several rows."""
+    steps = np.concatenate([np.empty(0), *places])
+    repeats = [np.arange(len(each)) - np.searchsorted(each, each) for each in places]
+    repeat = np.concatenate([np.empty(0), *repeats])
+    order = np.lexsort((repeat, steps))
+    is_new = np.ones(len(steps), dtype=bool)
+    is_new[1:] = (np.diff(steps[order]) != 0) | (np.diff(repeat[order]) != 0)
+    row = np.empty(len(steps), dtype=np.int64)
+    row[order] = np.cumsum(is_new) - 1
+    return np.split(row, np.cumsum([len(each) for each in places])[:-1]), int(is_new.sum())
+
+
+def _cells(column: np.ndarray) -> list[Cell]:
+    """A column as the cells of a file; whole numbers without a point if all of them are."""
+    masked = np.ma.MaskedArray(column)
+    values, absent = masked.data.astype(np.float64), np.ma.getmaskarray(masked)
+    told = np.isfinite(values) & ~absent
+    are_whole = bool((values[told] == np.rint(values[told])).all())
+    cells = np.where(told, values, 0).astype(np.int64 if are_whole else np.float64).tolist()
+    for index in np.flatnonzero(~told).tolist():
+        cells[index] = None if absent[index] else _name(values[index])
+    return cells
+
+
+def _name(value: float) -> str:
+    """What has no number in JSON."""
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _csv(names: Sequence[str], rows: Iterable[tuple[Cell, ...]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _json(names: Sequence[str], rows: Iterable[tuple[Cell, ...]]) -> str:
+    lines = (json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) for row in rows)
+    return "[\n" + ",\n".join(lines) + "\n]\n"

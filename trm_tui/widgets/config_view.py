@@ -1,0 +1,257 @@
+"""ConfigView: a run's configuration, what of it is no default, and how it differs from another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+from textual import events, on
+from textual.app import ComposeResult, RenderResult
+from textual.content import Content
+from textual.widget import Widget
+
+from trm_engine.config import Config
+from trm_tui.keys import CONFIG, ROWS, bindings
+from trm_tui.printable import printable
+from trm_tui.widgets.log_buffer import fold
+from trm_tui.widgets.scrolling import Scroller, ScrollKeys
+from trm_tui.widgets.search_bar import SearchBar
+
+CHANGED = "*"
+"""Marks a value that is not the default."""
+
+WIDE = 120
+"""From this width on, every setting is described."""
+
+DESCRIPTIONS = {
+    (section, name): setting.description or ""
+    for section, field in Config.model_fields.items()
+    for name, setting in getattr(field.annotation, "model_fields", {}).items()
+}
+
+Values = Mapping[str, Any]
+"""Sections with their settings, as ``Config.to_dict`` gives them."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting as text; ``default`` and ``other`` are None where they say the same."""
+
+    section: str
+    name: str
+    value: str
+    default: str | None = None
+    other: str | None = None
+
+    def has(self, words: str) -> bool:
+        """Whether name or value holds these words, in any case."""
+        return fold(words) in fold(f"{self.section}.{self.name} {self.value} {self.other or ''}")
+
+
+def settings_of(config: Values, defaults: Values, other: Values | None = None) -> list[Setting]:
+    """The settings of a configuration and of the other one, if any, in order of their sections."""
+    values, usual = dict(_flat(config)), dict(_flat(defaults))
+    others = dict(_flat(other)) if other is not None else values
+    found = []
+    for section, name in sorted(values | others, key=lambda key: _rank(key[0], config)):
+        key = section, name
+        value = values.get(key, "–")
+        default, another = usual.get(key, value), others.get(key, "–")
+        found.append(
+            Setting(
+                section,
+                name,
+                value,
+                default if default != value else None,
+                another if another != value else None,
+            )
+        )
+    return found
+
+
+class ConfigTable(Widget):
+    """Settings grouped by section, in aligned columns."""
+
+    DEFAULT_CSS = """
+    ConfigTable { height: auto; }
+    ConfigTable > .config--faint { color: $faint; }
+    ConfigTable > .config--section { color: $primary; text-style: bold; }
+    ConfigTable > .config--changed { color: $accent; text-style: bold; }
+    ConfigTable > .config--found { color: $accent; text-style: underline; }
+    """
+    COMPONENT_CLASSES = {
+        "config--faint",
+        "config--section",
+        "config--changed",
+        "config--found",
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._settings: list[Setting] = []
+        self._other = ""
+        self._words = ""
+
+    def show(self, settings: list[Setting], other: str, words: str) -> None:
+        """Show settings, with ``words`` marked; ``other`` is the other configuration's name."""
+        self._settings, self._other, self._words = settings, other, words
+        self.refresh(layout=True)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Other columns, other heights."""
+        self.refresh(layout=True)
+
+    def render(self) -> RenderResult:
+        """The table."""
+        if not self._settings:
+            note = "No setting has these words." if self._words else "Not known yet."
+            return Text(note, self._look("faint"))
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold", ratio=3)
+        table.add_column(overflow="fold", ratio=2)
+        if self.size.width >= WIDE:
+            table.add_column(ratio=5)
+        for section, settings in groupby(self._settings, lambda each: each.section):
+            if table.row_count:
+                table.add_row()
+            table.add_row(Text(section.capitalize(), self._look("section")))
+            for setting in settings:
+                table.add_row(*self._cells(setting))
+        return table
+
+    def _cells(self, setting: Setting) -> Iterator[Text]:
+        is_changed = setting.default is not None
+        mark = Text().append(f"{CHANGED if is_changed else ' '} ", self._look("changed"))
+        yield mark.append_text(self._found(Text(setting.name)))
+        yield self._found(Text(setting.value, Style(bold=is_changed)))
+        if setting.other is not None:
+            yield self._found(Text(f"{self._other}: {setting.other}"))
+        elif setting.default is not None and not self._other:
+            yield Text(f"default {setting.default}", self._look("faint"))
+        else:
+            yield Text()
+        if self.size.width >= WIDE:
+            yield Text(DESCRIPTIONS.get((setting.section, setting.name), ""), self._look("faint"))
+
+    def _found(self, text: Text) -> Text:
+        if self._words:
+            look = self._look("found")
+            text.highlight_words([self._words], look, case_sensitive=False)
+        return text
+
+    def _look(self, name: str) -> Style:
+        return self.get_component_rich_style(f"config--{name}", partial=True)
+
+
+class ConfigView(ScrollKeys):
+    """The configuration of a run, which can be searched."""
+
+    ALLOW_MAXIMIZE = True
+    BINDINGS = [*bindings(CONFIG), *bindings(ROWS)]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.border_title = "Configuration"
+        self._shown: tuple[Any, ...] = ()
+        self._settings: list[Setting] = []
+        self._other = ""
+        self._table = ConfigTable()
+        self._search = SearchBar("words of a setting")
+
+    def compose(self) -> ComposeResult:
+        with Scroller():
+            yield self._table
+        yield self._search
+
+    def show(
+        self,
+        config: Values,
+        defaults: Values | None = None,
+        other: Values | None = None,
+        other_name: str = "other",
+    ) -> None:
+        """Show a configuration; marked where it differs from the defaults.
+
+        ``other`` is one to compare it with: where that differs, its value stands beside.
+        """
+        shown = (config, defaults, other, other_name)
+        if shown != self._shown:
+            self._shown = shown
+            self._settings = settings_of(config, defaults or config, other)
+            self._other = other_name if other is not None else ""
+            self._show()
+
+    # Keys -------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A search that is not open is not closed."""
+        return self._search.is_open if action == "close_search" else True
+
+    def action_search(self) -> None:
+        """Type what to look for."""
+        self._search.open()
+
+    def action_close_search(self) -> None:
+        """Show all settings again."""
+        self.scrolled().focus()
+        self._search.close()
+
+    @on(SearchBar.Changed)
+    def _look_for(self, event: SearchBar.Changed) -> None:
+        event.stop()
+        self._show()
+
+    @on(SearchBar.Submitted)
+    def _leave_search(self, event: SearchBar.Submitted) -> None:
+        event.stop()
+        self.scrolled().focus()
+
+    def _show(self) -> None:
+        words = self._search.words
+        settings = [each for each in self._settings if each.has(words)]
+        self._table.show(settings, self._other, words)
+        self.border_subtitle = Content(" · ".join(self._standing(settings)))
+
+    def _standing(self, settings: list[Setting]) -> Iterator[str]:
+        if len(settings) < len(self._settings):
+            yield f"{len(settings)} of {len(self._settings)} settings"
+        changed = sum(each.default is not None for each in settings)
+        if changed:
+            yield f"{CHANGED} {changed} not the default"
+        if self._other:
+            different = sum(each.other is not None for each in settings)
+            yield f"{different} differ from {self._other}"
+
+
+def _flat(values: Values) -> Iterator[tuple[tuple[str, str], str]]:
+    """Section and name of every setting, with its value as text; deeper names have dots."""
+    for section, settings in values.items():
+        if not isinstance(settings, Mapping):
+            yield ("", str(section)), _text(settings)
+            continue
+        for name, value in settings.items():
+            if isinstance(value, Mapping) and value:
+                for (_, deeper), text in _flat({section: value}):
+                    yield (section, f"{name}.{deeper}"), text
+            else:
+                yield (section, str(name)), _text(value)
+
+
+def _text(value: Any) -> str:
+    """A value as a configuration file has it."""
+    if isinstance(value, str):
+        return printable(value) or '""'
+    if isinstance(value, bool | None):
+        return json.dumps(value)
+    return printable(str(value))
+
+
+def _rank(section: str, config: Values) -> int:
+    return list(config).index(section) if section in config else len(config)

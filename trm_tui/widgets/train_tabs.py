@@ -1,0 +1,282 @@
+"""TrainTabs: everything that a run shows, in tabs; each pane is given what concerns it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import TabbedContent, TabPane
+
+from trm_engine.config import Config
+from trm_tui.attached import AttachedRun
+from trm_tui.store.run import AXES, HEADLINES, Event, Topics
+from trm_tui.settings import Settings
+from trm_tui.store.trace import Trace
+from trm_tui.text import size
+from trm_tui.widgets.chart import Chart
+from trm_tui.widgets.chart_view import View
+from trm_tui.widgets.config_view import ConfigView
+from trm_tui.widgets.decision_matrix import DecisionMatrix
+from trm_tui.widgets.evaluation_history import EvaluationHistory
+from trm_tui.widgets.evaluation_line import EvaluationLine
+from trm_tui.widgets.log_view import LogView
+from trm_tui.widgets.moving_samples import MovingSamples
+from trm_tui.widgets.run_facts import RunFacts
+from trm_tui.widgets.slot_accuracy import SlotAccuracy
+from trm_tui.widgets.supervision_steps import SupervisionSteps
+from trm_tui.widgets.tool_matrix import ToolMatrix
+
+TABS = ("Live", "Charts", "Evaluation", "Tools", "Slots", "Samples", "Log", "Run")
+TOTAL = "total_loss"
+COLUMNS = {
+    "Learning rate": "lr",
+    "Gradient norm": "grad_norm",
+    "Samples a second": "samples_per_s",
+    "Memory": "memory",
+}
+SMOOTH_ALREADY = {"lr", "memory"}
+FORMS = {"Memory": size}
+ACCURACIES = [name for name in HEADLINES if name != "validation loss"]
+
+
+class TrainTabs(Widget):
+    """The tabs of a run, brought up to date by ``show``.
+
+    ``selected`` is the evaluation that is shown, counted from 0; None is always the newest.
+    """
+
+    DEFAULT_CSS = "TrainTabs { height: 1fr; }"
+
+    def __init__(self, run: AttachedRun) -> None:
+        super().__init__()
+        self.watched = run
+        self.selected: int | None = None
+        self._lines_shown = 0
+        self._losses_known = 0
+
+    # Composition ------------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        with TabbedContent():
+            for number, name in enumerate(TABS, 1):
+                with TabPane(f"{number} {name}", id=name.lower()):
+                    yield getattr(self, f"_{name.lower()}")()
+
+    def _live(self) -> Widget:
+        charts = Vertical(
+            self._chart("Loss", id="loss"),
+            Horizontal(
+                self._chart("Learning rate", id="lr"),
+                self._chart("Gradient norm", id="norm"),
+                id="small-charts",
+            ),
+            EvaluationLine(),
+            id="live-charts",
+        )
+        panels = Vertical(
+            SupervisionSteps(classes="panel"),
+            DecisionMatrix(classes="panel"),
+            SlotAccuracy(classes="panel"),
+            id="live-panels",
+        )
+        return Horizontal(charts, panels)
+
+    def _charts(self) -> Widget:
+        return Container(
+            *map(self._chart, ("Loss by part", "Accuracy", *COLUMNS)), id="chart-grid"
+        )
+
+    def _evaluation(self) -> Widget:
+        below = Horizontal(
+            SupervisionSteps(classes="panel"), DecisionMatrix(classes="panel"), id="judged"
+        )
+        return Vertical(EvaluationHistory(classes="panel"), below)
+
+    def _tools(self) -> Widget:
+        return ToolMatrix(classes="panel")
+
+    def _slots(self) -> Widget:
+        return SlotAccuracy(classes="panel")
+
+    def _samples(self) -> Widget:
+        return MovingSamples(classes="panel")
+
+    def _log(self) -> Widget:
+        return LogView(classes="panel")
+
+    def _run(self) -> Widget:
+        return Container(RunFacts(classes="panel"), ConfigView(classes="panel"), id="run-panes")
+
+    def _chart(self, title: str, id: str | None = None) -> Chart:
+        return Chart(
+            title, self._traces(title), form=FORMS.get(title), id=id, classes="panel"
+        )
+
+    def _traces(self, title: str) -> list[Trace]:
+        store = self.watched.store
+        points = {axis: store.headlines[axis] for axis in AXES}
+        if title == "Loss":
+            validation = store.headlines["validation loss"]
+            return [
+                self._trace("training", TOTAL),
+                Trace("validation", validation, points, points=True),
+            ]
+        if title == "Loss by part":
+            return [self._trace(name.removesuffix("_loss"), name) for name in self._parts()]
+        if title == "Accuracy":
+            return [
+                Trace(name, store.headlines[name], points, points=True) for name in ACCURACIES
+            ]
+        column = COLUMNS[title]
+        return [self._trace(title.lower(), column, smooth=column not in SMOOTH_ALREADY)]
+
+    def _trace(self, name: str, column: str, smooth: bool = True) -> Trace:
+        columns = self.watched.store.columns
+        axes = {axis: columns[axis] for axis in AXES}
+        return Trace(name, columns[column], axes, smooth=smooth)
+
+    def _parts(self) -> list[str]:
+        columns = self.watched.store.columns
+        return [name for name in columns if name.endswith("_loss") and name != TOTAL]
+
+    # What is remembered -----------------------------------------------------------------------
+
+    def apply(self, settings: Settings) -> None:
+        """Look as it was left."""
+        view = View(settings.x_axis, smoothing=settings.smoothing)
+        for chart in self.query(Chart):
+            chart.view = view
+            chart.log_scale = settings.log_scale.get(chart.title, chart.log_scale)
+            chart.hidden = settings.hidden_series
+        if settings.tab in map(str.lower, TABS):
+            self.query_one(TabbedContent).active = settings.tab
+
+    def remembered(self) -> dict[str, Any]:
+        """How it looks now, as settings."""
+        charts = list(self.query(Chart))
+        view = charts[0].view
+        return {
+            "x_axis": view.axis,
+            "smoothing": view.smoothing,
+            "log_scale": {chart.title: chart.log_scale for chart in charts},
+            "hidden_series": sorted({name for chart in charts for name in chart.hidden}),
+            "tab": self.query_one(TabbedContent).active,
+        }
+
+    # Bringing up to date ----------------------------------------------------------------------
+
+    def show(self, changed: Topics) -> None:
+        """Show what changed."""
+        if "restarted" in changed:
+            self._renew_traces()
+        if "steps" in changed and len(self._parts()) != self._losses_known:
+            self._losses_known = len(self._parts())
+            self._renew_traces()
+        if changed & {"steps", "evaluations"}:
+            for chart in self.query(Chart):
+                chart.refresh_data()
+        if changed & {"evaluations", "restarted"}:
+            self._show_evaluations()
+        if changed & {"started", "checkpoints", "state"}:
+            self._show_facts()
+        if changed & {"log", "restarted"}:
+            self._show_log()
+
+    def show_losses(self) -> None:
+        """Show the training loss at each supervision step, as it is now."""
+        losses = self.watched.store.losses_by_step()
+        for panel in self.query(SupervisionSteps):
+            panel.show_losses(losses)
+
+    def _renew_traces(self) -> None:
+        for chart in self.query(Chart):
+            chart.traces = self._traces(chart.title)
+
+    def _show_evaluations(self) -> None:
+        evaluations = self.watched.store.evaluations
+        for history in self.query(EvaluationHistory):
+            history.set_evaluations(evaluations)
+        self._show_selected()
+
+    def _show_selected(self) -> None:
+        """Give the evaluation that is looked at, and the one before, to all its panels."""
+        now, before = self._selected_and_previous()
+        metrics, previous = _metrics(now), _metrics(before)
+        for line in self.query(EvaluationLine):
+            line.show(now, before)
+        for samples in self.query(MovingSamples):
+            samples.set_evaluations(self._up_to_selected())
+        for matrix in self.query(DecisionMatrix):
+            matrix.show(metrics.get("decision"), previous.get("decision"))
+        for tools in self.query(ToolMatrix):
+            tools.show(metrics.get("tool"))
+        for slots in self.query(SlotAccuracy):
+            slots.show(metrics.get("slots") and metrics, previous or None)
+        for steps in self.query(SupervisionSteps):
+            steps.show_evaluation(
+                metrics.get("by_step"), previous.get("by_step"), metrics.get("halting")
+            )
+        for panel in self._judging():
+            panel.border_subtitle = self._which(now)
+
+    def _judging(self) -> Iterator[Widget]:
+        yield from self.query(DecisionMatrix)
+        yield from self.query(SlotAccuracy)
+        yield from self.query(SupervisionSteps)
+
+    def _which(self, evaluation: Event | None) -> str:
+        if evaluation is None:
+            return ""
+        newest = self.selected is None
+        return f"step {evaluation['step']:,}" + ("" if newest else ", not the newest")
+
+    def _selected_and_previous(self) -> tuple[Event | None, Event | None]:
+        evaluations = self.watched.store.evaluations
+        index = len(evaluations) - 1 if self.selected is None else self.selected
+        now = evaluations[index] if 0 <= index < len(evaluations) else None
+        return now, evaluations[index - 1] if now and index else None
+
+    def _up_to_selected(self) -> list[Event]:
+        evaluations = self.watched.store.evaluations
+        return evaluations if self.selected is None else evaluations[: self.selected + 1]
+
+    def _show_facts(self) -> None:
+        store = self.watched.store
+        for facts in self.query(RunFacts):
+            facts.show(store.started, self.watched.folder.path, self.watched.state, store.checkpoints)
+        if store.started:
+            for view in self.query(ConfigView):
+                view.show(store.started["config"], defaults=Config().to_dict())
+
+    def _show_log(self) -> None:
+        lines = self.watched.store.log
+        if len(lines) < self._lines_shown:
+            self._lines_shown = 0
+            self.query_one(LogView).clear()
+        self.query_one(LogView).add(lines[self._lines_shown :])
+        self._lines_shown = len(lines)
+
+    # What panes say ---------------------------------------------------------------------------
+
+    @on(Chart.CursorMoved)
+    def _move_cursors(self, event: Chart.CursorMoved) -> None:
+        for chart in self.query(Chart):
+            chart.cursor = event.x
+
+    @on(Chart.ViewChanged)
+    def _change_views(self, event: Chart.ViewChanged) -> None:
+        for chart in self.query(Chart):
+            chart.view = event.view
+
+    @on(EvaluationHistory.Selected)
+    def _select_evaluation(self, event: EvaluationHistory.Selected) -> None:
+        self.selected = event.index
+        self._show_selected()
+
+
+def _metrics(evaluation: Event | None) -> dict[str, Any]:
+    return evaluation["metrics"] if evaluation else {}
