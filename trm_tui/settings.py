@@ -78,7 +78,7 @@ def save(settings: Settings) -> bool:
     """Write the settings, all or nothing. Returns whether they are written."""
     path = settings_path()
     beside = path.with_name(f"{path.name}.{os.getpid()}")
-    text = yaml.safe_dump(settings.model_dump(), sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump(settings.model_dump(), sort_keys=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside.write_text(text, encoding="utf-8")

@@ -6,7 +6,6 @@ import fcntl
 import os
 import re
 import select
-import signal
 import struct
 import subprocess
 import termios
@@ -163,17 +162,20 @@ class PseudoTerminal:
         parts = [part.partition(ALTERNATE)[0] for part in self.raw.split(MAIN)]
         return _ESCAPE.sub(b"", b"".join(parts)).decode(errors="replace").replace("\r\n", "\n")
 
+    def hang_up(self) -> None:
+        """Take the terminal away, as a lost connection does."""
+        self._stop_reading()
+        if self._master >= 0:
+            os.close(self._slave)
+            os.close(self._master)
+            self._master = -1
+
     def close(self) -> None:
         """End the command by force if it still runs, and the terminal with it."""
-        if self._master < 0:
-            return
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
+            self.process.kill()
             self.process.wait()
-        self._stop_reading()
-        os.close(self._master)
-        os.close(self._slave)
-        self._master = -1
+        self.hang_up()
 
     def _modes(self) -> set[int]:
         """The private modes that are on."""

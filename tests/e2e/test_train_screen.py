@@ -23,6 +23,7 @@ from tests.faults.workers import ENDLESS, wait_for_later
 from trm_engine.runs.events import read_events
 from trm_engine.runs.folder import RunFolder
 
+READOUT = re.compile(r" training +\d")
 BRAILLE = re.compile("[\u2801-\u28ff]{2}")
 
 
@@ -85,12 +86,13 @@ def test_pause_evaluate_save_and_resume(training: Training) -> None:
     evaluation = wait_for_later(run, "eval", last, step=step)
     screen.wait_for(re.compile(r"tool_call +\d+ TP"))
     screen.press("3")
-    screen.wait_for(re.compile(rf" {step:,} +\d+\.\d\d +{evaluation['metrics']['loss']:.3f}"))
+    screen.wait_for(re.compile(rf" {step:,} +{evaluation['epoch']:.2f} "))
     screen.press("s")
-    saved = wait_for_later(run, "checkpoint", evaluation["seq"], step=step)
-    assert Path(saved["path"]).name == f"step_{step}.pt"
+    saved = run.path / "checkpoints" / f"step_{step}.pt"
+    wait_for_later(run, "checkpoint", evaluation["seq"], path=str(saved))
+    assert saved.exists()
     screen.press("7")
-    screen.wait_for(f"step_{step}.pt")
+    screen.wait_for(saved.name)
     assert step_shown(screen) == step
     screen.press("p")
     screen.wait_for("● running")
@@ -117,8 +119,9 @@ def test_zoom_and_crosshair(training: Training) -> None:
     screen.wait_for("· log")
     screen.press("y")
     screen.press("left")
-    screen.wait_for(re.compile(r"│ +training +\d|step [\d,]+ +\S* *│?\n"))
+    screen.wait_for(READOUT)
     screen.press("escape")
+    screen.wait_until_gone(READOUT)
 
 
 def test_help_opens_and_closes(training: Training) -> None:

@@ -61,7 +61,7 @@ PROBLEMS = {
     "{}/none/loss.csv": "There is no folder",
     "{}/folder.csv": "folder.csv is a folder.",
     "{}/" + "x" * 300 + ".csv": "name too long",
-    "~nobody/loss.csv": "There is no folder ~nobody",
+    "~no-such-user/loss.csv": "There is no folder ~no-such-user",
 }
 Case = tuple[Dialog[Any], Sequence[str], Any]
 

@@ -167,6 +167,17 @@ async def test_what_cannot_be_read_is_told_and_the_rest_is_shown() -> None:
         assert "hello" in app.shown
 
 
+async def test_a_sample_that_comes_late_is_not_shown(file: SampleFile) -> None:
+    app = app_of(file.load, [1, 2])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("j")
+        await settle(pilot)
+        app.dialog.post_message(SamplesDialog.Loaded(0, record("late")))
+        await pilot.pause()
+        assert "late" not in app.shown
+        assert "my name is An Nguyễn" in app.shown
+
+
 async def test_nothing_in_a_text_is_markup_or_steers_the_terminal() -> None:
     text = "[bold red]x[/] [/nothing] \x1b[2J\x07 \u202egnp.exe \ud800 مرحبا 😀"
     shown = "[bold red]x[/] [/nothing] \\x1b[2J\\x07 \\u202egnp.exe \\ud800 مرحبا 😀"

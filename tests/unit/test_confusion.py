@@ -26,9 +26,7 @@ def tool_metrics(draw: st.DrawFn) -> dict[str, Any]:
     if tools:
         index = st.integers(-1, tools - 1)
         for true, predicted in draw(st.sets(st.tuples(index, index))):
-            cells.append(
-                {"true": true, "predicted": predicted, "count": 3, "lines": [1 + true, 9]}
-            )
+            cells.append({"true": true, "predicted": predicted, "count": 3, "lines": [1 + true, 9]})
     return {"labels": labels, "confusion": confusion, "cells": cells}
 
 
@@ -110,3 +108,5 @@ def test_unseen_tools_and_no_tool_are_a_row_and_a_column_of_errors() -> None:
     assert confusion.recall[0] == pytest.approx(5 / 35)
     assert confusion.recall[1] == 0
     assert confusion.errors() == [(0, 1), (1, 0)]
+    neither = {"true": -1, "predicted": -1, "lines": [5]}
+    assert not Confusion.of({**tool, "cells": [*cells, neither]}).right[1, 1]

@@ -1,4 +1,4 @@
-"""README says what is true: every setting with its default."""
+"""README says what is true: every setting with its default, every key."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from trm_engine.config import Config, DataConfig, TrainingConfig, TRMConfig
+from trm_tui.keys import CHART, EVERYWHERE, KEYS, TRAINING
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -20,6 +21,18 @@ def test_readme_lists_every_setting_with_its_default() -> None:
     }
     sections = dict.fromkeys(Config.model_fields, "default")
     assert rows == expected | sections
+
+
+def test_readme_lists_the_keys_of_the_training_screen() -> None:
+    text = README.read_text(encoding="utf-8")
+    told = re.findall(r"^\| `([^`]+)` \| (.+) \|$", text, re.MULTILINE)
+    known = [
+        (key.shown, key.help)
+        for where in (EVERYWHERE, TRAINING, CHART)
+        for key in KEYS[where]
+        if key.shown
+    ]
+    assert [pair for pair in told if pair in known] == known
 
 
 def _shown(value: object) -> str:

@@ -53,7 +53,7 @@ TABLE = (
     [
         np.array([1, 2, 1_000_000]),
         np.array([0.1 + 0.2, math.nan, -math.inf]),
-        np.ma.MaskedArray([0.5, 0, 1e-300], mask=[False, True, False]),
+        np.ma.MaskedArray([0.5, 0, 1e300], mask=[False, True, False]),
     ],
 )
 
@@ -66,7 +66,7 @@ def test_csv_round_trip(tmp_path: Path) -> None:
     assert rows[0] == TABLE[0]
     assert rows[1] == ["1", repr(0.1 + 0.2), "0.5"]
     assert rows[2] == ["2", "NaN", ""]
-    assert rows[3] == ["1000000", "-Infinity", "1e-300"]
+    assert rows[3] == ["1000000", "-Infinity", "1e+300"]
 
 
 def test_json_round_trip(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_json_round_trip(tmp_path: Path) -> None:
     assert json.loads(path.read_text(encoding="utf-8")) == [
         {"step": 1, "loss, all": 0.1 + 0.2, "accuracy": 0.5},
         {"step": 2, "loss, all": "NaN", "accuracy": None},
-        {"step": 1_000_000, "loss, all": "-Infinity", "accuracy": 1e-300},
+        {"step": 1_000_000, "loss, all": "-Infinity", "accuracy": 1e300},
     ]
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
-from rich.console import Group, RenderableType
-from rich.style import Style
-from rich.table import Table
+from rich.cells import cell_len, set_cell_size
+from rich.console import RenderableType
 from rich.text import Text
-from textual import events
-from textual.app import ComposeResult, RenderResult
+from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widget import Widget
 from textual.widgets import Static
 
 from trm_tui.keys import ROWS, bindings, table
+from trm_tui.widgets.drawing import Drawing
+from trm_tui.widgets.plain_text import wrap
 from trm_tui.widgets.scrolling import Scroller, ScrollKeys
 
 ABOUT = (
@@ -30,11 +30,10 @@ GAP = 3
 Section = tuple[str, list[tuple[str, str]]]
 
 
-class HelpTable(Widget):
+class HelpTable(Drawing):
     """The sections of the key table, in as many columns as there is room for."""
 
     DEFAULT_CSS = """
-    HelpTable { height: auto; }
     HelpTable > .help--section { color: $primary; text-style: bold; }
     HelpTable > .help--first { color: $accent; text-style: bold; }
     HelpTable > .help--key { text-style: bold; }
@@ -46,32 +45,26 @@ class HelpTable(Widget):
         self._first = first
         self._sections = sections(first)
 
-    def on_resize(self, event: events.Resize) -> None:
-        """More or fewer columns."""
-        self.refresh(layout=True)
-
-    def render(self) -> RenderResult:
+    def draw(self, width: int) -> RenderableType:
         """All sections."""
-        count = max(self.size.width // (COLUMN_WIDTH + GAP), 1)
-        grid = Table.grid(padding=(0, GAP, 0, 0), expand=True)
-        for _ in range(count):
-            grid.add_column(ratio=1)
+        count = max((width + GAP) // (COLUMN_WIDTH + GAP), 1)
+        room = (width + GAP) // count - GAP
         columns = in_columns(self._sections, count)
-        grid.add_row(*(Group(*map(self._section, column)) for column in columns))
-        return grid
+        lines = zip_longest(*(self._lines(column, room) for column in columns), fillvalue=Text())
+        return Text("\n", no_wrap=True).join(_side_by_side(line, room) for line in lines)
 
-    def _section(self, section: Section) -> RenderableType:
-        title, keys = section
-        width = max(len(shown) for _, keys in self._sections for shown, _ in keys)
-        rows = Table.grid(padding=(0, 2, 0, 0))
-        rows.add_column(no_wrap=True, min_width=width)
-        for shown, what in keys:
-            rows.add_row(Text(shown, self._look("key")), Text(what))
-        look = self._look("first" if title == self._first else "section")
-        return Group(Text(title, look), rows, "")
-
-    def _look(self, name: str) -> Style:
-        return self.get_component_rich_style(f"help--{name}", partial=True)
+    def _lines(self, sections: Sequence[Section], width: int) -> Iterator[Text]:
+        """The lines of one column."""
+        key_width = max(cell_len(shown) for _, keys in self._sections for shown, _ in keys) + 2
+        for title, keys in sections:
+            look = "help--first" if title == self._first else "help--section"
+            yield Text(title, self.look(look))
+            for shown, what in keys:
+                first, *more = wrap(what, width - key_width)
+                key = Text(set_cell_size(shown, key_width), self.look("help--key"))
+                yield Text().append_text(key).append(first.rstrip())
+                yield from (Text(" " * key_width + part.rstrip()) for part in more)
+            yield Text()
 
 
 class HelpScreen(ModalScreen[None], ScrollKeys):
@@ -132,3 +125,11 @@ def in_columns(sections: Sequence[Section], count: int) -> list[list[Section]]:
         columns[shortest].append(section)
         heights[shortest] += len(section[1]) + 2
     return columns
+
+
+def _side_by_side(cells: Sequence[Text], width: int) -> Text:
+    line = Text()
+    for position, cell in enumerate(cells):
+        line.pad_right(position * (width + GAP) - line.cell_len)
+        line.append_text(cell)
+    return line

@@ -80,8 +80,10 @@ def _cells(column: np.ndarray) -> list[Cell]:
     masked = np.ma.MaskedArray(column)
     values, absent = masked.data.astype(np.float64), np.ma.getmaskarray(masked)
     told = np.isfinite(values) & ~absent
-    are_whole = bool((values[told] == np.rint(values[told])).all())
-    cells = np.where(told, values, 0).astype(np.int64 if are_whole else np.float64).tolist()
+    values_told = np.where(told, values, 0)
+    with np.errstate(invalid="ignore"):
+        whole = values_told.astype(np.int64)
+    cells: list[Cell] = (whole if np.array_equal(whole, values_told) else values_told).tolist()
     for index in np.flatnonzero(~told).tolist():
         cells[index] = None if absent[index] else _name(values[index])
     return cells

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-import numpy as np
 from rich.markup import escape
 from textual import events
 from textual.geometry import Offset, Size
@@ -19,6 +18,8 @@ from trm_tui.store.smoothing import FACTORS
 from trm_tui.store.trace import Trace, Window
 from trm_tui.widgets.canvas import Glyphs, glyphs_for
 from trm_tui.widgets.chart_frame import Frame, compose
+from trm_tui.widgets.chart_labels import state_of, title_of
+from trm_tui.widgets.chart_places import Places
 from trm_tui.widgets.chart_scene import COLOURS, Scene, style_names
 from trm_tui.widgets.chart_view import View
 from trm_tui.widgets.ticks import Format
@@ -27,8 +28,6 @@ ZOOM = 0.7
 WHEEL_ZOOM = 0.85
 PAN = 0.25
 WHEEL_PAN = 0.1
-LEAST_POINTS = 4
-"""Zooming in ends at about so many values."""
 AXES = ("step", "time", "epoch")
 
 
@@ -39,6 +38,19 @@ def _series_css(number: int) -> str:
     Chart:ansi > .chart--envelope-{number} {{ color: $series-{number}; text-style: dim; }}
     Chart > .chart--value-{number} {{ color: $series-{number}; background: $panel; }}
     """
+
+
+class _Said(Message):
+    """What a person did to a chart."""
+
+    def __init__(self, chart: Chart) -> None:
+        super().__init__()
+        self.chart = chart
+
+    @property
+    def control(self) -> Chart:
+        """The chart."""
+        return self.chart
 
 
 class Chart(Widget, can_focus=True):
@@ -64,48 +76,28 @@ class Chart(Widget, can_focus=True):
     Chart > .chart--selected { color: $foreground; text-style: bold; }
     """ + "".join(map(_series_css, range(1, COLOURS + 1)))
     BINDINGS = bindings(CHART)
+    ALLOW_SELECT = False
 
-    class CursorMoved(Message):
+    class CursorMoved(_Said):
         """A person has moved the crosshair to ``x``, or put it away (None)."""
 
         def __init__(self, chart: Chart, x: float | None) -> None:
-            super().__init__()
-            self.chart = chart
+            super().__init__(chart)
             self.x = x
-
-        @property
-        def control(self) -> Chart:
-            """The chart."""
-            return self.chart
 
         def can_replace(self, message: Message) -> bool:
             """Only the last of several moves counts."""
             return isinstance(message, Chart.CursorMoved)
 
-    class ViewChanged(Message):
+    class ViewChanged(_Said):
         """A person has changed what is seen: axis, window, following, smoothing."""
 
         def __init__(self, chart: Chart, view: View) -> None:
-            super().__init__()
-            self.chart = chart
+            super().__init__(chart)
             self.view = view
 
-        @property
-        def control(self) -> Chart:
-            """The chart."""
-            return self.chart
-
-    class ExportRequested(Message):
+    class ExportRequested(_Said):
         """A person wants the chart's data in a file."""
-
-        def __init__(self, chart: Chart) -> None:
-            super().__init__()
-            self.chart = chart
-
-        @property
-        def control(self) -> Chart:
-            """The chart."""
-            return self.chart
 
     def __init__(
         self,
@@ -246,63 +238,29 @@ class Chart(Widget, can_focus=True):
         )
 
     def _label(self) -> None:
-        """Title and subtitle: what is wrong, and what is seen."""
-        title, subtitle = escape(self.title), " · ".join(self._state())
-        broken = "; ".join(self._broken())
-        if broken:
-            title += f"  [$error]{self._glyphs.hole} {escape(broken)}[/]"
-        if title != self.border_title:
-            self.border_title = title
-        if subtitle != self.border_subtitle:
-            self.border_subtitle = subtitle
+        """Title and subtitle, which the border repaints only if they change."""
+        self.border_title = title_of(self.title, self._traces, self._hidden, self._glyphs)
+        self.border_subtitle = state_of(self._view, self._log, self._robust, self._glyphs)
 
-    def _state(self) -> Iterable[str]:
-        view = self._view
-        if view.follow:
-            yield "following" if view.window is None else "following, zoomed"
-        else:
-            yield "[$warning]frozen[/]"
-        yield view.axis
-        if view.smoothing:
-            yield f"{self._glyphs.smooth}{view.smoothing:g}"
-        if self._log:
-            yield "log"
-        if self._robust:
-            yield "robust"
-
-    def _broken(self) -> Iterable[str]:
-        """What is to be said of values that are not numbers."""
-        for trace in self._traces:
-            last, begin = trace.last_hole, trace.broken_from
-            if last is None or last >= len(trace) or trace.name in self._hidden:
-                continue
-            step = trace.along("step")[last if begin is None else begin]
-            if begin is not None:
-                text = "NaN since"
-            else:
-                text = "NaN at" if trace.holes == 1 else f"{trace.holes:,} NaN, the last at"
-            whose = f"{trace.name}: " if len(self._traces) > 1 else ""
-            yield f"{whose}{text} step {step:,.0f}"
-
-    # Windows ----------------------------------------------------------------------------------
+    # Window and crosshair ---------------------------------------------------------------------
 
     @property
-    def _domain(self) -> Window:
-        """From the first value of any curve to the last."""
-        alongs = [along for t in self._traces if len(along := t.along(self._view.axis))]
-        if not alongs:
-            return 0.0, 1.0
-        first, last = min(float(x[0]) for x in alongs), max(float(x[-1]) for x in alongs)
-        return (first, last) if first < last else (first - 0.5, first + 0.5)
+    def _places(self) -> Places:
+        """Where values are; the crosshair walks over the selected curve's, or the longest's."""
+        shown = None if self._selected is None else self._traces[self._selected]
+        if shown is not None and shown.name in self._hidden:
+            shown = None
+        return Places(self._traces, self._view.axis, shown)
 
     @property
     def _window(self) -> Window:
-        return self._view.shown(self._domain)
+        return self._view.shown(self._places.domain)
 
     @property
-    def _least_width(self) -> float:
-        first, last = self._domain
-        return LEAST_POINTS * (last - first) / max(map(len, self._traces), default=1)
+    def _cell(self) -> float:
+        """The width of a cell on the x axis."""
+        low, high = self._window
+        return (high - low) / max(1, self._picture(self.size).plot.columns)
 
     def _show_view(self, view: View) -> None:
         if view != self._view:
@@ -310,48 +268,16 @@ class Chart(Widget, can_focus=True):
             self.post_message(self.ViewChanged(self, view))
 
     def _zoom(self, factor: float, at: float | None) -> None:
-        self._show_view(self._view.zoomed(self._domain, factor, at, self._least_width))
+        places = self._places
+        self._show_view(self._view.zoomed(places.domain, factor, at, places.least_width))
 
     def _pan(self, share: float) -> None:
-        self._show_view(self._view.panned(self._domain, share))
-
-    # Crosshair --------------------------------------------------------------------------------
+        self._show_view(self._view.panned(self._places.domain, share))
 
     def _move_cursor(self, x: float | None) -> None:
         if x != self._cursor:
             self.cursor = x
             self.post_message(self.CursorMoved(self, x))
-
-    def _along(self) -> np.ndarray:
-        """Where the crosshair can stand: the places of the selected curve, or of the longest."""
-        visible = [trace for trace in self._traces if trace.name not in self._hidden]
-        if self._selected is not None and self._traces[self._selected] in visible:
-            visible = [self._traces[self._selected]]
-        return max(
-            (trace.along(self._view.axis) for trace in visible), key=len, default=np.empty(0)
-        )
-
-    def _snapped(self, x: float) -> float | None:
-        """The place of a value that is nearest to ``x``."""
-        along = self._along()
-        if not len(along):
-            return None
-        after = min(int(np.searchsorted(along, x)), len(along) - 1)
-        return float(min(along[max(after - 1, 0)], along[after], key=lambda place: abs(place - x)))
-
-    def _next_place(self, x: float, direction: int) -> float:
-        """The place one cell on, or of the next value if that is further."""
-        along, (low, high) = self._along(), self._window
-        wanted = x + direction * (high - low) / max(1, self._picture(self.size).plot.columns)
-        place = self._snapped(wanted)
-        if place is None or (place - x) * direction > 0:
-            return x if place is None else place
-        after = (
-            np.searchsorted(along, x, side="right")
-            if direction > 0
-            else np.searchsorted(along, x) - 1
-        )
-        return float(along[min(max(int(after), 0), len(along) - 1)])
 
     # Keys -------------------------------------------------------------------------------------
 
@@ -373,16 +299,15 @@ class Chart(Widget, can_focus=True):
 
     def action_follow(self) -> None:
         """Freeze, or follow."""
-        self._show_view(self._view.toggled(self._domain))
+        self._show_view(self._view.toggled(self._places.domain))
 
     def action_cursor(self, direction: int) -> None:
         """Move the crosshair to the next value; the first time it stands at the newest one."""
-        low, high = self._window
-        x = (
-            self._snapped(high)
-            if self._cursor is None
-            else self._next_place(self._cursor, direction)
-        )
+        places, (low, high) = self._places, self._window
+        if self._cursor is None:
+            x = places.snapped(high)
+        else:
+            x = places.next(self._cursor, direction * self._cell)
         self._pinned = x is not None
         self._move_cursor(x)
         if x is not None and not low <= x <= high:
@@ -409,17 +334,13 @@ class Chart(Widget, can_focus=True):
         if self._view.axis not in kinds:
             return
         axis = kinds[(kinds.index(self._view.axis) + 1) % len(kinds)]
-        trace = max(self._traces, key=len)
-        if not len(trace):
-            return
-        before, after = trace.along(self._view.axis), trace.along(axis)
-        view, cursor = replace(self._view, axis=axis), self._cursor
+        places, view, cursor = self._places, replace(self._view, axis=axis), self._cursor
         if view.window is not None:
-            low, high = np.interp(self._window, before, after)
-            view = replace(view, window=(float(low), float(high)))
+            low, high = (places.on(axis, x) for x in self._window)
+            view = replace(view, window=(low, high))
         self._show_view(view)
         if cursor is not None:
-            self._move_cursor(float(np.interp(cursor, before, after)))
+            self._move_cursor(places.on(axis, cursor))
 
     def action_smooth(self, direction: int) -> None:
         """More or less."""
@@ -451,13 +372,10 @@ class Chart(Widget, can_focus=True):
 
     def _x_at(self, offset: Offset | None) -> float | None:
         """The place on the x axis under the pointer; None beside the plot."""
-        if offset is None:
+        plot = self._picture(self.size).plot
+        if offset is None or not plot.contains(offset.x, offset.y):
             return None
-        plot, (low, high) = self._picture(self.size).plot, self._window
-        column, row = offset.x - plot.column, offset.y - plot.row
-        if not (0 <= column < plot.columns and 0 <= row < plot.rows):
-            return None
-        return low + (column + 0.5) / plot.columns * (high - low)
+        return self._window[0] + (offset.x - plot.column + 0.5) * self._cell
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """The crosshair follows the pointer, unless it was pinned; a drag moves the window."""
@@ -466,10 +384,10 @@ class Chart(Widget, can_focus=True):
             moved = event.get_content_offset_capture(self).x - begin
             self._dragged = self._dragged or bool(moved)
             columns = max(1, self._picture(self.size).plot.columns)
-            self._show_view(view.panned(self._domain, -moved / columns))
+            self._show_view(view.panned(self._places.domain, -moved / columns))
         elif not self._pinned:
             x = self._x_at(event.get_content_offset(self))
-            self._move_cursor(None if x is None else self._snapped(x))
+            self._move_cursor(None if x is None else self._places.snapped(x))
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Begin of a click or drag."""
@@ -492,7 +410,7 @@ class Chart(Widget, can_focus=True):
         x = self._x_at(offset)
         if x is not None:
             self._pinned = True
-            self._move_cursor(self._snapped(x))
+            self._move_cursor(self._places.snapped(x))
 
     def on_leave(self, event: events.Leave) -> None:
         """A crosshair that followed the pointer goes with it."""

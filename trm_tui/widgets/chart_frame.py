@@ -205,6 +205,6 @@ class _Painter:
         if scale is None:
             return
         if scale.cut_above:
-            yield f"{scene.glyphs.above} up to {scene.label_of(scale.value(scale.highest))}"
+            yield f"clipped {scene.glyphs.above} {scene.label_of(scale.value(scale.highest))}"
         if scale.cut_below:
-            yield f"{scene.glyphs.below} down to {scene.label_of(scale.value(scale.lowest))}"
+            yield f"clipped {scene.glyphs.below} {scene.label_of(scale.value(scale.lowest))}"

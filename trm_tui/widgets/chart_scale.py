@@ -13,8 +13,8 @@ from trm_tui.store.trace import Bins, Drawing
 from trm_tui.widgets.canvas import Dots, Glyphs, Rows, dots_of
 from trm_tui.widgets.ticks import Format, Tick, linear_ticks, log_ticks
 
-ROBUST = (2.0, 98.0)
-"""Percentiles of what the columns span that a robust scale keeps."""
+FENCE = 3.0
+"""A robust scale ends so many interquartile ranges beyond the quartiles (Tukey's far outliers)."""
 
 Heights = NDArray[np.float64]
 
@@ -88,7 +88,9 @@ def _told(columns: Sequence[Heights]) -> Heights:
 
 
 def _ends(lows: Heights, highs: Heights, robust: bool) -> tuple[float, float]:
+    low, high = float(lows.min()), float(highs.max())
     if not robust:
-        return float(lows.min()), float(highs.max())
-    low, high = np.percentile(lows, ROBUST[0]), np.percentile(highs, ROBUST[1])
-    return float(min(low, high)), float(max(low, high))
+        return low, high
+    first, third = np.percentile(np.concatenate([lows, highs]), (25, 75))
+    reach = FENCE * float(third - first)
+    return max(low, float(first) - reach), min(high, float(third) + reach)

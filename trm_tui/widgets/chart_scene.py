@@ -36,6 +36,11 @@ class Area:
     rows: int
     columns: int
 
+    def contains(self, column: int, row: int) -> bool:
+        """Whether a cell is inside."""
+        inside = 0 <= column - self.column < self.columns
+        return inside and 0 <= row - self.row < self.rows
+
 
 @dataclass(frozen=True)
 class Scene:

@@ -28,10 +28,13 @@ def draw_legend(grid: Grid, row: int, scene: Scene) -> Items:
     names = [_entry(scene, number) for number in range(len(scene.traces))]
     widths = [len(cells_of(name)) for name in names]
     first, selected = 0, scene.selected or 0
-    while first < selected and sum(widths[first : selected + 1]) > width - 4:
+    while first < selected and sum(widths[first : selected + 1]) > width - 5:
         first += 1
     items: Items = []
     column = 0
+    if first:
+        grid.write(row, column, scene.glyphs.more, LABEL)
+        column = 1
     for number in range(first, len(names)):
         left = len(names) - number
         room = width - column - (4 if left > 1 else 0)

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from rich.console import RenderableType
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
-from textual import events, on
-from textual.app import ComposeResult, RenderResult
+from textual import on
+from textual.app import ComposeResult
 from textual.content import Content
-from textual.widget import Widget
 
 from trm_engine.config import Config
 from trm_tui.keys import CONFIG, ROWS, bindings
 from trm_tui.printable import printable
+from trm_tui.widgets.drawing import Drawing
 from trm_tui.widgets.log_buffer import fold
 from trm_tui.widgets.scrolling import Scroller, ScrollKeys
 from trm_tui.widgets.search_bar import SearchBar
@@ -75,11 +76,10 @@ def settings_of(config: Values, defaults: Values, other: Values | None = None) -
     return found
 
 
-class ConfigTable(Widget):
+class ConfigTable(Drawing):
     """Settings grouped by section, in aligned columns."""
 
     DEFAULT_CSS = """
-    ConfigTable { height: auto; }
     ConfigTable > .config--faint { color: $faint; }
     ConfigTable > .config--section { color: $primary; text-style: bold; }
     ConfigTable > .config--changed { color: $accent; text-style: bold; }
@@ -101,53 +101,49 @@ class ConfigTable(Widget):
     def show(self, settings: list[Setting], other: str, words: str) -> None:
         """Show settings, with ``words`` marked; ``other`` is the other configuration's name."""
         self._settings, self._other, self._words = settings, other, words
-        self.refresh(layout=True)
+        self.outdate()
 
-    def on_resize(self, event: events.Resize) -> None:
-        """Other columns, other heights."""
-        self.refresh(layout=True)
-
-    def render(self) -> RenderResult:
+    def draw(self, width: int) -> RenderableType:
         """The table."""
         if not self._settings:
             note = "No setting has these words." if self._words else "Not known yet."
-            return Text(note, self._look("faint"))
+            return Text(note, self.look("config--faint"))
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold", ratio=3)
         table.add_column(overflow="fold", ratio=2)
-        if self.size.width >= WIDE:
+        is_wide = width >= WIDE
+        if is_wide:
             table.add_column(ratio=5)
         for section, settings in groupby(self._settings, lambda each: each.section):
             if table.row_count:
                 table.add_row()
-            table.add_row(Text(section.capitalize(), self._look("section")))
+            table.add_row(Text(section.capitalize(), self.look("config--section")))
             for setting in settings:
-                table.add_row(*self._cells(setting))
+                table.add_row(*self._cells(setting, is_wide))
         return table
 
-    def _cells(self, setting: Setting) -> Iterator[Text]:
+    def _cells(self, setting: Setting, is_wide: bool) -> Iterator[Text]:
         is_changed = setting.default is not None
-        mark = Text().append(f"{CHANGED if is_changed else ' '} ", self._look("changed"))
+        mark = Text().append(f"{CHANGED if is_changed else ' '} ", self.look("config--changed"))
         yield mark.append_text(self._found(Text(setting.name)))
         yield self._found(Text(setting.value, Style(bold=is_changed)))
         if setting.other is not None:
             yield self._found(Text(f"{self._other}: {setting.other}"))
         elif setting.default is not None and not self._other:
-            yield Text(f"default {setting.default}", self._look("faint"))
+            yield Text(f"default {setting.default}", self.look("config--faint"))
         else:
             yield Text()
-        if self.size.width >= WIDE:
-            yield Text(DESCRIPTIONS.get((setting.section, setting.name), ""), self._look("faint"))
+        if is_wide:
+            yield Text(
+                DESCRIPTIONS.get((setting.section, setting.name), ""), self.look("config--faint")
+            )
 
     def _found(self, text: Text) -> Text:
         if self._words:
-            look = self._look("found")
+            look = self.look("config--found")
             text.highlight_words([self._words], look, case_sensitive=False)
         return text
-
-    def _look(self, name: str) -> Style:
-        return self.get_component_rich_style(f"config--{name}", partial=True)
 
 
 class ConfigView(ScrollKeys):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 
 from rich.style import Style
 from rich.text import Text
@@ -18,6 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from trm_tui.store.log import LogLine
+from trm_tui.widgets.clock import local_time
 from trm_tui.widgets.log_buffer import LogBuffer, Row, TextLine, fold
 
 WORDS = {"info": "info ", "warning": "warn ", "error": "ERROR"}
@@ -242,7 +242,7 @@ class LogRows(ScrollView, can_focus=True, inherit_bindings=False):
         return text
 
     def _head(self, entry: LogLine) -> Text:
-        stamp = _clock(entry.t, FULL_STAMP if self._is_wide() else STAMP)
+        stamp = local_time(entry.t, FULL_STAMP if self._is_wide() else STAMP)
         text = Text().append(stamp, self._look("faint"))
         if self._is_wide():
             step = "" if entry.step is None else f"{entry.step:,}"
@@ -271,10 +271,3 @@ def _places(text: str, words: str) -> Iterator[int]:
     while start >= 0:
         yield start
         start = text.find(words, start + len(words))
-
-
-def _clock(seconds: float, form: str) -> str:
-    try:
-        return datetime.fromtimestamp(seconds).strftime(form)
-    except (ValueError, OverflowError, OSError):
-        return "?".ljust(len(datetime.min.strftime(form)))

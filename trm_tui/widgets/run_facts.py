@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,14 @@ from rich.console import Group, RenderableType
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
-from textual import events
-from textual.app import ComposeResult, RenderResult
-from textual.widget import Widget
+from textual.app import ComposeResult
 
 from trm_tui.keys import ROWS, bindings
 from trm_tui.printable import one_line
 from trm_tui.tables import NOTHING
+from trm_tui.text import size
+from trm_tui.widgets.clock import local_time
+from trm_tui.widgets.drawing import Drawing
 from trm_tui.widgets.scrolling import Scroller, ScrollKeys
 
 Event = Mapping[str, Any]
@@ -43,11 +43,10 @@ DATA_ROWS = {
 }
 
 
-class FactsTable(Widget):
+class FactsTable(Drawing):
     """The facts as tables under headings."""
 
     DEFAULT_CSS = """
-    FactsTable { height: auto; }
     FactsTable > .facts--faint { color: $faint; }
     FactsTable > .facts--section { color: $primary; text-style: bold; }
     FactsTable > .facts--best { color: $good; text-style: bold; }
@@ -67,16 +66,12 @@ class FactsTable(Widget):
         """Show this instead."""
         self._started, self._folder = started, folder
         self._facts, self._checkpoints = list(facts), checkpoints
-        self.refresh(layout=True)
+        self.outdate()
 
-    def on_resize(self, event: events.Resize) -> None:
-        """One column or two."""
-        self.refresh(layout=True)
-
-    def render(self) -> RenderResult:
+    def draw(self, width: int) -> RenderableType:
         """Everything that is known."""
         left, right = self._what_it_is(), self._what_it_reads_and_writes()
-        if self.size.width < WIDE:
+        if width < WIDE:
             return Group(*left, *right)
         columns = Table.grid(padding=(0, 2 * GAP, 0, 0), expand=True)
         columns.add_column(ratio=1)
@@ -106,7 +101,7 @@ class FactsTable(Widget):
         return Group(Text(title, self._look("section")), table, "")
 
     def _look(self, name: str) -> Style:
-        return self.get_component_rich_style(f"facts--{name}", partial=True)
+        return self.look(f"facts--{name}")
 
 
 class RunFacts(ScrollKeys):
@@ -153,7 +148,7 @@ def run_facts(started: Event) -> Facts:
     """When, where and how long a run trains."""
     resumed_from = started.get("resumed_from")
     processes = started.get("world_size") or 1
-    yield "began", _clock(started.get("t"))
+    yield "began", local_time(started.get("t"))
     if resumed_from:
         yield "resumed", f"from step {resumed_from:,}"
     total, epoch = started.get("total_steps"), started.get("steps_per_epoch")
@@ -242,7 +237,7 @@ def _checkpoint_cells(event: Event, folder: Path) -> Iterator[str]:
     yield f"* {kind}" if kind == "best" else f"  {kind}"
     yield _figure(event.get("step"))
     yield f"{event.get('epoch', 0):.2f}"
-    yield _size(event.get("bytes", 0))
+    yield size(event.get("bytes", 0))
     yield one_line(str(path.relative_to(folder) if path.is_relative_to(folder) else path))
 
 
@@ -250,21 +245,5 @@ def _figure(value: Any, nothing: str = NOTHING) -> str:
     return f"{value:,}" if isinstance(value, int | float) else nothing
 
 
-def _size(count: float) -> str:
-    """Bytes in the unit that needs at most four digits."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.1f} {unit}" if unit != "B" else f"{count:.0f} B"
-        count /= 1000
-    return f"{count:,.1f} GB"
-
-
 def _name(label: Any) -> str:
     return str(label.get("name", "")) if isinstance(label, Mapping) else str(label)
-
-
-def _clock(seconds: Any) -> str:
-    try:
-        return f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M:%S}"
-    except (TypeError, ValueError, OverflowError, OSError):
-        return NOTHING

@@ -81,6 +81,7 @@ class TrainTabs(Widget):
             SupervisionSteps(classes="panel"),
             DecisionMatrix(classes="panel"),
             SlotAccuracy(classes="panel"),
+            MovingSamples(classes="panel"),
             id="live-panels",
         )
         return Horizontal(charts, panels)

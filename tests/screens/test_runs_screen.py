@@ -1,0 +1,99 @@
+"""The list of runs, opening one, laying several over each other."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.screens.fake_run import FakeRun
+from tests.screens.panes import text_of
+from tests.screens.test_train_screen import until
+from trm_tui.app import TrmApp
+from trm_tui.screens.overlay import OverlayScreen
+from trm_tui.screens.runs import RunsScreen
+from trm_tui.screens.train import TrainScreen
+from trm_tui.settings import Settings
+from trm_tui.widgets.chart import Chart
+from trm_tui.widgets.run_comparison import RunComparison
+from trm_tui.widgets.runs_table import RunsTable
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[FakeRun]:
+    """A finished run, a live one and a lost one."""
+    made = [FakeRun(tmp_path / name) for name in ("finished", "live", "lost")]
+    for place, run in enumerate(made, 1):
+        run.begin()
+        run.train(10 * place)
+        run.evaluate()
+    made[0].end("finished")
+    made[2].end(None)
+    return made
+
+
+def app_of(folder: Path) -> TrmApp:
+    return TrmApp(partial(RunsScreen, folder), Settings())
+
+
+async def test_runs_are_listed_with_how_they_stand(runs: list[FakeRun], tmp_path: Path) -> None:
+    async with app_of(tmp_path).run_test(size=(120, 20)) as pilot:
+        table = pilot.app.screen_stack[1].query_one(RunsTable)
+        await until(pilot, lambda: table.row_count() == 3)
+        lines = {line.split()[0]: line for line in text_of(table).splitlines()[1:] if line}
+        assert "✓ finished" in lines["finished"]
+        assert "● running" in lines["live"]
+        assert "✗ lost" in lines["lost"]
+        assert " 30 " in lines["lost"]
+        assert "0.400" in lines["lost"]
+
+
+async def test_a_new_run_appears_and_the_cursor_stays(runs: list[FakeRun], tmp_path: Path) -> None:
+    async with app_of(tmp_path).run_test(size=(120, 20)) as pilot:
+        table = pilot.app.screen_stack[1].query_one(RunsTable)
+        await until(pilot, lambda: table.row_count() == 3)
+        await pilot.press("down")
+        chosen = text_of(table).splitlines()[1 + table.cursor()].split()[0]
+        FakeRun(tmp_path / "newest").begin()
+        await until(pilot, lambda: table.row_count() == 4)
+        assert text_of(table).splitlines()[1 + table.cursor()].split()[0] == chosen
+
+
+async def test_a_run_is_opened_and_left_again(runs: list[FakeRun], tmp_path: Path) -> None:
+    app = app_of(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        table = app.screen_stack[1].query_one(RunsTable)
+        await until(pilot, lambda: table.row_count() == 3)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+        await until(pilot, lambda: app.screen.query_one("#loss", Chart).has_focus)
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        await pilot.press("q")
+        await until(pilot, lambda: not app.is_running)
+
+
+async def test_marked_runs_are_laid_over_each_other(runs: list[FakeRun], tmp_path: Path) -> None:
+    app = app_of(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        table = app.screen_stack[1].query_one(RunsTable)
+        await until(pilot, lambda: table.row_count() == 3)
+        await pilot.press("space", "space", "o")
+        await until(pilot, lambda: isinstance(app.screen, OverlayScreen))
+        loss = app.screen.query(Chart).first()
+        await until(pilot, lambda: all(len(trace) > 0 for trace in loss.traces))
+        names = {trace.name for trace in loss.traces}
+        assert len(names) == 2
+        compared = text_of(app.screen.query_one(RunComparison))
+        assert all(name in compared for name in names)
+        await pilot.press("escape", "q")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+
+
+async def test_a_folder_without_runs_says_so(tmp_path: Path) -> None:
+    async with app_of(tmp_path).run_test(size=(80, 10)) as pilot:
+        await pilot.pause(0.2)
+        assert "No run yet" in text_of(pilot.app.screen.query_one(RunsTable))
+        await pilot.press("enter", "space", "o")
+        assert isinstance(pilot.app.screen, RunsScreen)

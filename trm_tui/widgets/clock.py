@@ -1,0 +1,16 @@
+"""Local time of a moment that a file tells."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+UNKNOWN = "?"
+
+
+def local_time(seconds: Any, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """Unix seconds as local time; "?", as wide, for what is no time."""
+    try:
+        return datetime.fromtimestamp(seconds).strftime(form)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return UNKNOWN.ljust(len(datetime.min.strftime(form)))

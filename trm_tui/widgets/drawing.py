@@ -1,0 +1,65 @@
+"""Drawing: a Rich renderable of any height, drawn once for a content and a width."""
+
+from __future__ import annotations
+
+from rich.console import RenderableType
+from rich.style import Style
+from textual.geometry import Size
+from textual.strip import Strip
+from textual.widget import Widget
+
+WIDTHS = 2
+"""Layouts try a width with a scrollbar and one without."""
+
+
+class Drawing(Widget):
+    """What ``draw`` makes for a width, as high as it is."""
+
+    DEFAULT_CSS = """
+    Drawing { height: auto; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._strips: dict[int, list[Strip]] = {}
+
+    def draw(self, width: int) -> RenderableType:
+        """The content for this many cells."""
+        raise NotImplementedError
+
+    def outdate(self) -> None:
+        """The content is another one."""
+        self._strips.clear()
+        self.refresh(layout=True)
+
+    def look(self, name: str) -> Style:
+        """The style of a component class, over what is below it."""
+        return self.get_component_rich_style(name, partial=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many rows as the content has."""
+        return len(self._drawn(width))
+
+    def render_line(self, y: int) -> Strip:
+        """One row, from what was drawn before."""
+        strips = self._drawn(self.size.width)
+        return strips[y] if y < len(strips) else Strip.blank(self.size.width, self.rich_style)
+
+    def notify_style_update(self) -> None:
+        """Another theme has other colours."""
+        super().notify_style_update()
+        self._strips.clear()
+
+    def _drawn(self, width: int) -> list[Strip]:
+        if width not in self._strips:
+            if len(self._strips) >= WIDTHS:
+                self._strips.clear()
+            self._strips[width] = self._draw(width) if width else []
+        return self._strips[width]
+
+    def _draw(self, width: int) -> list[Strip]:
+        console = self.app.console
+        options = console.options.update(width=width, height=None, highlight=False)
+        lines = console.render_lines(self.draw(width), options, pad=False)
+        base = self.rich_style
+        return [Strip(line).adjust_cell_length(width).apply_style(base) for line in lines]
