@@ -11,6 +11,7 @@ NAMES = (
     "memory",
     "training_speed",
     "startup",
+    "chart",
     "open_run",
     "screen",
     "attached",

@@ -38,10 +38,10 @@ RUNS = "Runs"
 KEYS: dict[str, list[Key]] = {
     EVERYWHERE: [
         Key("question_mark,f1", "?", "help", "Help", "This help"),
-        Key("q,ctrl+q,ctrl+c", "q", "leave", "Quit", "Leave; a training of this screen's is asked about"),
+        Key("q,ctrl+q,ctrl+c", "q", "leave", "Quit", "Leave; asks whether a training goes on"),
         Key("f", "f", "maximise", "Maximise", "The focused pane as large as the screen, and back"),
         Key("tab", "tab", "app.focus_next", "", "The next pane (shift+tab: the one before)"),
-        Key("ctrl+p", "^p", "app.command_palette", "Palette", "Everything by name: theme, screenshot, keys"),
+        Key("ctrl+p", "^p", "app.command_palette", "Palette", "Everything by name, themes too"),
     ],
     TRAINING: [
         Key("p", "p", "pause", "Pause", "Pause the training"),
@@ -63,7 +63,7 @@ KEYS: dict[str, list[Key]] = {
         Key("home,0", "0", "reset", "", "Show everything and follow"),
         Key("space", "space", "follow", "Freeze", "Freeze the window, or follow the newest update"),
         Key("y", "y", "log_scale", "", "Logarithmic or linear scale"),
-        Key("u", "u", "robust", "", "A scale without the extremes; arrows show where curves leave it"),
+        Key("u", "u", "robust", "", "A scale without the extremes (arrows show them), or with"),
         Key("x", "x", "axis", "", "Over updates, seconds or epochs"),
         Key("left_square_bracket", "[", "smooth(-1)", "", "Smooth less, down to not at all"),
         Key("right_square_bracket", "]", "smooth(1)", "", "Smooth more"),
@@ -82,13 +82,13 @@ KEYS: dict[str, list[Key]] = {
         Key("home,g", "home g", "first", "", "The first row"),
         Key("end,G", "end G", "last", "", "The last row"),
         Key("enter", "enter", "open", "Samples", "The samples of the cell (also a double click)"),
-        Key("c", "c", "next_error", "Confusions", "The largest confusion, then the next smaller one"),
+        Key("c", "c", "next_error", "Confusions", "The largest confusion, then the next one"),
         Key("n", "n", "normalise", "Normalise", "Counts, shares of the row, shares of the column"),
         Key("o", "o", "order", "Order", "By name, by samples, by errors"),
     ],
     CELL: [
-        Key("up,k", "↑ k", "sample(-1)", "", "The sample above; scroll up where the text is focused"),
-        Key("down,j", "↓ j", "sample(1)", "", "The sample below; scroll down where the text is focused"),
+        Key("up,k", "↑ k", "sample(-1)", "", "The sample above, or scroll the text up"),
+        Key("down,j", "↓ j", "sample(1)", "", "The sample below, or scroll the text down"),
         Key("enter", "enter", "read", "Read", "To the conversation, to scroll it"),
         Key("left,h", "← h", "back", "", "Back to the list"),
         Key("t", "t", "tools", "Tools", "All tools on offer with their parameters, or their names"),

@@ -192,9 +192,7 @@ def _write(folder: RunFolder, source: Path, flags: Flags, settings: list[str]) -
     return config
 
 
-def _run(
-    folder: RunFolder, config: Config, is_resumed: bool, background: bool, plain: bool
-) -> int:
+def _run(folder: RunFolder, config: Config, is_resumed: bool, background: bool, plain: bool) -> int:
     """Start the worker; show the run, or leave it to itself. Returns the exit status."""
     if background:
         worker = launch.start_worker(folder, config, resume=is_resumed, tied=False)

@@ -121,7 +121,7 @@ def test_a_screen_that_is_told_to_end(training: Training) -> None:
 
 def test_a_screen_whose_terminal_goes_away(training: Training) -> None:
     training.screen.hang_up()
-    training.screen.process.wait(SECONDS)
+    training.screen.process.wait(timeout=30)
     assert training.wait_for_the_end() == "stopped"
     training.assert_saved()
 

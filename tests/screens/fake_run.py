@@ -105,7 +105,8 @@ class FakeRun:
         """An evaluation, better than the one before."""
         event = evaluation(self.evaluations)
         metrics = event["metrics"]
-        metrics["decision"] |= {"precision": 0.9, "recall": 0.8, "tp": 20, "fn": 3, "fp": 2, "tn": 75}
+        counts = {"tp": 20, "fn": 3, "fp": 2, "tn": 75}
+        metrics["decision"] |= {"precision": 0.9, "recall": 0.8, **counts}
         metrics["tool"] |= {
             "samples": 23,
             "unknown": 0,

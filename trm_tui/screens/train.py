@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Footer, TabbedContent
@@ -22,7 +22,7 @@ from trm_tui.screens.crash import CrashDialog
 from trm_tui.screens.export import ExportDialog
 from trm_tui.screens.samples import SamplesDialog
 from trm_tui.settings import Remembered
-from trm_tui.store.export import write_columns
+from trm_tui.store.export import Table, write_columns
 from trm_tui.store.run import Topics
 from trm_tui.text import duration
 from trm_tui.widgets.banner import Banner
@@ -78,7 +78,6 @@ class TrainScreen(Screen[None]):
         self.call_after_refresh(self._enter_tab)
         self.set_interval(TICK_SECONDS, self._tick)
         self.call_after_refresh(self._catch_up)
-
 
     # The tick ---------------------------------------------------------------------------------
 
@@ -266,20 +265,22 @@ class TrainScreen(Screen[None]):
 
     @on(Chart.ExportRequested)
     def _export(self, event: Chart.ExportRequested) -> None:
-        names, arrays = event.chart.columns()
         suggested = self.watched.folder.path / f"{_slug(event.chart.title)}.csv"
 
         def write(path: Path | None) -> None:
-            if path is None:
-                return
-            try:
-                write_columns(path, names, arrays)
-            except OSError as error:
-                self.notify(f"{path}: {error.strerror}", severity="error")
-            else:
-                self.notify(f"{len(arrays[0]):,} rows written to {path}")
+            if path:
+                self._write_table(path, event.chart.columns())
 
         self.app.push_screen(ExportDialog(event.chart.title, suggested), write)
+
+    @work(thread=True)
+    def _write_table(self, path: Path, table: Table) -> None:
+        try:
+            write_columns(path, *table)
+        except OSError as error:
+            self.notify(f"{path}: {error.strerror}", severity="error")
+        else:
+            self.notify(f"{len(table[1][0]):,} rows written to {path}")
 
     @on(ToolMatrix.Opened)
     def _open_cell(self, event: ToolMatrix.Opened) -> None:

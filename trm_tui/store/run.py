@@ -12,9 +12,9 @@ import numpy as np
 from trm_engine.runs.events import ENDED, Steps
 from trm_engine.runs.jsonl import number
 from trm_tui.store.columns import Columns
+from trm_tui.store.growing import Points
 from trm_tui.store.log import LogLine
 from trm_tui.store.pace import evaluation_seconds, evaluations_left, update_seconds
-from trm_tui.store.growing import Points
 
 RECENT_EVENTS = 50
 AXES = ("step", "time", "epoch")
@@ -220,9 +220,7 @@ class RunStore:
                     if value is not None and np.isfinite(value):
                         sums[place] += value
                         counts[place] += 1
-        return [
-            total / count if count else None for total, count in zip(sums, counts, strict=True)
-        ]
+        return [total / count if count else None for total, count in zip(sums, counts, strict=True)]
 
 
 def _percent(share: float | None) -> str:

@@ -13,8 +13,8 @@ from textual.widgets import TabbedContent, TabPane
 
 from trm_engine.config import Config
 from trm_tui.attached import AttachedRun
-from trm_tui.store.run import AXES, HEADLINES, Event, Topics
 from trm_tui.settings import Settings
+from trm_tui.store.run import AXES, HEADLINES, Event, Topics
 from trm_tui.store.trace import Trace
 from trm_tui.text import size
 from trm_tui.widgets.chart import Chart
@@ -87,9 +87,7 @@ class TrainTabs(Widget):
         return Horizontal(charts, panels)
 
     def _charts(self) -> Widget:
-        return Container(
-            *map(self._chart, ("Loss by part", "Accuracy", *COLUMNS)), id="chart-grid"
-        )
+        return Container(*map(self._chart, ("Loss by part", "Accuracy", *COLUMNS)), id="chart-grid")
 
     def _evaluation(self) -> Widget:
         below = Horizontal(
@@ -113,9 +111,7 @@ class TrainTabs(Widget):
         return Container(RunFacts(classes="panel"), ConfigView(classes="panel"), id="run-panes")
 
     def _chart(self, title: str, id: str | None = None) -> Chart:
-        return Chart(
-            title, self._traces(title), form=FORMS.get(title), id=id, classes="panel"
-        )
+        return Chart(title, self._traces(title), form=FORMS.get(title), id=id, classes="panel")
 
     def _traces(self, title: str) -> list[Trace]:
         store = self.watched.store
@@ -129,9 +125,7 @@ class TrainTabs(Widget):
         if title == "Loss by part":
             return [self._trace(name.removesuffix("_loss"), name) for name in self._parts()]
         if title == "Accuracy":
-            return [
-                Trace(name, store.headlines[name], points, points=True) for name in ACCURACIES
-            ]
+            return [Trace(name, store.headlines[name], points, points=True) for name in ACCURACIES]
         column = COLUMNS[title]
         return [self._trace(title.lower(), column, smooth=column not in SMOOTH_ALREADY)]
 
@@ -248,7 +242,8 @@ class TrainTabs(Widget):
     def _show_facts(self) -> None:
         store = self.watched.store
         for facts in self.query(RunFacts):
-            facts.show(store.started, self.watched.folder.path, self.watched.state, store.checkpoints)
+            folder, state = self.watched.folder.path, self.watched.state
+            facts.show(store.started, folder, state, store.checkpoints)
         if store.started:
             for view in self.query(ConfigView):
                 view.show(store.started["config"], defaults=Config().to_dict())
