@@ -61,6 +61,8 @@ def training(shared: Training) -> Iterator[Training]:
     screen.wait_for("╭─ Loss ")
     yield shared
     screen.resize(120, 40)
+    if screen.shows("‖ paused"):
+        screen.press("p")
 
 
 def test_it_shows_charts_and_numbers_that_move(training: Training) -> None:
@@ -88,11 +90,10 @@ def test_pause_evaluate_save_and_resume(training: Training) -> None:
     screen.press("3")
     screen.wait_for(re.compile(rf" {step:,} +{evaluation['epoch']:.2f} "))
     screen.press("s")
-    saved = run.path / "checkpoints" / f"step_{step}.pt"
-    wait_for_later(run, "checkpoint", evaluation["seq"], path=str(saved))
-    assert saved.exists()
+    saved = f"run/checkpoints/step_{step}.pt"
+    wait_for_later(run, "checkpoint", evaluation["seq"], path=saved)
     screen.press("7")
-    screen.wait_for(saved.name)
+    screen.wait_for(f"saved {saved}")
     assert step_shown(screen) == step
     screen.press("p")
     screen.wait_for("● running")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from textual.app import ComposeResult
 
+from trm_tui.standing import Standing
 from trm_tui.theme import ThemedApp
 from trm_tui.widgets.banner import Banner
-from trm_tui.widgets.run_header import RunHeader, Standing
+from trm_tui.widgets.run_header import RunHeader
 
 STANDING = Standing(
     name="default-20250131-093000",

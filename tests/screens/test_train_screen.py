@@ -68,6 +68,8 @@ async def test_what_the_worker_writes_is_shown(run: FakeRun) -> None:
         await until(pilot, lambda: "step 100/1,000" in header(pilot))
         loss = pilot.app.screen.query_one("#loss", Chart)
         assert [len(trace) for trace in loss.traces] == [100, 1]
+        await pilot.press("3")
+        await until(pilot, lambda: len(pilot.app.screen.query(EvaluationHistory)) == 1)
         assert pilot.app.screen.query_one(EvaluationHistory).row_count() == 1
 
 
@@ -201,7 +203,9 @@ async def test_an_earlier_evaluation_is_shown_everywhere(run: FakeRun) -> None:
         run.evaluate()
     async with app_of(run).run_test(size=SIZE) as pilot:
         await until(pilot, lambda: "step 60" in header(pilot))
-        await pilot.press("3", "up")
+        await pilot.press("3")
+        await until(pilot, lambda: isinstance(pilot.app.focused, EvaluationHistory))
+        await pilot.press("up")
         await pilot.pause()
         panes = pilot.app.screen.query("#judged > *")
         assert {pane.border_subtitle for pane in panes} == {"step 40, not the newest"}
@@ -265,10 +269,12 @@ async def test_how_it_looked_is_remembered(run: FakeRun) -> None:
         await pilot.press("q")
     app = app_of(run)
     async with app.run_test(size=SIZE) as pilot:
-        loss = app.screen.query_one("#loss", Chart)
-        assert (loss.view.axis, loss.view.smoothing, loss.log_scale) == ("time", 0.97, True)
         assert app.screen.query_one(TabbedContent).active == "charts"
         assert app.theme == "trm-light"
+        await pilot.press("1")
+        await until(pilot, lambda: len(pilot.app.screen.query("#loss")) == 1)
+        loss = app.screen.query_one("#loss", Chart)
+        assert (loss.view.axis, loss.view.smoothing, loss.log_scale) == ("time", 0.97, True)
 
 
 async def test_the_run_is_read_anew_when_its_file_is_another(run: FakeRun) -> None:

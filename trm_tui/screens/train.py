@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from pathlib import Path
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer, TabbedContent
+from textual.widgets import Footer
 
 from trm_engine.runs.commands import Command
 from trm_engine.runs.folder import LOST
@@ -22,28 +21,21 @@ from trm_tui.screens.crash import CrashDialog
 from trm_tui.screens.export import ExportDialog
 from trm_tui.screens.samples import SamplesDialog
 from trm_tui.settings import Remembered
+from trm_tui.standing import standing_of, warnings_of
 from trm_tui.store.export import Table, write_columns
 from trm_tui.store.run import Topics
-from trm_tui.text import duration
 from trm_tui.widgets.banner import Banner
 from trm_tui.widgets.chart import Chart
 from trm_tui.widgets.moving_samples import MovingSamples
-from trm_tui.widgets.run_header import RunHeader, Standing
+from trm_tui.widgets.run_header import RunHeader
 from trm_tui.widgets.tool_matrix import ToolMatrix
-from trm_tui.widgets.train_tabs import TABS, TrainTabs
+from trm_tui.widgets.train_tabs import TrainTabs
 
 TICK_SECONDS = 0.1
 DRAIN_SECONDS = 0.005
 CATCH_UP_SECONDS = 0.04
 FIGURES_SECONDS = 0.5
-ASKING = {
-    "pause": "pausing…",
-    "resume": "resuming…",
-    "evaluate": "evaluation asked for…",
-    "save": "saving…",
-    "stop": "stopping…",
-    "abort": "ending…",
-}
+WARNING_SECONDS = 10.0
 STOP = "The newest state is saved and the run can go on later with --resume."
 ABORT = "What was learnt since the last checkpoint is lost."
 
@@ -60,22 +52,21 @@ class TrainScreen(Screen[None]):
         super().__init__()
         self.watched = run
         self.remembered = remembered
+        self._unshown: Topics = set()
         self._figured = 0.0
         self._last_state = ""
-        self._warned: set[str] = set()
+        self._lines_noticed = 0
 
     def compose(self) -> ComposeResult:
         yield RunHeader()
         yield Banner()
-        yield TrainTabs(self.watched)
+        yield TrainTabs(self.watched, self.remembered.settings)
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         self._header = self.query_one(RunHeader)
         self._banner = self.query_one(Banner)
         self._tabs = self.query_one(TrainTabs)
-        self._tabs.apply(self.remembered.settings)
-        self.call_after_refresh(self._enter_tab)
         self.set_interval(TICK_SECONDS, self._tick)
         self.call_after_refresh(self._catch_up)
 
@@ -83,9 +74,12 @@ class TrainScreen(Screen[None]):
 
     def _catch_up(self) -> None:
         """Read what was there before in slices, so that keys are heard in between."""
-        self._show(self.watched.drain(CATCH_UP_SECONDS))
+        self._unshown |= self.watched.drain(CATCH_UP_SECONDS)
         if self.watched.behind:
+            self._header.show(standing_of(self.watched))
             self.set_timer(0.001, self._catch_up)
+        else:
+            self._show(self._unshown)
 
     def _tick(self) -> None:
         if not self.watched.behind:
@@ -94,78 +88,15 @@ class TrainScreen(Screen[None]):
 
     def _show(self, changed: Topics) -> None:
         self.watched.look()
-        if self._tabs.is_mounted:
-            self._tabs.show(changed)
+        self._tabs.show(changed)
         now = time.monotonic()
         if now - self._figured > FIGURES_SECONDS or changed - {"steps"}:
             self._figured = now
             self._tabs.show_losses()
-            self._header.show(self._standing())
-            self._banner.show(self._warnings())
+            self._header.show(standing_of(self.watched))
+            self._banner.show(warnings_of(self.watched))
             self._notice_state()
             self._notice_warnings()
-
-    def _standing(self) -> Standing:
-        run, store = self.watched, self.watched.store
-        preparing = None if run.is_over else store.preparing
-        if run.behind:
-            preparing = ("reading the run", 1 - run.behind)
-        started = store.started
-        return Standing(
-            name=run.folder.path.name,
-            device=f"{started['device']}  {started['dtype']}" if started else "",
-            state=run.state,
-            waits_for=" ".join(ASKING[each] for each in run.waiting if each in ASKING),
-            figures=self._figures(),
-            training=store.step / store.total_steps if store.total_steps else 0.0,
-            preparing=preparing,
-            evaluating=store.evaluating,
-            next_evaluation=self._next_evaluation(),
-        )
-
-    def _figures(self) -> tuple[str, ...]:
-        """The most telling first: those behind are left out where room is short."""
-        store = self.watched.store
-        if not store.total_steps:
-            return ()
-        speed = store.columns["samples_per_s"].values[-1:]
-        times = store.columns["time"].values[-1:]
-        left = None if self.watched.is_over else store.seconds_left()
-        figures = [
-            f"step {store.step:,}/{store.total_steps:,}",
-            f"{duration(left)} left" if left is not None else "",
-            f"epoch {store.epoch:.2f}",
-            f"{speed[0]:,.0f} samples/s" if len(speed) else "",
-            f"{duration(times[0])} so far" if len(times) else "",
-            f"ends at {_clock(left)}" if left and self.watched.state == "running" else "",
-        ]
-        return tuple(filter(None, figures))
-
-    def _next_evaluation(self) -> str:
-        store = self.watched.store
-        if not store.started or self.watched.is_over:
-            return ""
-        every, epoch = (
-            store.started["config"]["training"]["eval_interval"],
-            store.started["steps_per_epoch"],
-        )
-        due = min((store.step // each + 1) * each for each in (every, epoch))
-        return f"next evaluation at step {min(due, store.total_steps):,}"
-
-    def _warnings(self) -> list[str]:
-        run, store = self.watched, self.watched.store
-        warnings = []
-        if run.state == LOST:
-            warnings.append(f"the worker is gone without a word; see {run.folder.log}")
-        if store.state == "paused" and store.reason not in ("", "asked to"):
-            warnings.append(f"paused: {store.reason}; p goes on")
-        if store.failure and store.has_ended:
-            warnings.append(f"failed: {store.failure['message']}")
-        if seconds := run.silence():
-            warnings.append(f"the worker has said nothing for {duration(seconds)}")
-        if unanswered := run.unanswered():
-            warnings.append(f"no answer yet to: {', '.join(unanswered)}")
-        return warnings + store.alarms
 
     # What is noticed once ---------------------------------------------------------------------
 
@@ -192,12 +123,12 @@ class TrainScreen(Screen[None]):
         self.app.push_screen(CrashDialog(message, trace, run.folder.log, run.folder.path))
 
     def _notice_warnings(self) -> None:
-        """Warnings in the log are shown once, over the screen, while the run is live."""
-        for line in self.watched.store.log:
-            if line.level == "warning" and line.message not in self._warned:
-                self._warned.add(line.message)
-                if not self.watched.is_over:
-                    self.notify(line.message, severity="warning", timeout=10)
+        """Show new warnings of the log once, over the screen, while the run is live."""
+        log = self.watched.store.log
+        new, self._lines_noticed = log[self._lines_noticed :], len(log)
+        for line in new:
+            if line.level == "warning" and self.watched.was_live and not self.watched.is_over:
+                self.notify(line.message, severity="warning", timeout=WARNING_SECONDS)
 
     # Control ----------------------------------------------------------------------------------
 
@@ -247,21 +178,13 @@ class TrainScreen(Screen[None]):
     def _ask(self, command: Command) -> None:
         if not self.watched.send(command):
             self.notify(f"{command}: the command cannot be written", severity="error")
-        self._header.show(self._standing())
+        self._header.show(standing_of(self.watched))
 
     # Panes ------------------------------------------------------------------------------------
 
     def action_tab(self, number: int) -> None:
-        """Show a tab and go to its first pane."""
-        self.query_one(TabbedContent).active = TABS[number - 1].lower()
-        self.call_after_refresh(self._enter_tab)
-
-    def _enter_tab(self) -> None:
-        tab = self.query_one(TabbedContent).active_pane
-        inside = tab.query("*") if tab else ()
-        first = next((each for each in inside if each.focusable), None)
-        if first:
-            first.focus()
+        """Open a tab."""
+        self._tabs.open(number)
 
     @on(Chart.ExportRequested)
     def _export(self, event: Chart.ExportRequested) -> None:
@@ -318,10 +241,6 @@ class TrainScreen(Screen[None]):
     def _leave_when_over(self) -> None:
         if self.watched.is_over:
             self.dismiss()
-
-
-def _clock(seconds: float) -> str:
-    return datetime.fromtimestamp(time.time() + seconds).strftime("%H:%M")
 
 
 def _slug(title: str) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 Level = Literal["info", "warning", "error"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LogLine:
     """What happened at ``t`` (Unix seconds), at which update if that is known."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rich.style import Style
 from rich.text import Text
 from textual.app import RenderResult
 from textual.widget import Widget
+
+from trm_tui.standing import Standing
 
 STATES = {
     "starting": ("◌", "note"),
@@ -22,21 +22,6 @@ STATES = {
 GAP = "   "
 LEAST_NAME = 12
 FULL, EMPTY = "━", "─"
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What the header tells; ``figures`` are dropped from the end where room is short."""
-
-    name: str = ""
-    device: str = ""
-    state: str = "starting"
-    waits_for: str = ""
-    figures: tuple[str, ...] = ()
-    training: float = 0.0
-    preparing: tuple[str, float] | None = None
-    evaluating: tuple[int, int] | None = None
-    next_evaluation: str = ""
 
 
 class RunHeader(Widget):

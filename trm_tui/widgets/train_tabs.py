@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from textual import on
@@ -44,27 +44,50 @@ ACCURACIES = [name for name in HEADLINES if name != "validation loss"]
 
 
 class TrainTabs(Widget):
-    """The tabs of a run, brought up to date by ``show``.
+    """The tabs of a run, brought up to date by ``show``; a tab is filled when it is first opened.
 
     ``selected`` is the evaluation that is shown, counted from 0; None is always the newest.
     """
 
     DEFAULT_CSS = "TrainTabs { height: 1fr; }"
 
-    def __init__(self, run: AttachedRun) -> None:
+    def __init__(self, run: AttachedRun, settings: Settings) -> None:
         super().__init__()
         self.watched = run
         self.selected: int | None = None
+        self._settings = settings
+        self._view = View(settings.x_axis, smoothing=settings.smoothing)
+        self._first = settings.tab if settings.tab in map(str.lower, TABS) else TABS[0].lower()
         self._lines_shown = 0
         self._losses_known = 0
 
     # Composition ------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
-        with TabbedContent():
+        with TabbedContent(initial=self._first):
             for number, name in enumerate(TABS, 1):
                 with TabPane(f"{number} {name}", id=name.lower()):
-                    yield getattr(self, f"_{name.lower()}")()
+                    if name.lower() == self._first:
+                        yield self._content(self._first)
+
+    @on(TabbedContent.TabActivated)
+    async def _enter(self, event: TabbedContent.TabActivated) -> None:
+        """Fill a tab that was never opened, and give the keys to its first pane."""
+        pane = event.pane
+        if not pane.children:
+            await pane.mount(self._content(str(pane.id)))
+            self.show({"steps", "evaluations", "started", "log"})
+        first = next((each for each in pane.query("*") if each.focusable), None)
+        if first and not pane.has_focus_within:
+            first.focus()
+
+    def open(self, number: int) -> None:
+        """Open a tab, counted from 1."""
+        self.query_one(TabbedContent).active = TABS[number - 1].lower()
+
+    def _content(self, name: str) -> Widget:
+        make: Callable[[], Widget] = getattr(self, f"_{name}")
+        return make()
 
     def _live(self) -> Widget:
         charts = Vertical(
@@ -111,7 +134,17 @@ class TrainTabs(Widget):
         return Container(RunFacts(classes="panel"), ConfigView(classes="panel"), id="run-panes")
 
     def _chart(self, title: str, id: str | None = None) -> Chart:
-        return Chart(title, self._traces(title), form=FORMS.get(title), id=id, classes="panel")
+        chart = Chart(
+            title,
+            self._traces(title),
+            form=FORMS.get(title),
+            log=self._settings.log_scale.get(title, False),
+            view=self._view,
+            id=id,
+            classes="panel",
+        )
+        chart.hidden = self._settings.hidden_series
+        return chart
 
     def _traces(self, title: str) -> list[Trace]:
         store = self.watched.store
@@ -138,27 +171,17 @@ class TrainTabs(Widget):
         columns = self.watched.store.columns
         return [name for name in columns if name.endswith("_loss") and name != TOTAL]
 
-    # What is remembered -----------------------------------------------------------------------
-
-    def apply(self, settings: Settings) -> None:
-        """Look as it was left."""
-        view = View(settings.x_axis, smoothing=settings.smoothing)
-        for chart in self.query(Chart):
-            chart.view = view
-            chart.log_scale = settings.log_scale.get(chart.title, chart.log_scale)
-            chart.hidden = settings.hidden_series
-        if settings.tab in map(str.lower, TABS):
-            self.query_one(TabbedContent).active = settings.tab
-
     def remembered(self) -> dict[str, Any]:
-        """How it looks now, as settings."""
+        """How it looks now, as settings; what was not opened is as it was."""
         charts = list(self.query(Chart))
-        view = charts[0].view
+        known = {trace.name for chart in charts for trace in chart.traces}
+        hidden = {name for chart in charts for name in chart.hidden}
+        scales = {chart.title: chart.log_scale for chart in charts}
         return {
-            "x_axis": view.axis,
-            "smoothing": view.smoothing,
-            "log_scale": {chart.title: chart.log_scale for chart in charts},
-            "hidden_series": sorted({name for chart in charts for name in chart.hidden}),
+            "x_axis": self._view.axis,
+            "smoothing": self._view.smoothing,
+            "log_scale": self._settings.log_scale | scales,
+            "hidden_series": sorted(hidden | (set(self._settings.hidden_series) - known)),
             "tab": self.query_one(TabbedContent).active,
         }
 
@@ -250,11 +273,12 @@ class TrainTabs(Widget):
 
     def _show_log(self) -> None:
         lines = self.watched.store.log
-        if len(lines) < self._lines_shown:
-            self._lines_shown = 0
-            self.query_one(LogView).clear()
-        self.query_one(LogView).add(lines[self._lines_shown :])
-        self._lines_shown = len(lines)
+        for view in self.query(LogView):
+            if len(lines) < self._lines_shown:
+                self._lines_shown = 0
+                view.clear()
+            view.add(lines[self._lines_shown :])
+            self._lines_shown = len(lines)
 
     # What panes say ---------------------------------------------------------------------------
 
@@ -265,6 +289,7 @@ class TrainTabs(Widget):
 
     @on(Chart.ViewChanged)
     def _change_views(self, event: Chart.ViewChanged) -> None:
+        self._view = event.view
         for chart in self.query(Chart):
             chart.view = event.view
 

@@ -1,0 +1,114 @@
+"""Standing: how a run stands, in the words of its header and its warnings."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from trm_engine.runs.folder import LOST
+from trm_tui.attached import AttachedRun
+from trm_tui.text import duration
+
+LARGE_OVERLAP = 0.05
+ASKING = {
+    "pause": "pausing…",
+    "resume": "resuming…",
+    "evaluate": "evaluation asked for…",
+    "save": "saving…",
+    "stop": "stopping…",
+    "abort": "ending…",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the header tells; ``figures`` are dropped from the end where room is short."""
+
+    name: str = ""
+    device: str = ""
+    state: str = "starting"
+    waits_for: str = ""
+    figures: tuple[str, ...] = ()
+    training: float = 0.0
+    preparing: tuple[str, float] | None = None
+    evaluating: tuple[int, int] | None = None
+    next_evaluation: str = ""
+
+
+def standing_of(run: AttachedRun) -> Standing:
+    """What the header tells of a run now."""
+    store, started = run.store, run.store.started
+    preparing = None if run.is_over else store.preparing
+    if run.behind:
+        preparing = ("reading the run", 1 - run.behind)
+    return Standing(
+        name=run.folder.path.name,
+        device=f"{started['device']}  {started['dtype']}" if started else "",
+        state=run.state,
+        waits_for=" ".join(ASKING[each] for each in run.waiting if each in ASKING),
+        figures=_figures(run),
+        training=store.step / store.total_steps if store.total_steps else 0.0,
+        preparing=preparing,
+        evaluating=store.evaluating,
+        next_evaluation=_next_evaluation(run),
+    )
+
+
+def warnings_of(run: AttachedRun) -> list[str]:
+    """What must not be overlooked."""
+    store, warnings = run.store, list(run.store.alarms)
+    if run.state == LOST:
+        warnings.append(f"the worker is gone without a word; see {run.folder.log}")
+    if store.state == "paused" and store.reason not in ("", "asked to"):
+        warnings.append(f"paused: {store.reason}; p goes on")
+    if store.failure and store.has_ended:
+        warnings.append(f"failed: {store.failure['message']}")
+    if seconds := run.silence():
+        warnings.append(f"the worker has said nothing for {duration(seconds)}")
+    if unanswered := run.unanswered():
+        warnings.append(f"no answer yet to: {', '.join(unanswered)}")
+    return warnings + _overlap(run)
+
+
+def _overlap(run: AttachedRun) -> list[str]:
+    judged = run.store.started["data"]["val"] if run.store.started else {}
+    shared, samples = judged.get("overlap", 0), judged.get("samples", 0)
+    if shared <= LARGE_OVERLAP * samples:
+        return []
+    return [f"evaluated on training data: {shared:,} of {samples:,} validation samples are in it"]
+
+
+def _figures(run: AttachedRun) -> tuple[str, ...]:
+    """The most telling first: those behind are left out where room is short."""
+    store = run.store
+    if not store.total_steps:
+        return ()
+    speed = store.columns["samples_per_s"].values[-1:]
+    times = store.columns["time"].values[-1:]
+    left = None if run.is_over else store.seconds_left()
+    figures = [
+        f"step {store.step:,}/{store.total_steps:,}",
+        f"{duration(left)} left" if left is not None else "",
+        f"epoch {store.epoch:.2f}",
+        f"{speed[0]:,.0f} samples/s" if len(speed) else "",
+        f"{duration(times[0])} so far" if len(times) else "",
+        f"ends at {_clock(left)}" if left and run.state == "running" else "",
+    ]
+    return tuple(filter(None, figures))
+
+
+def _next_evaluation(run: AttachedRun) -> str:
+    store = run.store
+    if not store.started or run.is_over:
+        return ""
+    intervals = (
+        store.started["config"]["training"]["eval_interval"],
+        store.started["steps_per_epoch"],
+    )
+    due = min((store.step // each + 1) * each for each in intervals)
+    return f"next evaluation at step {min(due, store.total_steps):,}"
+
+
+def _clock(seconds: float) -> str:
+    return datetime.fromtimestamp(time.time() + seconds).strftime("%H:%M")
