@@ -37,8 +37,10 @@ def measure() -> Iterator[str]:
         run = RunFolder(Path(place) / "run")
         worker = start_worker(run, _equal_updates(run, Path(place)), tied=False)
         try:
-            _wait_for_steps(run)
+            _wait_for_updates(run, since=0.0)
+            time.sleep(SETTLING_SECONDS)
             alone, attached, cpu = _take_turns(run, Path(place))
+            _wait_for_updates(run, since=alone[-1][1])
         finally:
             send_command(run.commands, "abort")
             worker.wait(timeout=60)
@@ -78,10 +80,10 @@ def _of_like_length(data: TRMToolCallingDataset) -> TRMToolCallingDataset:
     return data.subset(np.flatnonzero(np.isin(data.lengths, LENGTHS)))
 
 
-def _wait_for_steps(run: RunFolder) -> None:
-    while not step_columns(read_events(run.events)):
+def _wait_for_updates(run: RunFolder, since: float) -> None:
+    """Wait until the events tell of updates after a time."""
+    while not any(e["type"] == "steps" and e["t"] > since for e in read_events(run.events)):
         time.sleep(0.5)
-    time.sleep(SETTLING_SECONDS)
 
 
 def _take_turns(run: RunFolder, settings: Path) -> tuple[list[Window], list[Window], float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import statistics
 import subprocess
@@ -24,7 +25,8 @@ RATE = 1000
 SECONDS = 30.0
 SETTLING_SECONDS = 3.0
 EVALUATE_EVERY = 2500
-KEY_SECONDS = 0.3
+KEY_SECONDS = 0.25, 0.4
+"""From key to key, at random: no rhythm that the screen could fall in with."""
 ROUNDS = 5
 BUDGETS = "budgets: p95 50 ms, max 150 ms, 25 % of a core, nothing dropped"
 FIRST_PAINT_BUDGET = 0.6
@@ -147,7 +149,7 @@ def _press(
             unanswered.append(key)
         else:
             keys.setdefault(key, []).append(1000 * (painted - pressed))
-    time.sleep(max(0.0, pressed + KEY_SECONDS - time.perf_counter()))
+    time.sleep(max(0.0, pressed + random.uniform(*KEY_SECONDS) - time.perf_counter()))
 
 
 def _rows_shown(terminal: Terminal) -> int:

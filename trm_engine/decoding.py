@@ -1,4 +1,4 @@
-"""Decoding: logits of one supervision step to decisions, tools, values and calls."""
+"""Decoding: logits of one supervision step to decisions, tools, values and where they stand."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ class Decoded:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a value stands: the characters from ``begin`` to ``end`` of a turn's text."""
+
+    turn: int
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
 class TokenTexts:
     """Where a sample's tokens stand: turn and character offsets, [L] each, over turns' texts."""
 
@@ -41,12 +50,36 @@ class TokenTexts:
     begins: np.ndarray
     ends: np.ndarray
 
+    def place(self, span: np.ndarray) -> Place | None:
+        """From a span's first to its last token, within one turn; None where there is no text."""
+        first, last = int(span[0]), int(span[1])
+        if first < 0 or self.turns[first] < 0:
+            return None
+        return Place(int(self.turns[first]), int(self.begins[first]), int(self.ends[last]))
+
     def text(self, span: np.ndarray) -> str:
         """The exact text from a span's first to its last token, within one turn."""
-        start, end = int(span[0]), int(span[1])
-        if start < 0 or self.turns[start] < 0:
-            return ""
-        return self.texts[self.turns[start]][self.begins[start] : self.ends[end]]
+        place = self.place(span)
+        return "" if place is None else self.texts[place.turn][place.begin : place.end]
+
+
+@dataclass(frozen=True)
+class FieldValue:
+    """A field's likeliest value, and the probability that it has one.
+
+    ``place`` is where a span was read off; ``choice`` is the number of a choice, else -1.
+    """
+
+    field: Field
+    presence: float
+    text: str
+    place: Place | None = None
+    choice: int = -1
+
+    @property
+    def is_present(self) -> bool:
+        """Whether the field is predicted to be filled."""
+        return self.presence > 0.5
 
 
 @torch.no_grad()
@@ -54,13 +87,10 @@ def decode(
     output: TRMOutput, text_mask: Tensor, turn_ids: Tensor, tool_mask: Tensor, max_span: int
 ) -> Decoded:
     """Decode one step's output; ``text_mask``, ``turn_ids`` [B, L], ``tool_mask`` [B, T]."""
-    is_text = text_mask.bool()
-    slot_spans = best_spans(
-        output.slot_start_logits, output.slot_end_logits, is_text, turn_ids, max_span
-    )
-    arg_spans = best_spans(
-        output.arg_start_logits, output.arg_end_logits, is_text, turn_ids, max_span
-    )
+    starts = torch.cat((output.slot_start_logits, output.arg_start_logits), dim=-1)
+    ends = torch.cat((output.slot_end_logits, output.arg_end_logits), dim=-1)
+    spans = best_spans(starts, ends, text_mask.bool(), turn_ids, max_span).cpu().numpy()
+    slots = output.slot_presence_logits.shape[-1]
     offered = tool_mask.bool()
     tools = output.tool_logits.masked_fill(~offered, float("-inf")).softmax(dim=-1)
     return Decoded(
@@ -68,10 +98,10 @@ def decode(
         q=output.q_logits[:, 0].sigmoid().cpu().numpy(),
         tools=torch.where(offered, tools, 0.0).cpu().numpy(),
         slot_presence=output.slot_presence_logits.sigmoid().cpu().numpy(),
-        slot_spans=slot_spans.cpu().numpy(),
+        slot_spans=spans[:, :slots],
         slot_choices=_choices(output.slot_choice_logits),
         arg_presence=output.arg_presence_logits.sigmoid().cpu().numpy(),
-        arg_spans=arg_spans.cpu().numpy(),
+        arg_spans=spans[:, slots:],
         arg_choices=_choices(output.arg_choice_logits),
     )
 
@@ -83,28 +113,42 @@ def best_spans(
 
     starts, ends [B, L, F]; is_text, turn_ids [B, L]. Returns [B, F, 2], -1 where there is no text.
     """
-    starts = starts.masked_fill(~is_text[..., None], float("-inf")).mT  # (b f l)
-    ends = ends.masked_fill(~is_text[..., None], float("-inf")).mT
-    length = starts.shape[-1]
-    best = starts + ends
-    widths = torch.zeros_like(best, dtype=torch.long)
-    for width in range(1, min(max_span, length)):
-        same_turn = turn_ids[:, None, :-width] == turn_ids[:, None, width:]
-        scores = starts[..., :-width] + ends[..., width:]
-        better = same_turn & (scores > best[..., :-width])
-        best[..., :-width] = torch.where(better, scores, best[..., :-width])
-        widths[..., :-width] = torch.where(better, width, widths[..., :-width])
-    score, first = best.max(dim=-1)
-    last = first + widths.gather(-1, first[..., None])[..., 0]
+    hidden = ~is_text[:, None]
+    starts = starts.mT.masked_fill(hidden, float("-inf"))  # (b f l)
+    ends, lasts = _best_ends(ends.mT.masked_fill(hidden, float("-inf")), turn_ids, max_span)
+    score, first = (starts + ends).max(dim=-1)
+    last = lasts.gather(-1, first[..., None])[..., 0]
     spans = torch.stack((first, last), dim=-1)
     return spans.masked_fill(score[..., None] == float("-inf"), -1)
 
 
-def field_value(field: Field, choice: int, span: np.ndarray, texts: TokenTexts) -> str:
-    """A present field's value as text."""
+def _best_ends(ends: Tensor, turn_ids: Tensor, max_span: int) -> tuple[Tensor, Tensor]:
+    """For each first token the likeliest last one in its turn: its logit and its place, [B, F, L].
+
+    The window of tokens looked at is doubled until it is ``max_span`` wide: what is best from a
+    token on is the better of what was best from it and from one a window later.
+    """
+    best = ends.clone()
+    places = torch.arange(ends.shape[-1], device=ends.device).expand_as(ends).clone()
+    window, widest = 1, min(max_span, ends.shape[-1])
+    while window < widest:
+        shift = min(window, widest - window)
+        same_turn = turn_ids[:, None, :-shift] == turn_ids[:, None, shift:]
+        better = same_turn & (best[..., shift:] > best[..., :-shift])
+        for each in (best, places):
+            each[..., :-shift] = torch.where(better, each[..., shift:], each[..., :-shift])
+        window += shift
+    return best, places
+
+
+def read_value(
+    field: Field, presence: float, choice: int, span: np.ndarray, texts: TokenTexts
+) -> FieldValue:
+    """What a field's channel says."""
     if field.kind == "choice":
-        return field.values[min(int(choice), len(field.values) - 1)]
-    return texts.text(span)
+        number = min(int(choice), len(field.values) - 1)
+        return FieldValue(field, float(presence), field.values[number], choice=number)
+    return FieldValue(field, float(presence), texts.text(span), texts.place(span))
 
 
 def predicted_tool(tools: np.ndarray) -> int:
@@ -112,29 +156,42 @@ def predicted_tool(tools: np.ndarray) -> int:
     return int(tools.argmax()) if tools.any() else -1
 
 
+def read_slots(decoded: Decoded, row: int, labels: Labels, texts: TokenTexts) -> list[FieldValue]:
+    """Every slot's likeliest value, those predicted empty too."""
+    channels = zip(
+        labels.slots,
+        decoded.slot_presence[row],
+        decoded.slot_choices[row],
+        decoded.slot_spans[row],
+        strict=True,
+    )
+    return [read_value(*channel, texts) for channel in channels]
+
+
+def read_arguments(
+    decoded: Decoded, row: int, tool: int, labels: Labels, texts: TokenTexts
+) -> list[FieldValue]:
+    """The likeliest value of every parameter of ``tool``, those predicted absent too."""
+    presences, choices = decoded.arg_presence[row], decoded.arg_choices[row]
+    spans = decoded.arg_spans[row]
+    return [
+        read_value(labels.args[i], presences[i], choices[i], spans[i], texts)
+        for i in labels.parameters[tool]
+    ]
+
+
 def slot_values(decoded: Decoded, row: int, labels: Labels, texts: TokenTexts) -> dict[str, str]:
     """Every slot's predicted value, "" where it is predicted empty."""
-    return {
-        slot.name: field_value(
-            slot, decoded.slot_choices[row, i], decoded.slot_spans[row, i], texts
-        )
-        if decoded.slot_presence[row, i] > 0.5
-        else ""
-        for i, slot in enumerate(labels.slots)
-    }
+    values = read_slots(decoded, row, labels, texts)
+    return {value.field.name: value.text if value.is_present else "" for value in values}
 
 
 def argument_values(
     decoded: Decoded, row: int, tool: int, labels: Labels, texts: TokenTexts
 ) -> dict[str, str]:
     """The predicted arguments of a call of ``tool``, those predicted absent left out."""
-    channels = [i for i in labels.parameters[tool] if decoded.arg_presence[row, i] > 0.5]
-    return {
-        labels.args[i].name: field_value(
-            labels.args[i], decoded.arg_choices[row, i], decoded.arg_spans[row, i], texts
-        )
-        for i in channels
-    }
+    values = read_arguments(decoded, row, tool, labels, texts)
+    return {value.field.name: value.text for value in values if value.is_present}
 
 
 def _choices(logits: Tensor) -> np.ndarray:

@@ -18,9 +18,9 @@ from trm_engine.data.tokenizer import Encoding, TRMTokenizer
 from trm_engine.decoding import (
     Decoded,
     TokenTexts,
-    argument_values,
     decode,
     predicted_tool,
+    read_arguments,
     slot_values,
 )
 from trm_engine.errors import CheckpointError
@@ -55,6 +55,15 @@ class Prediction:
         }
 
 
+@dataclass(frozen=True)
+class ReadBatch:
+    """Conversations as read: their encodings, the texts to read spans off, padded tensors."""
+
+    encodings: list[Encoding]
+    texts: list[TokenTexts]
+    tensors: dict[str, torch.Tensor]
+
+
 class Predictor:
     """Answers conversations with a checkpoint's model.
 
@@ -76,7 +85,9 @@ class Predictor:
             raise CheckpointError(f"the checkpoint's configuration is foreign: {error}") from error
         self.tokenizer = TRMTokenizer(checkpoint["tokenizer"])
         self.device = choose_device(device)
-        self.model = TRMForToolCalling(self.config)
+        with torch.device("meta"):  # no time for random weights that are overwritten
+            self.model = TRMForToolCalling(self.config)
+        self.model.to_empty(device=self.device)
         try:
             self.model.load_state_dict(checkpoint["model_state_dict"])
             if checkpoint.get("ema_state_dict") and not raw:
@@ -84,7 +95,7 @@ class Predictor:
                 self.model.load_state_dict(weights, strict=False)
         except RuntimeError as error:
             raise CheckpointError(f"the checkpoint's weights do not fit: {error}") from error
-        self.model.to(self.device).eval()  # in fp32: an answer does not depend on its batch
+        self.model.eval()  # in fp32: an answer does not depend on its batch
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto", raw: bool = False) -> Predictor:
@@ -100,13 +111,13 @@ class Predictor:
         """The last step's answer to each conversation, or the one it halts at."""
         if not conversations:
             return []
-        batch = _Batch(conversations, self)
+        batch = self.read(conversations)
         answers: list[Prediction | None] = [None] * len(conversations)
-        for step in self._steps(batch, steps):
-            for row, answer in enumerate(step):
+        for number, decoded in enumerate(self.decode_steps(batch, steps), 1):
+            for row in range(len(conversations)):
                 halted = answers[row] is not None and _halts(answers[row], halt_threshold)
                 if not halted:
-                    answers[row] = answer
+                    answers[row] = self.answer(batch, decoded, row, number)
             if all(_halts(answer, halt_threshold) for answer in answers):
                 break
         return [answer for answer in answers if answer is not None]
@@ -115,23 +126,43 @@ class Predictor:
         self, conversation: Conversation, steps: int | None = None
     ) -> list[Prediction]:
         """The answers to one conversation at steps 1, 2, ..."""
-        return [step[0] for step in self._steps(_Batch([conversation], self), steps)]
+        batch = self.read([conversation])
+        return [
+            self.answer(batch, decoded, 0, number)
+            for number, decoded in enumerate(self.decode_steps(batch, steps), 1)
+        ]
+
+    def read(self, conversations: Sequence[Conversation]) -> ReadBatch:
+        """Conversations as the model takes them; at least one."""
+        encodings = [
+            self.tokenizer.encode_turns(each.history, self.max_length) for each in conversations
+        ]
+        texts = [
+            TokenTexts([turn.text() for turn in each.history], read.turns, read.begins, read.ends)
+            for each, read in zip(conversations, encodings, strict=True)
+        ]
+        masks = [torch.from_numpy(tool_mask(each, self.labels)) for each in conversations]
+        tensors = {**_padded(encodings), "tool_mask": torch.stack(masks)}
+        on_device = {name: tensor.to(self.device) for name, tensor in tensors.items()}
+        return ReadBatch(encodings, texts, on_device)
 
     @torch.inference_mode()
-    def _steps(self, batch: _Batch, steps: int | None) -> Iterator[list[Prediction]]:
+    def decode_steps(self, batch: ReadBatch, steps: int | None = None) -> Iterator[Decoded]:
+        """What the model says at steps 1, 2, ...; all that were trained if not told how many."""
         model, tensors = self.model, batch.tensors
         context = model.embed(tensors["input_ids"], tensors["attention_mask"], tensors["role_ids"])
-        for number, output in enumerate(model.supervision_steps(context, steps), 1):
-            decoded = decode(
+        for output in model.supervision_steps(context, steps):
+            yield decode(
                 output,
                 tensors["text_mask"],
                 tensors["turn_ids"],
                 tensors["tool_mask"],
                 self.config.max_span_tokens,
             )
-            yield [self._answer(decoded, row, texts, number) for row, texts in batch.rows()]
 
-    def _answer(self, decoded: Decoded, row: int, texts: TokenTexts, step: int) -> Prediction:
+    def answer(self, batch: ReadBatch, decoded: Decoded, row: int, step: int) -> Prediction:
+        """The prediction for one conversation of a batch at one step."""
+        texts = batch.texts[row]
         tool = predicted_tool(decoded.tools[row])
         calls = bool(decoded.decision[row] > 0.5)
         probabilities = decoded.tools[row].tolist()
@@ -148,43 +179,17 @@ class Predictor:
         )
 
     def _call(self, decoded: Decoded, row: int, tool: int, texts: TokenTexts) -> dict[str, Any]:
-        types = {field.name: field for field in self.labels.args}
-        values = argument_values(decoded, row, tool, self.labels, texts)
-        return {
-            "name": self.labels.tools[tool],
-            "arguments": {name: types[name].parse(text) for name, text in values.items()},
-        }
+        values = read_arguments(decoded, row, tool, self.labels, texts)
+        arguments = {v.field.name: v.field.parse(v.text) for v in values if v.is_present}
+        return {"name": self.labels.tools[tool], "arguments": arguments}
 
 
-class _Batch:
-    """Conversations as padded tensors, with the texts to read spans off."""
-
-    def __init__(self, conversations: Sequence[Conversation], predictor: Predictor) -> None:
-        encodings = [
-            predictor.tokenizer.encode_turns(each.history, predictor.max_length)
-            for each in conversations
-        ]
-        self.texts = [
-            TokenTexts(
-                [turn.text() for turn in conversation.history],
-                encoding.turns,
-                encoding.begins,
-                encoding.ends,
-            )
-            for conversation, encoding in zip(conversations, encodings, strict=True)
-        ]
-        masks = [torch.from_numpy(tool_mask(each, predictor.labels)) for each in conversations]
-        columns = [_columns(encoding) for encoding in encodings]
-        self.tensors = {
-            name: torch.nn.utils.rnn.pad_sequence(
-                [column[name] for column in columns], batch_first=True
-            ).to(predictor.device)
-            for name in SEQUENCES
-        }
-        self.tensors["tool_mask"] = torch.stack(masks).to(predictor.device)
-
-    def rows(self) -> Iterator[tuple[int, TokenTexts]]:
-        return enumerate(self.texts)
+def _padded(encodings: list[Encoding]) -> dict[str, torch.Tensor]:
+    columns = [_columns(encoding) for encoding in encodings]
+    return {
+        name: torch.nn.utils.rnn.pad_sequence([each[name] for each in columns], batch_first=True)
+        for name in SEQUENCES
+    }
 
 
 def _columns(encoding: Encoding) -> dict[str, torch.Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -18,6 +19,8 @@ from trm_tui.settings import Remembered, Settings
 from trm_tui.theme import ThemedApp
 
 PANE = "panel"
+SIXTEEN_COLOURS = "ansi-dark"
+"""The theme of terminals that have no more colours."""
 
 
 class TrmApp(ThemedApp):
@@ -33,17 +36,25 @@ class TrmApp(ThemedApp):
         super().__init__()
         self.remembered = Remembered(settings)
         self._first = first
-        if self.remembered.settings.theme in self.available_themes:
-            self.theme = self.remembered.settings.theme
+        theme = self.remembered.settings.theme
+        if theme in self.available_themes:
+            self.theme = theme
+        if self.console.color_system == "standard" and not self.current_theme.ansi:
+            self.theme = SIXTEEN_COLOURS
 
     def on_mount(self) -> None:
-        """Begin with the first screen; a terminal that goes away, or a kill, ends the app."""
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, self.exit)
+        """Begin with the first screen; a kill gives the terminal back before it ends the app."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
         self.theme_changed_signal.subscribe(
             self, lambda theme: self.remembered.change(theme=theme.name)
         )
         self.push_screen(self._first(self.remembered), lambda _: self.exit())
+        self.call_after_refresh(self._collect_garbage)
+
+    def _collect_garbage(self) -> None:
+        """From now on; what is there already stays, and is not looked at again and again."""
+        gc.freeze()
+        gc.enable()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: Textual's own commands and every key that works now."""

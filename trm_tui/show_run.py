@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -41,13 +42,17 @@ def show_run(
         RunError: the run failed by an error that is the user's to mend.
     """
     from trm_tui.attached import AttachedRun
+
+    run = AttachedRun(folder, config, worker, since)
+    return open_app(partial(_train_screen, run)) or _farewell(run)
+
+
+def _farewell(run: AttachedRun) -> int:
+    """Say what became of the run; return the exit status."""
     from trm_tui.farewell import Ending, Farewell
     from trm_tui.tables import table_console
 
-    run = AttachedRun(folder, config, worker, since)
-    if status := open_app(partial(_train_screen, run)):
-        return status
-    farewell = Farewell(folder, config, table_console())
+    farewell = Farewell(run.folder, run.config, table_console())
     if run.is_ours:
         farewell.say_it_stops()
         return INTERRUPTED
@@ -56,13 +61,14 @@ def show_run(
         return 0
     if not run.was_live:
         return 0
-    exit_status = worker.wait() if worker else None
+    exit_status = run.worker.wait() if run.worker else None
     return farewell.conclude(Ending(run.state, run.store.failure or {}, exit_status))
 
 
 def open_app(first: Callable[[Remembered], Screen[Any]]) -> int:
     """Open the app on the screen that ``first`` makes; return its exit status."""
     os.environ.setdefault("TEXTUAL_FPS", "120")  # read at import: a key is painted sooner
+    gc.disable()  # until the first paint, which comes a third sooner: nothing is garbage yet
     from trm_tui.app import TrmApp
 
     app = TrmApp(first)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from trm_engine.config import Config
 from trm_engine.errors import RunError, did_you_mean, no_such_file
 from trm_engine.runs.folder import RunFolder, list_runs
-from trm_engine.runs.summary import RunSummary, summarise
 from trm_tui.show_run import has_screen, open_app, show_run
 
 if TYPE_CHECKING:
     from textual.screen import Screen
 
+    from trm_engine.runs.summary import RunSummary
     from trm_tui.settings import Remembered
 
 
@@ -53,6 +53,8 @@ def show_runs(parent: Path, plain: bool, as_json: bool) -> None:
     if not (plain or as_json) and has_screen():
         open_app(partial(_runs_screen, parent))
         return
+    from trm_engine.runs.summary import summarise
+
     summaries = [summarise(run) for run in list_runs(parent)]
     if as_json:
         print(json.dumps([_record(each) for each in summaries], ensure_ascii=False))

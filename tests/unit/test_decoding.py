@@ -20,12 +20,15 @@ from trm_engine.data.spans import TokenSpans
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.decoding import (
     Decoded,
+    Place,
     TokenTexts,
     argument_values,
     best_spans,
     decode,
-    field_value,
     predicted_tool,
+    read_arguments,
+    read_slots,
+    read_value,
     slot_values,
 )
 from trm_engine.vocabulary import BOS_ID, EOS_ID, MASK_ID, PAD_ID, marker_id
@@ -159,7 +162,31 @@ def test_slots_and_arguments_as_text() -> None:
     assert argument_values(decoded, 0, 0, labels, texts) == {"colour": "red", "plan": "basic"}
     assert argument_values(decoded, 0, 1, labels, texts) == {}
     narrow = Field("plan", "choice", ("only",))
-    assert field_value(narrow, 1, np.array([1, 1]), texts) == "only"
+    assert read_value(narrow, 0.9, 1, np.array([1, 1]), texts).text == "only"
+
+
+def test_values_come_with_the_places_they_were_read_off() -> None:
+    texts = TokenTexts(
+        ["is it", "a red one"],
+        np.array([-1, 0, 0, 1, 1, 1, 1]),
+        np.array([0, 0, 3, 0, 0, 2, 6]),
+        np.array([0, 2, 5, 0, 1, 5, 9]),
+    )
+    fields = (Field("colour"), Field("plan", "choice", ("basic", "more")), Field("none"))
+    labels = Labels(("paint",), ((0, 2),), fields, fields)
+    decoded = decoded_of(
+        [(5, 6), (2, 2), (-1, -1)],
+        slot_presence=np.array([[0.75, 0.5, 0.25]]),
+        slot_choices=np.array([[0, 1, 0]]),
+    )
+    colour, plan, none = read_slots(decoded, 0, labels, texts)
+    assert (colour.text, colour.place, colour.choice) == ("red one", Place(1, 2, 9), -1)
+    assert (plan.text, plan.place, plan.choice, plan.is_present) == ("more", None, 1, False)
+    assert (none.text, none.place, none.presence) == ("", None, 0.25)
+    assert [value.field for value in read_arguments(decoded, 0, 0, labels, texts)] == [
+        fields[0],
+        fields[2],
+    ]
 
 
 # --- tools --------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from trm_engine.errors import CheckpointError, did_you_mean
 
@@ -24,6 +25,10 @@ REQUIRED = (
 )
 
 Checkpoint = dict[str, Any]
+Weights = dict[str, Tensor]
+
+START_BYTES = 64
+ZIP_START = b"PK\x03\x04"
 
 
 def save_atomically(state: Any, path: Path) -> int:
@@ -58,14 +63,29 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         CheckpointError: there is none, it is truncated, foreign or too new, or it holds pickled
             code, which is never run.
     """
-    state = _load(Path(path))
-    if not isinstance(state, dict):
-        raise CheckpointError(f"{path}: not a checkpoint of trm-tui, but a {type(state).__name__}")
-    if state and all(isinstance(value, torch.Tensor) for value in state.values()):
+    state = load_model_file(path)
+    if is_weights(state):
         raise CheckpointError(
             f"{path}: holds weights only, no labels and tokenizer; the run's checkpoints folder "
             f"has self-contained files (best.pt, last.pt)"
         )
+    return state
+
+
+def load_model_file(path: str | Path, mmap: bool = False) -> Checkpoint | Weights:
+    """Read a checkpoint, or weights alone, onto the CPU; ``is_weights`` tells which.
+
+    With ``mmap`` tensors stay in the file until they are used; it must not be written meanwhile,
+    only replaced.
+
+    Raises:
+        CheckpointError: as ``load_checkpoint``.
+    """
+    state = _load(Path(path), mmap)
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path}: not a checkpoint of trm-tui, but a {type(state).__name__}")
+    if is_weights(state):
+        return state
     missing = [key for key in REQUIRED if key not in state]
     if missing:
         raise CheckpointError(f"{path}: not a checkpoint of trm-tui: '{missing[0]}' is missing")
@@ -75,6 +95,11 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"this one reads up to {FORMAT_VERSION})"
         )
     return state
+
+
+def is_weights(state: Checkpoint | Weights) -> bool:
+    """Whether a file's contents are the weights of a model and nothing else."""
+    return bool(state) and all(isinstance(value, torch.Tensor) for value in state.values())
 
 
 def find_resumable(folder: Path) -> tuple[Path, Checkpoint]:
@@ -98,26 +123,49 @@ def find_resumable(folder: Path) -> tuple[Path, Checkpoint]:
     return path, state
 
 
-def _load(path: Path) -> Any:
-    try:
-        with open(path, "rb"):
-            pass
-    except FileNotFoundError:
-        beside = [str(other) for other in path.parent.glob("*.pt")]
-        raise CheckpointError(f"{path}: no such file{did_you_mean(str(path), beside)}") from None
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
+def _load(path: Path, mmap: bool) -> Any:
+    start = _read_start(path)
     try:
         with warnings.catch_warnings(action="ignore"):  # of a foreign pickle's protocol
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(
+                path,
+                map_location="cpu",
+                weights_only=True,
+                mmap=mmap and start.startswith(ZIP_START),
+            )
     except Exception as error:  # a damaged file makes torch raise almost anything
         pickled = isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error)
         reason = (
             "holds pickled Python objects, which are never loaded (they could run code)"
             if pickled
-            else "truncated, or not a checkpoint"
+            else f"truncated, or not a checkpoint{_guess(start)}"
         )
         raise CheckpointError(f"{path}: {reason}") from None
+
+
+def _read_start(path: Path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(START_BYTES)
+    except FileNotFoundError:
+        beside = [str(other) for other in path.parent.glob("*.pt")]
+        raise CheckpointError(f"{path}: no such file{did_you_mean(str(path), beside)}") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _guess(start: bytes) -> str:
+    """What a file that is no checkpoint seems to be, by its first bytes."""
+    if not start:
+        return " (the file is empty)"
+    if start.startswith(ZIP_START):
+        return " (it begins like one and is cut off or damaged)"
+    try:
+        start.decode("utf-8")
+    except UnicodeDecodeError as error:
+        cut_character = error.start > len(start) - 4
+        return " (it is text)" if cut_character and error.start and 0 not in start else ""
+    return "" if 0 in start else " (it is text)"
 
 
 def _system_error(error: BaseException) -> int | None:
