@@ -36,15 +36,15 @@ class TrmApp(ThemedApp):
         super().__init__()
         self.remembered = Remembered(settings)
         self._first = first
-        theme = self.remembered.settings.theme
-        if theme in self.available_themes:
-            self.theme = theme
-        if self.console.color_system == "standard" and not self.current_theme.ansi:
-            self.theme = SIXTEEN_COLOURS
+        if self.remembered.settings.theme in self.available_themes:
+            self.theme = self.remembered.settings.theme
 
     def on_mount(self) -> None:
         """Begin with the first screen; a kill gives the terminal back before it ends the app."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
+        has_sixteen_colours = not self.is_headless and self.console.color_system == "standard"
+        if has_sixteen_colours and not self.current_theme.ansi:
+            self.theme = SIXTEEN_COLOURS
         self.theme_changed_signal.subscribe(
             self, lambda theme: self.remembered.change(theme=theme.name)
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import random
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from trm_engine.training.checkpoint import (
     FORMAT_VERSION,
     REQUIRED,
     find_resumable,
+    is_weights,
     load_checkpoint,
+    load_model_file,
     save_atomically,
 )
 
@@ -133,6 +136,37 @@ def test_another_file_is_refused(path: Path, contents: bytes) -> None:
     assert "truncated, or not a checkpoint" in refused(path)
 
 
+@pytest.mark.parametrize(
+    ("contents", "said"),
+    [
+        (b"", " (the file is empty)"),
+        ("model:\n  näme: ü".encode() * 9, " (it is text)"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(50), ""),
+        (b"\x80", ""),
+    ],
+)
+def test_another_file_is_named_for_what_it_seems_to_be(
+    path: Path, contents: bytes, said: str
+) -> None:
+    path.parent.mkdir()
+    path.write_bytes(contents)
+    assert refused(path).endswith(f"not a checkpoint{said}")
+    path.write_bytes(saved(path).read_bytes()[:-100])
+    assert refused(path).endswith("(it begins like one and is cut off or damaged)")
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_tensors_may_stay_in_the_file(path: Path, zipped: bool) -> None:
+    """Of an older torch format, which cannot be mapped, they are read."""
+    state = torch.load(saved(path), weights_only=True)
+    torch.save(state, path, _use_new_zipfile_serialization=zipped)
+    mapped = load_model_file(path, mmap=True)
+    assert not is_weights(mapped)
+    assert torch.equal(mapped["model_state_dict"]["weight"], torch.arange(1000.0))
+    torch.save(state["model_state_dict"], path, _use_new_zipfile_serialization=zipped)
+    assert is_weights(load_model_file(path, mmap=True))
+
+
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_damaged_bytes_never_end_in_another_error(path: Path) -> None:
     whole = saved(path, model_state_dict={"w": torch.zeros(3)}).read_bytes()
@@ -143,10 +177,9 @@ def test_damaged_bytes_never_end_in_another_error(path: Path) -> None:
         for _ in range(dice.choice([1, 3])):
             damaged[dice.randrange(len(damaged))] = dice.randrange(256)
         path.write_bytes(damaged)
-        try:
-            load_checkpoint(path)
-        except CheckpointError:
-            continue
+        for mmap in (False, True):
+            with suppress(CheckpointError):
+                load_model_file(path, mmap)
 
 
 @pytest.mark.parametrize("where", ["model_state_dict", "config", "metrics"])
@@ -159,6 +192,9 @@ def test_pickled_code_is_refused_and_never_run(
     state = {**torch.load(path, weights_only=True), where: {"x": Marker(marker)}}
     torch.save(state, path, _use_new_zipfile_serialization=zipped)
     assert "could run code" in refused(path)
+    assert not marker.exists()
+    with pytest.raises(CheckpointError, match="could run code"):
+        load_model_file(path, mmap=True)
     assert not marker.exists()
     with pytest.raises(CheckpointError):
         find_resumable(path.parent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,19 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.encoding import UNKNOWN_TOOL
 from trm_engine.data.labels import Field, Labels
 from trm_engine.data.samples import parse_sample
-from trm_engine.training.evaluate import evaluate
+from trm_engine.training.evaluate import Evaluation, evaluate
 from trm_engine.training.losses import DeepSupervisionLoss, Targets, answer_is_right
 from trm_engine.training.metrics import (
+    THRESHOLDS,
     Answers,
     Truth,
     binary_metrics,
+    cheapest_halting,
+    confidences,
     confusion,
     confusion_cells,
     evaluation_metrics,
+    halting_curve,
     judge,
     sample_losses,
 )
@@ -62,6 +67,7 @@ def evaluations(draw: st.DrawFn) -> tuple[Truth, Answers]:
         decision=np.where(random.random(shape) < right, calls, random.random(shape)),
         q=random.random(shape),
         tool=np.where(random.random(shape) < right, np.maximum(tools, 0), guess),
+        tool_confidence=random.random(shape),
         tool_probability=random.random(shape),
         presence=np.where(flips, random.random(flips.shape), truth.presence),
         value_right=random.random(flips.shape) < right,
@@ -231,12 +237,63 @@ def test_a_samples_loss_is_that_of_its_parts(case: tuple[Truth, Answers]) -> Non
         assert loss == pytest.approx(-sum(math.log(max(p, 1e-9)) for p in probability), abs=1e-9)
 
 
+@given(evaluations())
+def test_a_confidence_is_what_the_answers_parts_are_given(case: tuple[Truth, Answers]) -> None:
+    truth, answers = case
+    for index, confidence in enumerate(confidences(answers)):
+        decision = answers.decision[-1, index]
+        parts = [decision if decision > 0.5 else 1 - decision]
+        if decision > 0.5 and answers.tool[-1, index] >= 0:
+            parts.append(answers.tool_confidence[-1, index])
+        parts += [p if p > 0.5 else 1 - p for p in answers.presence[-1, index]]
+        assert confidence == pytest.approx(math.prod(max(p, 1e-9) for p in parts))
+    sure = replace(answers, tool_confidence=answers.tool_probability)
+    right = judge(truth, sure).exact[-1]
+    losses = sample_losses(truth, sure)
+    assert confidences(sure)[right] == pytest.approx(np.exp(-losses[right]))
+
+
+@given(evaluations())
+def test_samples_are_judged_alone_as_among_the_others(case: tuple[Truth, Answers]) -> None:
+    truth, answers = case
+    chosen = np.arange(len(truth.decision))[::-2]
+    whole = judge(truth, answers)
+    part = judge(truth.of(chosen), answers.of(chosen))
+    for each in fields(whole):
+        whole_verdict, verdict = getattr(whole, each.name), getattr(part, each.name)
+        assert verdict.tolist() == whole_verdict[:, chosen].tolist()
+    losses = sample_losses(truth, answers)[chosen]
+    assert sample_losses(truth.of(chosen), answers.of(chosen)).tolist() == losses.tolist()
+
+
+@given(evaluations())
+def test_a_halting_curve_runs_from_the_first_step_to_the_last(case: tuple[Truth, Answers]) -> None:
+    truth, answers = case
+    curve = halting_curve(truth, answers)
+    whole = evaluation_metrics(truth, answers, LABELS, 0.5)
+    for point in curve:
+        halting = evaluation_metrics(truth, answers, LABELS, point["threshold"])["halting"]
+        assert point == halting
+    assert [point["threshold"] for point in curve] == sorted(THRESHOLDS)
+    assert curve[0]["exact_match"] == whole["by_step"][0]["exact_match"]
+    if len(truth.decision):
+        assert curve[0]["mean_steps"] == 1
+    never = halting_curve(truth, answers, [2.0])[0]
+    assert never["exact_match"] == whole["exact_match"]
+
+    enough = (whole["exact_match"] or 0) - 0.001
+    found = cheapest_halting(curve, whole["exact_match"])
+    good = [point for point in curve if (point["exact_match"] or 0) >= enough]
+    assert found == (good[0] if good else None)
+
+
 def test_an_unknown_tool_is_wrong_and_its_loss_the_highest() -> None:
     truth = Truth(np.array([True, True]), np.array([UNKNOWN_TOOL, 1]), np.zeros((2, SLOTS), bool))
     answers = Answers(
         decision=np.full((1, 2), 0.9),
         q=np.full((1, 2), 0.9),
         tool=np.array([[-1, 1]]),
+        tool_confidence=np.array([[0.0, 0.9]]),
         tool_probability=np.array([[0.0, 0.9]]),
         presence=np.full((1, 2, SLOTS), 0.1),
         value_right=np.ones((1, 2, SLOTS), bool),
@@ -310,6 +367,53 @@ def test_an_evaluation_names_samples_by_their_line(
                 assert tool
                 assert tool.name == data.labels.tools[cell["true"]]
         assert sum(cell["count"] for cell in found["tool"]["cells"]) == data.decisions.sum()
+
+
+def test_an_evaluation_tells_of_every_sample_as_it_goes(dataset: TRMToolCallingDataset) -> None:
+    """Its records are those of the worst samples, and count up to its figures."""
+    few = dataset.subset(range(11))
+    evaluation = Evaluation(small_model(small_config(dataset.labels)), few)
+    records = [record for batch in evaluation.batches(4) for record in evaluation.records(batch)]
+    metrics = evaluation.metrics()
+    assert metrics == evaluate(evaluation.model, few, 4)
+    by_index = {record["index"]: record for record in records}
+    assert sorted(by_index) == list(range(11))
+    assert metrics["worst"] == [by_index[each["index"]] for each in metrics["worst"]]
+    for step, figures in enumerate(metrics["by_step"]):
+        assert figures["exact_match"] == np.mean([record["exact"][step] for record in records])
+        right = [record["exact_values"][step] for record in records]
+        assert figures["exact_match_values"] == np.mean(right)
+    for record in records:
+        assert record["exact_values"][-1] == (not record["wrong"])
+        assert record["decision"] == few.sample(record["index"]).decision
+        calls = record["decision_probability"][-1] > 0.5
+        assert record["predicted_decision"] == ("tool_call" if calls else "direct_answer")
+        assert 0 <= record["confidence"] <= 1
+
+
+def test_an_evaluation_may_run_other_numbers_of_steps_and_be_broken_off(
+    dataset: TRMToolCallingDataset,
+) -> None:
+    model = small_model(small_config(dataset.labels)).train()
+    few = dataset.subset(range(6))
+    evaluation = Evaluation(model, few, steps=2)
+    list(evaluation.batches())
+    assert len(evaluation.metrics()["by_step"]) == 2
+    assert (
+        evaluation.metrics()["by_step"][1]["exact_match"]
+        == (evaluate(model, few)["by_step"][1]["exact_match"])
+    )
+
+    calls: list[int] = []
+
+    def break_off() -> None:
+        calls.append(1)
+        if len(calls) == 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(Evaluation(model, few, between=break_off).batches(2))
+    assert model.training
 
 
 def test_the_worst_samples_say_what_is_wrong(dataset: TRMToolCallingDataset) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from trm_engine.config import Config
-from trm_engine.errors import RunError
+from trm_engine.errors import CheckpointError, RunError, no_such_file
 from trm_engine.runs.events import ENDED, last_state
 
 LOST = "lost"
@@ -64,6 +64,10 @@ class RunFolder:
         if "checkpoint_dir" in config.training.model_fields_set:
             return Path(config.training.checkpoint_dir)
         return self.path / config.training.checkpoint_dir
+
+    def judged_on(self, config: Config) -> Path:
+        """The file of the samples that the run is judged on."""
+        return Path(config.data.val_data) if config.data.val_data else self.validation
 
     def exists(self) -> bool:
         """Whether a run was ever begun here."""
@@ -128,6 +132,36 @@ def claim(folder: RunFolder) -> FileLock:
     except OSError as error:
         raise RunError(f"{folder.path}: cannot be locked: {error.strerror}") from None
     return lock
+
+
+def find_checkpoint(path: Path) -> Path:
+    """The checkpoint that a path means: itself, or the best, else the last, of a run's folder.
+
+    Raises:
+        CheckpointError: there is none.
+        ConfigError: the run's configuration is wrong.
+    """
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise CheckpointError(no_such_file(path, "*.pt" if path.suffix else "*"))
+    run = RunFolder(path)
+    folder = run.checkpoints(Config.from_yaml(run.config)) if run.exists() else path
+    for name in ("best.pt", "last.pt"):
+        if (folder / name).is_file():
+            return folder / name
+    raise CheckpointError(f"{folder}: holds neither best.pt nor last.pt")
+
+
+def find_run(checkpoint: Path, config: Config | None = None) -> RunFolder | None:
+    """The run that a checkpoint, or another file of weights, comes from; None if it is not here.
+
+    It stands in the run's folder, or one below; else its own ``config`` names that folder.
+    """
+    places = [checkpoint.absolute().parent, checkpoint.absolute().parent.parent]
+    if config:
+        places.append(Path(config.training.output_dir))
+    return next((RunFolder(place) for place in places if RunFolder(place).exists()), None)
 
 
 def default_output_dir(config_path: str | Path, now: datetime | None = None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import pickle
@@ -161,11 +162,10 @@ def _guess(start: bytes) -> str:
     if start.startswith(ZIP_START):
         return " (it begins like one and is cut off or damaged)"
     try:
-        start.decode("utf-8")
-    except UnicodeDecodeError as error:
-        cut_character = error.start > len(start) - 4
-        return " (it is text)" if cut_character and error.start and 0 not in start else ""
-    return "" if 0 in start else " (it is text)"
+        codecs.getincrementaldecoder("utf-8")().decode(start)  # its last character may be cut
+    except UnicodeDecodeError:
+        return ""
+    return "" if b"\0" in start else " (it is text)"
 
 
 def _system_error(error: BaseException) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from trm_engine.training.metrics import (
     Metrics,
     Truth,
     Verdicts,
+    confidences,
     confusion_cells,
     evaluation_metrics,
     judge,
@@ -54,74 +56,152 @@ def evaluate(
 
     ``halt_threshold`` is the configuration's unless given; ``done`` is told of the progress.
     """
-    was_training = model.training
-    model.eval()
-    collected = _Collected(dataset, model.config.N_supervision)
-    device = next(model.parameters()).device
-    loss_fn = DeepSupervisionLoss(model.config)
-    loader = create_dataloader(dataset, batch_size, shuffle=False)
-    counts = torch.stack([Targets.of(batch).counts() for batch in loader]).sum(dim=0).to(device)
-    finished = 0
-    with torch.inference_mode():
-        for batch in loader:
-            on_device = {name: tensor.to(device) for name, tensor in batch.items()}
-            collected.add(on_device, _steps(model, loss_fn, on_device, counts))
-            finished += len(batch["sample_index"])
-            done(finished, len(dataset))
-    model.train(was_training)
-    threshold = model.config.halt_threshold if halt_threshold is None else halt_threshold
-    return collected.metrics(threshold)
+    evaluation = Evaluation(model, dataset)
+    for _ in evaluation.batches(batch_size):
+        done(evaluation.finished, len(dataset))
+    return evaluation.metrics(halt_threshold)
 
 
-def _steps(
-    model: TRMForToolCalling, loss_fn: DeepSupervisionLoss, batch: Batch, counts: Tensor
-) -> Iterator[tuple[float, Decoded]]:
-    """The batch's share of the loss and its decoded answers at each supervision step."""
-    targets = Targets.of(batch)
-    context = model.embed(batch["input_ids"], batch["attention_mask"], batch["role_ids"])
-    for output in model.supervision_steps(context):
-        loss = loss_fn.step(output, targets, counts)["total_loss"]
-        decoded = decode(
-            output,
-            batch["text_mask"],
-            batch["turn_ids"],
-            batch["tool_mask"],
-            model.config.max_span_tokens,
-        )
-        yield float(loss), decoded
+class Evaluation:
+    """Truths and a model's answers, collected batch by batch, and what they come to.
 
+    Args:
+        model: with the weights that are to be judged.
+        dataset: with the samples.
+        steps: supervision steps to run; the configuration's N_sup if not given.
+        between: called between supervision steps; may raise to break off.
+    """
 
-class _Collected:
-    """Truths and answers of a dataset, filled in batch by batch."""
-
-    def __init__(self, dataset: TRMToolCallingDataset, steps: int) -> None:
-        samples, slots = len(dataset), len(dataset.labels.slots)
+    def __init__(
+        self,
+        model: TRMForToolCalling,
+        dataset: TRMToolCallingDataset,
+        steps: int | None = None,
+        between: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.model = model
         self.dataset = dataset
-        self.labels = dataset.labels
+        self.labels: Labels = dataset.labels
+        self.steps = steps or model.config.N_supervision
+        self.between = between
+        self.finished = 0
+        samples, slots = len(dataset), len(self.labels.slots)
+        shape = (self.steps, samples)
         self.truth = Truth(
             np.zeros(samples, bool), np.full(samples, -1), np.zeros((samples, slots), bool)
         )
         self.answers = Answers(
-            decision=np.zeros((steps, samples)),
-            q=np.zeros((steps, samples)),
-            tool=np.full((steps, samples), -1),
-            tool_probability=np.zeros((steps, samples)),
-            presence=np.zeros((steps, samples, slots)),
-            value_right=np.zeros((steps, samples, slots), bool),
-            args_right=np.zeros((steps, samples), bool),
+            decision=np.zeros(shape),
+            q=np.zeros(shape),
+            tool=np.full(shape, -1),
+            tool_confidence=np.zeros(shape),
+            tool_probability=np.zeros(shape),
+            presence=np.zeros((*shape, slots)),
+            value_right=np.zeros((*shape, slots), bool),
+            args_right=np.zeros(shape, bool),
         )
-        self.losses = np.zeros(steps)
+        self._losses = np.zeros(self.steps)
+        self._texts = [""] * samples
+        self._tools: list[str | None] = [None] * samples
 
-    def add(self, batch: Batch, steps: Iterator[tuple[float, Decoded]]) -> None:
-        """Take in one batch's labels and the answers of all its steps."""
+    def batches(self, batch_size: int = 32) -> Iterator[np.ndarray]:
+        """Evaluate, and yield the indices of each batch's samples when it is done.
+
+        Batches run from short samples to long ones.
+        """
+        device = next(self.model.parameters()).device
+        loss_fn = DeepSupervisionLoss(self.model.config)
+        loader = create_dataloader(self.dataset, batch_size, shuffle=False)
+        counts = torch.zeros(6)
+        for batch in loader:
+            counts += Targets.of(batch).counts()
+            self.between()
+        counts = counts.to(device)
+        for batch in loader:
+            on_device = {name: tensor.to(device) for name, tensor in batch.items()}
+            with torch.inference_mode(), _as_in_use(self.model):
+                samples = self._add(on_device, loss_fn, counts)
+            self.finished += len(samples)
+            yield samples
+
+    def metrics(self, halt_threshold: float | None = None) -> Metrics:
+        """The figures, the worst samples, and some samples to watch from one time to the next."""
+        given = self.model.config.halt_threshold if halt_threshold is None else halt_threshold
+        metrics = evaluation_metrics(self.truth, self.answers, self.labels, given)
+        lines = np.array([self.dataset.line_number(index) for index in range(len(self.dataset))])
+        cells = confusion_cells(self.truth.tool, self.answers.tool[-1], lines)
+        losses = sample_losses(self.truth, self.answers)
+        worst = np.argsort(-losses, kind="stable")[:WORST_SAMPLES]
+        shown = np.linspace(0, len(losses) - 1, min(SHOWN_SAMPLES, len(losses))).astype(int)
+        by_step = [
+            {**step, "loss": float(loss)}
+            for step, loss in zip(metrics["by_step"], self._losses, strict=True)
+        ]
+        return {
+            **metrics,
+            "tool": {**metrics["tool"], "cells": cells},
+            "loss": float(self._losses.mean()),
+            "by_step": by_step,
+            "worst": self.records(worst),
+            "shown": self.records(shown),
+        }
+
+    def records(self, samples: np.ndarray) -> list[dict[str, Any]]:
+        """What became of some samples: truth, answers by step, loss, confidence, what is wrong."""
+        truth, answers = self.truth.of(samples), self.answers.of(samples)
+        verdicts = judge(truth, answers)
+        losses, confidence = sample_losses(truth, answers), confidences(answers)
+        return [
+            {
+                "index": index,
+                "line": self.dataset.line_number(index),
+                "text": self._texts[index],
+                "decision": _decision(truth.decision[place]),
+                "tool": self._tools[index],
+                "predicted_decision": _decision(answers.decision[-1, place] > 0.5),
+                "predicted_tool": self._tool_name(answers.tool[-1, place]),
+                "decision_probability": answers.decision[:, place].round(4).tolist(),
+                "q": answers.q[:, place].round(4).tolist(),
+                "confidence": round(float(confidence[place]), 4),
+                "loss": round(float(losses[place]), 4),
+                "wrong": _wrong_parts(truth, answers, verdicts, place),
+                "exact": verdicts.exact[:, place].tolist(),
+                "exact_values": verdicts.exact_values[:, place].tolist(),
+            }
+            for place, index in enumerate(samples.tolist())
+        ]
+
+    def _add(self, batch: Batch, loss_fn: DeepSupervisionLoss, counts: Tensor) -> np.ndarray:
+        """Take in one batch's labels and the answers of all its steps; returns its samples."""
         where = batch["sample_index"].cpu().numpy()
         self.truth.decision[where] = batch["decision_labels"].cpu().numpy() > 0.5
         self.truth.tool[where] = batch["tool_name_labels"].cpu().numpy()
         self.truth.presence[where] = batch["slot_presence_labels"].cpu().numpy() > 0.5
         truths = [_TruthTexts(self.dataset, int(index)) for index in where]
-        for step, (loss, decoded) in enumerate(steps):
-            self.losses[step] += loss
+        for index, truth in zip(where.tolist(), truths, strict=True):
+            self._texts[index], self._tools[index] = truth.last_text, truth.tool
+        for step, (loss, decoded) in enumerate(self._run(batch, loss_fn, counts)):
+            self._losses[step] += loss
             self._add_step(step, where, decoded, truths)
+            self.between()
+        return where
+
+    def _run(
+        self, batch: Batch, loss_fn: DeepSupervisionLoss, counts: Tensor
+    ) -> Iterator[tuple[float, Decoded]]:
+        """The batch's share of the loss and its decoded answers at each supervision step."""
+        model, targets = self.model, Targets.of(batch)
+        context = model.embed(batch["input_ids"], batch["attention_mask"], batch["role_ids"])
+        for output in model.supervision_steps(context, self.steps):
+            loss = loss_fn.step(output, targets, counts)["total_loss"]
+            decoded = decode(
+                output,
+                batch["text_mask"],
+                batch["turn_ids"],
+                batch["tool_mask"],
+                model.config.max_span_tokens,
+            )
+            yield float(loss), decoded
 
     def _add_step(
         self, step: int, where: np.ndarray, decoded: Decoded, truths: list[_TruthTexts]
@@ -130,6 +210,7 @@ class _Collected:
         answers.decision[step, where] = decoded.decision
         answers.q[step, where] = decoded.q
         answers.presence[step, where] = decoded.slot_presence
+        answers.tool_confidence[step, where] = decoded.tools.max(axis=-1)
         for row, (index, truth) in enumerate(zip(where, truths, strict=True)):
             tool = int(self.truth.tool[index])
             answers.tool[step, index] = predicted_tool(decoded.tools[row])
@@ -137,53 +218,37 @@ class _Collected:
             answers.value_right[step, index] = truth.right_slots(decoded, row)
             answers.args_right[step, index] = tool >= 0 and truth.args_are_right(decoded, row, tool)
 
-    def metrics(self, halt_threshold: float) -> Metrics:
-        """The figures, the worst samples, and some samples to watch from one time to the next."""
-        metrics = evaluation_metrics(self.truth, self.answers, self.labels, halt_threshold)
-        lines = np.array([self.dataset.line_number(index) for index in range(len(self.dataset))])
-        cells = confusion_cells(self.truth.tool, self.answers.tool[-1], lines)
-        losses = sample_losses(self.truth, self.answers)
-        verdicts = judge(self.truth, self.answers)
-        worst = np.argsort(-losses, kind="stable")[:WORST_SAMPLES]
-        shown = np.linspace(0, len(losses) - 1, min(SHOWN_SAMPLES, len(losses))).astype(int)
-        by_step = [
-            {**step, "loss": float(loss)}
-            for step, loss in zip(metrics["by_step"], self.losses, strict=True)
-        ]
-        return {
-            **metrics,
-            "tool": {**metrics["tool"], "cells": cells},
-            "loss": float(self.losses.mean()),
-            "by_step": by_step,
-            "worst": [self._describe(int(index), losses, verdicts) for index in worst],
-            "shown": [self._describe(int(index), losses, verdicts) for index in shown],
-        }
+    def _tool_name(self, tool: int) -> str | None:
+        return self.labels.tools[tool] if tool >= 0 else None
 
-    def _describe(self, index: int, losses: np.ndarray, verdicts: Verdicts) -> dict[str, Any]:
-        sample = self.dataset.sample(index)
-        answers = self.answers
-        called = bool(self.truth.decision[index])
-        tool = int(answers.tool[-1, index])
-        presence_right = bool(verdicts.presence[-1, index])
-        wrong = {
-            "decision": not verdicts.decision[-1, index],
-            "tool": called and not verdicts.tool[-1, index],
-            "slot presence": not presence_right,
-            "slot value": presence_right and not answers.value_right[-1, index].all(),
-            "arguments": called and not answers.args_right[-1, index],
-        }
-        return {
-            "index": index,
-            "line": self.dataset.line_number(index),
-            "text": sample.history[-1].text()[-SHOWN_TEXT:],
-            "decision": sample.decision,
-            "tool": sample.tool.name if sample.tool else None,
-            "predicted_tool": self.labels.tools[tool] if tool >= 0 else None,
-            "decision_probability": answers.decision[:, index].round(4).tolist(),
-            "q": answers.q[:, index].round(4).tolist(),
-            "loss": round(float(losses[index]), 4),
-            "wrong": [kind for kind, is_wrong in wrong.items() if is_wrong],
-        }
+
+@contextmanager
+def _as_in_use(model: TRMForToolCalling) -> Iterator[None]:
+    """The model as inference runs it; afterwards as it was."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
+def _decision(is_call: bool) -> str:
+    return "tool_call" if is_call else "direct_answer"
+
+
+def _wrong_parts(truth: Truth, answers: Answers, verdicts: Verdicts, place: int) -> list[str]:
+    """The parts of a sample's last answer that are wrong."""
+    called = bool(truth.decision[place])
+    presence_right = bool(verdicts.presence[-1, place])
+    wrong = {
+        "decision": not verdicts.decision[-1, place],
+        "tool": called and not verdicts.tool[-1, place],
+        "slot presence": not presence_right,
+        "slot value": presence_right and not answers.value_right[-1, place].all(),
+        "arguments": called and not answers.args_right[-1, place],
+    }
+    return [part for part, is_wrong in wrong.items() if is_wrong]
 
 
 class _TruthTexts:
@@ -192,6 +257,8 @@ class _TruthTexts:
     def __init__(self, dataset: TRMToolCallingDataset, index: int) -> None:
         sample: Sample = dataset.sample(index)
         self.labels: Labels = dataset.labels
+        self.tool = sample.tool.name if sample.tool else None
+        self.last_text = sample.history[-1].text()[-SHOWN_TEXT:]
         self.slots = {name: value_text(value) for name, value in sample.slots.items()}
         arguments = sample.tool.arguments if sample.tool else {}
         texts = {name: value_text(value) for name, value in arguments.items()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,16 @@ from trm_engine.data.labels import Labels
 Metrics = dict[str, Any]
 PRESENT = 0.5
 CELL_LINES = 20
+FLOOR = 1e-9
+
+THRESHOLDS = (
+    *(0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9),
+    *(0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.999, 1.0),
+)
+"""Halting thresholds of a curve: closer together where a trained model's q are."""
+
+ACCEPTED_LOSS = 0.001
+"""Share of exact matches that halting may cost."""
 
 
 @dataclass(frozen=True)
@@ -23,24 +34,33 @@ class Truth:
     tool: np.ndarray
     presence: np.ndarray
 
+    def of(self, samples: np.ndarray) -> Truth:
+        """Those of some samples."""
+        return Truth(*(getattr(self, each.name)[samples] for each in fields(self)))
+
 
 @dataclass(frozen=True)
 class Answers:
     """Predictions of N samples at K steps.
 
-    ``decision``, ``q`` [K, N] probabilities; ``tool`` [K, N] classes, -1 none; ``tool_probability``
-    [K, N] of the true tool; ``presence`` [K, N, S] probabilities; ``value_right`` [K, N, S] bool:
-    the value is the true one, or both are empty; ``args_right`` [K, N] bool: of a call, given its
-    true tool.
+    ``decision``, ``q`` [K, N] probabilities; ``tool`` [K, N] classes, -1 none, with
+    ``tool_confidence`` [K, N] their probabilities; ``tool_probability`` [K, N] of the true tool;
+    ``presence`` [K, N, S] probabilities; ``value_right`` [K, N, S] bool: the value is the true one,
+    or both are empty; ``args_right`` [K, N] bool: of a call, given its true tool.
     """
 
     decision: np.ndarray
     q: np.ndarray
     tool: np.ndarray
+    tool_confidence: np.ndarray
     tool_probability: np.ndarray
     presence: np.ndarray
     value_right: np.ndarray
     args_right: np.ndarray
+
+    def of(self, samples: np.ndarray) -> Answers:
+        """Those to some samples."""
+        return Answers(*(getattr(self, each.name)[:, samples] for each in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -141,9 +161,41 @@ def sample_losses(truth: Truth, answers: Answers) -> np.ndarray:
     decision = np.where(truth.decision, answers.decision[-1], 1 - answers.decision[-1])
     tool = np.where(truth.decision, answers.tool_probability[-1], 1.0)
     presence = np.where(truth.presence, answers.presence[-1], 1 - answers.presence[-1])
-    floor = 1e-9
-    losses = -np.log(np.maximum(decision, floor)) - np.log(np.maximum(tool, floor))
-    return losses - np.log(np.maximum(presence, floor)).sum(axis=-1)
+    return -_log_joint(decision, tool, presence)
+
+
+def confidences(answers: Answers) -> np.ndarray:
+    """The probability that the model gives to its own last answer, [N]: decision, tool, presences.
+
+    It is exp(-loss) of an answer that is right in these parts. A call of no known tool counts as
+    an answer without a tool.
+    """
+    decision = np.maximum(answers.decision[-1], 1 - answers.decision[-1])
+    names_tool = (answers.decision[-1] > 0.5) & (answers.tool[-1] >= 0)
+    tool = np.where(names_tool, answers.tool_confidence[-1], 1.0)
+    presence = np.maximum(answers.presence[-1], 1 - answers.presence[-1])
+    return np.exp(_log_joint(decision, tool, presence))
+
+
+def halting_curve(
+    truth: Truth, answers: Answers, thresholds: Sequence[float] = THRESHOLDS
+) -> list[Metrics]:
+    """Mean steps and exact matches at each halting threshold."""
+    verdicts = judge(truth, answers)
+    return [_halting(answers, verdicts, threshold) for threshold in thresholds]
+
+
+def cheapest_halting(curve: Sequence[Metrics], exact_match: float | None) -> Metrics | None:
+    """The lowest threshold of a curve that costs next to nothing of all steps' exact matches."""
+    enough = (exact_match or 0.0) - ACCEPTED_LOSS
+    return next((point for point in curve if (point["exact_match"] or 0.0) >= enough), None)
+
+
+def _log_joint(decision: np.ndarray, tool: np.ndarray, presence: np.ndarray) -> np.ndarray:
+    """The log of the product of probabilities: [N], [N] and [N, S] to [N]."""
+    single = np.log(np.maximum(decision, FLOOR)) + np.log(np.maximum(tool, FLOOR))
+    joint: np.ndarray = single + np.log(np.maximum(presence, FLOOR)).sum(axis=-1)
+    return joint
 
 
 def _slot_metrics(truth: Truth, answers: Answers, labels: Labels) -> Metrics:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from msgspec import Raw
@@ -11,81 +12,74 @@ from msgspec import Raw
 from trm_engine.runs.numbers import decode_numbers
 from trm_tui.store.growing import Array, Points
 
-TEXTS_AT_A_TIME = 2000
+EVENTS_AT_A_TIME = 2000
+
+Texts = Mapping[str, Raw]
+
+
+@dataclass
+class _Told:
+    """What events told and not every column has decoded: JSON arrays by name, and their length."""
+
+    texts: list[Texts] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
 
 
 class Column:
     """The numbers of one name; NaN where an update told none."""
 
-    def __init__(self, missing: int = 0) -> None:
-        self._decoded = Points(np.full(missing, np.nan))
-        self._waiting: list[Raw] = []
-        self._rows: list[int] = []
-
-    def __len__(self) -> int:
-        return len(self._decoded) + sum(self._rows)
+    def __init__(self, name: str, told: _Told, missing: int) -> None:
+        self._name = name
+        self._told = told
+        self._points = Points(np.full(missing, np.nan))
+        self._taken = 0
 
     @property
     def values(self) -> Array:
         """All numbers so far, float64 [updates]; valid until more are added or taken away."""
-        while self._waiting:
+        while not self.is_decoded:
             self.decode_some()
-        return self._decoded.values
+        return self._points.values
 
     @property
     def generation(self) -> int:
         """Rises when numbers were taken away: what was made from them is void."""
-        return self._decoded.generation
+        return self._points.generation
 
     @property
     def is_decoded(self) -> bool:
-        """Whether no text waits to be decoded."""
-        return not self._waiting
+        """Whether all that was told is decoded."""
+        return self._taken == len(self._told.texts)
 
-    def append(self, text: Raw, rows: int) -> None:
-        """Add a JSON array of ``rows`` numbers."""
-        self._waiting.append(text)
-        self._rows.append(rows)
-
-    def pad(self, rows: int) -> None:
-        """Fill up to ``rows`` numbers with NaN."""
-        missing = rows - len(self.values)
-        self._decoded.extend(np.full(missing, np.nan))
+    def decode_some(self) -> None:
+        """Decode what has waited longest."""
+        begin, end = self._taken, self._taken + EVENTS_AT_A_TIME
+        texts = [each.get(self._name) for each in self._told.texts[begin:end]]
+        self._points.extend(_numbers(texts, self._told.rows[begin:end]))
+        self._taken += len(texts)
 
     def truncate(self, rows: int) -> None:
         """Take away all but the first ``rows`` numbers."""
         if rows < len(self.values):
-            self._decoded.truncate(rows)
+            self._points.truncate(rows)
 
-    def decode_some(self) -> None:
-        """Decode the texts that have waited longest."""
-        texts, rows = self._waiting[:TEXTS_AT_A_TIME], self._rows[:TEXTS_AT_A_TIME]
-        del self._waiting[:TEXTS_AT_A_TIME], self._rows[:TEXTS_AT_A_TIME]
-        self._decoded.extend(_numbers(texts, sum(rows)))
-
-
-def _numbers(texts: list[Raw], rows: int) -> Array:
-    """The numbers of JSON arrays; NaN for all where the file does not hold what it should."""
-    try:
-        numbers = decode_numbers(texts)
-    except ValueError:
-        numbers = np.empty(0)
-    return numbers if len(numbers) == rows else np.full(rows, np.nan)
+    def begin_anew(self) -> None:
+        """What was told is no longer kept, as every column has decoded it."""
+        self._taken = 0
 
 
 class Columns(Mapping[str, Column]):
-    """All columns of a run, of equal length; "step" is always there.
-
-    A name that nobody told yet is an empty column that grows when it is told.
-    """
+    """All columns of a run, of equal length; one that nobody told yet is NaN."""
 
     def __init__(self) -> None:
         self.rows = 0
-        self._columns: dict[str, Column] = {"step": Column()}
+        self._told = _Told()
+        self._told_before = 0
+        self._columns: dict[str, Column] = {}
 
     def __getitem__(self, name: str) -> Column:
         if name not in self._columns:
-            self._columns[name] = Column(missing=self.rows)
+            self._columns[name] = Column(name, self._told, self._told_before)
         return self._columns[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -94,28 +88,54 @@ class Columns(Mapping[str, Column]):
     def __len__(self) -> int:
         return len(self._columns)
 
-    def append(self, texts: Mapping[str, Raw]) -> None:
-        """Add the columns of one ``steps`` event."""
+    def append(self, texts: Texts) -> None:
+        """Add the JSON arrays of one ``steps`` event, all of equal length, "step" among them."""
         steps = bytes(texts["step"])
-        added = 0 if steps == b"[]" else 1 + steps.count(b",")
-        for name, text in texts.items():
-            self[name].append(text, added)
-        self.rows += added
-        for name in self._columns.keys() - texts.keys():
-            self[name].pad(self.rows)
+        rows = 0 if steps == b"[]" else 1 + steps.count(b",")
+        if not texts.keys() <= self._columns.keys():
+            for name in texts:
+                self[name]
+        self._told.texts.append(texts)
+        self._told.rows.append(rows)
+        self.rows += rows
 
     def forget_after(self, step: int) -> None:
         """Take away the updates after ``step``: a later start did them again."""
         self.rows = int(np.searchsorted(self["step"].values, step, side="right"))
         for column in self._columns.values():
             column.truncate(self.rows)
+        self._let_go()
 
-    def decode_for(self, seconds: float) -> bool:
-        """Decode what waits, for about so long. Returns whether nothing waits any more."""
+    def decode_for(self, seconds: float) -> None:
+        """Decode what waits, for about so long; what all columns have decoded is let go."""
         until = time.monotonic() + seconds
         for column in self._columns.values():
             while not column.is_decoded:
                 if time.monotonic() > until:
-                    return False
+                    return
                 column.decode_some()
-        return True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._told.texts.clear()
+        self._told.rows.clear()
+        self._told_before = self.rows
+        for column in self._columns.values():
+            column.begin_anew()
+
+
+def _numbers(texts: list[Raw | None], rows: list[int]) -> Array:
+    """The numbers of JSON arrays of known length; NaN for those that are missing or broken."""
+    told = [text for text in texts if text is not None]
+    if not told:
+        return np.full(sum(rows), np.nan)
+    try:
+        numbers = decode_numbers(told)
+    except ValueError:
+        numbers = np.empty(0)
+    if len(told) == len(texts) and len(numbers) == sum(rows):
+        return numbers
+    if len(texts) == 1:
+        return np.full(rows[0], np.nan)
+    each = zip(texts, rows, strict=True)
+    return np.concatenate([_numbers([text], [count]) for text, count in each])
