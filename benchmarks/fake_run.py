@@ -161,7 +161,7 @@ def evaluation(skill: float, random: np.random.Generator, steps: int = 2) -> Met
         q=random.uniform(skill / 2, 1, (steps, SAMPLES)),
         tool=np.where(right(SAMPLES), tool, random.integers(len(TOOLS), size=(steps, SAMPLES))),
         tool_probability=np.full((steps, SAMPLES), skill),
-        tool_sureness=np.full((steps, SAMPLES), skill),
+        tool_confidence=np.full((steps, SAMPLES), skill),
         presence=np.where(right(*truth.presence.shape) == truth.presence, 0.93, 0.07),
         value_right=right(*truth.presence.shape),
         args_right=right(SAMPLES),

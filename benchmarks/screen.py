@@ -22,7 +22,7 @@ from tests.e2e.terminal import Terminal
 from trm_engine.runs.folder import RunFolder
 
 RATE = 1000
-SECONDS = 30.0
+SECONDS = 25.0
 SETTLING_SECONDS = 3.0
 EVALUATE_EVERY = 2500
 KEY_SECONDS = 0.25, 0.4

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from rich.markup import escape
+from rich.style import Style
 from textual import events
 from textual.geometry import Offset, Size
 from textual.message import Message
@@ -127,6 +128,7 @@ class Chart(Widget, can_focus=True):
         self._dragged = False
         self._frame: Frame | None = None
         self._strips: list[Strip] = []
+        self._styles: list[Style] = []
         self.border_title = escape(title)
 
     # What is shown ----------------------------------------------------------------------------
@@ -206,6 +208,7 @@ class Chart(Widget, can_focus=True):
     def notify_style_update(self) -> None:
         """Colours have changed."""
         super().notify_style_update()
+        self._styles.clear()
         self._frame = None
 
     def render_line(self, y: int) -> Strip:
@@ -217,9 +220,14 @@ class Chart(Widget, can_focus=True):
         frame = self._frame
         if frame is None or frame.grid.codes.shape != (size.height, size.width):
             frame = self._frame = compose(self._scene(), size.width, size.height)
-            styles = [self.get_component_rich_style(f"chart--{name}") for name in style_names()]
-            self._strips = frame.grid.strips(styles)
+            self._strips = frame.grid.strips(self._styles or self._resolved_styles())
         return frame
+
+    def _resolved_styles(self) -> list[Style]:
+        """Finding them takes longer than drawing: they are kept until the colours change."""
+        names = (f"chart--{name}" for name in style_names())
+        self._styles += [self.get_component_rich_style(name) for name in names]
+        return self._styles
 
     def _scene(self) -> Scene:
         return Scene(

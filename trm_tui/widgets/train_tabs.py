@@ -32,6 +32,7 @@ from trm_tui.widgets.tool_matrix import ToolMatrix
 
 TABS = ("Live", "Charts", "Evaluation", "Tools", "Slots", "Samples", "Log", "Run")
 TOTAL = "total_loss"
+CHARTS_A_TICK = 3
 COLUMNS = {
     "Learning rate": "lr",
     "Gradient norm": "grad_norm",
@@ -60,6 +61,7 @@ class TrainTabs(Widget):
         self._first = settings.tab if settings.tab in map(str.lower, TABS) else TABS[0].lower()
         self._lines_shown = 0
         self._losses_known = 0
+        self._behind: dict[Chart, None] = {}
 
     # Composition ------------------------------------------------------------------------------
 
@@ -194,15 +196,22 @@ class TrainTabs(Widget):
         if "steps" in changed and len(self._parts()) != self._losses_known:
             self._losses_known = len(self._parts())
             self._renew_traces()
-        if changed & {"steps", "evaluations"}:
-            for chart in self.query(Chart):
-                chart.refresh_data()
+        self._draw_charts(bool(changed & {"steps", "evaluations"}))
         if changed & {"evaluations", "restarted"}:
             self._show_evaluations()
         if changed & {"started", "checkpoints", "state"}:
             self._show_facts()
         if changed & {"log", "restarted"}:
             self._show_log()
+
+    def _draw_charts(self, have_changed: bool) -> None:
+        """Draw some of the charts that are behind: many at once would keep keys waiting."""
+        if have_changed:
+            pane = self.query_one(TabbedContent).active_pane
+            self._behind |= dict.fromkeys(pane.query(Chart) if pane else ())
+        for chart in list(self._behind)[:CHARTS_A_TICK]:
+            del self._behind[chart]
+            chart.refresh_data()
 
     def show_losses(self) -> None:
         """Show the training loss at each supervision step, as it is now."""
