@@ -25,7 +25,7 @@ from trm_tui.widgets.chart import Chart
 from trm_tui.widgets.evaluation_history import EvaluationHistory
 from trm_tui.widgets.run_header import RunHeader
 from trm_tui.widgets.tool_matrix import ToolMatrix
-from trm_tui.widgets.train_tabs import TABS
+from trm_tui.widgets.train_tabs import TrainTabs
 
 SIZE = (160, 48)
 
@@ -80,7 +80,7 @@ async def test_every_tab_by_its_number_and_its_first_pane_has_the_keys(run: Fake
     async with app_of(run).run_test(size=(80, 24)) as pilot:
         for number in range(1, 9):
             await pilot.press(str(number))
-            tab = pilot.app.screen.query_one(f"#{TABS[number - 1].lower()}")
+            tab = pilot.app.screen.query_one(f"#{TrainTabs.TABS[number - 1].lower()}")
             await until(pilot, lambda tab=tab: _has_focus(pilot, tab))
 
 

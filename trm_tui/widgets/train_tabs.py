@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from textual import on
-from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 from textual.widget import Widget
-from textual.widgets import TabbedContent, TabPane
+from textual.widgets import TabbedContent
 
 from trm_engine.config import Config
 from trm_tui.attached import AttachedRun
@@ -23,6 +22,7 @@ from trm_tui.widgets.config_view import ConfigView
 from trm_tui.widgets.decision_matrix import DecisionMatrix
 from trm_tui.widgets.evaluation_history import EvaluationHistory
 from trm_tui.widgets.evaluation_line import EvaluationLine
+from trm_tui.widgets.lazy_tabs import LazyTabs
 from trm_tui.widgets.log_view import LogView
 from trm_tui.widgets.moving_samples import MovingSamples
 from trm_tui.widgets.run_facts import RunFacts
@@ -44,52 +44,34 @@ FORMS = {"Memory": size}
 ACCURACIES = [name for name in HEADLINES if name != "validation loss"]
 
 
-class TrainTabs(Widget):
-    """The tabs of a run, brought up to date by ``show``; a tab is filled when it is first opened.
+class TrainTabs(LazyTabs):
+    """The tabs of a run, brought up to date by ``show``.
 
     ``selected`` is the evaluation that is shown, counted from 0; None is always the newest.
     """
 
-    DEFAULT_CSS = "TrainTabs { height: 1fr; }"
+    TABS = ("Live", "Charts", "Evaluation", "Tools", "Slots", "Samples", "Log", "Run")
 
     def __init__(self, run: AttachedRun, settings: Settings) -> None:
-        super().__init__()
+        super().__init__(settings.tab)
         self.watched = run
         self.selected: int | None = None
         self._settings = settings
         self._view = View(settings.x_axis, smoothing=settings.smoothing)
-        self._first = settings.tab if settings.tab in map(str.lower, TABS) else TABS[0].lower()
         self._lines_shown = 0
         self._losses_known = 0
         self._behind: dict[Chart, None] = {}
 
     # Composition ------------------------------------------------------------------------------
 
-    def compose(self) -> ComposeResult:
-        with TabbedContent(initial=self._first):
-            for number, name in enumerate(TABS, 1):
-                with TabPane(f"{number} {name}", id=name.lower()):
-                    if name.lower() == self._first:
-                        yield self._content(self._first)
-
-    @on(TabbedContent.TabActivated)
-    async def _enter(self, event: TabbedContent.TabActivated) -> None:
-        """Fill a tab that was never opened, and give the keys to its first pane."""
-        pane = event.pane
-        if not pane.children:
-            await pane.mount(self._content(str(pane.id)))
-            self.show({"steps", "evaluations", "started", "log"})
-        first = next((each for each in pane.query("*") if each.focusable), None)
-        if first and not pane.has_focus_within:
-            first.focus()
-
-    def open(self, number: int) -> None:
-        """Open a tab, counted from 1."""
-        self.query_one(TabbedContent).active = TABS[number - 1].lower()
-
-    def _content(self, name: str) -> Widget:
-        make: Callable[[], Widget] = getattr(self, f"_{name}")
+    def content(self, tab: str) -> Widget:
+        """The panes of a tab."""
+        make: Callable[[], Widget] = getattr(self, f"_{tab}")
         return make()
+
+    def filled(self, tab: str) -> None:
+        """Show everything: who is there already has it."""
+        self.show({"steps", "evaluations", "started", "log"})
 
     def _live(self) -> Widget:
         charts = Vertical(
@@ -184,7 +166,7 @@ class TrainTabs(Widget):
             "smoothing": self._view.smoothing,
             "log_scale": self._settings.log_scale | scales,
             "hidden_series": sorted(hidden | (set(self._settings.hidden_series) - known)),
-            "tab": self.query_one(TabbedContent).active,
+            "tab": self.active,
         }
 
     # Bringing up to date ----------------------------------------------------------------------

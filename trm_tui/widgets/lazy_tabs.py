@@ -1,0 +1,65 @@
+"""LazyTabs: tabs that are filled when they are first opened."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widget import Widget
+from textual.widgets import TabbedContent, TabPane
+
+
+class LazyTabs(Widget):
+    """Numbered tabs; a subclass makes what is in them.
+
+    The keys go to the first pane of a tab that is opened.
+    """
+
+    DEFAULT_CSS = "LazyTabs { height: 1fr; }"
+    TABS: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, first: str = "") -> None:
+        super().__init__()
+        names = [_id(name) for name in self.TABS]
+        self._first = first if first in names else names[0]
+
+    def content(self, tab: str) -> Widget:
+        """What a tab holds."""
+        raise NotImplementedError
+
+    def filled(self, tab: str) -> None:
+        """Called when a tab got its content: it knows nothing yet."""
+        raise NotImplementedError
+
+    def compose(self) -> ComposeResult:
+        """All tabs, the first one filled."""
+        with TabbedContent(initial=self._first):
+            for number, name in enumerate(self.TABS, 1):
+                with TabPane(f"{number} {name}", id=_id(name)):
+                    if _id(name) == self._first:
+                        yield self.content(self._first)
+
+    def open(self, number: int) -> None:
+        """Open a tab, counted from 1."""
+        if number <= len(self.TABS):
+            self.query_one(TabbedContent).active = _id(self.TABS[number - 1])
+
+    @property
+    def active(self) -> str:
+        """The tab that is open."""
+        return self.query_one(TabbedContent).active
+
+    @on(TabbedContent.TabActivated)
+    async def _enter(self, event: TabbedContent.TabActivated) -> None:
+        pane = event.pane
+        if not pane.children:
+            await pane.mount(self.content(str(pane.id)))
+            self.filled(str(pane.id))
+        first = next((each for each in pane.query("*") if each.focusable), None)
+        if first and not pane.has_focus_within:
+            first.focus()
+
+
+def _id(name: str) -> str:
+    return name.lower()
