@@ -257,6 +257,40 @@ def runs(
     show_runs(folder, plain, as_json)
 
 
+@app.command()
+def inspect(
+    checkpoint: Checkpoint,
+    data: Annotated[
+        Path | None, _option("FILE", "Samples to judge it on, else those of its run.", "--data")
+    ] = None,
+    compare: Annotated[
+        Path | None,
+        _option("OTHER", "A second checkpoint, or run.", autocompletion=_complete_checkpoint),
+    ] = None,
+    raw: Raw = False,
+    device: Device = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Print tables instead of opening the screen.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Look into a checkpoint: what it holds, and what it gets wrong.
+
+    Printed, it is judged only with --data; on the screen as soon as you open what needs it.
+
+    \b
+    Examples:
+      trm-tui inspect outputs/first
+      trm-tui inspect outputs/first/checkpoints/best.pt --data val.jsonl
+      trm-tui inspect outputs/first --compare outputs/second
+      trm-tui inspect model.pt --json | jq .summary
+    """
+    from trm_tui import inspect_command
+
+    given = (checkpoint, data, compare, raw, device or "auto", plain, as_json)
+    raise typer.Exit(inspect_command.inspect(*given))
+
+
 @app.command("eval")
 def evaluate(
     checkpoint: Checkpoint,
@@ -274,10 +308,11 @@ def evaluate(
       trm-tui eval outputs/first/checkpoints/best.pt val.jsonl
       trm-tui eval outputs/first val.jsonl --json | jq .exact_match
     """
+    from trm_engine.runs.folder import find_checkpoint
     from trm_tui.tables import EvaluationTables, steps_table, table_console
 
     options = {"--device": device, "--batch-size": batch_size, "--halt-threshold": halt_threshold}
-    metrics = _evaluation(str(_checkpoint(checkpoint)), str(data), *_arguments(options, raw))
+    metrics = _evaluation(str(find_checkpoint(checkpoint)), str(data), *_arguments(options, raw))
     if as_json:
         typer.echo(json.dumps(metrics, ensure_ascii=False))
         return
@@ -305,10 +340,11 @@ def predict(
       trm-tui predict outputs/first/checkpoints/best.pt val.jsonl | head -3
       trm-tui predict outputs/first - --steps 2 < conversations.jsonl
     """
+    from trm_engine.runs.folder import find_checkpoint
     from trm_engine.runs.launch import start_inference
 
     options = {"--steps": steps, "--device": device, "--halt-threshold": halt_threshold}
-    path = str(_checkpoint(checkpoint))
+    path = str(find_checkpoint(checkpoint))
     worker = start_inference("predict", path, file, *_arguments(options, raw), stdout=None)
     try:
         status = worker.wait()
@@ -319,24 +355,6 @@ def predict(
 
 
 # Checkpoints ------------------------------------------------------------------------------------
-
-
-def _checkpoint(path: Path) -> Path:
-    """The checkpoint that a path means: itself, or the best, else the last, of a run's folder."""
-    from trm_engine.config import Config
-    from trm_engine.errors import CheckpointError, no_such_file
-    from trm_engine.runs.folder import RunFolder
-
-    if path.is_file():
-        return path
-    if not path.is_dir():
-        raise CheckpointError(no_such_file(path, "*.pt" if path.suffix else "*"))
-    run = RunFolder(path)
-    folder = run.checkpoints(Config.from_yaml(run.config)) if run.exists() else path
-    for name in ("best.pt", "last.pt"):
-        if (folder / name).is_file():
-            return folder / name
-    raise CheckpointError(f"{folder}: holds neither best.pt nor last.pt")
 
 
 def _arguments(options: dict[str, Any], raw: bool) -> list[str]:

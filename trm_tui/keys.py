@@ -34,6 +34,11 @@ SAMPLES = "Samples"
 LOG = "Log"
 CONFIG = "Configuration"
 RUNS = "Runs"
+INSPECT = "Inspecting"
+PARAMETERS = "Parameters"
+LABELS = "Labels"
+VOCABULARY = "Vocabulary"
+TOKENS = "Tokens of a text"
 
 KEYS: dict[str, list[Key]] = {
     EVERYWHERE: [
@@ -50,6 +55,10 @@ KEYS: dict[str, list[Key]] = {
         Key("s", "s", "save", "Save", "Write a checkpoint now"),
         Key("S", "S", "stop", "Stop", "Save and end the training"),
         Key("A", "A", "abort", "", "End the training at once, without saving"),
+        Key("1", "1 … 8", "tab(1)", "", "The tabs"),
+        *(Key(str(number), "", f"tab({number})", "", "") for number in range(2, 9)),
+    ],
+    INSPECT: [
         Key("1", "1 … 8", "tab(1)", "", "The tabs"),
         *(Key(str(number), "", f"tab({number})", "", "") for number in range(2, 9)),
     ],
@@ -125,6 +134,33 @@ KEYS: dict[str, list[Key]] = {
         Key("enter", "enter", "open", "Open", "Open the run"),
         Key("space", "space", "mark", "Mark", "Mark the run for an overlay"),
         Key("o", "o", "overlay", "Overlay", "The marked runs over each other"),
+    ],
+    PARAMETERS: [
+        Key("enter,space", "enter", "fold_or_unfold", "Fold", "Fold or unfold the module"),
+        Key("left,h", "← h", "fold", "", "Fold the module, or go up to the one around"),
+        Key("right,l", "→ l", "unfold", "", "Unfold the module, or go into it"),
+        Key("a", "a", "toggle_all", "", "Fold or unfold all modules"),
+        Key("o", "o", "order", "Order", "As in the model, by size, by distance of raw and EMA"),
+        Key("slash", "/", "search", "Search", "Only tensors whose name has the words"),
+        Key("escape", "esc", "close_search", "", "Show all tensors again"),
+    ],
+    LABELS: [
+        Key("slash", "/", "search", "Search", "Only labels whose name or choices have the words"),
+        Key("escape", "esc", "close_search", "", "Show all labels again"),
+    ],
+    VOCABULARY: [
+        Key("t", "t", "type", "Tokenise", "Type a text to see its tokens"),
+        Key("slash", "/", "search", "Search", "Only pieces that have the words, or this id"),
+        Key("escape", "esc", "close_search", "", "Back to all pieces"),
+    ],
+    TOKENS: [
+        Key("left,h", "← h", "token(-1)", "", "The token before"),
+        Key("right,l", "→ l", "token(1)", "", "The next token"),
+        Key("up,k", "↑ k", "line(-1)", "", "The token above"),
+        Key("down,j", "↓ j", "line(1)", "", "The token below"),
+        Key("home,g", "home g", "token(-1000000)", "", "The first token"),
+        Key("end,G", "end G", "token(1000000)", "", "The last token"),
+        Key("enter", "enter", "choose", "Piece", "The token's piece in the vocabulary"),
     ],
 }  # fmt: skip
 

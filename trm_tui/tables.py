@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trm_engine.runs.summary import RunSummary
-from trm_tui.text import age
+from trm_tui.text import age, size
 
 GOOD = 0.9
 FAIR = 0.7
@@ -155,6 +156,50 @@ def final_table(events: Iterable[Metrics]) -> Table | None:
     return table
 
 
+def checkpoint_table(summary: Metrics) -> Table:
+    """What a checkpoint says of itself, as ``inspect`` tells it."""
+    labels, tokenizer = summary["labels"] or {}, summary["tokenizer"] or {}
+    saved = datetime.fromtimestamp(summary["saved"]).strftime("%Y-%m-%d %H:%M:%S")
+    rows = {
+        "file": summary["path"],
+        "kind": f"{summary['kind']}, format {summary['format_version'] or NOTHING}",
+        "saved": f"{saved}, {size(summary['bytes'])}",
+        "step": None if summary["step"] is None else f"{summary['step']:,}",
+        "epoch": summary["epoch"],
+        "parameters": f"{summary['parameters']:,}{', with average' * summary['has_ema']}",
+        "tools": ", ".join(labels.get("tools") or []),
+        "slots": ", ".join(field["name"] for field in labels.get("slots") or []),
+        "tokenizer": f"{tokenizer['pieces']:,} pieces, {tokenizer['kind']}" if tokenizer else None,
+        "completed by": summary["completed_by"],
+        "validation": summary["data"],
+    }
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for name, value in rows.items():
+        if value not in (None, ""):
+            table.add_row(name, Text(str(value)))
+    return table
+
+
+def parameters_table(tensors: Sequence[Metrics]) -> Table:
+    """Shape, size and figures of every tensor."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("Tensor", overflow="fold")
+    for heading in ("Shape", "Type", "Count", "Norm", "Mean", "Largest", "NaN", "Inf", "EMA Off"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for tensor in tensors:
+        average = tensor["ema"]
+        table.add_row(
+            Text(tensor["name"]),
+            "×".join(map(str, tensor["shape"])),
+            tensor["dtype"],
+            f"{tensor['count']:,}",
+            *(_significant(tensor[key]) for key in ("norm", "mean", "max_abs")),
+            *(Text(f"{tensor[key]:,}", "bold red" if tensor[key] else "") for key in ("nan", "inf")),
+            _significant(average["relative"]) if average else NOTHING,
+        )
+    return table
+
+
 def runs_table(runs: Iterable[RunSummary]) -> Table:
     """Runs with their state, how far they are, and their best evaluation."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -175,6 +220,10 @@ def runs_table(runs: Iterable[RunSummary]) -> Table:
             age(time.time() - run.started) if run.started else NOTHING,
         )
     return table
+
+
+def _significant(number: Any) -> str:
+    return NOTHING if not isinstance(number, int | float) else f"{number:.4g}"
 
 
 def ratio(share: float | None) -> str:

@@ -129,7 +129,7 @@ def test_help_opens_and_closes(training: Training) -> None:
     screen = training.screen
     screen.press("?")
     screen.wait_for("╭─ Keys ")
-    assert "Zoom in" in screen.text()
+    screen.wait_for("Zoom in")
     screen.press("escape")
     screen.wait_until_gone("╭─ Keys ")
 

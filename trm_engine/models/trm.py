@@ -20,6 +20,9 @@ from trm_engine.models.layers import Block
 State = tuple[Tensor, Tensor]
 """y and z, [B, R+L, D] each."""
 
+STARTS = ("y_init", "z_init")
+"""What y and z begin with, [D] each: drawn once, part of the model, not learnt."""
+
 
 class RecursiveCore(nn.Module):
     """T rounds of n updates of z and one of y, by one network; only the last round learns."""
@@ -70,7 +73,7 @@ class TRMForToolCalling(nn.Module):
         self.heads = Heads(config)
         self.y_init: Tensor
         self.z_init: Tensor
-        for name in ("y_init", "z_init"):
+        for name in STARTS:
             start = nn.init.trunc_normal_(torch.empty(config.hidden_size), a=-2.0, b=2.0)
             self.register_buffer(name, start)
         self._core = self.core.forward

@@ -65,10 +65,6 @@ class RunFolder:
             return Path(config.training.checkpoint_dir)
         return self.path / config.training.checkpoint_dir
 
-    def judged_on(self, config: Config) -> Path:
-        """The file of the samples that the run is judged on."""
-        return Path(config.data.val_data) if config.data.val_data else self.validation
-
     def exists(self) -> bool:
         """Whether a run was ever begun here."""
         return self.config.exists()

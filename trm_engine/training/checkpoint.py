@@ -73,7 +73,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     return state
 
 
-def load_model_file(path: str | Path, mmap: bool = False) -> Checkpoint | Weights:
+def load_model_file(path: str | Path, mmap: bool = False) -> Checkpoint:
     """Read a checkpoint, or weights alone, onto the CPU; ``is_weights`` tells which.
 
     With ``mmap`` tensors stay in the file until they are used; it must not be written meanwhile,
@@ -98,7 +98,7 @@ def load_model_file(path: str | Path, mmap: bool = False) -> Checkpoint | Weight
     return state
 
 
-def is_weights(state: Checkpoint | Weights) -> bool:
+def is_weights(state: Checkpoint) -> bool:
     """Whether a file's contents are the weights of a model and nothing else."""
     return bool(state) and all(isinstance(value, torch.Tensor) for value in state.values())
 

@@ -24,6 +24,12 @@ def _run(arguments: argparse.Namespace) -> int:
         from trm_engine.worker.train import train_run
 
         return train_run(arguments.run, arguments.resume, arguments.tied)
+    if arguments.task == "serve":
+        # Threads that wait by spinning would take the screen's processor from it.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        from trm_engine.worker.serve import serve
+
+        return serve(arguments.device)
     from trm_engine.worker.infer import evaluate_file, predict_lines
 
     task = evaluate_file if arguments.task == "eval" else predict_lines
@@ -47,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     prediction.add_argument("checkpoint")
     prediction.add_argument("file", nargs="?", default="-")
     prediction.add_argument("--steps", type=int)
+    server = tasks.add_parser("serve", help="answer questions on standard input")
+    server.add_argument("--device", default="auto")
     for task in (evaluation, prediction):
         task.add_argument("--raw", action="store_true", help="raw instead of averaged weights")
         task.add_argument("--halt-threshold", type=float)

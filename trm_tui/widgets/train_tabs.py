@@ -115,7 +115,7 @@ class TrainTabs(LazyTabs):
         return LogView(classes="panel")
 
     def _run(self) -> Widget:
-        return Container(RunFacts(classes="panel"), ConfigView(classes="panel"), id="run-panes")
+        return Container(RunFacts(classes="panel"), ConfigView(classes="panel"), classes="side-by-side")
 
     def _chart(self, title: str, id: str | None = None) -> Chart:
         chart = Chart(

@@ -1,0 +1,70 @@
+"""A model on a file of samples: what becomes of each, all figures, what halting would cost."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.errors import DataError
+from trm_engine.inspection.files import ModelFile, ModelFiles
+from trm_engine.inspection.job import Job
+from trm_engine.training.evaluate import Evaluation
+from trm_engine.training.metrics import cheapest_halting, halting_curve
+
+
+def evaluate(
+    files: ModelFiles,
+    job: Job,
+    path: str,
+    data: str | None = None,
+    batch_size: int = 32,
+    raw: bool = False,
+    halt_threshold: float | None = None,
+    steps: int | None = None,
+) -> dict[str, Any]:
+    """Evaluate on ``data``, or on the samples that the run is judged on.
+
+    Parts hold ``samples``, a batch's records (``Evaluation.records``), short samples first. The
+    result has ``metrics`` as ``trm-tui eval --json`` prints them, the ``halting_curve``, and of its
+    points the cheapest that costs next to nothing. ``data`` is the file whose lines records name.
+    """
+    file = files.open(path)
+    predictor = file.predictor(raw)
+    source, on_error = _source(file, data)
+    began = time.perf_counter()
+    job.progress(f"reading {source.name}", 0.0)
+    dataset = TRMToolCallingDataset(
+        source,
+        predictor.tokenizer,
+        predictor.labels,
+        predictor.max_length,
+        on_error,
+        progress=job.progress,
+    )
+    evaluation = Evaluation(predictor.model, dataset, steps, job.check)
+    total = len(dataset)
+    job.progress("evaluating", 0.0, done=0, total=total)
+    for samples in evaluation.batches(batch_size):
+        job.part(samples=evaluation.records(samples))
+        done = evaluation.finished
+        job.progress("evaluating", done / total, done=done, total=total)
+    metrics = evaluation.metrics(halt_threshold)
+    curve = halting_curve(evaluation.truth, evaluation.answers)
+    return {
+        "metrics": metrics,
+        "halting_curve": curve,
+        "cheapest_halting": cheapest_halting(curve, metrics["exact_match"]),
+        "data": str(source.absolute()),
+        "seconds": round(time.perf_counter() - began, 2),
+    }
+
+
+def _source(file: ModelFile, data: str | None) -> tuple[Path, Literal["fail", "skip"]]:
+    """The samples, and what a bad line among them does: in the run's own file, what it did."""
+    if data is not None:
+        return Path(data), "fail"
+    if file.judged_on is None or file.config is None:
+        raise DataError(f"{file.path}: its validation samples are not here; name a file of samples")
+    return file.judged_on, file.config.data.on_error

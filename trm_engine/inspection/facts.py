@@ -1,0 +1,56 @@
+"""What a file is: the summary of a checkpoint, or of weights alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trm_engine.config import Config
+from trm_engine.inspection.files import ModelFile, ModelFiles
+from trm_engine.inspection.job import Job
+from trm_engine.inspection.vocabulary import model_type
+from trm_engine.models.trm import STARTS
+
+
+def describe_file(files: ModelFiles, job: Job, path: str) -> dict[str, Any]:
+    """Everything about a file but its tensors; what it does not tell is None.
+
+    ``completed_by`` names the file beside that config, labels or tokenizer were taken from;
+    ``run`` and ``data`` are the run's folder and the samples that it is judged on, if they are
+    here.
+    """
+    file = files.open(path)
+    state = file.checkpoint
+    return {
+        "path": str(file.path),
+        "kind": file.kind,
+        "format_version": state.get("format_version"),
+        "step": state.get("global_step"),
+        "epoch": state.get("epoch"),
+        "saved": file.saved,
+        "bytes": file.bytes,
+        "parameters": sum(
+            tensor.numel() for name, tensor in file.weights.items() if name not in STARTS
+        ),
+        "has_ema": bool(file.average),
+        "metrics": state.get("metrics"),
+        "config": state.get("config"),
+        "defaults": Config().to_dict(),
+        "labels": state.get("labels"),
+        "tokenizer": _tokenizer_facts(file),
+        "completed_by": file.completed_by,
+        "run": str(file.run.path) if file.run else None,
+        "data": str(file.judged_on) if file.judged_on else None,
+    }
+
+
+def _tokenizer_facts(file: ModelFile) -> dict[str, Any] | None:
+    """Size and kind of the tokenizer, and whether "A" and "a" are the same to it."""
+    if "tokenizer" not in file.checkpoint:
+        return None
+    tokenizer = file.tokenizer
+    return {
+        "pieces": tokenizer.vocab_size,
+        "kind": model_type(tokenizer.model_bytes),
+        "folds_case": tokenizer.encode("A") == tokenizer.encode("a"),
+        "fingerprint": tokenizer.fingerprint,
+    }

@@ -1,0 +1,91 @@
+"""Occlusion: how the answer changes when a turn is left out of the conversation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from trm_engine.data.samples import Conversation
+from trm_engine.decoding import Decoded, predicted_tool
+from trm_engine.inference import Predictor, ReadBatch
+from trm_engine.inspection.files import ModelFiles
+from trm_engine.inspection.job import Job
+from trm_engine.inspection.tokens import read_conversation
+
+BATCH_TOKENS = 2048
+DIGITS = 7
+
+
+def occlude(
+    files: ModelFiles,
+    job: Job,
+    path: str,
+    conversation: dict[str, Any],
+    raw: bool = False,
+    steps: int | None = None,
+) -> dict[str, Any]:
+    """The last step's answer to the whole conversation, ``base``, and without each of its turns.
+
+    Each answer has the ``turn`` left out (None: none), decision probability and q, the likeliest
+    tool on offer with its probability, whatever the decision, and the ``prediction``. They come in
+    parts of one or more ``answers``. A conversation's only turn cannot be left out.
+    """
+    predictor = files.open(path).predictor(raw)
+    began = time.perf_counter()
+    asked = read_conversation(conversation)
+    [base] = _answer(predictor, job, [None], [asked], steps)
+    job.part(answers=[base])
+    turns: list[dict[str, Any]] = []
+    for batch in _batches(predictor, asked):
+        without = [_without(asked, turn) for turn in batch]
+        answers = _answer(predictor, job, batch, without, steps)
+        turns += answers
+        job.part(answers=answers)
+        job.progress("leaving turns out", len(turns) / len(asked.history))
+    return {"base": base, "turns": turns, "seconds": round(time.perf_counter() - began, 4)}
+
+
+def _batches(predictor: Predictor, conversation: Conversation) -> Iterator[list[int]]:
+    """The turns to leave out, as many together as keep within a number of tokens."""
+    turns = len(conversation.history)
+    length = len(predictor.tokenizer.encode_turns(conversation.history, predictor.max_length))
+    size = max(1, BATCH_TOKENS // length)
+    for begin in range(0, turns if turns > 1 else 0, size):
+        yield list(range(begin, min(begin + size, turns)))
+
+
+def _without(conversation: Conversation, turn: int) -> Conversation:
+    history = [each for index, each in enumerate(conversation.history) if index != turn]
+    return conversation.model_copy(update={"history": history})
+
+
+def _answer(
+    predictor: Predictor,
+    job: Job,
+    turns: list[int] | list[None],
+    conversations: list[Conversation],
+    steps: int | None,
+) -> list[dict[str, Any]]:
+    batch = predictor.read(conversations)
+    decoded = []
+    for step in predictor.decode_steps(batch, steps):
+        decoded.append(step)
+        job.check()
+    return [
+        {"turn": turn, **_describe(predictor, batch, decoded[-1], row, len(decoded))}
+        for row, turn in enumerate(turns)
+    ]
+
+
+def _describe(
+    predictor: Predictor, batch: ReadBatch, decoded: Decoded, row: int, step: int
+) -> dict[str, Any]:
+    tool = predicted_tool(decoded.tools[row])
+    return {
+        "decision_probability": round(float(decoded.decision[row]), DIGITS),
+        "q": round(float(decoded.q[row]), DIGITS),
+        "tool": predictor.labels.tools[tool] if tool >= 0 else None,
+        "tool_probability": round(float(decoded.tools[row].max()), DIGITS),
+        "prediction": predictor.answer(batch, decoded, row, step).to_dict(),
+    }

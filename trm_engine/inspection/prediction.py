@@ -1,0 +1,149 @@
+"""What the model thinks of one conversation at every supervision step, and where it read it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from trm_engine.data.encoding import FieldLabels, encode_sample
+from trm_engine.data.labels import Field
+from trm_engine.data.samples import Sample
+from trm_engine.data.spans import value_text
+from trm_engine.decoding import (
+    Decoded,
+    FieldValue,
+    Place,
+    TokenTexts,
+    predicted_tool,
+    read_arguments,
+    read_slots,
+)
+from trm_engine.errors import UserError, did_you_mean
+from trm_engine.inference import Predictor, ReadBatch
+from trm_engine.inspection.files import ModelFiles
+from trm_engine.inspection.job import Job
+from trm_engine.inspection.tokens import describe_tokens, read_conversation
+
+DIGITS = 7
+
+
+def predict(
+    files: ModelFiles,
+    job: Job,
+    path: str,
+    conversation: dict[str, Any],
+    raw: bool = False,
+    steps: int | None = None,
+    halt_threshold: float | None = None,
+    tool: str | None = None,
+) -> dict[str, Any]:
+    """A conversation's tokens, the answer at every step, and the truth if it is a whole sample.
+
+    A step's ``prediction`` is what ``trm-tui predict`` prints; ``tools`` are ranked; ``arguments``
+    are those of the likeliest tool on offer and of ``tool``. ``halts_at`` is the first step whose q
+    reaches the threshold, None if none does. ``unknown_tools`` are offered, but not known.
+    """
+    predictor = files.open(path).predictor(raw)
+    began = time.perf_counter()
+    known = predictor.labels.tool_name_to_id
+    if tool is not None and tool not in known:
+        raise UserError(f"no tool '{tool}'{did_you_mean(tool, known)}")
+    asked = read_conversation(conversation)
+    batch = predictor.read([asked])
+    answers = []
+    for number, decoded in enumerate(predictor.decode_steps(batch, steps), 1):
+        answers.append(_describe_step(predictor, batch, decoded, number, tool))
+        job.check()
+    given = predictor.config.halt_threshold if halt_threshold is None else halt_threshold
+    texts = batch.texts[0]
+    return {
+        **describe_tokens(
+            texts.texts, batch.encodings[0], predictor.tokenizer, predictor.max_length
+        ),
+        "steps": answers,
+        "halt_threshold": given,
+        "halts_at": next((each["step"] for each in answers if each["q"] >= given), None),
+        "unknown_tools": [name for name in asked.tool_names if name not in known],
+        "truth": _truth(asked, predictor, texts) if isinstance(asked, Sample) else None,
+        "seconds": round(time.perf_counter() - began, 4),
+    }
+
+
+def _describe_step(
+    predictor: Predictor, batch: ReadBatch, decoded: Decoded, number: int, asked: str | None
+) -> dict[str, Any]:
+    labels, texts = predictor.labels, batch.texts[0]
+    likeliest = predicted_tool(decoded.tools[0])
+    shown = {likeliest, labels.tool_name_to_id[asked] if asked else -1} - {-1}
+    return {
+        "step": number,
+        "decision_probability": round(float(decoded.decision[0]), DIGITS),
+        "q": round(float(decoded.q[0]), DIGITS),
+        "prediction": predictor.answer(batch, decoded, 0, number).to_dict(),
+        "tools": _ranking(predictor, batch, decoded),
+        "slots": [_describe_value(value) for value in read_slots(decoded, 0, labels, texts)],
+        "arguments": {
+            labels.tools[index]: [
+                _describe_value(value) for value in read_arguments(decoded, 0, index, labels, texts)
+            ]
+            for index in sorted(shown)
+        },
+    }
+
+
+def _ranking(predictor: Predictor, batch: ReadBatch, decoded: Decoded) -> list[dict[str, Any]]:
+    """All tools, the likeliest first, those on offer before those that are not."""
+    offered = batch.tensors["tool_mask"][0].tolist()
+    columns = zip(predictor.labels.tools, decoded.tools[0].tolist(), offered, strict=False)
+    tools = [
+        {"name": name, "probability": round(probability, DIGITS), "offered": bool(on_offer)}
+        for name, probability, on_offer in columns
+    ]
+    return sorted(tools, key=lambda each: (not each["offered"], -each["probability"]))
+
+
+def _describe_value(value: FieldValue) -> dict[str, Any]:
+    return {
+        "name": value.field.name,
+        "presence": round(value.presence, DIGITS),
+        "value": value.text,
+        "span": _describe_place(value.place),
+        "choice": value.choice if value.choice >= 0 else None,
+    }
+
+
+def _describe_place(place: Place | None) -> dict[str, int] | None:
+    return {"turn": place.turn, "begin": place.begin, "end": place.end} if place else None
+
+
+def _truth(sample: Sample, predictor: Predictor, texts: TokenTexts) -> dict[str, Any]:
+    """What the sample says is right; of slots and arguments those that are filled."""
+    labels = predictor.labels
+    encoded = encode_sample(sample, predictor.tokenizer, labels, predictor.max_length)
+    arguments = sample.tool.arguments if sample.tool else {}
+    return {
+        "decision": sample.decision,
+        "tool": sample.tool.name if sample.tool else None,
+        "slots": _true_fields(labels.slots, sample.slots, encoded.slots, texts),
+        "arguments": _true_fields(labels.args, arguments, encoded.args, texts),
+    }
+
+
+def _true_fields(
+    fields: Sequence[Field], values: dict[str, Any], true: FieldLabels, texts: TokenTexts
+) -> list[dict[str, Any]]:
+    """The filled fields with every place where their value stands."""
+    spans = true.spans.tolist()
+    return [
+        {
+            "name": field.name,
+            "value": value_text(values[field.name]),
+            "spans": [
+                _describe_place(texts.place(place)) for each, *place in spans if each == channel
+            ],
+            "choice": int(true.choices[channel]) if true.choices[channel] >= 0 else None,
+        }
+        for channel, field in enumerate(fields)
+        if true.presence[channel] == 1
+    ]

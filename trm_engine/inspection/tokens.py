@@ -1,0 +1,124 @@
+"""How a text or a conversation becomes tokens, and what of it the model does not see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from trm_engine.data.samples import (
+    Conversation,
+    Turn,
+    explain,
+    parse_conversation,
+    parse_sample,
+)
+from trm_engine.data.tokenizer import NO_TURN, Encoding, TRMTokenizer
+from trm_engine.errors import DataError
+from trm_engine.inspection.files import ModelFiles
+from trm_engine.inspection.job import Job
+from trm_engine.vocabulary import MASK_ID, ROLES, UNK_ID
+
+UNLIMITED = 1 << 30
+
+
+def tokenize(
+    files: ModelFiles,
+    job: Job,
+    path: str,
+    text: str | None = None,
+    conversation: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The tokens of a conversation as the model reads it, or all of a text's, without markers."""
+    file = files.open(path)
+    if conversation is None:
+        turn = Turn(role="user", content=text or "")
+        encoding = file.tokenizer.encode_turns([turn], UNLIMITED)
+        columns = token_columns(encoding, file.tokenizer)
+        words = [place for place, begin in enumerate(columns["begins"]) if begin >= 0]
+        return {"tokens": {name: [each[i] for i in words] for name, each in columns.items()}}
+    history = read_conversation(conversation).history
+    encoding = file.tokenizer.encode_turns(history, file.max_length)
+    texts = [turn.text() for turn in history]
+    return describe_tokens(texts, encoding, file.tokenizer, file.max_length)
+
+
+def read_conversation(record: dict[str, Any]) -> Conversation:
+    """A Sample if the record is a whole one, else a Conversation.
+
+    Raises:
+        DataError: it is neither; the message names the field.
+    """
+    raw = json.dumps(record).encode()
+    try:
+        return parse_sample(raw)
+    except ValueError:
+        pass
+    try:
+        return parse_conversation(raw)
+    except ValueError as error:
+        raise DataError(explain(error)[0]) from None
+
+
+def describe_tokens(
+    texts: Sequence[str], encoding: Encoding, tokenizer: TRMTokenizer, max_length: int
+) -> dict[str, Any]:
+    """``tokens`` as columns, and ``unseen``: stretches of turns beyond ``max_length`` tokens."""
+    return {
+        "tokens": token_columns(encoding, tokenizer),
+        "unseen": unseen(texts, encoding),
+        "dropped_tokens": encoding.dropped_tokens,
+        "max_length": max_length,
+    }
+
+
+def token_columns(encoding: Encoding, tokenizer: TRMTokenizer) -> dict[str, list[Any]]:
+    """ids, pieces, roles, turns, begins, ends; one entry a token.
+
+    Offsets are characters of the turn's text, -1 for markers. Before the first turn and after the
+    last one the turn is -1 and the role empty.
+    """
+    ids, turns = encoding.input_ids.tolist(), encoding.turns.tolist()
+    is_marker = (encoding.input_ids < MASK_ID) & (encoding.input_ids != UNK_ID)
+    roles = zip(turns, encoding.role_ids.tolist(), strict=True)
+    return {
+        "ids": ids,
+        "pieces": [tokenizer.piece(index) for index in ids],
+        "roles": ["" if turn == NO_TURN else ROLES[role] for turn, role in roles],
+        "turns": turns,
+        "begins": np.where(is_marker, -1, encoding.begins).tolist(),
+        "ends": np.where(is_marker, -1, encoding.ends).tolist(),
+    }
+
+
+def unseen(texts: Sequence[str], encoding: Encoding) -> list[dict[str, int]]:
+    """The stretches of turns that were cut off; a turn that is left out is one as a whole."""
+    if not encoding.dropped_tokens:
+        return []
+    seen = _seen(encoding)
+    stretches = []
+    for turn, text in enumerate(texts):
+        if turn not in seen:
+            stretches.append((turn, 0, len(text)))
+            continue
+        begin, end = seen[turn]
+        if text[:begin].strip():
+            stretches.append((turn, 0, begin))
+        if text[end:].strip():
+            stretches.append((turn, end, len(text)))
+    return [{"turn": turn, "begin": begin, "end": end} for turn, begin, end in stretches]
+
+
+def _seen(encoding: Encoding) -> dict[int, tuple[int, int]]:
+    """The first and the last character of each kept turn; (0, 0) if only its marker is kept."""
+    seen: dict[int, tuple[int, int]] = {}
+    columns = (encoding.turns.tolist(), encoding.begins.tolist(), encoding.ends.tolist())
+    for turn, begin, end in zip(*columns, strict=True):
+        if turn == NO_TURN:
+            continue
+        known = seen.setdefault(turn, (0, 0))
+        if end > begin:
+            seen[turn] = (begin if known == (0, 0) else known[0], end)
+    return seen

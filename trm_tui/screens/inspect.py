@@ -1,0 +1,243 @@
+"""InspectScreen: what a checkpoint holds and what it gets wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Footer, TabbedContent
+
+from trm_engine.errors import UserError
+from trm_tui.inspected import Inspected
+from trm_tui.keys import INSPECT, bindings
+from trm_tui.sample_file import SampleFile
+from trm_tui.screens.samples import SamplesDialog
+from trm_tui.text import size
+from trm_tui.widgets.banner import Banner
+from trm_tui.widgets.inspect_header import InspectHeader
+from trm_tui.widgets.inspect_tabs import JUDGING, InspectTabs
+from trm_tui.widgets.histogram import HistogramView
+from trm_tui.widgets.judged_samples import JudgedList
+from trm_tui.widgets.parameters import ParametersTree
+from trm_tui.widgets.sample_detail import SampleDetail
+from trm_tui.widgets.tool_matrix import ToolMatrix
+from trm_tui.widgets.vocabulary_view import VocabularyView
+
+DEBOUNCE_SECONDS = 0.08
+SHOW_SECONDS = 0.3
+
+
+class InspectScreen(Screen[None]):
+    """Shows a checkpoint; a tab that needs an evaluation begins it."""
+
+    BINDINGS = bindings(INSPECT)
+    AUTO_FOCUS = ""
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]
+
+    def __init__(self, inspected: Inspected) -> None:
+        super().__init__()
+        self.inspected = inspected
+        self.problem: UserError | None = None
+        self._file: SampleFile | None = None
+        self._is_judged = False
+
+    def compose(self) -> ComposeResult:
+        yield InspectHeader()
+        yield Banner()
+        yield InspectTabs(self.inspected)
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Ask for the summary first."""
+        self._header = self.query_one(InspectHeader)
+        self._tabs = self.query_one(InspectTabs)
+        self._show_header("opening")
+        self._open()
+
+    def action_tab(self, number: int) -> None:
+        """Open a tab."""
+        self._tabs.open(number)
+
+    async def leave(self) -> None:
+        """End the processes and leave."""
+        await self.inspected.close()
+        self.dismiss()
+
+    # Asking -----------------------------------------------------------------------------------
+
+    @work
+    async def _open(self) -> None:
+        """A file that cannot be read ends the screen: the message is for the terminal."""
+        try:
+            await self.inspected.open()
+        except UserError as error:
+            self.problem = error
+            await self.leave()
+            return
+        self._show_header()
+        self._tabs.show_summary()
+
+    @on(TabbedContent.TabActivated)
+    def _fill_tab(self, event: TabbedContent.TabActivated) -> None:
+        tab = event.pane.id
+        if tab in JUDGING and not self._is_judged:
+            self._is_judged = True
+            self._evaluate()
+        elif tab == "parameters" and self._tabs.parameters is None:
+            self._load_parameters()
+        elif tab == "vocabulary" and self._tabs.vocabulary is None:
+            self._load_vocabulary()
+
+    @work
+    async def _load_parameters(self) -> None:
+        answer = await self._ask("parameters")
+        if answer:
+            self._tabs.parameters = answer["tensors"]
+            self._tabs.show_parameters()
+
+    @work
+    async def _load_vocabulary(self) -> None:
+        answer = await self._ask("vocabulary")
+        if answer:
+            self._tabs.vocabulary = answer["pieces"]
+            self._tabs.show_vocabulary()
+
+    @work
+    async def _evaluate(self) -> None:
+        """Show what is judged as it comes, a few times a second."""
+        shown = 0.0
+        try:
+            async for _ in self.inspected.evaluate():
+                self._show_header(self._progress())
+                if time.monotonic() - shown > SHOW_SECONDS:
+                    shown = time.monotonic()
+                    self._tabs.show_evaluation()
+        except UserError as error:
+            self.query_one(Banner).show([str(error)])
+        self._show_header()
+        self._tabs.show_evaluation()
+
+    async def _ask(self, request: str, **arguments: Any) -> dict[str, Any] | None:
+        try:
+            return await self.inspected.ask(request, **arguments)
+        except UserError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return None
+
+    def _progress(self) -> str:
+        for judgement in (self.inspected.other_judgement, self.inspected.judgement):
+            if judgement.progress:
+                what, share = judgement.progress
+                return f"{what} {share:.0%}"
+        return ""
+
+    def _show_header(self, busy: str = "") -> None:
+        summary = self.inspected.summary
+        figures: list[str] = []
+        if summary:
+            if summary["step"] is not None:
+                figures += [f"step {summary['step']:,}", f"epoch {summary['epoch']:.2f}"]
+            figures += [f"{summary['parameters']:,} parameters", size(summary["bytes"])]
+            if summary["has_ema"]:
+                figures.append("raw weights" if self.inspected.raw else "averaged weights")
+        name = Path(summary["path"] if summary else self.inspected.path)
+        self._header.show(f"{name.parent.name}/{name.name}", tuple(figures), busy)
+
+    # Panes ------------------------------------------------------------------------------------
+
+    @on(ParametersTree.Chosen)
+    def _choose_tensor(self, event: ParametersTree.Chosen) -> None:
+        self._draw_histogram(event.name)
+
+    @work(exclusive=True, group="histogram")
+    async def _draw_histogram(self, name: str) -> None:
+        await asyncio.sleep(DEBOUNCE_SECONDS)
+        raw = await self._ask("histogram", name=name)
+        has_ema = bool(self.inspected.summary and self.inspected.summary["has_ema"])
+        average = await self._ask("histogram", name=name, which="ema") if has_ema else None
+        for view in self.query(HistogramView):
+            view.show(name, raw, average)
+
+    @on(VocabularyView.Asked)
+    def _tokenise_typed(self, event: VocabularyView.Asked) -> None:
+        self._tokenise(event.text)
+
+    @work(exclusive=True, group="tokenise")
+    async def _tokenise(self, text: str) -> None:
+        await asyncio.sleep(DEBOUNCE_SECONDS)
+        answer = await self._ask("tokenize", text=text)
+        for view in self.query(VocabularyView):
+            if answer:
+                view.show_tokens(answer)
+
+    @on(JudgedList.Selected)
+    def _select_sample(self, event: JudgedList.Selected) -> None:
+        self._show_sample(event.line)
+
+    @work(exclusive=True, group="sample")
+    async def _show_sample(self, line: int) -> None:
+        """The sample at once, what the model thinks of it as soon as that is known."""
+        sample = await asyncio.to_thread(self._load, line)
+        detail = self.query_one(SampleDetail)
+        detail.show(sample, None)
+        await asyncio.sleep(DEBOUNCE_SECONDS)
+        if sample and (prediction := await self._predicted(sample)):
+            detail.show(sample, prediction)
+
+    async def _predicted(self, sample: dict[str, Any]) -> dict[str, Any] | None:
+        try:
+            return await self.inspected.predict(sample)
+        except UserError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return None
+
+    def _load(self, line: int) -> dict[str, Any] | None:
+        """A sample by its line; None if it cannot be read."""
+        summary, result = self.inspected.summary, self.inspected.judgement.result
+        known = self.inspected.data or (result or summary or {}).get("data")
+        if known is None:
+            return None
+        if self._file is None:
+            self._file = SampleFile(known)
+        try:
+            return self._file.load(line)
+        except (OSError, UserError) as error:
+            self.notify(str(error), severity="error", markup=False)
+            return None
+
+    @on(SampleDetail.Moved)
+    def _move_on(self, event: SampleDetail.Moved) -> None:
+        self.query_one(JudgedList).action_step(event.rows)
+
+    @on(ToolMatrix.Opened)
+    def _open_cell(self, event: ToolMatrix.Opened) -> None:
+        title = f"true {event.true_name} → predicted {event.predicted_name}"
+        self.app.push_screen(SamplesDialog(title, event.lines, event.count, self._load))
+
+    @on(JudgedList.ExportRequested)
+    def _export(self, event: JudgedList.ExportRequested) -> None:
+        suggested = Path.cwd() / f"{self.inspected.path.stem}-errors.jsonl"
+
+        def write(path: Path | None) -> None:
+            if path:
+                self._write_samples(path, event.lines)
+
+        self.app.push_screen(ExportDialog("samples", suggested, JSON_LINES), write)
+
+    @work(thread=True)
+    def _write_samples(self, path: Path, lines: list[int]) -> None:
+        samples = [sample for line in lines if (sample := self._load(line))]
+        texts = (json.dumps(sample, ensure_ascii=False) + "\n" for sample in samples)
+        try:
+            path.write_text("".join(texts), encoding="utf-8")
+        except OSError as error:
+            self.notify(f"{path}: {error.strerror}", severity="error", markup=False)
+        else:
+            self.notify(f"{len(samples):,} samples written to {path}", markup=False)

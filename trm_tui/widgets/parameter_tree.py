@@ -1,0 +1,190 @@
+"""A model's tensors as a tree of modules, with the figures of each module."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Tensor = Mapping[str, Any]
+"""One of the ``tensors`` that the engine answers to ``parameters``."""
+
+MOST_DEPTH = 40
+"""Modules in modules; what a longer name has beyond stays in the tensor's label."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Figures of the values of one tensor, or of all tensors of a module together.
+
+    Of a module with learnt tensors, those that training never changes are left out; there are
+    ``fixed`` values in them. ``nan`` and ``inf`` are of all tensors; ``ema_nan`` and ``ema_inf``
+    of their averages. ``ema_norm``, ``distance`` and ``averaged``, the norm of the raw values
+    that an average was kept of, are None where none was.
+    """
+
+    count: int = 0
+    finite: int = 0
+    is_learnt: bool = False
+    fixed: int = 0
+    norm: float = 0.0
+    mean: float | None = None
+    largest: float | None = None
+    nan: int = 0
+    inf: int = 0
+    ema_norm: float | None = None
+    distance: float | None = None
+    averaged: float | None = None
+    ema_nan: int = 0
+    ema_inf: int = 0
+
+    @property
+    def relative(self) -> float | None:
+        """How far the average is from the raw values, as a share of their norm."""
+        if self.distance is None or not self.averaged:
+            return None
+        return self.distance / self.averaged
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether all values are finite numbers."""
+        return not (self.nan or self.inf or self.ema_nan or self.ema_inf)
+
+
+@dataclass(slots=True)
+class Node:
+    """A module with what is in it, or a tensor.
+
+    ``path`` is the full name; ``label`` what of it the nodes above do not say. Modules that hold
+    one thing only are no node of their own.
+    """
+
+    path: str
+    label: str
+    depth: int = 0
+    tensor: Tensor | None = None
+    children: list[Node] = field(default_factory=list)
+    parent: Node | None = None
+    figures: Figures = Figures()
+    tensors: int = 0
+    """How many tensors it is, or holds."""
+
+
+def grow(tensors: Iterable[Tensor]) -> Node:
+    """The tree of these tensors, in their order; its root is the whole model."""
+    root = Node("", "")
+    modules = {"": root}
+    for tensor in tensors:
+        path = str(tensor["name"])
+        *around, label = path.split(".", MOST_DEPTH)
+        leaf = Node(path, label, tensor=tensor, figures=_figures(tensor), tensors=1)
+        _module(".".join(around), modules).children.append(leaf)
+    _settle(root, -1)
+    return root
+
+
+def tensors_of(node: Node) -> Iterator[Node]:
+    """All tensors below a node."""
+    for child in node.children:
+        if child.tensor is not None:
+            yield child
+        else:
+            yield from tensors_of(child)
+
+
+def modules_of(node: Node) -> Iterator[Node]:
+    """All modules below a node."""
+    for child in node.children:
+        if child.children:
+            yield child
+            yield from modules_of(child)
+
+
+def unfolded(node: Node, folded: Collection[str]) -> Iterator[Node]:
+    """All nodes below one, without what is in modules that are folded."""
+    for child in node.children:
+        yield child
+        if child.children and child.path not in folded:
+            yield from unfolded(child, folded)
+
+
+def _module(path: str, modules: dict[str, Node]) -> Node:
+    """The module of a path, made with those around it if it is new."""
+    module = modules.get(path)
+    if module is None:
+        around, _, label = path.rpartition(".")
+        module = modules[path] = Node(path, label)
+        _module(around, modules).children.append(module)
+    return module
+
+
+def _settle(node: Node, depth: int) -> None:
+    """Take out what has one child only; then depths, parents and sums."""
+    node.children = [_without_chain(child) for child in node.children]
+    node.depth = depth
+    for child in node.children:
+        child.parent = node
+        _settle(child, depth + 1)
+    if node.tensor is None:
+        node.figures = _sum([child.figures for child in node.children])
+        node.tensors = sum(child.tensors for child in node.children)
+
+
+def _without_chain(node: Node) -> Node:
+    while len(node.children) == 1:
+        [child] = node.children
+        child.label = f"{node.label}.{child.label}"
+        node = child
+    return node
+
+
+def _figures(tensor: Tensor) -> Figures:
+    ema = tensor.get("ema") or {}
+    count, nan, inf = tensor["count"], tensor["nan"], tensor["inf"]
+    is_learnt = bool(tensor.get("learnt", True))
+    return Figures(
+        count=count,
+        finite=count - nan - inf,
+        is_learnt=is_learnt,
+        fixed=0 if is_learnt else count,
+        norm=tensor["norm"],
+        mean=tensor["mean"],
+        largest=tensor["max_abs"],
+        nan=nan,
+        inf=inf,
+        ema_norm=ema.get("norm"),
+        distance=ema.get("distance"),
+        averaged=tensor["norm"] if ema else None,
+        ema_nan=ema.get("nan", 0),
+        ema_inf=ema.get("inf", 0),
+    )
+
+
+def _sum(parts: list[Figures]) -> Figures:
+    """The figures of all values together."""
+    learnt = [part for part in parts if part.is_learnt]
+    told = learnt or parts
+    finite = sum(part.finite for part in told)
+    total = sum(part.finite * (part.mean or 0.0) for part in told)
+    averaged = [part for part in told if part.distance is not None]
+    return Figures(
+        count=sum(part.count for part in told),
+        finite=finite,
+        is_learnt=bool(learnt),
+        fixed=sum(part.fixed for part in parts),
+        norm=_norm(part.norm for part in told),
+        mean=total / finite if finite else None,
+        largest=max((part.largest for part in told if part.largest is not None), default=None),
+        nan=sum(part.nan for part in parts),
+        inf=sum(part.inf for part in parts),
+        ema_norm=_norm(part.ema_norm for part in averaged) if averaged else None,
+        distance=_norm(part.distance for part in averaged) if averaged else None,
+        averaged=_norm(part.averaged for part in averaged) if averaged else None,
+        ema_nan=sum(part.ema_nan for part in parts),
+        ema_inf=sum(part.ema_inf for part in parts),
+    )
+
+
+def _norm(values: Iterable[float | None]) -> float:
+    return math.hypot(*(value for value in values if value is not None))
