@@ -101,9 +101,11 @@ def _producer(run: RunFolder) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as producer:
-        _hear(producer, "ready")
-        yield producer
-        producer.kill()
+        try:
+            _hear(producer, "ready")
+            yield producer
+        finally:
+            producer.kill()
 
 
 def _under_load(producer: subprocess.Popen[str], terminal: Terminal) -> Load:
