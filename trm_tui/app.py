@@ -19,6 +19,8 @@ from trm_tui.settings import Remembered, Settings
 from trm_tui.theme import ThemedApp
 
 PANE = "panel"
+GARBAGE_SECONDS = 3.0
+"""How long a start is: no garbage is looked for while screens are made and runs are read."""
 SIXTEEN_COLOURS = "ansi-dark"
 """The theme of terminals that have no more colours."""
 
@@ -49,7 +51,7 @@ class TrmApp(ThemedApp):
             self, lambda theme: self.remembered.change(theme=theme.name)
         )
         self.push_screen(self._first(self.remembered), lambda _: self.exit())
-        self.call_after_refresh(self._collect_garbage)
+        self.set_timer(GARBAGE_SECONDS, self._collect_garbage)
 
     def _collect_garbage(self) -> None:
         """From now on; what is there already stays, and is not looked at again and again."""

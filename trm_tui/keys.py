@@ -34,6 +34,8 @@ SAMPLES = "Samples"
 LOG = "Log"
 CONFIG = "Configuration"
 RUNS = "Runs"
+JUDGED = "Judged samples"
+DETAIL = "A judged sample"
 INSPECT = "Inspecting"
 PARAMETERS = "Parameters"
 LABELS = "Labels"
@@ -161,6 +163,23 @@ KEYS: dict[str, list[Key]] = {
         Key("home,g", "home g", "token(-1000000)", "", "The first token"),
         Key("end,G", "end G", "token(1000000)", "", "The last token"),
         Key("enter", "enter", "choose", "Piece", "The token's piece in the vocabulary"),
+    ],
+    JUDGED: [
+        Key("t", "t", "kind(1)", "Type", "The next type of error, right ones, all (T: back)"),
+        Key("T", "", "kind(-1)", "", "The type of error before"),
+        Key("o", "o", "order", "Order", "By loss, by confidence, as in the file"),
+        Key("slash", "/", "search", "Search", "Only samples with these words in text or tools"),
+        Key("enter", "enter", "open", "Open", "To the sample's conversation (also a double click)"),
+        Key("w", "w", "export", "Write", "Write these samples to a JSONL file"),
+        Key("p", "p", "playground", "Playground", "Take the sample to the playground"),
+        Key("escape", "esc", "close_search", "", "End the search"),
+    ],
+    DETAIL: [
+        Key("n", "n", "sample(1)", "Next", "The next sample of the list"),
+        Key("N", "N", "sample(-1)", "", "The sample before"),
+        Key("right_square_bracket,right,l", "] →", "move_step(1)", "Step", "A supervision step on"),
+        Key("left_square_bracket,left,h", "[ ←", "move_step(-1)", "", "A supervision step back"),
+        Key("p", "p", "playground", "Playground", "Take the sample to the playground"),
     ],
 }  # fmt: skip
 

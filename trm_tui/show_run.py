@@ -68,7 +68,7 @@ def _farewell(run: AttachedRun) -> int:
 def open_app(first: Callable[[Remembered], Screen[Any]]) -> int:
     """Open the app on the screen that ``first`` makes; return its exit status."""
     os.environ.setdefault("TEXTUAL_FPS", "120")  # read at import: a key is painted sooner
-    gc.disable()  # until the first paint, which comes a third sooner: nothing is garbage yet
+    gc.disable()  # the first paint comes a third sooner: nothing is garbage yet
     from trm_tui.app import TrmApp
 
     app = TrmApp(first)

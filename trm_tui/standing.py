@@ -84,8 +84,8 @@ def _figures(run: AttachedRun) -> tuple[str, ...]:
     store = run.store
     if not store.total_steps:
         return ()
-    speed = store.columns["samples_per_s"].values[-1:]
-    times = store.columns["time"].values[-1:]
+    speed = store.columns["samples_per_s"].newest(1)
+    times = store.columns["time"].newest(1)
     left = None if run.is_over else store.seconds_left()
     figures = [
         f"step {store.step:,}/{store.total_steps:,}",

@@ -66,6 +66,10 @@ def evaluation(step: int, best: bool = False, exact: float | None = 0.5) -> dict
     return event("eval", step=step, epoch=step / 50, seconds=3.0, best=best, metrics=metrics)
 
 
+def as_numbers(values: list[Any]) -> list[float]:
+    return [float("nan") if each in (None, "NaN") else each for each in values]
+
+
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), st.just(True)), max_size=8), st.data())
 def test_columns_hold_what_events_told(told: list[dict[str, bool]], data: st.DataObject) -> None:
     """Whichever columns an event has, all stay aligned; what it lacks is NaN."""
@@ -80,9 +84,11 @@ def test_columns_hold_what_events_told(told: list[dict[str, bool]], data: st.Dat
             values += new.get(name, [None] * rows)
         if place == looked:
             columns["b"].values  # noqa: B018  decoding early must not matter
+        assert len(columns["c"]) == len(expected["c"])
+        rows = data.draw(st.integers(1, 4))
+        np.testing.assert_array_equal(columns["c"].newest(rows), as_numbers(expected["c"][-rows:]))
     for name, values in expected.items():
-        wanted = [float("nan") if each in (None, "NaN") else each for each in values]
-        np.testing.assert_array_equal(columns[name].values, wanted)
+        np.testing.assert_array_equal(columns[name].values, as_numbers(values))
 
 
 def test_steps_that_were_done_again_count_once() -> None:

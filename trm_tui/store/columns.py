@@ -19,10 +19,14 @@ Texts = Mapping[str, Raw]
 
 @dataclass
 class _Told:
-    """What events told and not every column has decoded: JSON arrays by name, and their length."""
+    """What events told and not every column has decoded: JSON arrays by name, and their length.
+
+    ``total`` is how many updates there are in all.
+    """
 
     texts: list[Texts] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
+    total: int = 0
 
 
 class Column:
@@ -34,12 +38,27 @@ class Column:
         self._points = Points(np.full(missing, np.nan))
         self._taken = 0
 
+    def __len__(self) -> int:
+        return self._told.total
+
     @property
     def values(self) -> Array:
         """All numbers so far, float64 [updates]; valid until more are added or taken away."""
         while not self.is_decoded:
             self.decode_some()
         return self._points.values
+
+    def newest(self, rows: int) -> Array:
+        """The last ``rows`` numbers, or all where there are fewer; the others stay undecoded."""
+        counts = self._told.rows
+        first, found = len(counts), 0
+        while first > self._taken and found < rows:
+            first -= 1
+            found += counts[first]
+        if first == self._taken:
+            return self.values[-rows:]
+        texts = [each.get(self._name) for each in self._told.texts[first:]]
+        return _numbers(texts, counts[first:])[-rows:]
 
     @property
     def generation(self) -> int:
@@ -72,7 +91,6 @@ class Columns(Mapping[str, Column]):
     """All columns of a run, of equal length; one that nobody told yet is NaN."""
 
     def __init__(self) -> None:
-        self.rows = 0
         self._told = _Told()
         self._told_before = 0
         self._columns: dict[str, Column] = {}
@@ -88,6 +106,11 @@ class Columns(Mapping[str, Column]):
     def __len__(self) -> int:
         return len(self._columns)
 
+    @property
+    def rows(self) -> int:
+        """How many updates there are."""
+        return self._told.total
+
     def append(self, texts: Texts) -> None:
         """Add the JSON arrays of one ``steps`` event, all of equal length, "step" among them."""
         steps = bytes(texts["step"])
@@ -97,13 +120,14 @@ class Columns(Mapping[str, Column]):
                 self[name]
         self._told.texts.append(texts)
         self._told.rows.append(rows)
-        self.rows += rows
+        self._told.total += rows
 
     def forget_after(self, step: int) -> None:
         """Take away the updates after ``step``: a later start did them again."""
-        self.rows = int(np.searchsorted(self["step"].values, step, side="right"))
+        kept = int(np.searchsorted(self["step"].values, step, side="right"))
         for column in self._columns.values():
-            column.truncate(self.rows)
+            column.truncate(kept)
+        self._told.total = kept
         self._let_go()
 
     def decode_for(self, seconds: float) -> None:

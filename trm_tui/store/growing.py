@@ -15,6 +15,8 @@ SMALLEST = 64
 class Growing(Protocol):
     """A column of float64 that grows at its end."""
 
+    def __len__(self) -> int: ...
+
     @property
     def values(self) -> Array:
         """Everything so far."""

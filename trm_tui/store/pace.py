@@ -16,8 +16,8 @@ RECENT_EVALUATIONS = 3
 
 def update_seconds(columns: Columns) -> float | None:
     """Mean seconds of a recent update, evaluations and pauses left out; None if unknown."""
-    samples = columns["samples"].values[-RECENT_UPDATES:]
-    rates = columns["samples_per_s"].values[-RECENT_UPDATES:]
+    samples = columns["samples"].newest(RECENT_UPDATES)
+    rates = columns["samples_per_s"].newest(RECENT_UPDATES)
     with np.errstate(divide="ignore", invalid="ignore"):
         seconds = samples / rates
     seconds = seconds[np.isfinite(seconds)]

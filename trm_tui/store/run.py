@@ -171,10 +171,10 @@ class RunStore:
 
     def catch_up(self) -> None:
         """Bring the figures that follow from the newest updates up to date."""
-        steps = self.columns["step"].values
+        steps = self.columns["step"].newest(1)
         if len(steps):
             self.step = int(steps[-1])
-            self.epoch = float(self.columns["epoch"].values[-1])
+            self.epoch = float(self.columns["epoch"].newest(1)[-1])
 
     @property
     def total_steps(self) -> int:

@@ -52,7 +52,7 @@ class Trace:
         self._kept = _Known(y.generation)
 
     def __len__(self) -> int:
-        return min(len(self._y.values), *(len(axis.values) for axis in self.axes.values()))
+        return min(len(self._y), *map(len, self.axes.values()))
 
     @property
     def values(self) -> Array:

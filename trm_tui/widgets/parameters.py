@@ -32,7 +32,8 @@ from trm_tui.widgets.search_pane import SearchRows
 FOLDED, OPEN, ALARM = "▸", "▾", "!"
 NO_TENSORS, NOT_FOUND = "No tensors yet", "No tensor has these words"
 INDENT = 2
-LEAST_NAME, MOST_NAME = 20, 60
+LEAST_NAME, MOST_NAME, MOST_BROKEN = 20, 60, 32
+
 MOST_UNFOLDED = 300
 """A model with more tensors is folded at first."""
 
@@ -65,8 +66,8 @@ class ParametersTree(SearchRows):
         """Show the ``tensors`` of the engine's answer to ``parameters``."""
         self._tensors = list(tensors)
         self._rows.show(self._tensors)
-        if self.search.is_open and self.search.words:
-            self.narrow(self.search.words)
+        if self.words:
+            self._rows.narrow(self.words)
         self._tell()
 
     def narrow(self, words: str) -> None:
@@ -129,6 +130,7 @@ class TensorRows(CursorRows):
         self._cursor = 0
         self._told: str | None = None
         self._name_width = LEAST_NAME
+        self._broken_width = 0
 
     def show(self, tensors: Sequence[Tensor]) -> None:
         """Show other tensors, folded if they are many."""
@@ -201,7 +203,11 @@ class TensorRows(CursorRows):
         """Narrow panes keep name, count and norm."""
         total = self.root.figures
         count = max(len(f"{total.count:,}"), 6)
-        alarm = [] if total.is_sound else [Column("broken", "NaN, Inf", 12, gap=2, left=True)]
+        alarm = (
+            []
+            if total.is_sound
+            else [Column("broken", "NaN, Inf", self._broken_width, gap=2, left=True)]
+        )
         average = [
             Column("ema norm", "EMA norm", 9, rank=6, gap=2),
             Column("distance", "distance", 8, rank=1, gap=2),
@@ -303,6 +309,8 @@ class TensorRows(CursorRows):
             self._shown = sorted(tensors_of(self.root), key=SORT_KEYS[self.order], reverse=True)
         widths = (self._wanted_width(node) for node in self._shown)
         self._name_width = min(max(widths, default=0), MOST_NAME)
+        broken = max((len(_broken(node.figures)) for node in self._shown), default=0)
+        self._broken_width = max(min(broken, MOST_BROKEN), len("NaN, Inf"))
         self._cursor = self._row_of(here)
         self.outdate()
         self.show_cursor()

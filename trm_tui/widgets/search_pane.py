@@ -19,6 +19,11 @@ class SearchPane(ScrollKeys):
         super().__init__(id=id, classes=classes)
         self.search = SearchBar(placeholder)
 
+    @property
+    def words(self) -> str:
+        """What is looked for now; "" where nothing is."""
+        return self.search.words if self.search.is_open else ""
+
     def narrow(self, words: str) -> None:
         """Show only what has these words; everything for ""."""
         raise NotImplementedError

@@ -1,0 +1,166 @@
+"""Judged samples: what an evaluation says of each, kept so that it is filtered and sorted fast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trm_tui.store.growing import Array, Points
+
+Flags = NDArray[np.bool_]
+View = NDArray[np.intp]
+"""Indices of samples, in the order in which they are to be seen."""
+
+PARTS = ("decision", "tool", "slot presence", "slot value", "arguments")
+"""What of an answer can be wrong."""
+
+WRONG, RIGHT, ALL = "wrong", "right", "all"
+ONLY_THIS, ONLY_OTHER = "only this right", "only other right"
+KINDS = (WRONG, *PARTS, RIGHT, ALL)
+COMPARED = (ONLY_THIS, ONLY_OTHER)
+
+LOSS, CONFIDENT, UNSURE, FILE = "loss", "confident", "unsure", "file"
+ORDERS = (LOSS, CONFIDENT, UNSURE, FILE)
+"""Highest loss, highest confidence, lowest confidence first; as they stand in the file."""
+
+CALL = "tool_call"
+UNKNOWN_PART = 1 << len(PARTS)
+
+
+class Judged(NamedTuple):
+    """One sample.
+
+    ``truth`` and ``predicted`` are names of tools: None for a direct answer, "" for a call of no
+    known tool. ``confidence`` is what the model gives its own answer.
+    """
+
+    line: int
+    text: str
+    truth: str | None
+    predicted: str | None
+    confidence: float
+    loss: float
+    wrong: tuple[str, ...]
+
+
+class JudgedSamples:
+    """The samples of an evaluation, in the order in which they were judged."""
+
+    def __init__(self) -> None:
+        self._samples: list[Judged] = []
+        self._haystacks: list[str] = []
+        self._lines, self._losses, self._confidences = Points(), Points(), Points()
+        self._wrong = Points()
+        self._other: JudgedSamples | None = None
+        self.tools: set[str] = set()
+        """Names of all tools that are due or were predicted."""
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> Judged:
+        return self._samples[index]
+
+    def add(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Take in records as an evaluation's parts have them, in any order."""
+        new = [_judged(record) for record in records]
+        self._samples += new
+        self._haystacks += [_haystack(each) for each in new]
+        self._lines.extend([each.line for each in new])
+        self._losses.extend([each.loss for each in new])
+        self._confidences.extend([each.confidence for each in new])
+        self._wrong.extend([_bits(each.wrong) for each in new])
+        self.tools.update(name for each in new for name in (each.truth, each.predicted) if name)
+
+    def compare(self, other: JudgedSamples | None) -> None:
+        """Set them beside another model's on the same file; lines say which belong together."""
+        self._other = other
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether there is another model's judgement beside."""
+        return self._other is not None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that samples can be of."""
+        return KINDS + COMPARED if self.is_compared else KINDS
+
+    def counts(self) -> dict[str, int]:
+        """How many samples there are of each kind."""
+        return {kind: int(self._of(kind).sum()) for kind in self.kinds}
+
+    def view(self, kind: str = WRONG, order: str = LOSS, words: str = "") -> View:
+        """The samples of a kind that hold ``words`` (any case) in text or tools, in an order.
+
+        Raises:
+            KeyError: no such kind or order.
+        """
+        kept = np.flatnonzero(self._of(kind))
+        if words:
+            needle = words.casefold()
+            haystacks = self._haystacks
+            found = [needle in haystacks[index] for index in kept.tolist()]
+            kept = kept[np.array(found, bool)]
+        return kept[np.lexsort((self._lines.values[kept], self._keys(order)[kept]))]
+
+    def lines(self, view: View) -> list[int]:
+        """Where samples stand in the file, from 1."""
+        return self._lines.values[view].astype(int).tolist()
+
+    def _of(self, kind: str) -> Flags:
+        """Which samples are of a kind, [N]."""
+        wrong = self._wrong.values.astype(np.int64)
+        if kind in PARTS:
+            return (wrong & 1 << PARTS.index(kind)) != 0
+        if kind in COMPARED:
+            only_this = kind == ONLY_THIS
+            return ((wrong == 0) == only_this) & (self._right_in_other() == (not only_this))
+        return {WRONG: wrong != 0, RIGHT: wrong == 0, ALL: np.ones(len(wrong), bool)}[kind]
+
+    def _right_in_other(self) -> Array:
+        """1 where the other model is right, 0 where it is wrong, NaN where it was not asked."""
+        right = np.full(len(self), np.nan)
+        if self._other is None or not len(self._other):
+            return right
+        lines = self._other._lines.values
+        order = np.argsort(lines)
+        places = np.searchsorted(lines, self._lines.values, sorter=order)
+        found = order[np.minimum(places, len(lines) - 1)]
+        known = lines[found] == self._lines.values
+        right[known] = self._other._wrong.values[found[known]] == 0
+        return right
+
+    def _keys(self, order: str) -> Array:
+        """What samples are sorted by, the smallest first, [N]; a loss of NaN is the highest."""
+        return {
+            LOSS: -np.nan_to_num(self._losses.values, nan=np.inf),
+            CONFIDENT: -self._confidences.values,
+            UNSURE: self._confidences.values,
+            FILE: self._lines.values,
+        }[order]
+
+
+def _judged(record: Mapping[str, Any]) -> Judged:
+    calls, is_called = record["decision"] == CALL, record["predicted_decision"] == CALL
+    return Judged(
+        int(record["line"]),
+        str(record["text"]),
+        str(record["tool"] or "") if calls else None,
+        str(record["predicted_tool"] or "") if is_called else None,
+        float(record["confidence"]),
+        float(record["loss"]),
+        tuple(record["wrong"]),
+    )
+
+
+def _haystack(sample: Judged) -> str:
+    return "\n".join((sample.text, sample.truth or "", sample.predicted or "")).casefold()
+
+
+def _bits(wrong: Iterable[str]) -> int:
+    """One bit a part that is wrong."""
+    return sum(1 << PARTS.index(part) if part in PARTS else UNKNOWN_PART for part in set(wrong))

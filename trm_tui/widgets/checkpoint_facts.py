@@ -1,0 +1,314 @@
+"""CheckpointFacts: what a model's file is, beside another one if there is one."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+
+from trm_tui.keys import ROWS, bindings
+from trm_tui.printable import one_line
+from trm_tui.tables import HEADLINES, NOTHING
+from trm_tui.text import size
+from trm_tui.widgets.clock import local_time
+from trm_tui.widgets.drawing import Drawing
+from trm_tui.widgets.figures import (
+    DOWN,
+    MARKS,
+    SAME,
+    UP,
+    figure,
+    grade,
+    loss_text,
+    share_text,
+)
+from trm_tui.widgets.scrolling import Scroller, ScrollKeys
+
+Summary = Mapping[str, Any]
+"""The engine's answer to ``open``."""
+
+WIDE = 120
+"""From this width on, one file's figures stand beside its facts."""
+
+GAP = 2
+DIFFERENT = "≠"
+KINDS = {"checkpoint": "checkpoint of a training", "weights": "weights alone"}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of an evaluation; ``is_loss`` where less is better."""
+
+    name: str
+    path: tuple[str, ...]
+    is_loss: bool = False
+
+
+METRICS = (
+    *(Metric(name, tuple(path)) for name, path in HEADLINES.items()),
+    Metric("Decision F1", ("decision", "f1")),
+    Metric("Loss", ("loss",), is_loss=True),
+)
+
+
+class CheckpointTable(Drawing):
+    """The facts of one file, or of two with what is different."""
+
+    DEFAULT_CSS = """
+    CheckpointTable {
+        & > .facts--faint { color: $faint; }
+        & > .facts--section { color: $primary; text-style: bold; }
+        & > .facts--different { color: $accent; text-style: bold; }
+        & > .facts--note { color: $fair; }
+        & > .facts--good { color: $good; }
+        & > .facts--fair { color: $fair; }
+        & > .facts--poor { color: $poor; }
+        & > .facts--none { color: $faint; }
+    }
+    """
+    COMPONENT_CLASSES = {
+        "facts--faint",
+        "facts--section",
+        "facts--different",
+        "facts--note",
+        "facts--good",
+        "facts--fair",
+        "facts--poor",
+        "facts--none",
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._summaries: list[Summary] = []
+
+    def show(self, summaries: Sequence[Summary]) -> None:
+        """Show one file, or two beside each other."""
+        self._summaries = list(summaries)
+        self.outdate()
+
+    def draw(self, width: int) -> RenderableType:
+        """Everything that is known."""
+        if not self._summaries:
+            return self._text("No file is open.", "faint")
+        facts, figures = list(self._facts()), list(self._figures())
+        if width < WIDE or len(self._summaries) > 1:
+            return Group(*self._heading(), *figures, *facts)
+        columns = Table.grid(padding=(0, 2 * GAP, 0, 0), expand=True)
+        columns.add_column(ratio=1)
+        columns.add_column(ratio=1)
+        columns.add_row(Group(*facts), Group(*figures))
+        return columns
+
+    # Facts
+
+    def _heading(self) -> Iterator[RenderableType]:
+        """The files' names, where there are two of them."""
+        if len(self._summaries) > 1:
+            names = zip(("this", "other"), short_names(self._summaries), strict=True)
+            table = self._table(1)
+            for which, name in names:
+                table.add_row(self._text(which, "section"), Text(name))
+            yield Group(table, "")
+
+    def _facts(self) -> Iterator[RenderableType]:
+        sections = {"File": file_facts, "Tokenizer": tokenizer_facts, "Labels": label_facts}
+        for title, facts in sections.items():
+            told = [dict(facts(summary)) for summary in self._summaries]
+            below = self._notes() if title == "File" else ()
+            yield self._headed(title, Group(self._facts_table(told), *below))
+
+    def _notes(self) -> Iterator[Text]:
+        for summary in self._summaries:
+            for note in notes(summary):
+                yield self._text(note, "note")
+
+    def _facts_table(self, told: Sequence[Mapping[str, str]]) -> Table:
+        is_compared = len(told) > 1
+        table = self._table(len(told), is_compared)
+        if is_compared:
+            table.add_row("", "", *(self._text(name, "faint") for name in ("this", "other")))
+        for name in dict.fromkeys(name for each in told for name in each):
+            values = [one_line(each.get(name, NOTHING)) for each in told]
+            mark = DIFFERENT if len(set(values)) > 1 else " "
+            marks = [self._text(mark, "different")] if is_compared else []
+            table.add_row(self._text(name, "faint"), *marks, *map(Text, values))
+        return table
+
+    # Figures
+
+    def _figures(self) -> Iterator[RenderableType]:
+        measured = [summary.get("metrics") or {} for summary in self._summaries]
+        if not any(measured):
+            yield self._headed("Evaluation when it was saved", self._text("none", "faint"))
+            return
+        table = Table.grid(padding=(0, GAP, 0, 0))
+        table.add_column(no_wrap=True)
+        for _ in range(3):
+            table.add_column(justify="right", no_wrap=True)
+        if len(measured) > 1:
+            titles = ("", "this", "other", "this - other")
+            table.add_row(*(self._text(title, "faint") for title in titles))
+        samples = [figure(each, "samples") for each in measured]
+        counts = ("" if each is None else f"{each:,.0f}" for each in samples)
+        table.add_row(self._text("Samples", "faint"), *counts)
+        for metric in METRICS:
+            table.add_row(self._text(metric.name, "faint"), *self._metric_cells(metric, measured))
+        yield self._headed("Evaluation when it was saved", table)
+
+    def _metric_cells(self, metric: Metric, measured: Sequence[Summary]) -> Iterator[Text]:
+        values = [figure(each, *metric.path) for each in measured]
+        for value in values:
+            look = "faint" if metric.is_loss else grade(value)
+            mark = " " if metric.is_loss else MARKS[grade(value)]
+            text = loss_text(value) if metric.is_loss else share_text(value, 4)
+            yield self._text(f"{mark} {text}", "" if metric.is_loss else look)
+        if len(values) == 2:
+            arrow, difference = _difference(*values)
+            better = DOWN if metric.is_loss else UP
+            look = "none" if arrow in ("", SAME) else "good" if arrow == better else "poor"
+            yield self._text(f"{arrow} {difference:>7}", look)
+
+    # Parts
+
+    def _table(self, values: int, is_marked: bool = False) -> Table:
+        table = Table.grid(padding=(0, GAP, 0, 0))
+        table.add_column(no_wrap=True)
+        if is_marked:
+            table.add_column(no_wrap=True, width=1)
+        for _ in range(values):
+            table.add_column(overflow="fold")
+        return table
+
+    def _headed(self, title: str, content: RenderableType) -> RenderableType:
+        return Group(self._text(title, "section"), content, "")
+
+    def _text(self, text: str, look: str) -> Text:
+        return Text(text, self.look(f"facts--{look}") if look else "")
+
+
+class CheckpointFacts(ScrollKeys):
+    """What a file is, and the figures of the evaluation that was made when it was saved."""
+
+    ALLOW_MAXIMIZE = True
+    BINDINGS = bindings(ROWS)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.border_title = "Summary"
+        self._table = CheckpointTable()
+        self._shown: list[Summary] = []
+
+    def compose(self) -> ComposeResult:
+        with Scroller():
+            yield self._table
+
+    def show(self, summary: Summary | None, other: Summary | None = None) -> None:
+        """Show the engine's answer to ``open``, beside that for another file."""
+        summaries = [each for each in (summary, other) if each is not None]
+        if summaries != self._shown:
+            self._shown = summaries
+            self._table.show(summaries)
+
+
+def file_facts(summary: Summary) -> Iterator[tuple[str, str]]:
+    """What the file is, where it is from, and what weights are in it."""
+    kind = str(summary.get("kind") or NOTHING)
+    version = summary.get("format_version")
+    yield "path", str(summary.get("path") or NOTHING)
+    yield "kind", KINDS.get(kind, kind)
+    yield "format", NOTHING if version is None else f"version {version}"
+    yield "step", _count(summary.get("step"))
+    yield "epoch", _epoch(summary.get("epoch"))
+    yield "saved", local_time(summary.get("saved"))
+    yield "size", size(summary.get("bytes") or 0)
+    yield "parameters", _count(summary.get("parameters"))
+    yield "EMA", "averaged weights beside the raw ones" if summary.get("has_ema") else "none"
+    yield "run", str(summary.get("run") or "not here")
+    yield "judged on", str(summary.get("data") or "not here")
+
+
+def tokenizer_facts(summary: Summary) -> Iterator[tuple[str, str]]:
+    """The tokenizer that the file brings along."""
+    facts = summary.get("tokenizer")
+    if not isinstance(facts, Mapping):
+        yield "tokenizer", "none"
+        return
+    yield "pieces", _count(facts.get("pieces"))
+    yield "kind", str(facts.get("kind") or NOTHING)
+    yield "case", '"A" and "a" are the same' if facts.get("folds_case") else "kept"
+    yield "fingerprint", str(facts.get("fingerprint") or NOTHING)
+
+
+def label_facts(summary: Summary) -> Iterator[tuple[str, str]]:
+    """How many tools, parameters and slots the model knows."""
+    labels = summary.get("labels")
+    if not isinstance(labels, Mapping):
+        yield "labels", "none"
+        return
+    yield "tools", _count(len(labels.get("tools") or ()))
+    yield "parameters", _kinds(labels.get("args") or ())
+    yield "slots", _kinds(labels.get("slots") or ())
+
+
+def notes(summary: Summary) -> Iterator[str]:
+    """Where the parts are from that weights alone lack."""
+    if summary.get("kind") != "weights":
+        return
+    name = PurePath(str(summary.get("path"))).name
+    parts_of: dict[str, list[str]] = {}
+    for part, source in (summary.get("completed_by") or {}).items():
+        parts_of.setdefault(str(source), []).append(str(part))
+    for source, parts in parts_of.items():
+        yield one_line(f"{name} holds weights only; {_listed(parts)} from {source}.")
+    if not parts_of:
+        yield one_line(f"{name} holds weights only, and no run's files stand beside it.")
+
+
+def short_names(summaries: Sequence[Summary]) -> list[str]:
+    """The files' paths without the folders that all of them share."""
+    paths = [str(summary.get("path") or NOTHING) for summary in summaries]
+    if len(set(paths)) == 1:
+        return [one_line(path) for path in paths]
+    try:
+        shared = os.path.commonpath(paths)
+    except ValueError:
+        shared = ""
+    return [one_line(os.path.relpath(path, shared) if shared else path) for path in paths]
+
+
+def _kinds(fields: Iterable[Any]) -> str:
+    """How many there are, and how many of them are a choice."""
+    kinds = [each.get("kind") for each in fields if isinstance(each, Mapping)]
+    choices = kinds.count("choice")
+    return f"{len(kinds):,}" + (f", {choices:,} of them a choice" if choices else "")
+
+
+def _listed(parts: Sequence[str]) -> str:
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _difference(value: float | None, other: float | None) -> tuple[str, str]:
+    """An arrow and the difference, as exact as the values are shown."""
+    if value is None or other is None or not math.isfinite(value - other):
+        return "", ""
+    text = f"{value - other:+.4f}"
+    if float(text) == 0:
+        return SAME, ""
+    return (UP if value > other else DOWN), text
+
+
+def _count(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else NOTHING
+
+
+def _epoch(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else NOTHING
