@@ -193,6 +193,7 @@ class TrainTabs(LazyTabs):
             self._behind |= dict.fromkeys(pane.query(Chart) if pane else ())
         for chart in list(self._behind)[:CHARTS_A_TICK]:
             del self._behind[chart]
+            chart.view = self._view
             chart.refresh_data()
 
     def show_losses(self) -> None:
@@ -280,9 +281,9 @@ class TrainTabs(LazyTabs):
 
     @on(Chart.ViewChanged)
     def _change_views(self, event: Chart.ViewChanged) -> None:
+        """The chart itself has changed already; the others follow with the next ticks."""
         self._view = event.view
-        for chart in self.query(Chart):
-            chart.view = event.view
+        self._behind |= dict.fromkeys(self.query(Chart))
 
     @on(EvaluationHistory.Selected)
     def _select_evaluation(self, event: EvaluationHistory.Selected) -> None:
