@@ -85,9 +85,7 @@ class Predictor:
             raise CheckpointError(f"the checkpoint's configuration is foreign: {error}") from error
         self.tokenizer = TRMTokenizer(checkpoint["tokenizer"])
         self.device = choose_device(device)
-        with torch.device("meta"):  # no time for random weights that are overwritten
-            self.model = TRMForToolCalling(self.config)
-        self.model.to_empty(device=self.device)
+        self.model = TRMForToolCalling(self.config)
         try:
             self.model.load_state_dict(checkpoint["model_state_dict"])
             if checkpoint.get("ema_state_dict") and not raw:
@@ -95,7 +93,7 @@ class Predictor:
                 self.model.load_state_dict(weights, strict=False)
         except RuntimeError as error:
             raise CheckpointError(f"the checkpoint's weights do not fit: {error}") from error
-        self.model.eval()  # in fp32: an answer does not depend on its batch
+        self.model.to(self.device).eval()  # in fp32: an answer does not depend on its batch
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto", raw: bool = False) -> Predictor:

@@ -170,32 +170,32 @@ def checkpoint_table(summary: Metrics) -> Table:
         "tools": ", ".join(labels.get("tools") or []),
         "slots": ", ".join(field["name"] for field in labels.get("slots") or []),
         "tokenizer": f"{tokenizer['pieces']:,} pieces, {tokenizer['kind']}" if tokenizer else None,
-        "completed by": summary["completed_by"],
+        "completed by": ", ".join(sorted(set((summary["completed_by"] or {}).values()))),
         "validation": summary["data"],
     }
     table = Table.grid(padding=(0, 2, 0, 0))
     for name, value in rows.items():
-        if value not in (None, ""):
+        if value:
             table.add_row(name, Text(str(value)))
     return table
 
 
 def parameters_table(tensors: Sequence[Metrics]) -> Table:
-    """Shape, size and figures of every tensor."""
+    """Shape, size and figures of every tensor; what is not a number is counted if there is any."""
+    counted = [kind for kind in ("nan", "inf") if any(tensor[kind] for tensor in tensors)]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("Tensor", overflow="fold")
-    for heading in ("Shape", "Type", "Count", "Norm", "Mean", "Largest", "NaN", "Inf", "EMA Off"):
+    for heading in ("Shape", "Count", "Norm", "Mean", "Largest", "EMA Off", *counted):
         table.add_column(heading, justify="right", no_wrap=True)
     for tensor in tensors:
         average = tensor["ema"]
         table.add_row(
             Text(tensor["name"]),
             "×".join(map(str, tensor["shape"])),
-            tensor["dtype"],
             f"{tensor['count']:,}",
             *(_significant(tensor[key]) for key in ("norm", "mean", "max_abs")),
-            *(Text(f"{tensor[key]:,}", "bold red" if tensor[key] else "") for key in ("nan", "inf")),
             _significant(average["relative"]) if average else NOTHING,
+            *(Text(f"{tensor[kind]:,}", "bold red") for kind in counted),
         )
     return table
 

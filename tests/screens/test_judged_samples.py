@@ -222,10 +222,7 @@ async def test_twenty_thousand_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trm_tui.widgets.judged_samples.JudgedRows", Counted)
     chance = random.Random(3)
     samples = judged(
-        [
-            record(line, chance.sample(PARTS, 2), loss=chance.random())
-            for line in range(1, 20_001)
-        ]
+        [record(line, chance.sample(PARTS, 2), loss=chance.random()) for line in range(1, 20_001)]
     )
     pane = JudgedList()
     async with ListApp(pane).run_test(size=(120, 40)) as pilot:
@@ -247,8 +244,8 @@ async def test_themes_and_any_size(theme: str) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         app.theme = theme
         await filled(pilot)
-        for width in (1, 5, 20, 61, 100):
-            for height in (1, 3, 4, 9, 30):
+        for width in (1, 20, 61):
+            for height in (1, 4, 9):
                 pane.styles.width, pane.styles.height = width, height
                 await pilot.press("down")
                 shown(app)

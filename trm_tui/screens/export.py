@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from textual import on
@@ -12,10 +12,14 @@ from textual.widgets import Input, Static
 
 from trm_tui.screens.dialogs import Choice, Dialog
 
-FORMS = {
+Forms = Mapping[str, str]
+"""What a file's ending means."""
+
+TABLES = {
     ".csv": "CSV: a line of names, then one line a row",
     ".json": "JSON: one object, a list for each name",
 }
+SAMPLES = {".jsonl": "JSON lines: one sample a line, as train, eval and predict read them"}
 
 
 class ExportDialog(Dialog[Path | None]):
@@ -30,10 +34,11 @@ class ExportDialog(Dialog[Path | None]):
     """
     HINT = "enter writes · tab to the choices · esc cancels"
 
-    def __init__(self, title: str, suggested_path: Path) -> None:
+    def __init__(self, title: str, suggested_path: Path, forms: Forms = TABLES) -> None:
         choices: list[Choice[Path | None]] = [Choice("Write", None), Choice("Cancel", None)]
         super().__init__(f"Write the data of “{title}”", choices, None)
         self._suggested = str(suggested_path)
+        self._forms = forms
         self._confirmed: Path | None = None
 
     def body(self) -> Iterable[Widget]:
@@ -57,7 +62,7 @@ class ExportDialog(Dialog[Path | None]):
     @on(Input.Submitted)
     def _write(self) -> None:
         path = self._path()
-        problem = problem_of(path)
+        problem = problem_of(path, self._forms)
         if problem is None and path.exists() and path != self._confirmed:
             self._confirmed = path
             problem = f"{path.name} exists; enter again writes over it."
@@ -69,21 +74,21 @@ class ExportDialog(Dialog[Path | None]):
     @on(Input.Changed)
     def _look(self) -> None:
         self._confirmed = None
-        self._say(problem_of(self._path()) or "")
+        self._say(problem_of(self._path(), self._forms) or "")
 
     def _say(self, problem: str) -> None:
         self.query_one("#problem", Static).update(problem)
-        form = FORMS.get(self._path().suffix.lower(), "")
+        form = self._forms.get(self._path().suffix.lower(), "")
         self.query_one("#form", Static).update(form)
 
     def _path(self) -> Path:
         return Path(os.path.expanduser(self.query_one(Input).value.strip()))
 
 
-def problem_of(path: Path) -> str | None:
+def problem_of(path: Path, forms: Forms) -> str | None:
     """Why data cannot be written there; None if nothing speaks against it."""
-    if path.suffix.lower() not in FORMS:
-        return f"The name must end in {' or '.join(FORMS)}."
+    if path.suffix.lower() not in forms:
+        return f"The name must end in {' or '.join(forms)}."
     try:
         if not path.parent.is_dir():
             return f"There is no folder {path.parent}."

@@ -14,9 +14,11 @@ from textual.screen import Screen
 from textual.widgets import Footer, TabbedContent
 
 from trm_engine.errors import UserError
+from trm_engine.runs.serving import WorkerError
 from trm_tui.inspected import Inspected
 from trm_tui.keys import INSPECT, bindings
 from trm_tui.sample_file import SampleFile
+from trm_tui.screens.export import SAMPLES, ExportDialog
 from trm_tui.screens.samples import SamplesDialog
 from trm_tui.text import size
 from trm_tui.widgets.banner import Banner
@@ -44,7 +46,7 @@ class InspectScreen(Screen[None]):
     def __init__(self, inspected: Inspected) -> None:
         super().__init__()
         self.inspected = inspected
-        self.problem: UserError | None = None
+        self.problem: Exception | None = None
         self._file: SampleFile | None = None
         self._is_judged = False
 
@@ -65,6 +67,7 @@ class InspectScreen(Screen[None]):
         """Open a tab."""
         self._tabs.open(number)
 
+    @work
     async def leave(self) -> None:
         """End the processes and leave."""
         await self.inspected.close()
@@ -77,9 +80,9 @@ class InspectScreen(Screen[None]):
         """A file that cannot be read ends the screen: the message is for the terminal."""
         try:
             await self.inspected.open()
-        except UserError as error:
+        except (UserError, WorkerError) as error:
             self.problem = error
-            await self.leave()
+            self.leave()
             return
         self._show_header()
         self._tabs.show_summary()
@@ -106,7 +109,7 @@ class InspectScreen(Screen[None]):
     async def _load_vocabulary(self) -> None:
         answer = await self._ask("vocabulary")
         if answer:
-            self._tabs.vocabulary = answer["pieces"]
+            self._tabs.vocabulary = answer
             self._tabs.show_vocabulary()
 
     @work
@@ -119,7 +122,7 @@ class InspectScreen(Screen[None]):
                 if time.monotonic() - shown > SHOW_SECONDS:
                     shown = time.monotonic()
                     self._tabs.show_evaluation()
-        except UserError as error:
+        except (UserError, WorkerError) as error:
             self.query_one(Banner).show([str(error)])
         self._show_header()
         self._tabs.show_evaluation()
@@ -127,7 +130,7 @@ class InspectScreen(Screen[None]):
     async def _ask(self, request: str, **arguments: Any) -> dict[str, Any] | None:
         try:
             return await self.inspected.ask(request, **arguments)
-        except UserError as error:
+        except (UserError, WorkerError) as error:
             self.notify(str(error), severity="error", markup=False)
             return None
 
@@ -172,10 +175,10 @@ class InspectScreen(Screen[None]):
     @work(exclusive=True, group="tokenise")
     async def _tokenise(self, text: str) -> None:
         await asyncio.sleep(DEBOUNCE_SECONDS)
-        answer = await self._ask("tokenize", text=text)
+        answer = await self._ask("tokenize", text=text) if text else None
         for view in self.query(VocabularyView):
             if answer:
-                view.show_tokens(answer)
+                view.show_tokens(answer, text)
 
     @on(JudgedList.Selected)
     def _select_sample(self, event: JudgedList.Selected) -> None:
@@ -194,7 +197,7 @@ class InspectScreen(Screen[None]):
     async def _predicted(self, sample: dict[str, Any]) -> dict[str, Any] | None:
         try:
             return await self.inspected.predict(sample)
-        except UserError as error:
+        except (UserError, WorkerError) as error:
             self.notify(str(error), severity="error", markup=False)
             return None
 
@@ -229,7 +232,7 @@ class InspectScreen(Screen[None]):
             if path:
                 self._write_samples(path, event.lines)
 
-        self.app.push_screen(ExportDialog("samples", suggested, JSON_LINES), write)
+        self.app.push_screen(ExportDialog("the samples listed", suggested, SAMPLES), write)
 
     @work(thread=True)
     def _write_samples(self, path: Path, lines: list[int]) -> None:

@@ -31,6 +31,8 @@ FILLED = frozenset("▀▄█▌▐▖▗▘▙▚▛▜▝▞▟")
 HALVES = 2
 """A cell is drawn in that many columns."""
 
+TINY = 1e-9
+
 NO_TENSOR, WAITING = "No tensor chosen", "Its values are being counted"
 
 
@@ -133,14 +135,10 @@ def columns(histogram: Histogram, low: float, high: float, count: int) -> list[i
     for column in range(count):
         ends = (low + (high - low) * end / count for end in (column, column + 1))
         begin, end = ((end - first) / width * bins for end in ends)
-        inside = counts[max(int(begin), 0) : max(_up(end), 0)] if begin < bins else []
+        # Rounding may move an end a little over the edge of a bin.
+        inside = counts[max(int(begin + TINY), 0) : max(int(end + 1 - TINY), 0)]
         heights.append(max(inside, default=0))
     return heights
-
-
-def _up(place: float) -> int:
-    """The first bin that is beyond a place, which rounding has moved a little."""
-    return int(place + 1 - 1e-9)
 
 
 def _picture(

@@ -22,21 +22,21 @@ class InspectHeader(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._name = ""
+        self._shown = ""
         self._figures: tuple[str, ...] = ()
         self._busy = ""
 
     def show(self, name: str, figures: tuple[str, ...], busy: str) -> None:
         """Show these; nothing is drawn if they are what they were."""
-        if (name, figures, busy) != (self._name, self._figures, self._busy):
-            self._name, self._figures, self._busy = name, figures, busy
+        if (name, figures, busy) != (self._shown, self._figures, self._busy):
+            self._shown, self._figures, self._busy = name, figures, busy
             self.refresh()
 
     def render(self) -> RenderResult:
         """One row, what does not fit left out."""
         width = self.content_size.width
         busy = Text(self._busy, self._look("busy"))
-        line = Text(self._name, Style(bold=True))
+        line = Text(self._shown, Style(bold=True))
         room = width - busy.cell_len - len(GAP)
         for figure in self._figures:
             if line.cell_len + len(GAP) + len(figure) <= room:

@@ -46,7 +46,7 @@ class InspectTabs(LazyTabs):
         super().__init__()
         self.inspected = inspected
         self.parameters: list[dict[str, Any]] | None = None
-        self.vocabulary: list[dict[str, Any]] | None = None
+        self.vocabulary: dict[str, Any] | None = None
 
     def content(self, tab: str) -> Widget:
         """The panes of a tab."""

@@ -12,9 +12,8 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
-from textual.widget import Widget
 
-from trm_tui.keys import JUDGED, bindings
+from trm_tui.keys import JUDGED, ROWS, bindings
 from trm_tui.printable import one_line
 from trm_tui.store.judged import (
     ALL,
@@ -36,7 +35,7 @@ from trm_tui.widgets import figures
 from trm_tui.widgets.columns import Cells, Column, Layout
 from trm_tui.widgets.figures import loss_text, share_text
 from trm_tui.widgets.rows import CursorRows
-from trm_tui.widgets.search_bar import SearchBar
+from trm_tui.widgets.search_pane import SearchRows
 
 ANSWER = "answer"
 NO_TOOL = "no tool"
@@ -59,7 +58,7 @@ ORDER_NAMES = {
 }
 EMPTY = "No sample judged yet"
 LEAST_NAME, MOST_NAME = 8, 28
-LEAST_WRONG, MOST_WRONG = 8, 31
+LEAST_WRONG, MOST_WRONG = 8, 20
 WHOLE_TEXT = 220
 
 
@@ -168,12 +167,12 @@ class JudgedRows(CursorRows):
         self._told = line
 
 
-class JudgedList(Widget):
+class JudgedList(SearchRows):
     """Judged samples; the ones that are wrong come first, by their loss."""
 
-    ALLOW_MAXIMIZE = True
     BORDER_TITLE = "Samples"
-    BINDINGS = bindings(JUDGED)
+    DEFAULT_CSS = "JudgedList { height: 1fr; }"
+    BINDINGS = [*bindings(JUDGED), *bindings(ROWS)]
 
     @dataclass
     class Selected(Message):
@@ -205,15 +204,14 @@ class JudgedList(Widget):
         kind: str
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__("words of a text or a tool", **options)
         self._samples = JudgedSamples()
         self._kind, self._order = WRONG, LOSS
         self._rows = JudgedRows()
-        self._search = SearchBar("words of a text or a tool")
 
     def compose(self) -> ComposeResult:
         yield self._rows
-        yield self._search
+        yield self.search
 
     def show(self, samples: JudgedSamples) -> None:
         """Show these, or what they have gained: the filter, order and cursor stay."""
@@ -225,15 +223,15 @@ class JudgedList(Widget):
         """The sample under the cursor."""
         return self._rows.selected
 
+    def rows(self) -> JudgedRows:
+        """The rows of samples."""
+        return self._rows
+
+    def narrow(self, words: str) -> None:
+        """Show only samples with these words."""
+        self._refilter(from_top=True)
+
     # Keys -------------------------------------------------------------------------------------
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A search that is not open is not closed."""
-        return self._search.is_open if action == "close_search" else True
-
-    def action_step(self, rows: int) -> None:
-        """Move the cursor by some samples."""
-        self._rows.action_step(rows)
 
     def action_kind(self, direction: int) -> None:
         """The next (1) or the previous (-1) kind of samples that there are any of."""
@@ -247,15 +245,6 @@ class JudgedList(Widget):
         """By loss, by confidence, as in the file."""
         self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
         self._refilter(from_top=True)
-
-    def action_search(self) -> None:
-        """Type what to look for."""
-        self._search.open()
-
-    def action_close_search(self) -> None:
-        """Show all samples of the kind again."""
-        self._rows.focus()
-        self._search.close()
 
     def action_open(self) -> None:
         """Ask for the selected sample's conversation."""
@@ -285,27 +274,16 @@ class JudgedList(Widget):
         event.stop()
         self.action_open()
 
-    @on(SearchBar.Changed)
-    def _look_for(self, event: SearchBar.Changed) -> None:
-        event.stop()
-        self._refilter(from_top=True)
-
-    @on(SearchBar.Submitted)
-    def _leave_search(self, event: SearchBar.Submitted) -> None:
-        event.stop()
-        self._rows.focus()
-
     def _refilter(self, from_top: bool = False) -> None:
         if self._kind not in self._samples.kinds:
             self._kind = WRONG
-        words = self._search.words if self._search.is_open else ""
-        view = self._samples.view(self._kind, self._order, words)
+        view = self._samples.view(self._kind, self._order, self.words)
         self._rows.show(self._samples, view, from_top)
-        self.border_subtitle = Content(" · ".join(self._standing(len(view), words)))
+        self.border_subtitle = Content(" · ".join(self._standing(len(view))))
 
-    def _standing(self, shown: int, words: str) -> Iterator[str]:
+    def _standing(self, shown: int) -> Iterator[str]:
         if len(self._samples):
-            of = "" if self._kind == ALL and not words else f" of {len(self._samples):,}"
+            of = "" if self._kind == ALL and not self.words else f" of {len(self._samples):,}"
             yield f"{KIND_NAMES[self._kind]}: {shown:,}{of}"
             yield ORDER_NAMES[self._order]
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.widget import Widget
-from textual.widgets import TabbedContent, TabPane
+from textual.widgets import Input, TabbedContent, TabPane
 
 
 class LazyTabs(Widget):
@@ -56,7 +56,8 @@ class LazyTabs(Widget):
         if not pane.children:
             await pane.mount(self.content(str(pane.id)))
             self.filled(str(pane.id))
-        first = next((each for each in pane.query("*") if each.focusable), None)
+        panes = (each for each in pane.query("*") if each.focusable)
+        first = next((each for each in panes if not isinstance(each, Input)), None)
         if first and not pane.has_focus_within:
             first.focus()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from rich.style import Style
@@ -41,6 +42,6 @@ def stretches(length: int, spans: Sequence[Span]) -> Iterator[tuple[int, int, Ki
     for span in spans:
         borders |= {min(max(place, 0), length) for place in (span.begin, span.end)}
     ordered = sorted(borders)
-    for begin, end in zip(ordered, ordered[1:], strict=False):
+    for begin, end in pairwise(ordered):
         covering = (span.kind for span in spans if span.begin <= begin and end <= span.end)
         yield begin, end, frozenset(covering)

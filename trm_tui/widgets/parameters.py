@@ -32,7 +32,7 @@ from trm_tui.widgets.search_pane import SearchRows
 FOLDED, OPEN, ALARM = "▸", "▾", "!"
 NO_TENSORS, NOT_FOUND = "No tensors yet", "No tensor has these words"
 INDENT = 2
-LEAST_NAME, MOST_NAME, MOST_BROKEN = 20, 60, 32
+LEAST_NAME, MOST_NAME, MOST_BROKEN = 28, 60, 32
 
 MOST_UNFOLDED = 300
 """A model with more tensors is folded at first."""
@@ -188,6 +188,8 @@ class TensorRows(CursorRows):
 
     def toggle_all(self) -> None:
         """Fold everything, or unfold everything if all is folded."""
+        if self.order != IN_MODEL:
+            return
         modules = {module.path for module in modules_of(self.root)}
         change = set.difference_update if modules <= self._hidden else set.update
         change(self._hidden, modules)
@@ -200,29 +202,35 @@ class TensorRows(CursorRows):
         return len(self._shown)
 
     def columns(self) -> Sequence[Column]:
-        """Narrow panes keep name, count and norm."""
+        """Narrow panes keep the name, then count, what is broken, and norm."""
         total = self.root.figures
         count = max(len(f"{total.count:,}"), 6)
         alarm = (
             []
             if total.is_sound
-            else [Column("broken", "NaN, Inf", self._broken_width, gap=2, left=True)]
+            else [Column("broken", "NaN, Inf", self._broken_width, rank=2, gap=2, left=True)]
         )
         average = [
-            Column("ema norm", "EMA norm", 9, rank=6, gap=2),
-            Column("distance", "distance", 8, rank=1, gap=2),
+            Column("ema norm", "EMA norm", 9, rank=8, gap=2),
+            Column("distance", "distance", 8, rank=4, gap=2),
         ]
         return [
-            Column("name", "tensor", LEAST_NAME, most=self._name_width, left=True),
+            Column(
+                "name",
+                "tensor",
+                min(LEAST_NAME, self._name_width),
+                most=self._name_width,
+                left=True,
+            ),
             *alarm,
-            Column("shape", "shape", 12, rank=4, most=16, gap=2, left=True),
-            Column("dtype", "dtype", 8, rank=8, gap=2, left=True),
-            Column("count", "count", count, gap=2),
-            Column("share", "share", 6, rank=3, gap=2),
-            Column("bar", "", 6, rank=9, most=16, left=True),
-            Column("norm", "norm", 8, gap=2),
-            Column("mean", "mean", 9, rank=7, gap=2),
-            Column("largest", "largest", 8, rank=5, gap=2),
+            Column("shape", "shape", 12, rank=6, most=16, gap=2, left=True),
+            Column("dtype", "dtype", 8, rank=10, gap=2, left=True),
+            Column("count", "count", count, rank=1, gap=2),
+            Column("share", "share", 6, rank=5, gap=2),
+            Column("bar", "", 6, rank=11, most=16, left=True),
+            Column("norm", "norm", 8, rank=3, gap=2),
+            Column("mean", "mean", 9, rank=9, gap=2),
+            Column("largest", "largest", 8, rank=7, gap=2),
             *(average if total.distance is not None else []),
         ]
 
@@ -237,6 +245,8 @@ class TensorRows(CursorRows):
         """The headings, and the whole model."""
         figures = self.root.figures
         name = "found" if self._words else "all"
+        if not figures.is_sound:
+            name = f"{ALARM} {name}"
         fixed = figures.fixed if figures.is_learnt else 0
         cells = dict(self._figures(figures, layout))
         cells |= {"name": (name, "strong"), "count": (f"{figures.count:,}", "strong")}
@@ -249,14 +259,14 @@ class TensorRows(CursorRows):
         return 2
 
     def _label(self, node: Node, width: int) -> str:
+        alarm = "" if node.figures.is_sound else f"{ALARM} "
         if self.order != IN_MODEL:
-            return clip_middle(one_line(node.path), width)
+            return alarm + clip_middle(one_line(node.path), width - len(alarm))
         mark = " "
         if node.children:
             mark = FOLDED if node.path in self._hidden else OPEN
-        indent = " " * (INDENT * node.depth)
-        label = clip_middle(one_line(node.label), width - len(indent) - INDENT)
-        return f"{indent}{mark} {label}"
+        before = f"{' ' * (INDENT * node.depth)}{mark} {alarm}"
+        return before + clip_middle(one_line(node.label), width - len(before))
 
     def _figures(self, figures: Figures, layout: Layout) -> Cells:
         total = self._all.figures.count
@@ -317,9 +327,10 @@ class TensorRows(CursorRows):
         self._tell()
 
     def _wanted_width(self, node: Node) -> int:
+        alarm = 0 if node.figures.is_sound else len(ALARM) + 1
         if self.order != IN_MODEL:
-            return cell_len(node.path)
-        return INDENT * (node.depth + 1) + cell_len(node.label)
+            return alarm + _cells(node.path)
+        return INDENT * (node.depth + 1) + alarm + _cells(node.label)
 
     def _row_of(self, node: Node | None) -> int:
         """The row of a node, or of the nearest module around it; else the first."""
@@ -329,6 +340,12 @@ class TensorRows(CursorRows):
                 return rows[node.path]
             node = node.parent
         return 0
+
+
+def _cells(name: str) -> int:
+    """How wide a name is shown; there may be thousands, nearly all of them plain."""
+    is_plain = name.isascii() and name.isprintable()
+    return len(name) if is_plain else cell_len(one_line(name))
 
 
 def _size(node: Node) -> float:

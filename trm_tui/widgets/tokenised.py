@@ -74,6 +74,7 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
         height: auto;
         overflow-x: hidden;
         scrollbar-size-vertical: 1;
+        scrollbar-size-horizontal: 0;
         scrollbar-gutter: stable;
         & > .tokens--faint { color: $faint; }
         & > .tokens--even { background: $surface; }

@@ -115,7 +115,9 @@ class TrainTabs(LazyTabs):
         return LogView(classes="panel")
 
     def _run(self) -> Widget:
-        return Container(RunFacts(classes="panel"), ConfigView(classes="panel"), classes="side-by-side")
+        return Container(
+            RunFacts(classes="panel"), ConfigView(classes="panel"), classes="side-by-side"
+        )
 
     def _chart(self, title: str, id: str | None = None) -> Chart:
         chart = Chart(

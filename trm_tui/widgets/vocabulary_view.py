@@ -133,7 +133,7 @@ class PieceRows(CursorRows):
         self._types: Sequence[str] = ()
         self._folded: list[str] = []
         self._ids: Sequence[int] = ()
-        self._cursor = 0
+        self._cursor = self._here = 0
 
     @property
     def total(self) -> int:
@@ -144,11 +144,10 @@ class PieceRows(CursorRows):
         """Show these pieces, whose ids are their places."""
         self._pieces, self._scores, self._types = pieces, scores, types
         self._folded = [fold(piece) for piece in pieces]
-        self._cursor = 0
+        self._cursor = self._here = 0
 
     def narrow(self, words: str) -> None:
         """Show pieces that have these words, and the one whose id they are."""
-        here = self._ids[self._cursor] if self._cursor < len(self._ids) else 0
         wanted, pieces = fold(words).replace(" ", SPACE), self._folded
         self._ids = [
             index
@@ -157,7 +156,7 @@ class PieceRows(CursorRows):
         ] if wanted else range(len(pieces))  # fmt: skip
         self.EMPTY = NOT_FOUND if wanted else NO_PIECES
         self.outdate()
-        self.go_to_id(here)
+        self.go_to_id(self._here)
 
     def go_to_id(self, index: int) -> None:
         """The cursor to a piece; to the first if it is not shown."""
@@ -185,7 +184,7 @@ class PieceRows(CursorRows):
         return {
             "id": (str(index), "none"),
             "piece": (printable(self._pieces[index]).replace("\n", "\\n"), ""),
-            "score": (f"{self._scores[index]:.4g}" if kind == "normal" else "", ""),
+            "score": (f"{self._scores[index] + 0.0:.4g}" if kind == "normal" else "", ""),
             "type": (kind, "none" if kind == "normal" else "curve"),
         }
 
@@ -196,4 +195,5 @@ class PieceRows(CursorRows):
     def put_cursor(self, row: int) -> None:
         """Go to a row."""
         before, self._cursor = self._cursor, row
+        self._here = self._ids[row]
         self.outdate_rows([before, row])

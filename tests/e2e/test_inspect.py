@@ -1,0 +1,133 @@
+"""`trm-tui inspect` over a real worker: the screen, the tables, the object for machines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widget import Widget
+from typer.testing import CliRunner, Result
+
+from tests.inspected import VALIDATION, finished_run
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.runs.folder import RunFolder
+from trm_tui.app import TrmApp
+from trm_tui.cli import app as command
+from trm_tui.inspected import Inspected
+from trm_tui.screens.inspect import InspectScreen
+from trm_tui.settings import Settings
+from trm_tui.widgets.inspect_tabs import InspectTabs
+from trm_tui.widgets.judged_samples import JudgedList
+from trm_tui.widgets.parameters import ParametersTree
+from trm_tui.widgets.sample_detail import SampleDetail
+
+SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def run(dataset: TRMToolCallingDataset, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return finished_run(tmp_path_factory.mktemp("runs") / "run", dataset)
+
+
+def trm(*arguments: object) -> Result:
+    return CliRunner().invoke(command, list(map(str, arguments)))
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(SECONDS):
+        while not condition():
+            await pilot.pause(0.05)
+
+
+def screen_text(pilot: Pilot[None], widget: Widget) -> str:
+    """What is painted where a widget is."""
+    widget.refresh()
+    region = widget.region
+    lines = pilot.app.screen._compositor.render_strips()
+    shown = lines[region.y : region.bottom]
+    return "\n".join(strip.crop(region.x, region.right).text for strip in shown)
+
+
+def app_of(inspected: Inspected) -> TrmApp:
+    return TrmApp(lambda _: InspectScreen(inspected), Settings())
+
+
+def best(run: RunFolder) -> Path:
+    return run.path / "checkpoints" / "best.pt"
+
+
+async def test_from_the_start_to_the_first_wrong_sample_with_one_key(run: RunFolder) -> None:
+    inspected = Inspected(best(run), device="cpu")
+    async with app_of(inspected).run_test(size=(160, 48)) as pilot:
+        await until(pilot, lambda: inspected.summary)
+        await pilot.press("8")
+        await until(pilot, lambda: inspected.judgement.metrics)
+        samples = pilot.app.screen.query_one(JudgedList)
+        await until(pilot, lambda: samples.selected)
+        assert samples.selected and samples.selected.wrong
+        detail = pilot.app.screen.query_one(SampleDetail)
+        lines = run.validation.read_text(encoding="utf-8").splitlines()
+        shown = json.loads(lines[samples.selected.line - 1])
+        said = shown["history"][-1]["content"]
+        word = max(str(said).split(), key=len)[:8]
+        await until(pilot, lambda: word in screen_text(pilot, detail))
+        await pilot.press("q")
+        await until(pilot, lambda: not pilot.app.is_running)
+
+
+async def test_every_tab_gets_what_it_shows(run: RunFolder) -> None:
+    inspected = Inspected(best(run), other=run.path / "checkpoints" / "last.pt", device="cpu")
+    async with app_of(inspected).run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: inspected.other_summary)
+        screen = pilot.app.screen
+        for number, name in enumerate(InspectTabs.TABS, 1):
+            await pilot.press(str(number))
+            await until(pilot, lambda name=name: screen.query(f"#{name.lower()} > *"))
+        await until(pilot, lambda: inspected.other_judgement.metrics)
+        assert len(inspected.judgement.samples) == VALIDATION
+        assert inspected.judgement.metrics == inspected.other_judgement.metrics
+        await pilot.press("2")
+        await until(
+            pilot, lambda: "embedding" in screen_text(pilot, screen.query_one(ParametersTree))
+        )
+
+
+async def test_a_file_that_is_none_ends_the_screen_with_its_message(tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.pt"
+    foreign.write_text("not a checkpoint")
+    app = app_of(Inspected(foreign, device="cpu"))
+    async with app.run_test() as pilot:
+        screen = app.screen_stack[1]
+        assert isinstance(screen, InspectScreen)
+        await until(pilot, lambda: screen.problem)
+    assert "foreign.pt" in str(screen.problem)
+
+
+def test_printed_for_people(run: RunFolder) -> None:
+    result = trm("inspect", run.path, "--plain")
+    assert result.exit_code == 0, result.stderr
+    assert str(best(run)) in result.stdout
+    assert "embedding.tokens.weight" in result.stdout
+    assert "Evaluation Results" not in result.stdout
+
+
+def test_printed_for_machines_with_the_figures_of_eval(run: RunFolder) -> None:
+    result = trm("inspect", run.path, "--data", run.validation, "--json", "--device", "cpu")
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told["summary"]["step"] == 7
+    evaluated = trm("eval", run.path, run.validation, "--json", "--device", "cpu")
+    assert told["evaluation"]["metrics"] == json.loads(evaluated.stdout)
+
+
+@pytest.mark.parametrize("name", ["missing.pt", "README.md"])
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path, name: str) -> None:
+    if name == "README.md":
+        (tmp_path / name).write_text("# text")
+    result = trm("inspect", tmp_path / name, "--plain")
+    assert result.exit_code == 2
+    assert name in result.stderr

@@ -1,0 +1,154 @@
+"""A model's answer at one supervision step beside the right one: what is where, what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+Record = Mapping[str, Any]
+"""``prediction`` is the answer to a ``predict`` request, ``step`` one of its ``steps``."""
+
+PRESENT = 0.5
+CALL = "tool_call"
+
+DECISION, TOOL = "decision", "tool"
+RIGHT, MISSED, INVENTED, OTHER = "right", "missed", "invented", "value"
+
+TRUE, PREDICTED, UNSEEN = "true", "predicted", "unseen"
+
+
+class Compared(NamedTuple):
+    """One thing that is right and one that was predicted, "" for nothing.
+
+    ``verdict`` is RIGHT, or what is wrong: DECISION, TOOL, MISSED, INVENTED, OTHER; None where
+    nothing says what would be right.
+    ``probability`` is that of a call, of the tool, or that there is a value.
+    """
+
+    name: str
+    truth: str
+    predicted: str
+    probability: float | None
+    verdict: str | None
+
+
+class Place(NamedTuple):
+    """A stretch of a turn in characters, the end exclusive: TRUE, PREDICTED or UNSEEN."""
+
+    turn: int
+    begin: int
+    end: int
+    kind: str
+
+
+def places(prediction: Record, step: Record) -> Iterator[Place]:
+    """Where true and predicted values stand, and what the model does not see."""
+    truth = prediction.get("truth") or {}
+    for field in [*truth.get("slots", ()), *truth.get("arguments", ())]:
+        for span in field["spans"]:
+            yield _place(span, TRUE)
+    call = called(step)
+    arguments = step["arguments"].get(call["name"], ()) if call else ()
+    for value in [*step["slots"], *arguments]:
+        if value["presence"] > PRESENT and value["span"]:
+            yield _place(value["span"], PREDICTED)
+    for stretch in prediction.get("unseen", ()):
+        yield _place(stretch, UNSEEN)
+
+
+def called(step: Record) -> Record | None:
+    """The call that is the answer; None if it is a direct answer or of no known tool."""
+    call: Record | None = step["prediction"]["tool"]
+    return call
+
+
+def decision(prediction: Record, step: Record) -> list[Compared]:
+    """Decision and tool. The tool is the likeliest one on offer, even where none is called."""
+    truth = prediction.get("truth")
+    said = step["prediction"]["decision"]
+    due = truth["decision"] if truth else ""
+    verdict = (RIGHT if said == due else DECISION) if truth else None
+    rows = [Compared(DECISION, due, said, step["decision_probability"], verdict)]
+    likeliest = next((each for each in step["tools"] if each["offered"]), None)
+    tool = (truth or {}).get("tool") or ""
+    if tool or said == CALL:
+        name = likeliest["name"] if likeliest else ""
+        verdict = (RIGHT if name == tool else TOOL) if tool else None
+        probability = likeliest["probability"] if likeliest else None
+        rows.append(Compared(TOOL, tool, name, probability, verdict))
+    return rows
+
+
+def arguments(prediction: Record, step: Record) -> list[Compared]:
+    """The predicted call's arguments beside the true call's; absent on both sides are left out.
+
+    Of a call that is not made: what its arguments would have been, where that was told.
+    """
+    truth, call = prediction.get("truth") or {}, called(step)
+    tool = call["name"] if call else truth.get("tool")
+    told = step["arguments"].get(tool)
+    true = _texts(truth["arguments"]) if truth.get("tool") else None
+    if told is None:
+        return [Compared(name, text, "", None, None) for name, text in (true or {}).items()]
+    return [row for row in _compared(told, true) if row.truth or row.predicted]
+
+
+def slots(prediction: Record, step: Record) -> list[Compared]:
+    """Every slot, in the order that the model has them."""
+    truth = prediction.get("truth")
+    return list(_compared(step["slots"], _texts(truth["slots"]) if truth else None))
+
+
+def is_quiet(row: Compared) -> bool:
+    """Whether it is nothing on either side: a slot that is empty, as it should be."""
+    return not row.truth and not row.predicted and row.verdict in (RIGHT, None)
+
+
+def leading_tools(prediction: Record, step: Record, most: int) -> list[str]:
+    """The likeliest tools on offer at a step; the true one is always among them."""
+    names = [each["name"] for each in step["tools"] if each["offered"]][:most]
+    true = (prediction.get("truth") or {}).get("tool")
+    known = {each["name"] for each in step["tools"]}
+    if true in known and true not in names:
+        names = [*names[: most - 1], true]
+    return names
+
+
+def tool_probabilities(prediction: Record, tool: str) -> list[float]:
+    """A tool's probability at every step."""
+    return [
+        next(each["probability"] for each in step["tools"] if each["name"] == tool)
+        for step in prediction["steps"]
+    ]
+
+
+def _compared(values: Iterable[Record], true: Mapping[str, str] | None) -> Iterator[Compared]:
+    """Values beside the true ones; true ones that the model does not know of come last."""
+    unknown = dict(true or {})
+    for value in values:
+        is_said = value["presence"] > PRESENT
+        due = unknown.pop(value["name"], "")
+        verdict = None if true is None else _verdict(due, is_said, value["value"])
+        said = value["value"] if is_said else ""
+        yield Compared(value["name"], due, said, value["presence"], verdict)
+    for name, due in unknown.items():
+        yield Compared(name, due, "", None, MISSED)
+
+
+def _verdict(due: str, is_said: bool, said: str) -> str:
+    if bool(due) != is_said:
+        return MISSED if due else INVENTED
+    return RIGHT if not due or _same(due, said) else OTHER
+
+
+def _same(one: str, other: str) -> bool:
+    """Equal as evaluations see it: case and outer spaces aside."""
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def _texts(fields: Iterable[Record]) -> dict[str, str]:
+    return {field["name"]: field["value"] for field in fields}
+
+
+def _place(span: Record, kind: str) -> Place:
+    return Place(span["turn"], span["begin"], span["end"], kind)
