@@ -68,8 +68,11 @@ class Inspected:
         return await self._answering.ask(request, path=str(self.path), **arguments)
 
     async def predict(self, sample: Answer) -> Answer:
-        """What the model thinks of a sample, at every supervision step."""
-        return await self.ask("predict", conversation=sample, raw=self.raw)
+        """What the model thinks of a sample, at every step; of its own tool, if that is known."""
+        labels = (self.summary or {}).get("labels") or {}
+        tool = (sample.get("tool") or {}).get("name")
+        asked = tool if tool in labels.get("tools", ()) else None
+        return await self.ask("predict", conversation=sample, raw=self.raw, tool=asked)
 
     async def evaluate(self) -> AsyncIterator[None]:
         """Evaluate the checkpoint, then the other one; yields whenever more is known."""

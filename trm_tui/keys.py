@@ -171,7 +171,6 @@ KEYS: dict[str, list[Key]] = {
         Key("slash", "/", "search", "Search", "Only samples with these words in text or tools"),
         Key("enter", "enter", "open", "Open", "To the sample's conversation (also a double click)"),
         Key("w", "w", "export", "Write", "Write these samples to a JSONL file"),
-        Key("p", "p", "playground", "Playground", "Take the sample to the playground"),
         Key("escape", "esc", "close_search", "", "End the search"),
     ],
     DETAIL: [
@@ -179,7 +178,6 @@ KEYS: dict[str, list[Key]] = {
         Key("N", "N", "sample(-1)", "", "The sample before"),
         Key("right_square_bracket,right,l", "] →", "move_step(1)", "Step", "A supervision step on"),
         Key("left_square_bracket,left,h", "[ ←", "move_step(-1)", "", "A supervision step back"),
-        Key("p", "p", "playground", "Playground", "Take the sample to the playground"),
     ],
 }  # fmt: skip
 

@@ -76,7 +76,7 @@ async def test_flat_curves_of_a_model_with_one_step(level: float) -> None:
         assert f"{level:.4f}" in shown(pilot.app)
 
 
-@pytest.mark.parametrize("theme", ["trm-light", "ansi-dark", "ansi-light"])
+@pytest.mark.parametrize("theme", ["trm-light", "ansi-light"])
 async def test_themes_and_any_size(theme: str) -> None:
     pane = HaltingCurve()
     app = PaneApp(pane)

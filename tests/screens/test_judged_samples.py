@@ -53,7 +53,6 @@ class ListApp(PaneApp):
 
     @on(JudgedList.Selected)
     @on(JudgedList.Opened)
-    @on(JudgedList.PlaygroundAsked)
     @on(JudgedList.ExportRequested)
     def keep(self, message: Message) -> None:
         """Keep one."""
@@ -137,7 +136,7 @@ async def test_search_narrows_while_typing_and_is_ended() -> None:
         assert app.heard[-1] == JudgedList.Opened(6)
         await pilot.press("slash", *"nowhere", "enter")
         assert lines(pane) == [] and "No such sample" in shown(app)
-        await pilot.press("w", "p", "enter", "down", "escape")
+        await pilot.press("w", "enter", "down", "escape")
         assert lines(pane) == [400, 20, 6, 3]
         assert app.query_one(JudgedRows).has_focus
 
@@ -146,13 +145,12 @@ async def test_messages() -> None:
     app = ListApp(JudgedList())
     async with app.run_test(size=(80, 14)) as pilot:
         await filled(pilot)
-        await pilot.press("down", "j", "enter", "p", "w")
+        await pilot.press("down", "j", "enter", "w")
         assert app.heard == [
             JudgedList.Selected(400),
             JudgedList.Selected(20),
             JudgedList.Selected(6),
             JudgedList.Opened(6),
-            JudgedList.PlaygroundAsked(6),
             JudgedList.ExportRequested([400, 20, 6, 3], "wrong"),
         ]
         app.heard.clear()
@@ -237,7 +235,7 @@ async def test_twenty_thousand_rows(monkeypatch: pytest.MonkeyPatch) -> None:
         assert Counted.drawn < 1000
 
 
-@pytest.mark.parametrize("theme", ["trm-light", "ansi-dark", "ansi-light"])
+@pytest.mark.parametrize("theme", ["trm-light", "ansi-light"])
 async def test_themes_and_any_size(theme: str) -> None:
     pane = JudgedList()
     app: ThemedApp = ListApp(pane)

@@ -22,9 +22,9 @@ from trm_tui.screens.export import SAMPLES, ExportDialog
 from trm_tui.screens.samples import SamplesDialog
 from trm_tui.text import size
 from trm_tui.widgets.banner import Banner
+from trm_tui.widgets.histogram import HistogramView
 from trm_tui.widgets.inspect_header import InspectHeader
 from trm_tui.widgets.inspect_tabs import JUDGING, InspectTabs
-from trm_tui.widgets.histogram import HistogramView
 from trm_tui.widgets.judged_samples import JudgedList
 from trm_tui.widgets.parameters import ParametersTree
 from trm_tui.widgets.sample_detail import SampleDetail
@@ -189,10 +189,17 @@ class InspectScreen(Screen[None]):
         """The sample at once, what the model thinks of it as soon as that is known."""
         sample = await asyncio.to_thread(self._load, line)
         detail = self.query_one(SampleDetail)
-        detail.show(sample, None)
+        detail.show(sample, None, f"line {line}")
         await asyncio.sleep(DEBOUNCE_SECONDS)
         if sample and (prediction := await self._predicted(sample)):
-            detail.show(sample, prediction)
+            detail.show(sample, prediction, f"line {line}")
+
+    @on(JudgedList.Opened)
+    def _open_sample(self) -> None:
+        """The sample over the whole screen, where all of it has room."""
+        detail = self.query_one(SampleDetail)
+        detail.scrolled().focus()
+        self.maximize(detail, container=False)
 
     async def _predicted(self, sample: dict[str, Any]) -> dict[str, Any] | None:
         try:

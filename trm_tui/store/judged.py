@@ -136,8 +136,9 @@ class JudgedSamples:
 
     def _keys(self, order: str) -> Array:
         """What samples are sorted by, the smallest first, [N]; a loss of NaN is the highest."""
+        losses = self._losses.values
         return {
-            LOSS: -np.nan_to_num(self._losses.values, nan=np.inf),
+            LOSS: -np.where(np.isnan(losses), np.inf, losses),
             CONFIDENT: -self._confidences.values,
             UNSURE: self._confidences.values,
             FILE: self._lines.values,

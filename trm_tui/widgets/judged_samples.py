@@ -191,12 +191,6 @@ class JudgedList(SearchRows):
         line: int
 
     @dataclass
-    class PlaygroundAsked(Message):
-        """The conversation on this line is to be played with."""
-
-        line: int
-
-    @dataclass
     class ExportRequested(Message):
         """The samples on these lines are to be written to a file; ``kind`` says which they are."""
 
@@ -250,11 +244,6 @@ class JudgedList(SearchRows):
         """Ask for the selected sample's conversation."""
         if self.selected:
             self.post_message(self.Opened(self.selected.line))
-
-    def action_playground(self) -> None:
-        """Ask to play with the selected sample."""
-        if self.selected:
-            self.post_message(self.PlaygroundAsked(self.selected.line))
 
     def action_export(self) -> None:
         """Ask for the samples that are listed, in their order."""

@@ -53,9 +53,6 @@ class SampleDetail(ScrollKeys):
 
         rows: int
 
-    class PlaygroundAsked(Message):
-        """The sample that is shown is to be played with."""
-
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._sample: Record | None = None
@@ -120,17 +117,12 @@ class SampleDetail(ScrollKeys):
             self._step = None if chosen == last else chosen
             self._refresh()
 
-    def action_playground(self) -> None:
-        """Ask to play with the sample."""
-        if self._sample is not None:
-            self.post_message(self.PlaygroundAsked())
-
     # Parts ------------------------------------------------------------------------------------
 
     def _refresh(self) -> None:
         prediction = self._prediction
         marked = list(places(prediction, prediction["steps"][self.step])) if prediction else []
-        self._text.show(self._sample, marked, _unseen_words(prediction))
+        self._text.show(self._sample, marked, _warnings(prediction))
         self._answer.show(prediction, self.step)
         self._answer.display = self._sample is not None
         self.border_title = Content(" · ".join(filter(None, ("Sample", one_line(self._title)))))
@@ -162,8 +154,14 @@ class SampleDetail(ScrollKeys):
         self.query_one("#answer").scroll_to(y=0, animate=False)
 
 
-def _unseen_words(prediction: Record | None) -> str:
-    if not prediction or not prediction["dropped_tokens"]:
+def _warnings(prediction: Record | None) -> str:
+    """What the model cannot know of the sample, a line each."""
+    if not prediction:
         return ""
-    dropped, most = prediction["dropped_tokens"], prediction["max_length"]
-    return f"The model does not see {dropped:,} tokens (dim): it reads {most:,} at most."
+    lines = []
+    if dropped := prediction["dropped_tokens"]:
+        most = prediction["max_length"]
+        lines.append(f"The model does not see {dropped:,} tokens (dim): it reads {most:,} at most.")
+    if unknown := prediction.get("unknown_tools"):
+        lines.append(f"The model does not know {one_line(', '.join(unknown))}.")
+    return "\n".join(lines)
