@@ -71,7 +71,8 @@ class TrmApp(ThemedApp):
 
     def action_help(self) -> None:
         """Show all keys, those of the focused pane first."""
-        self.push_screen(HelpScreen(_section(self.focused)))
+        about = getattr(self.screen, "ABOUT", "")
+        self.push_screen(HelpScreen(_section(self.focused), about))
 
     def action_maximise(self) -> None:
         """The focused pane over the whole screen, or back."""

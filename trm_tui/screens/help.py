@@ -19,11 +19,7 @@ from trm_tui.widgets.drawing import Drawing
 from trm_tui.widgets.plain_text import wrap
 from trm_tui.widgets.scrolling import Scroller, ScrollKeys
 
-ABOUT = (
-    "The tabs show one run: how it learns, how its evaluations come out, what it logs. All of it "
-    "is read from the run's folder, so this screen can be left and opened again at any time. "
-    "The keys of a pane work while it has the focus, which tab or a click gives it."
-)
+ABOUT = "The keys of a pane work while it has the focus, which tab or a click gives it."
 COLUMN_WIDTH = 44
 GAP = 3
 
@@ -87,10 +83,10 @@ class HelpScreen(ModalScreen[None], ScrollKeys):
         *bindings(ROWS),
     ]
 
-    def __init__(self, first: str | None = None, about: str = ABOUT) -> None:
+    def __init__(self, first: str | None = None, about: str = "") -> None:
         super().__init__()
         self._first = first
-        self._about = about
+        self._about = f"{about} {ABOUT}".strip()
 
     def compose(self) -> ComposeResult:
         with Vertical(id="help") as box:

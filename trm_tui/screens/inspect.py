@@ -38,6 +38,10 @@ SHOW_SECONDS = 0.3
 class InspectScreen(Screen[None]):
     """Shows a checkpoint; a tab that needs an evaluation begins it."""
 
+    ABOUT = (
+        "The tabs show one checkpoint: what it holds, and what it gets wrong. The first of them "
+        "that needs an evaluation begins it."
+    )
     BINDINGS = bindings(INSPECT)
     AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]

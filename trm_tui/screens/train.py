@@ -43,6 +43,10 @@ ABORT = "What was learnt since the last checkpoint is lost."
 class TrainScreen(Screen[None]):
     """Shows a run and passes on what it is asked."""
 
+    ABOUT = (
+        "The tabs show one run: how it learns, how its evaluations come out, what it logs. All of "
+        "it is read from the run's folder: leave this screen and open it again at any time."
+    )
     BINDINGS = bindings(TRAINING)
     AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]

@@ -18,6 +18,9 @@ from trm_tui.widgets.columns import Cell, Cells, Column, Layout
 
 Line = list[Cell]
 
+MOST_ROWS = 1000
+"""So many drawn rows are kept: more than any screen shows, and little memory."""
+
 
 @dataclass
 class _Drawn:
@@ -172,6 +175,8 @@ class RowsView(ScrollView, can_focus=True, inherit_bindings=False):
     def _row(self, drawn: _Drawn, row: int) -> Strip:
         strip = drawn.rows.get(row)
         if strip is None:
+            if len(drawn.rows) >= MOST_ROWS:
+                drawn.rows.clear()
             line = drawn.layout.line(self.cells(row, drawn.layout))
             strip = drawn.rows[row] = self._strip(line, drawn.layout.width, self.look(row))
         return strip
