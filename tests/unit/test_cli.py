@@ -412,14 +412,6 @@ def test_a_missing_checkpoint(workplace: Path, command: list[str]) -> None:
     assert "holds neither best.pt nor last.pt" in refused(name, "empty", *data)
 
 
-def test_checkpoint_of_a_run_is_the_best_else_the_last(workplace: Path) -> None:
-    make_run(workplace / "run", "finished", checkpoints=("last.pt", "step_9.pt"))
-    assert cli._checkpoint(Path("run")) == Path("run/checkpoints/last.pt")
-    (workplace / "run" / "checkpoints" / "best.pt").touch()
-    assert cli._checkpoint(Path("run")) == Path("run/checkpoints/best.pt")
-    assert cli._checkpoint(Path("run/checkpoints")) == Path("run/checkpoints/best.pt")
-
-
 @pytest.mark.parametrize(
     ("ends", "status"), [("sys.exit(2)", 2), ("os.kill(os.getpid(), 13)", 141)]
 )

@@ -12,7 +12,6 @@ from rich.console import RenderableType
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
-from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
 
@@ -21,8 +20,8 @@ from trm_tui.keys import CONFIG, ROWS, bindings
 from trm_tui.printable import printable
 from trm_tui.widgets.drawing import Drawing
 from trm_tui.widgets.log_buffer import fold
-from trm_tui.widgets.scrolling import Scroller, ScrollKeys
-from trm_tui.widgets.search_bar import SearchBar
+from trm_tui.widgets.scrolling import Scroller
+from trm_tui.widgets.search_pane import SearchPane
 
 CHANGED = "*"
 """Marks a value that is not the default."""
@@ -146,25 +145,23 @@ class ConfigTable(Drawing):
         return text
 
 
-class ConfigView(ScrollKeys):
+class ConfigView(SearchPane):
     """The configuration of a run, which can be searched."""
 
-    ALLOW_MAXIMIZE = True
     BINDINGS = [*bindings(CONFIG), *bindings(ROWS)]
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__("words of a setting", **options)
         self.border_title = "Configuration"
         self._shown: tuple[Any, ...] = ()
         self._settings: list[Setting] = []
         self._other = ""
         self._table = ConfigTable()
-        self._search = SearchBar("words of a setting")
 
     def compose(self) -> ComposeResult:
         with Scroller():
             yield self._table
-        yield self._search
+        yield self.search
 
     def show(
         self,
@@ -182,35 +179,10 @@ class ConfigView(ScrollKeys):
             self._shown = shown
             self._settings = settings_of(config, defaults or config, other)
             self._other = other_name if other is not None else ""
-            self._show()
+            self.narrow(self.words)
 
-    # Keys -------------------------------------------------------------------------------------
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A search that is not open is not closed."""
-        return self._search.is_open if action == "close_search" else True
-
-    def action_search(self) -> None:
-        """Type what to look for."""
-        self._search.open()
-
-    def action_close_search(self) -> None:
-        """Show all settings again."""
-        self.scrolled().focus()
-        self._search.close()
-
-    @on(SearchBar.Changed)
-    def _look_for(self, event: SearchBar.Changed) -> None:
-        event.stop()
-        self._show()
-
-    @on(SearchBar.Submitted)
-    def _leave_search(self, event: SearchBar.Submitted) -> None:
-        event.stop()
-        self.scrolled().focus()
-
-    def _show(self) -> None:
-        words = self._search.words
+    def narrow(self, words: str) -> None:
+        """Only settings whose name or value has these words."""
         settings = [each for each in self._settings if each.has(words)]
         self._table.show(settings, self._other, words)
         self.border_subtitle = Content(" · ".join(self._standing(settings)))
