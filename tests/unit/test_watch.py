@@ -135,6 +135,7 @@ def test_an_end_of_an_earlier_start_is_not_that_of_a_resumed_run(tmp_path: Path)
     attached = AttachedRun(run.folder, run.config, since=time.time())
     attached.drain(10.0)
     assert attached.state == "starting"
+    time.sleep(0.01)
     run.event("state", state="running")
     attached.drain(10.0)
     assert attached.state == "running"

@@ -80,7 +80,8 @@ def histogram(
 def _bins(values: Tensor, limits: tuple[float, float], bins: int) -> tuple[list[float], list[int]]:
     low, high = limits
     if low == high:
-        low, high = low - 0.5, high + 0.5
+        width = max(0.5, abs(low) * 1e-6)  # of huge values 0.5 is nothing
+        low, high = low - width, high + width
     counts = torch.zeros(bins, dtype=torch.long)
     for (chunk,) in _chunks(values):
         counts += torch.histc(chunk.double(), bins, low, high).long()
