@@ -221,9 +221,9 @@ def watch(
         bool, typer.Option("--plain", help="Tables and progress bars instead of the screen.")
     ] = False,
 ) -> None:
-    """Look at a run: live, finished or crashed; as often and from as many terminals as you like.
+    """Look at a run, live, finished or crashed.
 
-    A live run can be paused, evaluated, saved and stopped from here; leaving does not end it.
+    As often and from as many terminals as you like. A live run can be paused, evaluated, saved and stopped from here; leaving does not end it.
 
     \b
     Examples:
@@ -245,7 +245,9 @@ def runs(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
-    """List runs: state, steps, best evaluation, age; open one, or lay several over each other.
+    """List runs; open one, or overlay several.
+
+    The list has state, steps, best evaluation and age.
 
     \b
     Examples:
