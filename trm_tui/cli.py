@@ -223,7 +223,8 @@ def watch(
 ) -> None:
     """Look at a run, live, finished or crashed.
 
-    As often and from as many terminals as you like. A live run can be paused, evaluated, saved and stopped from here; leaving does not end it.
+    As often and from as many terminals as you like. A live run can be paused, evaluated, saved
+    and stopped from here; leaving does not end it.
 
     \b
     Examples:
