@@ -44,6 +44,7 @@ class TrmApp(ThemedApp):
     def on_mount(self) -> None:
         """Begin with the first screen; a kill gives the terminal back before it ends the app."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # even under nohup: no terminal, no screen
         has_sixteen_colours = not self.is_headless and self.console.color_system == "standard"
         if has_sixteen_colours and not self.current_theme.ansi:
             self.theme = SIXTEEN_COLOURS

@@ -93,9 +93,9 @@ KEYS: dict[str, list[Key]] = {
         Key("home,g", "home g", "first", "", "The first row"),
         Key("end,G", "end G", "last", "", "The last row"),
         Key("enter", "enter", "open", "Samples", "The samples of the cell (also a double click)"),
-        Key("c", "c", "next_error", "Confusions", "The largest confusion, then the next one"),
+        Key("c", "c", "next_error", "", "The largest confusion, then the next one"),
         Key("n", "n", "normalise", "Normalise", "Counts, shares of the row, shares of the column"),
-        Key("o", "o", "order", "Order", "By name, by samples, by errors"),
+        Key("o", "o", "order", "", "By name, by samples, by errors"),
     ],
     CELL: [
         Key("up,k", "↑ k", "sample(-1)", "", "The sample above, or scroll the text up"),

@@ -156,19 +156,21 @@ async def test_the_newest_turn_is_in_sight_and_a_late_answer_does_not_scroll() -
     async with DetailApp(SampleDetail()).run_test(size=(80, 12)) as pilot:
         pane = pilot.app.query_one(SampleDetail)
         pane.show(SAMPLE)
-        await pilot.pause()
+        await pilot.pause(0.3)  # it scrolls once it is laid out
         assert "not known yet" in shown(pilot.app)
         assert "0912 345" in shown(pilot.app)
         pane.scrolled().focus()
         await pilot.press("home")
+        await pilot.pause(0.3)
         assert "2 tools on offer: book_[table], find_table" in shown(pilot.app)
         pane.show(SAMPLE, answered())
-        await pilot.pause()
+        await pilot.pause(0.3)  # it scrolls once it is laid out
         assert pane.scrolled().scroll_offset.y == 0
         await pilot.press("end")
+        await pilot.pause(0.3)
         assert "Slots" in shown(pilot.app)
         pane.show({**SAMPLE, "conversation": "another"}, answered())
-        await pilot.pause()
+        await pilot.pause(0.3)  # it scrolls once it is laid out
         assert "0912 345    from" in shown(pilot.app)
 
 
