@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import time
-from contextlib import suppress
 
 from trm_engine.config import Config
 from trm_engine.runs.commands import Command, send_command
@@ -17,7 +14,6 @@ from trm_tui.store.run import RunStore, Topics
 LOOK_SECONDS = 1.0
 SILENCE_SECONDS = 60.0
 SLOW_ANSWER_SECONDS = 20.0
-END_SECONDS = 2.0
 DONE = {"pause": "paused", "resume": "running", "stop": "stopping"}
 
 
@@ -122,19 +118,6 @@ class AttachedRun:
         """Leave the worker to itself: it goes on when this process ends."""
         self._is_let_go = self.send("detach")
         return self._is_let_go
-
-    def end_at_once(self) -> None:
-        """End our worker, by force if it does not listen."""
-        if self.worker is None:
-            return
-        self.send("abort")
-        for kill_with in (None, signal.SIGTERM, signal.SIGKILL):
-            if kill_with:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self.worker.pid, kill_with)
-            with suppress(subprocess.TimeoutExpired):
-                self.worker.wait(END_SECONDS)
-                return
 
     def _tick_off(self, evaluated: bool, saved: bool) -> None:
         done = {name for name, state in DONE.items() if state == self.store.state}
