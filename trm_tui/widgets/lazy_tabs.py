@@ -10,6 +10,19 @@ from textual.widget import Widget
 from textual.widgets import Input, TabbedContent, TabPane
 
 
+class _Tabs(TabbedContent):
+    """Tabs that change only when they are asked to.
+
+    Textual's also go where a widget took the focus; told of it late, they would leave again a tab
+    that was opened meanwhile.
+    """
+
+    @on(TabPane.Focused)
+    def _stay(self, event: TabPane.Focused) -> None:
+        event.stop()
+        event.prevent_default()
+
+
 class LazyTabs(Widget):
     """Numbered tabs; a subclass makes what is in them.
 
@@ -34,7 +47,7 @@ class LazyTabs(Widget):
 
     def compose(self) -> ComposeResult:
         """All tabs, the first one filled."""
-        with TabbedContent(initial=self._first):
+        with _Tabs(initial=self._first):
             for number, name in enumerate(self.TABS, 1):
                 with TabPane(f"{number} {name}", id=_id(name)):
                     if _id(name) == self._first:
@@ -58,7 +71,7 @@ class LazyTabs(Widget):
             self.filled(str(pane.id))
         panes = (each for each in pane.query("*") if each.focusable)
         first = next((each for each in panes if not isinstance(each, Input)), None)
-        if first and not pane.has_focus_within:
+        if first and self.active == pane.id and not pane.has_focus_within:
             first.focus()
 
 
