@@ -107,18 +107,22 @@ class PseudoTerminal:
         self._resize(columns, rows)
 
     def wait_until(self, condition: Callable[[], bool], seconds: float = SECONDS) -> bool:
-        """Look at each new output whether a condition holds; False if it never did."""
-        until = time.monotonic() + seconds
+        """Look at each new output whether a condition holds; False if it never did.
+
+        A machine that stands still for a while, as virtual ones do, counts as one look.
+        """
+        left = seconds
         while True:
             seen = len(self.chunks)
+            began = time.monotonic()
             if condition():
                 return True
-            left = min(until - time.monotonic(), LOOK_SECONDS)
             if left <= 0:
                 return False
             with self._grown:
                 if len(self.chunks) == seen:
-                    self._grown.wait(left)
+                    self._grown.wait(LOOK_SECONDS)
+            left -= min(time.monotonic() - began, 2 * LOOK_SECONDS)
 
     def wait_for_bytes(self, pattern: re.Pattern[bytes], begin: int = 0) -> float | None:
         """The time at which output after the first ``begin`` chunks matched; None if never."""

@@ -65,6 +65,13 @@ def test_long_stretches_are_exact_but_for_a_fraction_at_their_ends(
         assert inner[1] <= high[index] <= outer[1] or begin == end
 
 
+def test_nothing_beyond_the_last_edge_counts() -> None:
+    values = np.zeros(4_875)
+    values[3_800] = 1.0
+    _, high = grown(values, []).bounds(values, np.array([585, 3_794]))
+    assert high.tolist() == [0.0]
+
+
 @given(st.integers(1, 200_000), st.integers(0, 2**32 - 1))
 def test_a_spike_is_in_exactly_one_column(length: int, seed: int) -> None:
     random = np.random.default_rng(seed)

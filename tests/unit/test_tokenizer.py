@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -377,3 +378,12 @@ def test_what_cannot_be_trained_on_is_told(tmp_path: Path, data_file: Path) -> N
     with pytest.raises(TokenizerError, match=r"x\.model: cannot be written"):
         TRMTokenizer.train(data_file, tmp_path / "file" / "x")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.txt", "file"]
+
+
+def test_what_ends_the_texts_early_is_told_as_it_is() -> None:
+    def texts() -> Iterator[str]:
+        yield "a line of text"
+        raise KeyError("asked to stop")
+
+    with pytest.raises(KeyError, match="asked to stop"):
+        TRMTokenizer.train_on_texts(texts(), vocab_size=300)

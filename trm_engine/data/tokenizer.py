@@ -132,7 +132,7 @@ class TRMTokenizer:
         """
         if vocab_size < MIN_VOCAB_SIZE:
             raise TokenizerError(f"vocab_size {vocab_size} is too small: at least {MIN_VOCAB_SIZE}")
-        lines = _unique_lines(texts)
+        lines = _Lines(texts)
         first = next(lines, None)
         if first is None:
             raise TokenizerError("there is no text to train a tokenizer on")
@@ -161,6 +161,8 @@ class TRMTokenizer:
                     **_normalisation(lowercase, folding),
                 )
             except (RuntimeError, ValueError, OSError) as error:
+                if lines.failure:  # the texts' own, which SentencePiece wraps into one of its own
+                    raise lines.failure from None
                 raise TokenizerError(_training_problem(str(error), vocab_size)) from error
         return cls(model.getvalue())
 
@@ -321,6 +323,26 @@ def _texts_of(path: Path) -> Iterator[str]:
         raise TokenizerError(f"{path}: not UTF-8 text") from None
     except OSError as error:
         raise TokenizerError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+class _Lines:
+    """The unique lines of texts; ``failure`` is what ended them early."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self.failure: Exception | None = None
+        self._lines = _unique_lines(texts)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        try:
+            return next(self._lines)
+        except StopIteration:
+            raise
+        except Exception as error:
+            self.failure = error
+            raise
 
 
 def _unique_lines(texts: Iterable[str]) -> Iterator[str]:

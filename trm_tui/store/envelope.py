@@ -55,7 +55,7 @@ class Envelope:
             chosen = np.flatnonzero(depths == depth)
             if len(chosen):
                 size = FACTOR**depth
-                is_last = end[chosen] == edges[-1]  # it takes its unfinished block, too
+                is_last = end[chosen] == len(values)  # it takes its unfinished block, too
                 stretch = begin[chosen] // size, (end[chosen] + is_last * (size - 1)) // size
                 low[chosen], high[chosen] = self._reduced(values, depth, *stretch)
         return low, high
