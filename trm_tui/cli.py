@@ -294,6 +294,47 @@ def inspect(
     raise typer.Exit(inspect_command.inspect(*given))
 
 
+@app.command()
+def playground(
+    checkpoint: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[CHECKPOINT]",
+            help="A checkpoint or a run's folder; the newest run's best if left out.",
+            autocompletion=_complete_checkpoint,
+        ),
+    ] = None,
+    sample: Annotated[
+        Text, _option("FILE:LINE", "Begin with the sample on this line of a JSONL file.")
+    ] = None,
+    compare: Annotated[
+        Path | None,
+        _option("OTHER", "A second checkpoint, or run.", autocompletion=_complete_checkpoint),
+    ] = None,
+    raw: Raw = False,
+    device: Device = None,
+    plain: Annotated[
+        bool,
+        typer.Option("--plain", help="Read a conversation from standard input, print its steps."),
+    ] = False,
+) -> None:
+    """Write a conversation, see what the model thinks of it at every supervision step.
+
+    Answers come as you type. Printed, the conversation is JSON (a sample, OpenAI's messages, a
+    list of turns), or else a text that is what the user says.
+
+    \b
+    Examples:
+      trm-tui playground
+      trm-tui playground outputs/first --sample val.jsonl:12
+      trm-tui playground outputs/first --compare outputs/second
+      echo 'How much do I owe this month?' | trm-tui playground --plain
+    """
+    from trm_tui.playground_command import play
+
+    raise typer.Exit(play(checkpoint, sample, compare, raw, device or "auto", plain))
+
+
 @app.command("eval")
 def evaluate(
     checkpoint: Checkpoint,

@@ -41,6 +41,13 @@ PARAMETERS = "Parameters"
 LABELS = "Labels"
 VOCABULARY = "Vocabulary"
 TOKENS = "Tokens of a text"
+PLAYGROUND = "Playground"
+EDITOR = "Conversation"
+TURNS = "Turns"
+COMPOSER = "Writing a turn"
+ANSWER = "Answer"
+OCCLUSION = "Why"
+PICKER = "Picking a sample"
 
 KEYS: dict[str, list[Key]] = {
     EVERYWHERE: [
@@ -63,6 +70,63 @@ KEYS: dict[str, list[Key]] = {
     INSPECT: [
         Key("1", "1 … 8", "tab(1)", "", "The tabs"),
         *(Key(str(number), "", f"tab({number})", "", "") for number in range(2, 9)),
+    ],
+    PLAYGROUND: [
+        Key("1", "1 2 3", "tab(1)", "", "Answer, tokens, why"),
+        *(Key(str(number), "", f"tab({number})", "", "") for number in range(2, 4)),
+        Key("right_square_bracket", "]", "move_step(1)", "Step", "A supervision step on"),
+        Key("left_square_bracket", "[", "move_step(-1)", "", "A supervision step back"),
+        Key("greater_than_sign,full_stop", ">", "threshold(1)", "", "Halt at a higher q"),
+        Key("less_than_sign,comma", "<", "threshold(-1)", "", "Halt at a lower q"),
+        Key("w", "w", "explain", "Why", "What each turn does to the answer; esc gives up"),
+        Key("escape", "", "give_up", "", ""),
+        Key("t", "t", "tools", "Tools", "The tools on offer"),
+        Key("o", "o", "pick", "Open", "A sample of a file"),
+        Key("O", "O", "reopen", "", "A conversation of this or an earlier session"),
+        Key("N", "N", "new", "", "A new conversation; this one is kept"),
+        Key("s", "s", "save", "Save", "Add the conversation to a JSONL file"),
+        Key("c", "c", "call", "Call", "Add the predicted call as a turn"),
+        Key("m", "m", "raw", "", "The raw weights beside their average, or not"),
+        Key("y", "y", "copy(0)", "", "Copy the prediction as JSON"),
+        Key("Y", "Y", "copy(1)", "", "Copy the conversation as JSON"),
+    ],
+    EDITOR: [
+        Key("a", "a", "add", "Add", "A turn behind this one"),
+        Key("d,delete", "d", "delete", "Delete", "Delete the turn"),
+        Key("J,shift+down", "⇧↓ J", "move(1)", "", "Move the turn down"),
+        Key("K,shift+up", "⇧↑ K", "move(-1)", "", "Move the turn up"),
+        Key("r", "r", "role(1)", "Role", "The turn's next role (R: the one before)"),
+        Key("R", "", "role(-1)", "", ""),
+        Key("u,ctrl+z", "u ^z", "undo", "", "Undo, also what was typed"),
+        Key("U,ctrl+y", "U ^y", "redo", "", "Redo"),
+    ],
+    TURNS: [
+        Key("enter,i", "enter i", "open", "Edit", "Write the turn's text (also a double click)"),
+        Key("up,k", "↑ k", "step(-1)", "", "The turn before"),
+        Key("down,j", "↓ j", "step(1)", "", "The next turn"),
+        Key("pageup,ctrl+b", "pgup", "page(-1)", "", "A page up"),
+        Key("pagedown,ctrl+f", "pgdn", "page(1)", "", "A page down"),
+        Key("home,g", "home g", "first", "", "The first turn"),
+        Key("end,G", "end G", "last", "", "The last turn"),
+    ],
+    COMPOSER: [
+        Key("enter", "enter", "finish", "Next turn", "On to the next turn"),
+        Key("ctrl+j,shift+enter,alt+enter", "^j", "line_break", "Line", "A line break"),
+        Key("ctrl+r", "^r", "next_role(1)", "Role", "The turn's next role"),
+        Key("escape", "esc", "leave_turn", "Done", "Back to the turns, where the other keys are"),
+    ],
+    ANSWER: [
+        Key("right,l", "→ l", "move_step(1)", "", "A supervision step on"),
+        Key("left,h", "← h", "move_step(-1)", "", "A supervision step back"),
+    ],
+    OCCLUSION: [
+        Key("enter", "enter", "choose", "Turn", "To the turn in the conversation"),
+    ],
+    PICKER: [
+        Key("enter", "enter", "pick", "Open", "Open the sample"),
+        Key("slash", "/", "search", "Search", "Search texts, decisions and tools"),
+        Key("p", "p", "path", "File", "Another file"),
+        Key("escape", "esc", "close", "Close", "Close"),
     ],
     CHART: [
         Key("plus,equals_sign", "+", "zoom_in", "Zoom", "Zoom in (also the wheel)"),
@@ -163,6 +227,7 @@ KEYS: dict[str, list[Key]] = {
         Key("home,g", "home g", "token(-1000000)", "", "The first token"),
         Key("end,G", "end G", "token(1000000)", "", "The last token"),
         Key("enter", "enter", "choose", "Piece", "The token's piece in the vocabulary"),
+        Key("i", "i", "ids", "Ids", "The ids below the tokens, or not"),
     ],
     JUDGED: [
         Key("t", "t", "kind(1)", "Type", "The next type of error, right ones, all (T: back)"),

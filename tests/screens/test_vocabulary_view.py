@@ -36,7 +36,9 @@ def answer(pieces: list[str], places: list[tuple[int, int]]) -> dict[str, Any]:
     """What ``tokenize`` says of a text."""
     ids = [PIECES.index(piece) if piece in PIECES else 1 for piece in pieces]
     begins, ends = [begin for begin, _ in places], [end for _, end in places]
-    return {"tokens": {"ids": ids, "pieces": pieces, "begins": begins, "ends": ends}}
+    columns = {"ids": ids, "pieces": pieces, "begins": begins, "ends": ends}
+    turns, roles = [0] * len(ids), ["user"] * len(ids)
+    return {"tokens": {**columns, "turns": turns, "roles": roles}}
 
 
 ANSWER = answer(

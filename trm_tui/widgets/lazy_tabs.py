@@ -26,16 +26,18 @@ class _Tabs(TabbedContent):
 class LazyTabs(Widget):
     """Numbered tabs; a subclass makes what is in them.
 
-    The keys go to the first pane of a tab that is opened.
+    The keys go to the first pane of a tab that is opened, at the start only if ``TAKES_FOCUS``.
     """
 
     DEFAULT_CSS = "LazyTabs { height: 1fr; }"
     TABS: ClassVar[tuple[str, ...]] = ()
+    TAKES_FOCUS: ClassVar[bool] = True
 
     def __init__(self, first: str = "") -> None:
         super().__init__()
         names = [_id(name) for name in self.TABS]
         self._first = first if first in names else names[0]
+        self._takes_focus = self.TAKES_FOCUS
 
     def content(self, tab: str) -> Widget:
         """What a tab holds."""
@@ -69,6 +71,9 @@ class LazyTabs(Widget):
         if not pane.children:
             await pane.mount(self.content(str(pane.id)))
             self.filled(str(pane.id))
+        takes_focus, self._takes_focus = self._takes_focus, True
+        if not takes_focus:
+            return
         panes = (each for each in pane.query("*") if each.focusable)
         first = next((each for each in panes if not isinstance(each, Input)), None)
         if first and self.active == pane.id and not pane.has_focus_within:

@@ -38,7 +38,7 @@ DECISIONS = {"tool_call": "call", "direct_answer": "answer"}
 
 
 class StepAnswer(Drawing):
-    """Everything about one sample but its texts."""
+    """Everything about one sample but its texts; empty slots as a number, or each."""
 
     DEFAULT_CSS = """
     StepAnswer {
@@ -54,8 +54,9 @@ class StepAnswer(Drawing):
         f"answer--{name}" for name in ("faint", "heading", "step", "halt", "good", "poor")
     }
 
-    def __init__(self) -> None:
+    def __init__(self, all_slots: bool = False) -> None:
         super().__init__()
+        self._all_slots = all_slots
         self._prediction: Record | None = None
         self._step = 0
 
@@ -130,14 +131,7 @@ class StepAnswer(Drawing):
         prediction = self._prediction
         assert prediction is not None
         step = prediction["steps"][self._step]
-        table = Table.grid(padding=(0, 1, 0, 0), expand=True)
-        table.add_column(no_wrap=True, max_width=max(width // 4, 6), overflow="ellipsis")
-        table.add_column(overflow="fold", ratio=1)
-        table.add_column(overflow="fold", ratio=1)
-        table.add_column(no_wrap=True, justify="right")
-        table.add_column(no_wrap=True)
-        heading = [Text(each, self._look("faint")) for each in ("", "true", "model", "P", "")]
-        table.add_row(*heading)
+        table = self._columns(width)
         for row in decision(prediction, step):
             is_said = row.name != TOOL or called(step) is not None
             table.add_row(*self._cells(row, is_said))
@@ -145,18 +139,36 @@ class StepAnswer(Drawing):
         self._add_slots(table, prediction, step)
         return table
 
+    def _columns(self, width: int) -> Table:
+        """What is true has its columns only where that is known."""
+        table = Table.grid(padding=(0, 1, 0, 0), expand=True)
+        table.add_column(no_wrap=True, max_width=max(width // 4, 6), overflow="ellipsis")
+        names = ["", "true", "model", "P", ""] if self._has_truth else ["", "model", "P"]
+        for name in names[1:]:
+            is_value = name in ("true", "model")
+            if is_value:
+                table.add_column(overflow="fold", ratio=1)
+            else:
+                table.add_column(no_wrap=True, justify="right" if name else "left")
+        table.add_row(*(Text(each, self._look("faint")) for each in names))
+        return table
+
+    @property
+    def _has_truth(self) -> bool:
+        return bool(self._prediction and self._prediction.get("truth"))
+
     def _add_arguments(self, table: Table, prediction: Record, step: Record) -> None:
         rows = arguments(prediction, step)
         if rows:
-            note = "" if called(step) else "(not called)"
+            note = Text("" if called(step) else "(not called)", self._look("faint"))
             heading = Text("Arguments", self._look("heading"))
-            table.add_row(heading, Text(), Text(note, self._look("faint")))
+            table.add_row(heading, *([Text()] * self._has_truth), note)
         for row in rows:
             table.add_row(*self._cells(row))
 
     def _add_slots(self, table: Table, prediction: Record, step: Record) -> None:
         rows = slots(prediction, step)
-        told = [row for row in rows if not is_quiet(row)]
+        told = [row for row in rows if self._all_slots or not is_quiet(row)]
         if rows:
             table.add_row(Text("Slots", self._look("heading")))
         for row in told:
@@ -171,14 +183,13 @@ class StepAnswer(Drawing):
         truth, said = (DECISIONS.get(each, each) for each in (row.truth, row.predicted))
         said = said if is_said else f"({said})"
         yield Text(one_line(row.name))
-        yield self._value(truth)
+        if self._has_truth:
+            yield self._value(truth)
         yield Text(one_line(said), look) if is_wrong and row.predicted else self._value(said)
         yield Text(NOTHING if row.probability is None else share_text(row.probability))
-        if row.verdict is None:
-            yield Text()
-        else:
+        if self._has_truth:
             mark = f"{figures.WRONG} {row.verdict}" if is_wrong else figures.RIGHT
-            yield Text(mark, look)
+            yield Text(mark if row.verdict else "", look)
 
     def _value(self, text: str) -> Text:
         return Text(one_line(text)) if text else Text(NOTHING, self._look("faint"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from rich.cells import cell_len
@@ -16,13 +17,14 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from trm_engine.vocabulary import ROLES
 from trm_tui.keys import TOKENS, bindings
 from trm_tui.printable import printable
 from trm_tui.widgets.figures import clip, pad
 
 BAR = "│"
 LINES = 3
-"""Lines of a row of tokens: pieces, ids, a blank one."""
+"""Lines of a row of tokens: pieces, ids, a blank one; without ids there is but one."""
 
 MARKER = -1
 """Where a token has no place in the text."""
@@ -30,26 +32,33 @@ MARKER = -1
 
 @dataclass(frozen=True)
 class Token:
-    """A token with the characters of the text that it stands for."""
+    """A token with the characters of its turn's text that it stands for."""
 
     piece: str
     id: int
     begin: int
     end: int
+    turn: int = 0
+    role: str = ""
+
+    @cached_property
+    def piece_width(self) -> int:
+        """Cells that the piece needs."""
+        return max(cell_len(self.piece), 1)
 
     @property
     def width(self) -> int:
         """Cells that piece and id need."""
-        return max(cell_len(self.piece), len(str(self.id)))
+        return max(self.piece_width, len(str(self.id)))
 
 
 def tokens_of(answer: Mapping[str, Any]) -> list[Token]:
-    """The tokens of the engine's answer to ``tokenize``."""
+    """The tokens of the engine's answer to ``tokenize`` or ``predict``."""
     columns = answer["tokens"]
-    names = ("pieces", "ids", "begins", "ends")
+    names = ("pieces", "ids", "begins", "ends", "turns", "roles")
     return [
-        Token(printable(piece).replace("\n", "\\n"), index, begin, end)
-        for piece, index, begin, end in zip(*(columns[name] for name in names), strict=True)
+        Token(printable(piece).replace("\n", "\\n"), *rest)
+        for piece, *rest in zip(*(columns[name] for name in names), strict=True)
     ]
 
 
@@ -66,7 +75,10 @@ def rows_of(widths: Sequence[int], width: int) -> list[int]:
 
 
 class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
-    """Tokens in rows, told apart by bars and backgrounds; a cursor says more of one of them."""
+    """Tokens in rows, told apart by bars and backgrounds; a cursor says more of one of them.
+
+    With ``by_role`` the colour of a token is that of its turn's role.
+    """
 
     ALLOW_MAXIMIZE = False
     DEFAULT_CSS = """
@@ -81,14 +93,14 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
         & > .tokens--odd { background: $panel; }
         & > .tokens--cursor { text-style: underline; color: $accent; }
         &:focus > .tokens--cursor { text-style: reverse; }
+        & > .tokens--system { color: $faint; }
+        & > .tokens--user { color: $series-1; }
+        & > .tokens--assistant { color: $series-3; }
+        & > .tokens--tool_call { color: $series-2; }
+        & > .tokens--tool_response { color: $series-4; }
     }
     """
-    COMPONENT_CLASSES = {
-        "tokens--faint",
-        "tokens--even",
-        "tokens--odd",
-        "tokens--cursor",
-    }
+    COMPONENT_CLASSES = {f"tokens--{look}" for look in ("faint", "even", "odd", "cursor", *ROLES)}
     BINDINGS = bindings(TOKENS)
 
     @dataclass
@@ -97,16 +109,24 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
 
         id: int
 
-    def __init__(self, **options: Any) -> None:
+    @dataclass
+    class Moved(Message):
+        """The cursor is on another token."""
+
+        token: Token
+
+    def __init__(self, by_role: bool = False, **options: Any) -> None:
         super().__init__(**options)
+        self._by_role = by_role
+        self._has_ids = True
         self._tokens: list[Token] = []
-        self._text = ""
+        self._texts: Sequence[str] = ()
         self._starts: list[int] = []
         self._cursor = 0
 
-    def show(self, answer: Mapping[str, Any], text: str = "") -> None:
-        """Show the answer to ``tokenize``; ``text`` is what was asked about."""
-        self._tokens, self._text = tokens_of(answer), text
+    def show(self, answer: Mapping[str, Any], texts: Sequence[str] = ()) -> None:
+        """Show the answer to ``tokenize`` or ``predict``; ``texts`` are those of the turns."""
+        self._tokens, self._texts = tokens_of(answer), texts
         self._cursor = min(self._cursor, max(len(self._tokens) - 1, 0))
         self._lay_out()
         self.refresh(layout=True)
@@ -115,8 +135,7 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """One line of facts, and the rows."""
-        rows = len(rows_of([token.width for token in self._tokens], width))
-        return 1 + max(rows * LINES - 1, 0)
+        return 1 + self._height(len(rows_of(self._widths(), width)))
 
     def on_resize(self, event: events.Resize) -> None:
         """Other rows for another width."""
@@ -125,9 +144,21 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _lay_out(self) -> None:
         width = self.scrollable_content_region.width
-        self._starts = rows_of([token.width for token in self._tokens], width) if width else []
-        self.virtual_size = Size(0, 1 + max(len(self._starts) * LINES - 1, 0))
+        self._starts = rows_of(self._widths(), width) if width else []
+        self.virtual_size = Size(0, 1 + self._height(len(self._starts)))
         self.scroll_y = self.validate_scroll_y(self.scroll_y)
+
+    def _widths(self) -> list[int]:
+        """The cells of each token."""
+        return [token.width if self._has_ids else token.piece_width for token in self._tokens]
+
+    @property
+    def _lines(self) -> int:
+        return LINES if self._has_ids else 1
+
+    def _height(self, rows: int) -> int:
+        """The lines of so many rows, without the blank one behind the last."""
+        return max(rows * self._lines - (self._lines > 1), 0)
 
     # Drawing
 
@@ -136,7 +167,7 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
         width = self.scrollable_content_region.width
         if y == 0:
             return self._facts(width)
-        row, line = divmod(y - 1 + self.scroll_offset.y, LINES)
+        row, line = divmod(y - 1 + self.scroll_offset.y, self._lines)
         if row >= len(self._starts) or line == LINES - 1:
             return Strip.blank(width, self.rich_style)
         segments = self._row(row, line, width)
@@ -159,8 +190,11 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
         yield f"id {token.id}"
         if token.begin != MARKER:
             where = f"characters {token.begin:,} to {token.end:,}"
-            part = printable(self._text[token.begin : token.end]).replace("\n", "\\n")
+            text = self._texts[token.turn] if token.turn < len(self._texts) else ""
+            part = printable(text[token.begin : token.end]).replace("\n", "\\n")
             yield f'{where} "{part}"' if part else where
+        if self._by_role and token.role:
+            yield f"turn {token.turn + 1}, {token.role}"
 
     def _row(self, row: int, line: int, width: int) -> Iterator[Segment]:
         """Pieces (line 0) or ids (line 1) of a row."""
@@ -169,8 +203,11 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
         yield Segment(BAR, faint)
         for place in range(self._starts[row], end):
             token = self._tokens[place]
-            room = min(token.width, max(width - 2, 1))
+            needed = token.width if self._has_ids else token.piece_width
+            room = min(needed, max(width - 2, 1))
             style = self._style("odd" if place % 2 else "even")
+            if self._by_role and token.role:
+                style += self._partial(token.role)
             if place == self._cursor:
                 style += cursor
             elif line:
@@ -203,6 +240,13 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
         if self._tokens and to != row:
             self._go_to(min(self._starts[to] + self._cursor - self._starts[row], self._last(to)))
 
+    def action_ids(self) -> None:
+        """Show ids below the tokens, or not."""
+        self._has_ids = not self._has_ids
+        self._lay_out()
+        self._show_cursor()
+        self.refresh(layout=True)
+
     def action_choose(self) -> None:
         """Tell which token the cursor is on."""
         if self._tokens:
@@ -213,15 +257,16 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
         offset = event.get_content_offset(self)
         if offset is None or offset.y < 1:
             return
-        row = (offset.y - 1 + self.scroll_offset.y) // LINES
+        row = (offset.y - 1 + self.scroll_offset.y) // self._lines
         if row < len(self._starts):
             self._go_to(self._token_at(row, offset.x))
 
     def _token_at(self, row: int, x: int) -> int:
-        place, used = self._starts[row], 1 + self._tokens[self._starts[row]].width
+        widths = self._widths()
+        place, used = self._starts[row], 1 + widths[self._starts[row]]
         while used < x and place < self._last(row):
             place += 1
-            used += 1 + self._tokens[place].width
+            used += 1 + widths[place]
         return place
 
     def _last(self, row: int) -> int:
@@ -236,10 +281,12 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
             self._cursor = min(max(place, 0), len(self._tokens) - 1)
             self._show_cursor()
             self.refresh()
+            self.post_message(self.Moved(self._tokens[self._cursor]))
 
     def _show_cursor(self) -> None:
         """Scroll no further than needed to see the cursor's row."""
-        line = self._row_of(self._cursor) * LINES
+        height = max(self._lines - 1, 1)
+        line = self._row_of(self._cursor) * self._lines
         seen = max(self.scrollable_content_region.height - 1, 1)
-        top = min(max(self.scroll_offset.y, line + LINES - 1 - seen), line)
+        top = min(max(self.scroll_offset.y, line + height - seen), line)
         self.scroll_to(y=max(top, 0), animate=False, force=True)

@@ -76,7 +76,7 @@ class VocabularyView(SearchRows):
         """Show the engine's answer to ``tokenize``; ``text`` is what was asked about."""
         if not self._input.value:  # it was emptied before the answer came
             return
-        self._tokens.show(answer, self._input.value if text is None else text)
+        self._tokens.show(answer, [self._input.value if text is None else text])
         self._tokens.add_class("-known")
 
     def narrow(self, words: str) -> None:

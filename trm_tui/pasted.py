@@ -1,0 +1,55 @@
+"""Conversations in the forms that people have them in: samples, OpenAI's messages, bare turns."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from trm_engine.data.convert import ConvertError
+from trm_engine.data.convert.openai import openai_turns
+from trm_engine.data.convert.tools import own_tools
+from trm_engine.data.convert.turns import TURN_KEYS
+from trm_engine.errors import DataError
+from trm_engine.vocabulary import ROLES
+from trm_tui.store.draft import Draft
+
+
+def read_conversation(text: str) -> Draft | None:
+    """The conversation that a text holds as JSON; None if the text is no JSON of turns.
+
+    That is a sample or another object with ``history``, OpenAI's ``messages``, or a list of turns
+    of either kind.
+
+    Raises:
+        DataError: it is one, but something in it is wrong.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    turns = _turns_of(value)
+    if turns is None:
+        return None
+    if all(turn.get("role") in ROLES and "content" in turn for turn in turns) and not any(
+        turn.get("tool_calls") for turn in turns
+    ):
+        record = value if isinstance(value, dict) else {}
+        return Draft.of({**record, "history": turns})
+    try:
+        read = openai_turns(turns, "messages", ())
+        tools = own_tools(value, "messages")
+    except ConvertError as error:
+        raise DataError(str(error)) from None
+    history = [{"role": turn.role, "content": turn.content} for turn in read]
+    return Draft.of({"tools": tools, "history": history})
+
+
+def _turns_of(value: Any) -> list[dict[str, Any]] | None:
+    """The turns of a conversation; None if the value is none."""
+    if isinstance(value, dict):
+        key = next((key for key in TURN_KEYS if isinstance(value.get(key), list)), None)
+        value = value[key] if key else None
+    if not isinstance(value, list) or not value:
+        return None
+    are_turns = all(isinstance(turn, dict) and "role" in turn for turn in value)
+    return value if are_turns else None

@@ -1,0 +1,408 @@
+"""PlaygroundScreen: a conversation and what a model thinks of it, step by step, as it is typed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from trm_engine.errors import UserError
+from trm_engine.runs.serving import WorkerError
+from trm_tui.kept import KeptConversations
+from trm_tui.keys import PLAYGROUND, bindings
+from trm_tui.questioned import Model, Questioned
+from trm_tui.screens.pick_sample import PickSampleDialog
+from trm_tui.screens.save_sample import SaveSampleDialog
+from trm_tui.screens.tools import ToolsDialog
+from trm_tui.store.asked import Asked
+from trm_tui.store.draft import Draft, DraftTurn
+from trm_tui.store.occlusion import Occlusion
+from trm_tui.store.step_answer import Place, places
+from trm_tui.widgets.answer_pane import AnswerPane
+from trm_tui.widgets.banner import Banner
+from trm_tui.widgets.conversation_editor import ConversationEditor
+from trm_tui.widgets.inspect_header import InspectHeader
+from trm_tui.widgets.occlusion_rows import ASK, ASKING, CHANGED, ONLY_TURN, OcclusionRows
+from trm_tui.widgets.playground_tabs import PlaygroundTabs
+from trm_tui.widgets.tokenised import Tokenised
+from trm_tui.widgets.tokens_pane import TokensPane
+from trm_tui.widgets.turn_list import CURSOR
+
+DEBOUNCE_SECONDS = 0.06
+KEEP_SECONDS = 2.0
+THRESHOLD_STEP = 0.05
+
+PREDICTION, CONVERSATION = range(2)
+
+
+class PlaygroundScreen(Screen[None]):
+    """Puts the conversation to the model whenever it changes; only the newest answer is shown."""
+
+    ABOUT = (
+        "Write a conversation at the bottom left; the model's answer to it stands beside it. "
+        "Esc leaves the text; then the keys below work."
+    )
+    BINDINGS = bindings(PLAYGROUND)
+    AUTO_FOCUS = ""
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]
+
+    def __init__(
+        self,
+        questioned: Questioned,
+        draft: Draft | None = None,
+        kept: KeptConversations | None = None,
+    ) -> None:
+        super().__init__()
+        self.questioned = questioned
+        self.problem: Exception | None = None
+        self._draft = draft
+        self._kept = kept
+        self._kept_record: dict[str, Any] | None = None
+        self._asked = Asked()
+        self._occlusion: Occlusion | None = None
+        self._explained: Draft | None = None
+        self._explanation = ASK
+        self._token: Sequence[Place] = ()
+        self._is_explaining = False
+
+    def compose(self) -> ComposeResult:
+        yield InspectHeader()
+        yield Banner()
+        with Container(id="playground"):
+            yield ConversationEditor(self._draft or Draft())
+            yield PlaygroundTabs(self._titles(), self._show_answers)
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Open the files, then ask."""
+        self._header = self.query_one(InspectHeader)
+        self._editor = self.query_one(ConversationEditor)
+        self._tabs = self.query_one(PlaygroundTabs)
+        self._show_header("opening")
+        self._editor.write()
+        self._open()
+
+    @work
+    async def leave(self) -> None:
+        """Keep the conversation, end the processes, leave."""
+        self._keep()
+        await self.questioned.close()
+        self.dismiss()
+
+    # Asking -----------------------------------------------------------------------------------
+
+    @work
+    async def _open(self) -> None:
+        """A file that cannot be read ends the screen: the message is for the terminal."""
+        try:
+            await self.questioned.open()
+        except (UserError, WorkerError) as error:
+            self.problem = error
+            self.leave()
+            return
+        self._show_header()
+        self._ask(self._editor.draft)
+
+    @on(ConversationEditor.Changed)
+    def _change(self, event: ConversationEditor.Changed) -> None:
+        if self._explained not in (None, event.draft):
+            self._forget_explanation(CHANGED)
+        self._ask(event.draft)
+        self._keep_later()
+
+    @work(exclusive=True, group="ask")
+    async def _ask(self, draft: Draft) -> None:
+        """Ask about a draft unless another one comes first; what came before is given up."""
+        if self.questioned.summary is None:
+            return
+        if draft.problem or not draft.said:
+            self._show_header(draft.problem and "the conversation cannot be read yet")
+            if not draft.said:
+                self._asked.forget()
+                self._show_answers()
+            return
+        await asyncio.sleep(DEBOUNCE_SECONDS)
+        self._show_header("asking")
+        try:
+            await self._put(draft)
+        except (UserError, WorkerError) as error:
+            self._show_header("no answer")
+            self.query_one(Banner).show([str(error)])
+        else:
+            self.query_one(Banner).show([])
+
+    async def _put(self, draft: Draft) -> None:
+        """Put a draft to all models, then show what they say."""
+        record = draft.record()
+        began = time.perf_counter()
+        answers = {
+            model: await self.questioned.predict(model, record) for model in self.questioned.models
+        }
+        seconds = time.perf_counter() - began
+        self._asked.answered(draft, answers)
+        self._show_answers()
+        self._show_header(f"answered in {seconds * 1000:.0f} ms")
+
+    # Showing ----------------------------------------------------------------------------------
+
+    def _show_answers(self) -> None:
+        """The answers at the step looked at, with the marks that belong to it."""
+        asked = self._asked
+        for pane, model in zip(self.query(AnswerPane), self.questioned.models, strict=False):
+            answer = asked.answer(model)
+            pane.show(answer, asked.step, asked.standing(model))
+        first = asked.answer(self.questioned.models[0])
+        if first:
+            for tokens in self.query(TokensPane):
+                tokens.show(first, [asked.draft.turns[place].shown for place in asked.draft.said])
+        self._show_marks()
+        self._show_explanation()
+
+    def _show_header(self, busy: str = "") -> None:
+        model = self.questioned.models[0]
+        summary = self.questioned.summary
+        figures: list[str] = []
+        if summary:
+            weights = "raw weights" if model.raw or not summary["has_ema"] else "averaged weights"
+            figures.append(weights)
+            if summary["step"] is not None:
+                figures.append(f"step {summary['step']:,}")
+            figures.append(f"{summary['parameters']:,} parameters")
+        self._header.show(_name(model), tuple(figures), busy)
+
+    def _titles(self) -> list[str]:
+        models = self.questioned.models
+        if len(models) == 1:
+            return ["Answer"]
+        if len({model.path for model in models}) == 1:
+            return ["Raw weights" if model.raw else "Averaged weights" for model in models]
+        return [_name(model) for model in models]
+
+    # Steps ------------------------------------------------------------------------------------
+
+    def action_tab(self, number: int) -> None:
+        """Open a tab."""
+        self._tabs.open(number)
+
+    def action_move_step(self, steps: int) -> None:
+        """Look at another supervision step, everywhere."""
+        self._asked.move_step(steps)
+        self._show_answers()
+
+    @on(AnswerPane.StepMoved)
+    def _move_step(self, event: AnswerPane.StepMoved) -> None:
+        self.action_move_step(event.steps)
+
+    def action_threshold(self, steps: int) -> None:
+        """Halt at a higher or a lower q."""
+        self._asked.move_threshold(steps * THRESHOLD_STEP)
+        self._show_answers()
+
+    @on(Tokenised.Moved)
+    def _point_out(self, event: Tokenised.Moved) -> None:
+        """Mark in the conversation what a token stands for."""
+        token = event.token
+        is_text = token.begin >= 0 and token.turn >= 0
+        self._token = [Place(token.turn, token.begin, token.end, CURSOR)] if is_text else ()
+        self._show_marks()
+
+    def _show_marks(self) -> None:
+        first = self._asked.answer(self.questioned.models[0])
+        if first:
+            step = first["steps"][self._asked.step]
+            self._editor.mark(self._asked.draft, places(first, step), self._token)
+        else:
+            self._editor.mark(Draft(), ())
+
+    # Why --------------------------------------------------------------------------------------
+
+    def action_explain(self) -> None:
+        """Ask for the answers without each turn."""
+        draft = self._editor.draft
+        self._tabs.open(self._tabs.TABS.index("Why") + 1)
+        if draft.problem or len(draft.said) < 2:
+            self._explanation = draft.problem or ONLY_TURN
+            self._show_explanation()
+        else:
+            self._explain(draft)
+
+    @work(exclusive=True, group="explain")
+    async def _explain(self, draft: Draft) -> None:
+        self._occlusion, self._explained = Occlusion(draft.said), draft
+        self._is_explaining, self._explanation = True, ASKING
+        self._show_explanation()
+        try:
+            async with aclosing(self.questioned.occlude(draft.record())) as messages:
+                async for message in messages:
+                    if message["type"] == "part":
+                        self._occlusion.add(message["answers"])
+                    elif message["type"] == "progress":
+                        self._show_header(f"{message['what']} {message['share']:.0%}, esc gives up")
+                    self._show_explanation()
+            self._show_header()
+        except (UserError, WorkerError) as error:
+            self.notify(str(error), severity="error", markup=False)
+        finally:
+            self._is_explaining = False
+
+    def action_give_up(self) -> None:
+        """Stop asking why, or go to the conversation."""
+        if self._is_explaining:
+            self._forget_explanation(ASK)
+            self._show_header("given up")
+        else:
+            self._editor.look()
+
+    def _forget_explanation(self, why: str) -> None:
+        self.workers.cancel_group(self, "explain")
+        self._occlusion, self._explained, self._explanation = None, None, why
+        self._show_explanation()
+
+    def _show_explanation(self) -> None:
+        occlusion, draft = self._occlusion, self._explained or Draft()
+        for rows in self.query(OcclusionRows):
+            rows.show(occlusion, draft, self._explanation)
+        self._editor.note(occlusion.notes() if occlusion else {})
+
+    @on(OcclusionRows.Chosen)
+    def _to_turn(self, event: OcclusionRows.Chosen) -> None:
+        self._editor.look(event.place)
+
+    # Conversations ----------------------------------------------------------------------------
+
+    def action_new(self) -> None:
+        """Begin a conversation; the tools on offer stay."""
+        self._keep()
+        self._kept_record = None
+        self._editor.load(Draft(tools=self._editor.draft.tools))
+        self._editor.write()
+
+    def action_pick(self) -> None:
+        """Open a sample of a file."""
+        known = (self.questioned.summary or {}).get("data")
+        self.app.push_screen(PickSampleDialog("Open a sample", known), self._load)
+
+    def action_reopen(self) -> None:
+        """Open a conversation that was kept."""
+        if self._kept:
+            self._keep()
+            path = str(self._kept.path)
+            dialog = PickSampleDialog("Kept conversations", path, newest_first=True)
+            self.app.push_screen(dialog, self._load)
+
+    def _load(self, record: dict[str, Any] | None) -> None:
+        if record is None:
+            return
+        try:
+            draft = Draft.of(record)
+        except UserError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        self._keep()
+        self._kept_record = None
+        self._editor.load(draft)
+        self._editor.look()
+
+    def action_save(self) -> None:
+        """Add the conversation, with the right answer, to a file."""
+        draft = self._editor.draft
+        problem = draft.problem or ("" if draft.said else "There is nothing to save yet.")
+        answer = draft.right_answer or self._answer_of(draft)
+        if problem or answer is None:
+            self.notify(problem or "There is no answer yet.", severity="warning", markup=False)
+            return
+        record = {**draft.record(), **answer}
+        source = "of the sample" if draft.right_answer else "the model's"
+        self.app.push_screen(SaveSampleDialog(record, source))
+
+    def _answer_of(self, draft: Draft) -> dict[str, Any] | None:
+        """The model's answer to a draft at the step looked at, as a sample has answers."""
+        prediction = self._asked.prediction(self.questioned.models[0])
+        if prediction is None or self._asked.draft != draft:
+            return None
+        calls = prediction["tool"] is not None
+        return {
+            "decision": "tool_call" if calls else "direct_answer",
+            "tool": prediction["tool"] or {},
+            "slots": prediction["slots"],
+            "content": "",
+        }
+
+    def action_tools(self) -> None:
+        """Choose the tools on offer."""
+        dialog = ToolsDialog(self._editor.draft.tools, self.questioned.labels)
+        self.app.push_screen(dialog, self._set_tools)
+
+    def _set_tools(self, tools: Sequence[Mapping[str, Any]] | None) -> None:
+        if tools is not None:
+            self._editor.set_tools(tools)
+
+    def action_call(self) -> None:
+        """Add the predicted call as a turn, and a turn for what it returns."""
+        prediction = self._asked.prediction(self.questioned.models[0])
+        call = prediction and prediction["tool"]
+        if not call:
+            self.notify("No call is predicted.", markup=False)
+            return
+        text = json.dumps(call, ensure_ascii=False)
+        self._editor.add_turns(DraftTurn("tool_call", text), DraftTurn("tool_response"))
+        self._editor.write()
+
+    def action_copy(self, what: int) -> None:
+        """Copy the prediction at the step looked at, or the conversation."""
+        if what == CONVERSATION:
+            copied: Any = self._editor.draft.record()
+        else:
+            copied = self._asked.prediction(self.questioned.models[0])
+        if copied is None:
+            self.notify("There is no answer yet.", markup=False)
+            return
+        self.app.copy_to_clipboard(json.dumps(copied, ensure_ascii=False))
+        self.notify(f"Copied the {'conversation' if what == CONVERSATION else 'prediction'}")
+
+    @work(exclusive=True, group="models")
+    async def action_raw(self) -> None:
+        """The other weights of the same file beside these, or not."""
+        first, *others = self.questioned.models
+        if others:
+            self.questioned.models = [first]
+        elif self.questioned.summary and self.questioned.summary["has_ema"]:
+            self.questioned.models = [first, replace(first, raw=not first.raw)]
+        else:
+            self.notify("The file has but one set of weights.", markup=False)
+            return
+        await self._tabs.set_models(self._titles())
+        self._ask(self._editor.draft)
+
+    # Keeping ----------------------------------------------------------------------------------
+
+    @work(exclusive=True, group="keep")
+    async def _keep_later(self) -> None:
+        await asyncio.sleep(KEEP_SECONDS)
+        self._keep()
+
+    def _keep(self) -> None:
+        """Keep the conversation as it is now, in place of its earlier states."""
+        draft = self._editor.draft
+        if self._kept is None or draft.problem or not draft.said:
+            return
+        record = draft.record()
+        if record != self._kept_record and self._kept.keep(record, self._kept_record):
+            self._kept_record = record
+
+
+def _name(model: Model) -> str:
+    path = Path(model.path).absolute()
+    return f"{path.parent.parent.name}/{path.name}"

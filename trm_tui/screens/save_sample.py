@@ -1,0 +1,94 @@
+"""SaveSampleDialog: a conversation with its right answer, added to a JSONL file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from textual import on
+from textual.widget import Widget
+from textual.widgets import Input, Static, TextArea
+
+from trm_engine.data.samples import explain, parse_sample
+from trm_engine.runs.jsonl import append
+from trm_tui.screens.dialogs import Choice, Dialog
+from trm_tui.screens.export import SAMPLES, problem_of
+from trm_tui.store.draft import ANSWER_KEYS
+
+SUGGESTED = "playground.jsonl"
+
+
+class SaveSampleDialog(Dialog[None]):
+    """Asks for the file, and lets the answer be put right; a sample is only added to a file."""
+
+    DEFAULT_CSS = """
+    SaveSampleDialog {
+        & > #dialog { width: 100%; max-width: 90; }
+        & Input, & Input:focus { margin-bottom: 1; background: $panel; }
+        & TextArea { height: 1fr; min-height: 4; max-height: 14; background: $panel; border: none; }
+        & #problem { color: $warning; }
+    }
+    """
+    HINT = "enter saves · tab to the answer · esc cancels"
+
+    def __init__(self, sample: dict[str, Any], source: str) -> None:
+        choices: list[Choice[None]] = [Choice("Save", None), Choice("Cancel", None)]
+        super().__init__("Save the conversation as a sample", choices, None)
+        self._sample = sample
+        self._source = source
+
+    def body(self) -> Iterable[Widget]:
+        """The file, the answer, what is wrong with them."""
+        answer = {name: self._sample[name] for name in ANSWER_KEYS if name in self._sample}
+        yield Static("Add it to the file:", markup=False)
+        yield Input(str(Path.cwd() / SUGGESTED), select_on_focus=False, compact=True)
+        yield Static(f"The right answer ({self._source}; put it right here):", markup=False)
+        text = json.dumps(answer, ensure_ascii=False, indent=1)
+        yield TextArea(text, compact=True, soft_wrap=True)
+        yield Static(id="problem", markup=False)
+
+    def preferred(self) -> Widget:
+        """The input."""
+        return self.query_one(Input)
+
+    def choose(self, position: int) -> None:
+        """Save or cancel."""
+        if position == 0:
+            self._save()
+        else:
+            self.action_cancel()
+
+    @on(Input.Submitted)
+    def _save(self) -> None:
+        path = Path(os.path.expanduser(self.query_one(Input).value.strip()))
+        try:
+            line = self._line()
+        except ValueError as error:
+            self._say(f"The answer: {explain(error)[0]}")
+            return
+        problem = problem_of(path, SAMPLES)
+        if problem:
+            self._say(problem)
+            return
+        try:
+            append(path, line)
+        except OSError as error:
+            self._say(f"{path}: {error.strerror}")
+            return
+        self.notify(f"Added to {path}", markup=False)
+        self.dismiss(None)
+
+    def _line(self) -> bytes:
+        """The sample as a line that training takes; raises ValueError."""
+        answer = json.loads(self.query_one(TextArea).text)
+        if not isinstance(answer, dict):
+            raise ValueError("expected a JSON object")
+        line = json.dumps({**self._sample, **answer}, ensure_ascii=False).encode()
+        parse_sample(line)
+        return line + b"\n"
+
+    def _say(self, problem: str) -> None:
+        self.query_one("#problem", Static).update(problem)

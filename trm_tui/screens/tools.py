@@ -1,0 +1,111 @@
+"""ToolsDialog: which tools are on offer, chosen from a list or written as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+from textual import on
+from textual.widget import Widget
+from textual.widgets import SelectionList, Static, TabbedContent, TabPane, TextArea
+from textual.widgets.selection_list import Selection
+
+from trm_engine.data.convert.tools import inferred_tool
+from trm_engine.data.samples import Tool, explain
+from trm_tui.printable import one_line
+from trm_tui.screens.dialogs import Choice, Dialog
+
+Record = Mapping[str, Any]
+Tools = Sequence[Record]
+
+TOOLS = TypeAdapter(list[Tool])
+LIST, JSON = "list", "json"
+
+
+class ToolsDialog(Dialog[Tools | None]):
+    """Tools that the conversation has and those that the model knows; ticked ones are on offer.
+
+    The result is a list of tools as samples have them, [] for all that the model knows, or None if
+    it was cancelled.
+    """
+
+    DEFAULT_CSS = """
+    ToolsDialog {
+        & > #dialog { width: 100%; max-width: 100; }
+        & TabbedContent, & ContentSwitcher, & TabPane { height: auto; }
+        & SelectionList { height: auto; max-height: 14; border: none; background: $surface; }
+        & TextArea { height: 14; border: none; background: $panel; }
+        & #problem { color: $warning; }
+    }
+    """
+    HINT = "space ticks · enter on a button · esc cancels"
+
+    def __init__(self, tools: Tools, labels: Record) -> None:
+        super().__init__("Tools on offer", [Choice("Offer", None), Choice("Cancel", None)], None)
+        known = dict(zip(labels.get("tools", ()), _parameters(labels), strict=False))
+        self._known = {name: inferred_tool(name, names) for name, names in known.items()}
+        self._given = {str(tool["function"]["name"]): tool for tool in tools}
+        self._all = {**self._known, **self._given}
+
+    def body(self) -> Iterable[Widget]:
+        """The list, the same as JSON, what is wrong with that."""
+        offered = self._given or self._known
+        names = (
+            Selection(_prompt(name, name in self._known), name, name in offered)
+            for name in self._all
+        )
+        yield Static("Ticked tools are on offer; without any, all that the model knows are.")
+        with TabbedContent(initial=LIST):
+            yield TabPane("List", SelectionList[str](*names), id=LIST)
+            text = json.dumps([*offered.values()], ensure_ascii=False, indent=1)
+            yield TabPane("JSON", TextArea(text, compact=True), id=JSON)
+        yield Static(id="problem", markup=False)
+
+    def preferred(self) -> Widget:
+        """The list."""
+        return self.query_one(SelectionList)
+
+    @on(TabbedContent.TabActivated)
+    def _bring_over(self, event: TabbedContent.TabActivated) -> None:
+        """What is ticked is what the JSON begins with."""
+        if event.pane.id == JSON:
+            tools = json.dumps(self._ticked(), ensure_ascii=False, indent=1)
+            self.query_one(TextArea).text = tools
+
+    def choose(self, position: int) -> None:
+        """Close with the tools, or without."""
+        if position:
+            self.action_cancel()
+            return
+        if self.query_one(TabbedContent).active == LIST:
+            ticked = self._ticked()
+            is_all = not self._given and len(ticked) == len(self._known)
+            self.dismiss([] if is_all else ticked)
+            return
+        try:
+            self.dismiss(self._written())
+        except ValueError as error:
+            self.query_one("#problem", Static).update(explain(error)[0])
+
+    def _ticked(self) -> list[Record]:
+        chosen = set(self.query_one(SelectionList).selected)
+        return [tool for name, tool in self._all.items() if name in chosen]
+
+    def _written(self) -> list[Record]:
+        """The tools as JSON has them; raises ValueError."""
+        tools: list[Record] = json.loads(self.query_one(TextArea).text)
+        TOOLS.validate_python(tools)
+        return tools
+
+
+def _parameters(labels: Record) -> list[list[str]]:
+    """The names of each tool's parameters."""
+    args = [each["name"] for each in labels.get("args", ())]
+    return [[args[index] for index in each] for each in labels.get("parameters", ())]
+
+
+def _prompt(name: str, is_known: bool) -> str:
+    words = name if is_known else f"{name} (the model does not know it)"
+    return one_line(words).replace("[", "\\[")
