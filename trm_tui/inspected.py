@@ -45,6 +45,7 @@ class Inspected:
         self.data = data
         self.other = other
         self.raw = raw
+        self.device = device
         self.summary: Answer | None = None
         self.other_summary: Answer | None = None
         self.judgement = Judgement()

@@ -70,6 +70,7 @@ KEYS: dict[str, list[Key]] = {
     INSPECT: [
         Key("1", "1 … 8", "tab(1)", "", "The tabs"),
         *(Key(str(number), "", f"tab({number})", "", "") for number in range(2, 9)),
+        Key("p", "p", "play", "", "The selected sample in the playground"),
     ],
     PLAYGROUND: [
         Key("1", "1 2 3", "tab(1)", "", "Answer, tokens, why"),

@@ -17,9 +17,12 @@ from trm_engine.errors import UserError
 from trm_engine.runs.serving import WorkerError
 from trm_tui.inspected import Inspected
 from trm_tui.keys import INSPECT, bindings
+from trm_tui.questioned import Model, Questioned
 from trm_tui.sample_file import SampleFile
 from trm_tui.screens.export import SAMPLES, ExportDialog
+from trm_tui.screens.playground import PlaygroundScreen
 from trm_tui.screens.samples import SamplesDialog
+from trm_tui.store.draft import Draft
 from trm_tui.text import size
 from trm_tui.widgets.banner import Banner
 from trm_tui.widgets.histogram import HistogramView
@@ -204,6 +207,20 @@ class InspectScreen(Screen[None]):
         detail = self.query_one(SampleDetail)
         detail.scrolled().focus()
         self.maximize(detail, container=False)
+
+    @work
+    async def action_play(self) -> None:
+        """Open the selected sample in the playground, with the same models."""
+        selected = next((each.selected for each in self.query(JudgedList)), None)
+        sample = await asyncio.to_thread(self._load, selected.line) if selected else None
+        if sample is None:
+            self.notify("No sample is selected; the errors are on the last tab.")
+            return
+        inspected = self.inspected
+        other = Model(inspected.other) if inspected.other else None
+        model = Model(inspected.path, inspected.raw)
+        questioned = Questioned(model, other, inspected.device)
+        self.app.push_screen(PlaygroundScreen(questioned, Draft.of(sample)))
 
     async def _predicted(self, sample: dict[str, Any]) -> dict[str, Any] | None:
         try:

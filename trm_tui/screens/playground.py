@@ -67,9 +67,9 @@ class PlaygroundScreen(Screen[None]):
         super().__init__()
         self.questioned = questioned
         self.problem: Exception | None = None
-        self._draft = draft
         self._kept = kept
         self._kept_record: dict[str, Any] | None = None
+        self._draft = draft or self._reopened()
         self._asked = Asked()
         self._occlusion: Occlusion | None = None
         self._explained: Draft | None = None
@@ -81,7 +81,7 @@ class PlaygroundScreen(Screen[None]):
         yield InspectHeader()
         yield Banner()
         with Container(id="playground"):
-            yield ConversationEditor(self._draft or Draft())
+            yield ConversationEditor(self._draft)
             yield PlaygroundTabs(self._titles(), self._show_answers)
         yield Footer(compact=True, show_command_palette=False)
 
@@ -133,6 +133,9 @@ class PlaygroundScreen(Screen[None]):
                 self._asked.forget()
                 self._show_answers()
             return
+        if self._asked.knows(draft, self.questioned.models):
+            self._show_answers()
+            return
         await asyncio.sleep(DEBOUNCE_SECONDS)
         self._show_header("asking")
         try:
@@ -145,11 +148,9 @@ class PlaygroundScreen(Screen[None]):
 
     async def _put(self, draft: Draft) -> None:
         """Put a draft to all models, then show what they say."""
-        record = draft.record()
+        record, models = draft.record(), self.questioned.models
         began = time.perf_counter()
-        answers = {
-            model: await self.questioned.predict(model, record) for model in self.questioned.models
-        }
+        answers = {model: await self.questioned.predict(model, record) for model in models}
         seconds = time.perf_counter() - began
         self._asked.answered(draft, answers)
         self._show_answers()
@@ -387,6 +388,16 @@ class PlaygroundScreen(Screen[None]):
         self._ask(self._editor.draft)
 
     # Keeping ----------------------------------------------------------------------------------
+
+    def _reopened(self) -> Draft:
+        """The conversation that was looked at last, or an empty one."""
+        record = self._kept.last() if self._kept else None
+        try:
+            draft = Draft.of(record or {})
+        except UserError:
+            return Draft()
+        self._kept_record = record
+        return draft
 
     @work(exclusive=True, group="keep")
     async def _keep_later(self) -> None:

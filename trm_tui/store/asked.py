@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 from trm_tui.store.draft import Draft
@@ -26,6 +26,16 @@ class Asked:
     def answered(self, draft: Draft, answers: Mapping[Any, Record]) -> None:
         """These are the answers now."""
         self.draft, self._answers = draft, dict(answers)
+
+    def knows(self, draft: Draft, models: Iterable[Hashable]) -> bool:
+        """Whether these models' answers are known already: the draft differs in nothing they see.
+
+        Then the answers are about this draft.
+        """
+        is_same = draft.record() == self.draft.record() and set(models) == self._answers.keys()
+        if is_same:
+            self.draft = draft
+        return is_same
 
     def forget(self) -> None:
         """There is no answer."""

@@ -126,9 +126,10 @@ class TurnList(ScrollView, can_focus=True, inherit_bindings=False):
         y += self.scroll_offset.y
         width = self.scrollable_content_region.width
         place = bisect_right(self._starts, y) - 1
-        if place >= len(self._turns):
+        lines = self._laid_out.get(self._turns[place]) if place < len(self._turns) else None
+        if lines is None:  # behind the last turn, or hidden when the turns were shown
             return Strip.blank(width, self.rich_style)
-        line = self._laid_out[self._turns[place]][y - self._starts[place]]
+        line = lines[y - self._starts[place]]
         if place != self._place:
             return line
         bar = Segment(BAR, self.rich_style + self._look("bar"))

@@ -1,0 +1,353 @@
+"""The playground over models that the test makes up."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.predicted import prediction, step, value
+from tests.screens.whole_screen import shown
+from tests.support import sample, write_jsonl
+from trm_engine.data.samples import parse_sample
+from trm_tui.app import TrmApp
+from trm_tui.kept import KeptConversations
+from trm_tui.questioned import Model, Questioned
+from trm_tui.screens.pick_sample import PickSampleDialog
+from trm_tui.screens.playground import PlaygroundScreen
+from trm_tui.screens.save_sample import SaveSampleDialog
+from trm_tui.screens.tools import ToolsDialog
+from trm_tui.settings import Settings
+from trm_tui.store.draft import Draft
+from trm_tui.widgets.answer_pane import AnswerPane
+from trm_tui.widgets.composer import Composer
+from trm_tui.widgets.conversation_editor import ConversationEditor
+from trm_tui.widgets.turn_list import TurnList
+
+SIZE = (160, 48)
+PHONE = "0901234567"
+CHECKPOINT = Path("outputs/run/checkpoints/best.pt")
+LABELS = {
+    "tools": ["find_customer", "change_plan"],
+    "args": [{"name": "phone"}, {"name": "plan"}],
+    "parameters": [[0], [1]],
+}
+
+
+class MadeUp:
+    """Calls find_customer from the second step on where a phone number stands; counts questions."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.models = [Model(CHECKPOINT)]
+        self.summaries: dict[Path, Any] = {}
+        self.labels = LABELS
+        self.asked: list[dict[str, Any]] = []
+        self.given_up = 0
+        self.is_closed = False
+        self._seconds = seconds
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        return self.summaries.get(self.models[0].path)
+
+    async def open(self) -> None:
+        facts = {"step": 100, "parameters": 1234, "has_ema": True, "labels": LABELS, "data": None}
+        self.summaries = {model.path: facts for model in self.models}
+
+    async def predict(self, model: Model, conversation: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append(conversation)
+        try:
+            await asyncio.sleep(self._seconds)
+        except asyncio.CancelledError:
+            self.given_up += 1
+            raise
+        texts = [str(turn["content"]) for turn in conversation["history"]]
+        turn = next((place for place, text in enumerate(texts) if PHONE in text), None)
+        return {**_answer(turn, texts), **_tokens(texts)}
+
+    async def occlude(self, conversation: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        base = _without(None, 0.9, PHONE)
+        yield {"type": "part", "answers": [base]}
+        for turn, each in enumerate(conversation["history"]):
+            has_phone = PHONE in str(each["content"])
+            answer = _without(turn, 0.1 if has_phone else 0.9, "" if has_phone else PHONE)
+            yield {"type": "part", "answers": [answer]}
+        yield {"type": "result"}
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+def _answer(turn: int | None, texts: list[str]) -> dict[str, Any]:
+    begin = texts[turn].index(PHONE) if turn is not None else 0
+    span = (turn, begin, begin + len(PHONE)) if turn is not None else None
+    slot = value("phone", PHONE if span else "", 0.9 if span else 0.1, span)
+    tools = [("find_customer", 0.8), ("change_plan", 0.2)]
+    answers = [
+        step(None, tools, [slot], probability=0.3, q=0.2, number=1),
+        step("find_customer" if span else None, tools, [slot], q=0.95, number=2),
+    ]
+    for each in answers:
+        each["prediction"]["slots"] = {"phone": PHONE if span else "", "name": "", "plan": ""}
+        call = each["prediction"]["tool"]
+        if call:
+            call["arguments"] = {"phone": PHONE}
+    return prediction(None, answers, halts_at=2)
+
+
+def _tokens(texts: list[str]) -> dict[str, Any]:
+    words = [(turn, word) for turn, text in enumerate(texts) for word in text.split()]
+    return {
+        "tokens": {
+            "ids": list(range(len(words))),
+            "pieces": [word for _, word in words],
+            "roles": ["user"] * len(words),
+            "turns": [turn for turn, _ in words],
+            "begins": [texts[turn].index(word) for turn, word in words],
+            "ends": [texts[turn].index(word) + len(word) for turn, word in words],
+        }
+    }
+
+
+def _without(turn: int | None, probability: float, phone: str) -> dict[str, Any]:
+    decision = "tool_call" if probability > 0.5 else "direct_answer"
+    return {
+        "turn": turn,
+        "decision_probability": probability,
+        "q": 0.5,
+        "tool": "find_customer",
+        "tool_probability": 0.8,
+        "prediction": {"decision": decision, "slots": {"phone": phone}},
+    }
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    monkeypatch.chdir(tmp_path)
+
+
+def app_of(
+    models: MadeUp, draft: Draft | None = None, kept: KeptConversations | None = None
+) -> TrmApp:
+    questioned = cast(Questioned, models)
+    return TrmApp(lambda _: PlaygroundScreen(questioned, draft, kept), Settings())
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await pilot.pause(0.02)
+
+
+async def type_text(pilot: Pilot[None], text: str) -> None:
+    pilot.app.screen.query_one(Composer).insert(text)
+    await pilot.pause()
+
+
+async def answered(pilot: Pilot[None], *words: str) -> str:
+    """The screen, once it has these words."""
+    await until(pilot, lambda: all(word in shown(pilot.app) for word in words))
+    return shown(pilot.app)
+
+
+def editor(pilot: Pilot[None]) -> ConversationEditor:
+    return pilot.app.screen.query_one(ConversationEditor)
+
+
+async def test_what_is_typed_is_answered_and_what_is_deleted_is_gone() -> None:
+    async with app_of(MadeUp()).run_test(size=SIZE) as pilot:
+        assert pilot.app.focused is pilot.app.screen.query_one(Composer)
+        await type_text(pilot, f"I am {PHONE}")
+        text = await answered(pilot, "answered in", '"find_customer"', f'"phone": "{PHONE}"')
+        assert "step 2 of 2" in text
+        await pilot.press("escape", "d")
+        await until(pilot, lambda: PHONE not in shown(pilot.app))
+
+
+async def test_the_step_looked_at_moves_everything() -> None:
+    async with app_of(MadeUp()).run_test(size=SIZE) as pilot:
+        await type_text(pilot, f"I am {PHONE}")
+        await answered(pilot, "step 2 of 2", '"find_customer"')
+        await pilot.press("escape", "left_square_bracket")
+        await answered(pilot, "step 1 of 2", "It answers; it calls no tool.")
+        await pilot.press("right_square_bracket")
+        await answered(pilot, "step 2 of 2", '"find_customer"')
+
+
+async def test_the_halting_threshold_moves() -> None:
+    async with app_of(MadeUp()).run_test(size=SIZE) as pilot:
+        await type_text(pilot, "hello")
+        await answered(pilot, "halts at step 2")
+        await pilot.press("escape", "greater_than_sign", "greater_than_sign")
+        await answered(pilot, "never: all steps are run")
+
+
+async def test_only_the_newest_question_is_answered() -> None:
+    models = MadeUp(seconds=0.3)
+    async with app_of(models).run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: models.summaries)
+        for letter in "slowly":
+            await type_text(pilot, letter)
+            await pilot.pause(0.15)
+        await answered(pilot, "answered in")
+        assert models.asked[-1]["history"][-1]["content"] == "slowly"
+        assert models.given_up >= 1
+
+
+async def test_fast_typing_asks_once() -> None:
+    models = MadeUp()
+    async with app_of(models).run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: models.summaries)
+        for letter in "all at once":
+            await type_text(pilot, letter)
+        await answered(pilot, "answered in")
+        assert len(models.asked) <= 3
+
+
+async def test_what_cannot_be_read_is_not_asked() -> None:
+    models = MadeUp()
+    draft = Draft.of({"history": [{"role": "user", "content": "hello"}]})
+    async with app_of(models, draft).run_test(size=SIZE) as pilot:
+        await answered(pilot, "answered in")
+        count = len(models.asked)
+        await pilot.press("enter", "ctrl+r")
+        await type_text(pilot, '{"name": ')
+        await answered(pilot, "tool_call", "broken JSON", "cannot be read yet")
+        assert len(models.asked) == count
+
+
+async def test_why_shows_what_each_turn_does() -> None:
+    history = [
+        {"role": "user", "content": "hello"},
+        {"role": "assistant", "content": "your number?"},
+        {"role": "user", "content": PHONE},
+    ]
+    async with app_of(MadeUp(), Draft.of({"history": history})).run_test(size=SIZE) as pilot:
+        await answered(pilot, "answered in")
+        await pilot.press("escape", "w")
+        text = await answered(pilot, "-0.800", "phone gone", "without it P(call)")
+        assert text.count("+0.000") >= 2
+        await pilot.press("down", "down", "enter")
+        await until(pilot, lambda: editor(pilot).place == 2)
+        await pilot.press("d")
+        await answered(pilot, "w asks again")
+
+
+async def test_the_call_becomes_a_turn() -> None:
+    async with app_of(MadeUp()).run_test(size=SIZE) as pilot:
+        await type_text(pilot, PHONE)
+        await answered(pilot, '"find_customer"')
+        await pilot.press("escape", "c")
+        await until(pilot, lambda: len(editor(pilot).draft.turns) == 3)
+        turns = editor(pilot).draft.turns
+        assert [turn.role for turn in turns] == ["user", "tool_call", "tool_response"]
+        assert json.loads(turns[1].text)["arguments"] == {"phone": PHONE}
+
+
+async def test_raw_weights_beside_the_average() -> None:
+    models = MadeUp()
+    async with app_of(models).run_test(size=SIZE) as pilot:
+        await type_text(pilot, PHONE)
+        await answered(pilot, "answered in")
+        await pilot.press("escape", "m")
+        await answered(pilot, "Averaged weights", "Raw weights")
+        assert len(pilot.app.screen.query(AnswerPane)) == 2
+        await pilot.press("m")
+        await until(pilot, lambda: len(pilot.app.screen.query(AnswerPane)) == 1)
+
+
+async def test_a_sample_is_picked_by_its_words_and_saved_as_training_takes_it(
+    tmp_path: Path,
+) -> None:
+    samples = [sample(content=f"answer {number}") for number in range(30)]
+    wanted = sample(history=[{"role": "user", "content": f"Find {PHONE}, please"}])
+    file = write_jsonl(tmp_path / "samples.jsonl", [*samples, wanted])
+    async with app_of(MadeUp()).run_test(size=SIZE) as pilot:
+        await answered(pilot, "all tools on offer")
+        await pilot.press("escape", "o")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PickSampleDialog))
+        pilot.app.screen.query_one("#path").value = str(file)  # type: ignore[attr-defined]
+        await pilot.press("enter")
+        await answered(pilot, "31 samples in samples.jsonl")
+        await pilot.press("slash", *PHONE[:5], "enter", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlaygroundScreen))
+        await answered(pilot, f"Find {PHONE}, please", "answered in")
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SaveSampleDialog))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlaygroundScreen))
+    saved = (tmp_path / "playground.jsonl").read_bytes()
+    read = parse_sample(saved)
+    assert read.history[0].content == f"Find {PHONE}, please"
+    assert list(read.slots) == ["phone", "name", "plan"]
+
+
+async def test_the_models_answer_is_saved_where_nothing_says_what_is_right(tmp_path: Path) -> None:
+    async with app_of(MadeUp()).run_test(size=SIZE) as pilot:
+        await type_text(pilot, PHONE)
+        await answered(pilot, '"find_customer"')
+        await pilot.press("escape", "s")
+        await answered(pilot, "the model's; put it right here")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlaygroundScreen))
+    read = parse_sample((tmp_path / "playground.jsonl").read_bytes())
+    assert read.tool and read.tool.arguments == {"phone": PHONE}
+
+
+async def test_tools_on_offer_are_chosen() -> None:
+    models = MadeUp()
+    async with app_of(models).run_test(size=SIZE) as pilot:
+        await type_text(pilot, "hello")
+        await answered(pilot, "answered in")
+        await pilot.press("escape", "t")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ToolsDialog))
+        await pilot.press("down", "space", "tab", "tab")
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlaygroundScreen))
+        await answered(pilot, "1 tool: find_customer")
+        await until(pilot, lambda: models.asked[-1]["tools"])
+        assert models.asked[-1]["tools"][0]["function"]["name"] == "find_customer"
+
+
+async def test_conversations_are_kept_and_reopened(tmp_path: Path) -> None:
+    kept = KeptConversations(tmp_path / "kept.jsonl")
+    models = MadeUp()
+    async with app_of(models, kept=kept).run_test(size=SIZE) as pilot:
+        await type_text(pilot, "the first one")
+        await pilot.press("escape", "N")
+        await type_text(pilot, "the second one")
+        await pilot.press("escape", "q")
+        await until(pilot, lambda: models.is_closed)
+    last = kept.last()
+    assert last and last["history"][0]["content"] == "the second one"
+    async with app_of(MadeUp(), kept=kept).run_test(size=SIZE) as pilot:
+        await answered(pilot, "the second one")
+        await pilot.press("escape", "O")
+        await answered(pilot, "the first one", "2 samples")
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlaygroundScreen))
+        assert editor(pilot).draft.turns[0].text == "the first one"
+
+
+async def test_tokens_point_into_the_conversation() -> None:
+    async with app_of(MadeUp()).run_test(size=SIZE) as pilot:
+        await type_text(pilot, "one two three")
+        await answered(pilot, "answered in")
+        await pilot.press("escape", "2")
+        await answered(pilot, "3 tokens")
+        await pilot.press("right")
+        await answered(pilot, '2: two', "turn 1, user")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 12), (20, 6)])
+async def test_small_terminals(size: tuple[int, int]) -> None:
+    async with app_of(MadeUp()).run_test(size=size) as pilot:
+        await type_text(pilot, f"I am {PHONE}")
+        await pilot.press("escape", "2", "3", "1", "f", "f")
+        assert pilot.app.screen.query_one(TurnList)
