@@ -146,6 +146,9 @@ class DataConfig(Section):
     vocab_size: int = Field(4000, ge=300, description="Of a tokenizer trained here, at most.")
     lowercase: bool = Field(True, description="Fold case in a tokenizer trained here.")
     max_length: int = Field(1024, ge=16, description="Tokens kept; oldest turns are dropped first.")
+    max_tool_tokens: int | None = Field(
+        None, ge=1, description="Tokens kept of one tool turn, its first ones; null: all."
+    )
     on_error: Literal["fail", "skip"] = Field("fail", description="What a bad line does.")
     cache_dir: str | None = Field(None, description="Token cache; null: the user's cache folder.")
 

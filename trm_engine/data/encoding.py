@@ -45,10 +45,14 @@ class EncodedSample:
 
 
 def encode_sample(
-    sample: Sample, tokenizer: TRMTokenizer, labels: Labels, max_length: int
+    sample: Sample,
+    tokenizer: TRMTokenizer,
+    labels: Labels,
+    max_length: int,
+    max_tool_tokens: int | None = None,
 ) -> EncodedSample:
     """Encode a sample; values that do not stand in the kept text get presence but no span."""
-    encoding = tokenizer.encode_turns(sample.history, max_length)
+    encoding = tokenizer.encode_turns(sample.history, max_length, max_tool_tokens)
     spans = TokenSpans(sample.history, encoding)
     tool = _tool_label(sample, labels)
     asked = set(labels.parameters[tool]) if tool >= 0 else set()
