@@ -118,6 +118,9 @@ class TrainingConfig(Section):
     use_ema: bool = Field(True, description="Keep an average of the weights and evaluate it.")
     ema_decay: float = Field(0.999, ge=0, lt=1, description="Its decay, reached by a ramp.")
     word_dropout: float = Field(0.0, ge=0, lt=1, description="Share of tokens hidden in training.")
+    value_exchange: float = Field(
+        0.0, ge=0, le=1, description="Share of samples trained on with other values."
+    )
     log_interval: int = Field(10, ge=1, description="Updates between readings of the losses.")
     eval_interval: int = Field(500, ge=1, description="Updates between evaluations.")
     save_interval: int = Field(1000, ge=1, description="Updates between checkpoints.")

@@ -176,6 +176,29 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
             "sample_index": torch.tensor(index),
         }
 
+    def encoded(self, index: int, sample: Sample) -> dict[str, Tensor]:
+        """The item of a sample that stands for the one at ``index``, encoded now."""
+        limits = (self.max_length, self.max_tool_tokens)
+        encoded = encode_sample(sample, self.tokenizer, self.labels, *limits)
+        encoding = encoded.encoding
+        return {
+            "input_ids": _tensor(encoding.input_ids),
+            "attention_mask": torch.ones(len(encoding), dtype=torch.long),
+            "role_ids": _tensor(encoding.role_ids),
+            "turn_ids": _tensor(encoding.turns),
+            "text_mask": _tensor(encoding.ends > encoding.begins),
+            "decision_label": torch.tensor(float(encoded.decision)),
+            "tool_name_label": torch.tensor(encoded.tool),
+            "tool_mask": _tensor(encoded.tool_mask),
+            "slot_presence_labels": _tensor(encoded.slots.presence).float(),
+            "slot_choice_labels": _tensor(encoded.slots.choices),
+            "slot_spans": _tensor(encoded.slots.spans),
+            "arg_presence_labels": _tensor(encoded.args.presence).float(),
+            "arg_choice_labels": _tensor(encoded.args.choices),
+            "arg_spans": _tensor(encoded.args.spans),
+            "sample_index": torch.tensor(index),
+        }
+
     def _tokens(self, index: int) -> np.ndarray:
         begin, end = self._arrays["token_borders"][self.indices[index]]
         return np.asarray(self._arrays["tokens"][begin:end])
