@@ -78,6 +78,9 @@ class TRMConfig(Section):
     q_weight: float = Field(0.5, ge=0, description="Weight of the halting loss.")
     slot_span_weight: float = Field(0.5, ge=0, description="Slot values: spans and choices.")
     arg_weight: float = Field(0.5, ge=0, description="Arguments: presence, spans and choices.")
+    next_arg_weight: float = Field(
+        0.0, ge=0, description="Arguments of the next call that an answer knows, against a call's."
+    )
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> TRMConfig:
@@ -118,6 +121,9 @@ class TrainingConfig(Section):
     use_ema: bool = Field(True, description="Keep an average of the weights and evaluate it.")
     ema_decay: float = Field(0.999, ge=0, lt=1, description="Its decay, reached by a ramp.")
     word_dropout: float = Field(0.0, ge=0, lt=1, description="Share of tokens hidden in training.")
+    value_exchange: float = Field(
+        0.0, ge=0, le=1, description="Share of samples trained on with other values."
+    )
     log_interval: int = Field(10, ge=1, description="Updates between readings of the losses.")
     eval_interval: int = Field(500, ge=1, description="Updates between evaluations.")
     save_interval: int = Field(1000, ge=1, description="Updates between checkpoints.")
@@ -146,6 +152,9 @@ class DataConfig(Section):
     vocab_size: int = Field(4000, ge=300, description="Of a tokenizer trained here, at most.")
     lowercase: bool = Field(True, description="Fold case in a tokenizer trained here.")
     max_length: int = Field(1024, ge=16, description="Tokens kept; oldest turns are dropped first.")
+    max_tool_tokens: int | None = Field(
+        None, ge=1, description="Tokens kept of one tool turn, its first ones; null: all."
+    )
     on_error: Literal["fail", "skip"] = Field("fail", description="What a bad line does.")
     cache_dir: str | None = Field(None, description="Token cache; null: the user's cache folder.")
 

@@ -13,7 +13,7 @@ from trm_engine.config import TRMConfig
 from trm_engine.data.collator import SEQUENCES
 from trm_engine.data.encoding import tool_mask
 from trm_engine.data.labels import Labels
-from trm_engine.data.samples import Conversation
+from trm_engine.data.samples import Conversation, Turn
 from trm_engine.data.tokenizer import Encoding, TRMTokenizer
 from trm_engine.decoding import (
     Decoded,
@@ -25,7 +25,7 @@ from trm_engine.decoding import (
 )
 from trm_engine.errors import CheckpointError
 from trm_engine.models.trm import TRMForToolCalling
-from trm_engine.training.checkpoint import Checkpoint, load_checkpoint
+from trm_engine.training.checkpoint import Checkpoint, load_checkpoint, token_limits
 from trm_engine.training.device import choose_device
 
 
@@ -80,7 +80,7 @@ class Predictor:
         try:
             self.config = TRMConfig.model_validate(checkpoint["config"]["model"])
             self.labels = Labels.from_dict(checkpoint["labels"])
-            self.max_length = int(checkpoint["config"]["data"]["max_length"])
+            self.max_length, self.max_tool_tokens = token_limits(checkpoint["config"])
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"the checkpoint's configuration is foreign: {error}") from error
         self.tokenizer = TRMTokenizer(checkpoint["tokenizer"])
@@ -130,11 +130,13 @@ class Predictor:
             for number, decoded in enumerate(self.decode_steps(batch, steps), 1)
         ]
 
+    def encode(self, history: Sequence[Turn]) -> Encoding:
+        """A history's tokens, cut as they were in training."""
+        return self.tokenizer.encode_turns(history, self.max_length, self.max_tool_tokens)
+
     def read(self, conversations: Sequence[Conversation]) -> ReadBatch:
         """Conversations as the model takes them; at least one."""
-        encodings = [
-            self.tokenizer.encode_turns(each.history, self.max_length) for each in conversations
-        ]
+        encodings = [self.encode(each.history) for each in conversations]
         texts = [
             TokenTexts([turn.text() for turn in each.history], read.turns, read.begins, read.ends)
             for each, read in zip(conversations, encodings, strict=True)

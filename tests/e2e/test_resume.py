@@ -59,6 +59,7 @@ def settings(supervision: str) -> dict[str, Any]:
         "supervision": supervision,
         "gradient_accumulation_steps": 2,
         "word_dropout": 0.1,
+        "value_exchange": 0.5,
         "dtype": "float32" if supervision == "averaged" else "bfloat16",
     }
 

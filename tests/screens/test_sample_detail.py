@@ -182,6 +182,12 @@ async def test_what_the_model_does_not_see_is_dim_and_said() -> None:
         assert marked(pane, dim=True) == 'An old story that is too long {"fou'
 
 
+async def test_cut_tool_turns_are_said() -> None:
+    async with DetailApp(SampleDetail()).run_test(size=(120, 40)) as pilot:
+        await filled(pilot, cut_tokens=1234)
+        assert "does not see 1,234 tokens of long tool turns (dim)" in shown(pilot.app)
+
+
 async def test_tools_that_the_model_does_not_know_are_named() -> None:
     async with DetailApp(SampleDetail()).run_test(size=(120, 40)) as pilot:
         await filled(pilot, unknown_tools=["[x]", "find_table"])

@@ -246,6 +246,18 @@ def test_truncated_samples_are_counted(
     assert describe(short)["truncated_samples"] == (short.dropped_tokens > 0).sum() > 40
 
 
+def test_a_limit_for_tool_turns_is_counted_on_its_own(
+    data_file: Path, tokenizer: TRMTokenizer, tmp_path: Path
+) -> None:
+    whole = TRMToolCallingDataset(data_file, tokenizer, cache_dir=tmp_path)
+    short = TRMToolCallingDataset(data_file, tokenizer, cache_dir=tmp_path, max_tool_tokens=6)
+    assert short.was_tokenised
+    assert (short.lengths + short.cut_tokens == whole.lengths).all()
+    assert describe(short)["cut_tool_tokens"] == short.cut_tokens.sum() > 0
+    assert describe(short)["truncated_samples"] == 0
+    assert describe(whole)["cut_tool_tokens"] == 0
+
+
 # --- The token cache
 
 

@@ -286,6 +286,24 @@ def test_a_conversation_longer_than_the_model_reads(
     assert predictor.predict([long])[0].slots["phone"] in long.history[0].text()
 
 
+def test_tool_turns_are_cut_as_the_checkpoint_says(
+    checkpoint: dict[str, Any],
+) -> None:
+    short = {**checkpoint, "config": json.loads(json.dumps(checkpoint["config"]))}
+    short["config"]["data"]["max_tool_tokens"] = 3
+    predictor = Predictor(short, "cpu")
+    history = [
+        {"role": "user", "content": "Is it free?"},
+        {"role": "tool_response", "content": {"rows": ["one", "two", "three"]}},
+    ]
+    asked = Conversation.model_validate({"history": history})
+    [encoding] = predictor.read([asked]).encodings
+    assert (encoding.turns == 1).sum() == 3
+    assert encoding.cut_tokens > 0
+    del short["config"]["data"]["max_tool_tokens"]  # as older checkpoints have it
+    assert Predictor(short, "cpu").encode(asked.history).cut_tokens == 0
+
+
 def test_an_empty_history_is_refused(tokenizer: TRMTokenizer) -> None:
     for encode in (tokenizer.encode_turns, tokenizer.encode_conversation):
         with pytest.raises(ValueError, match=r"^history is empty$"):

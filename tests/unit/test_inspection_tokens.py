@@ -89,6 +89,14 @@ def test_the_beginning_of_a_long_last_turn_is_not_seen(tokenizer: TRMTokenizer) 
     assert texts[1][stretch["end"] :].endswith("one two")
 
 
+def test_what_is_cut_off_a_tool_turn_is_not_seen(tokenizer: TRMTokenizer) -> None:
+    turn = Turn(role="tool_response", content={"rows": ["one two three"] * 5})
+    encoding = tokenizer.encode_turns([turn, *turns_of(["thanks"])], max_tool_tokens=6)
+    [stretch] = unseen([turn.text(), "thanks"], encoding)
+    assert (stretch["turn"], stretch["end"]) == (0, len(turn.text()))
+    assert stretch["begin"] == encoding.ends[encoding.turns == 0].max() > 0
+
+
 # --- conversations --------------------------------------------------------------------------------
 
 

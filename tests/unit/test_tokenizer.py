@@ -29,6 +29,7 @@ from trm_engine.vocabulary import (
     PAD_ID,
     ROLE_IDS,
     ROLES,
+    TOOL_ROLES,
     UNK_ID,
     marker_id,
 )
@@ -387,3 +388,23 @@ def test_what_ends_the_texts_early_is_told_as_it_is() -> None:
 
     with pytest.raises(KeyError, match="asked to stop"):
         TRMTokenizer.train_on_texts(texts(), vocab_size=300)
+
+
+@given(history=st.lists(turns, min_size=1, max_size=6), limit=st.integers(1, 12))
+def test_a_limit_for_tool_turns_cuts_their_ends_only(
+    tokenizer: TRMTokenizer, history: list[Turn], limit: int
+) -> None:
+    whole = tokenizer.encode_turns(history, 1_000_000)
+    encoding = tokenizer.encode_turns(history, 1_000_000, limit)
+    assert whole.cut_tokens == encoding.dropped_tokens == 0
+    assert len(encoding) + encoding.cut_tokens == len(whole)
+    for index, turn in enumerate(history):
+        kept, everything = encoding.turns == index, np.flatnonzero(whole.turns == index)
+        if turn.role in TOOL_ROLES:
+            everything = everything[:limit]
+        for one, other in zip(columns_of(encoding), columns_of(whole), strict=True):
+            assert one[kept].tolist() == other[everything].tolist()
+
+
+def columns_of(encoding: Encoding) -> tuple[np.ndarray, ...]:
+    return encoding.input_ids, encoding.role_ids, encoding.begins, encoding.ends

@@ -24,7 +24,7 @@ from trm_engine.data.encoding import EncodedSample, FieldLabels, encode_sample
 from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Sample, parse_sample
 from trm_engine.data.survey import Progress, Survey, no_progress, read_lines, survey_file
-from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.data.tokenizer import Limits, TRMTokenizer
 from trm_engine.errors import DataError, did_you_mean
 
 
@@ -41,6 +41,7 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         tokenizer: turns text into tokens.
         labels: what to call tools and slots; learnt from this file if not given.
         max_length: tokens kept of a conversation.
+        max_tool_tokens: tokens kept of one tool turn; all if not given.
         on_error: "fail" or "skip", what a bad line does.
         cache_dir: where the token cache lives; the user's cache folder if not given.
         progress: told how far a first reading is.
@@ -58,15 +59,17 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         on_error: Literal["fail", "skip"] = "fail",
         cache_dir: str | Path | None = None,
         progress: Progress = no_progress,
+        max_tool_tokens: int | None = None,
     ) -> None:
         cache = Path(cache_dir) if cache_dir else default_cache_dir()
         self.survey = survey_file(path, cache, on_error, progress)
         self.labels = labels or self.survey.labels
         self.tokenizer = tokenizer
         self.max_length = max_length
+        self.max_tool_tokens = max_tool_tokens
         _refuse_other_slots(self.survey, self.labels)
         folder, self.was_tokenised = _token_cache(
-            self.survey, tokenizer, self.labels, max_length, cache, progress
+            self.survey, tokenizer, self.labels, (max_length, max_tool_tokens), cache, progress
         )
         self._arrays = read_arrays(folder)
         self.indices = np.arange(len(self.survey))
@@ -132,6 +135,11 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         """Tokens of each sample that ``max_length`` cut off, [N]."""
         return np.asarray(self._arrays["dropped_tokens"])[self.indices]
 
+    @property
+    def cut_tokens(self) -> np.ndarray:
+        """Tokens of each sample that ``max_tool_tokens`` cut off, [N]."""
+        return np.asarray(self._arrays["cut_tokens"])[self.indices]
+
     def line_number(self, index: int) -> int:
         """Number of the sample's line in its file, from 1."""
         return index + 1 if self._own_file else int(self.survey.lines[self.indices[index]])
@@ -168,6 +176,29 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
             "sample_index": torch.tensor(index),
         }
 
+    def encoded(self, index: int, sample: Sample) -> dict[str, Tensor]:
+        """The item of a sample that stands for the one at ``index``, encoded now."""
+        limits = (self.max_length, self.max_tool_tokens)
+        encoded = encode_sample(sample, self.tokenizer, self.labels, *limits)
+        encoding = encoded.encoding
+        return {
+            "input_ids": _tensor(encoding.input_ids),
+            "attention_mask": torch.ones(len(encoding), dtype=torch.long),
+            "role_ids": _tensor(encoding.role_ids),
+            "turn_ids": _tensor(encoding.turns),
+            "text_mask": _tensor(encoding.ends > encoding.begins),
+            "decision_label": torch.tensor(float(encoded.decision)),
+            "tool_name_label": torch.tensor(encoded.tool),
+            "tool_mask": _tensor(encoded.tool_mask),
+            "slot_presence_labels": _tensor(encoded.slots.presence).float(),
+            "slot_choice_labels": _tensor(encoded.slots.choices),
+            "slot_spans": _tensor(encoded.slots.spans),
+            "arg_presence_labels": _tensor(encoded.args.presence).float(),
+            "arg_choice_labels": _tensor(encoded.args.choices),
+            "arg_spans": _tensor(encoded.args.spans),
+            "sample_index": torch.tensor(index),
+        }
+
     def _tokens(self, index: int) -> np.ndarray:
         begin, end = self._arrays["token_borders"][self.indices[index]]
         return np.asarray(self._arrays["tokens"][begin:end])
@@ -198,14 +229,14 @@ def _token_cache(
     survey: Survey,
     tokenizer: TRMTokenizer,
     labels: Labels,
-    max_length: int,
+    limits: Limits,
     cache: Path,
     progress: Progress,
 ) -> tuple[Path, bool]:
     code = code_hash("dataset", "encoding", "tokenizer", "samples", "labels", "spans")
-    key = key_of(survey.content, tokenizer.fingerprint, labels.fingerprint, max_length, code)
+    key = key_of(survey.content, tokenizer.fingerprint, labels.fingerprint, limits, code)
     folder = cache / f"tokens-{key}-{len(survey)}"
-    build = partial(_build, survey, tokenizer, labels, max_length, progress)
+    build = partial(_build, survey, tokenizer, labels, limits, progress)
     return folder, build_once(folder, build)
 
 
@@ -213,7 +244,7 @@ def _build(
     survey: Survey,
     tokenizer: TRMTokenizer,
     labels: Labels,
-    max_length: int,
+    limits: Limits,
     progress: Progress,
     folder: Path,
 ) -> None:
@@ -223,7 +254,7 @@ def _build(
         ends: dict[str, int] = {"token": 0, "slot_span": 0, "arg_span": 0}
         for index, raw in enumerate(lines):
             sample = parse_sample(raw)
-            _append(arrays, ends, encode_sample(sample, tokenizer, labels, max_length))
+            _append(arrays, ends, encode_sample(sample, tokenizer, labels, *limits))
             progress(f"tokenising {survey.path.name}", index / total)
 
 
@@ -241,6 +272,7 @@ def _append(arrays: ArrayWriter, ends: dict[str, int], sample: EncodedSample) ->
     arrays.append("tool", np.array([sample.tool], dtype=np.int32))
     arrays.append("tool_mask", sample.tool_mask[None])
     arrays.append("dropped_tokens", np.array([encoding.dropped_tokens], dtype=np.int32))
+    arrays.append("cut_tokens", np.array([encoding.cut_tokens], dtype=np.int32))
     for kind, fields in (("slot", sample.slots), ("arg", sample.args)):
         _append_fields(arrays, ends, kind, fields)
 
@@ -274,5 +306,6 @@ def describe(dataset: TRMToolCallingDataset) -> dict[str, Any]:
         "mean_tokens": round(float(lengths.mean()), 1),
         "longest": int(lengths.max()),
         "truncated_samples": int((dataset.dropped_tokens > 0).sum()),
+        "cut_tool_tokens": int(dataset.cut_tokens.sum()),
         "bad_lines": len({problem.line for problem in dataset.survey.problems}),
     }

@@ -45,10 +45,17 @@ class EncodedSample:
 
 
 def encode_sample(
-    sample: Sample, tokenizer: TRMTokenizer, labels: Labels, max_length: int
+    sample: Sample,
+    tokenizer: TRMTokenizer,
+    labels: Labels,
+    max_length: int,
+    max_tool_tokens: int | None = None,
 ) -> EncodedSample:
-    """Encode a sample; values that do not stand in the kept text get presence but no span."""
-    encoding = tokenizer.encode_turns(sample.history, max_length)
+    """Encode a sample; values that do not stand in the kept text get presence but no span.
+
+    An answer has no arguments, unless it was given its next call (``with_next_call``).
+    """
+    encoding = tokenizer.encode_turns(sample.history, max_length, max_tool_tokens)
     spans = TokenSpans(sample.history, encoding)
     tool = _tool_label(sample, labels)
     asked = set(labels.parameters[tool]) if tool >= 0 else set()
@@ -56,7 +63,7 @@ def encode_sample(
     return EncodedSample(
         encoding=encoding,
         decision=int(sample.decision == "tool_call"),
-        tool=tool,
+        tool=tool if sample.decision == "tool_call" else NONE,
         tool_mask=tool_mask(sample, labels),
         slots=_field_labels(labels.slots, sample.slots, range(len(labels.slots)), spans),
         args=_field_labels(labels.args, arguments, asked, spans),

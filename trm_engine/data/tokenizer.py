@@ -25,6 +25,7 @@ from trm_engine.vocabulary import (
     MASK_TOKEN,
     PAD_ID,
     ROLE_IDS,
+    TOOL_ROLES,
     UNK_ID,
     marker_id,
 )
@@ -40,6 +41,9 @@ CACHED_TURNS = 8192
 
 NO_TURN = -1
 
+Limits = tuple[int, int | None]
+"""Tokens kept of a conversation, and of one tool turn (None: all)."""
+
 
 @dataclass(frozen=True)
 class Encoding:
@@ -47,6 +51,7 @@ class Encoding:
 
     ``turns`` holds the turn's index in the history, -1 for BOS, EOS; ``begins`` and ``ends`` are
     character offsets in that turn's text without surrounding spaces (both 0 for markers).
+    ``dropped_tokens`` did not fit into the conversation, ``cut_tokens`` not into their tool turn.
     """
 
     input_ids: np.ndarray
@@ -56,6 +61,7 @@ class Encoding:
     ends: np.ndarray
     dropped_turns: int
     dropped_tokens: int
+    cut_tokens: int = 0
 
     def __len__(self) -> int:
         return len(self.input_ids)
@@ -210,9 +216,14 @@ class TRMTokenizer:
         }
 
     def encode_turns(
-        self, history: Sequence[Turn | Mapping[str, Any]], max_length: int = 2048
+        self,
+        history: Sequence[Turn | Mapping[str, Any]],
+        max_length: int = 2048,
+        max_tool_tokens: int | None = None,
     ) -> Encoding:
         """As ``encode_conversation``, with turns and character offsets. ``max_length`` >= 8.
+
+        Of a tool turn the first ``max_tool_tokens`` tokens are kept, its role marker among them.
 
         Raises:
             ValueError: there is no turn.
@@ -221,8 +232,9 @@ class TRMTokenizer:
             raise ValueError("history is empty")
         turns = [turn if isinstance(turn, Turn) else Turn.model_validate(turn) for turn in history]
         encoded = [self._encode_turn(turn.role, turn.text()) for turn in turns]
-        kept = _fit(encoded, turns[0].role == "system", max_length - 2)
-        return _join(turns, encoded, kept)
+        short = _without_tool_tails(turns, encoded, max_tool_tokens)
+        kept = _fit(short, turns[0].role == "system", max_length - 2)
+        return _join(turns, short, kept, _tokens(encoded) - _tokens(short))
 
     def _encode_turn_uncached(self, role: str, text: str) -> _EncodedTurn:
         result = self._processor.encode(text, return_type="offset_mapping")
@@ -230,6 +242,22 @@ class TRMTokenizer:
         begins, ends = np.array([(0, 0), *spans], dtype=np.int32).T
         ids = np.array([marker_id(role), *result["ids"]], dtype=np.int32)
         return _EncodedTurn(ids, begins, ends)
+
+
+def _without_tool_tails(
+    turns: Sequence[Turn], encoded: list[_EncodedTurn], limit: int | None
+) -> list[_EncodedTurn]:
+    """The turns, of tool turns the first ``limit`` tokens."""
+    if limit is None:
+        return encoded
+    return [
+        each.head(limit) if turn.role in TOOL_ROLES else each
+        for turn, each in zip(turns, encoded, strict=True)
+    ]
+
+
+def _tokens(encoded: Iterable[_EncodedTurn]) -> int:
+    return sum(len(turn.ids) for turn in encoded)
 
 
 def _fit(encoded: list[_EncodedTurn], system_first: bool, budget: int) -> dict[int, _EncodedTurn]:
@@ -252,11 +280,10 @@ def _fit(encoded: list[_EncodedTurn], system_first: bool, budget: int) -> dict[i
 
 
 def _join(
-    turns: Sequence[Turn], encoded: list[_EncodedTurn], kept: dict[int, _EncodedTurn]
+    turns: Sequence[Turn], encoded: list[_EncodedTurn], kept: dict[int, _EncodedTurn], cut: int
 ) -> Encoding:
     edge = np.zeros(1, dtype=np.int32)
     pieces = list(kept.items())
-    total = sum(len(turn.ids) for turn in encoded)
     return Encoding(
         input_ids=np.concatenate([edge + BOS_ID, *(turn.ids for _, turn in pieces), edge + EOS_ID]),
         role_ids=np.concatenate(
@@ -268,7 +295,8 @@ def _join(
         begins=np.concatenate([edge, *(turn.begins for _, turn in pieces), edge]),
         ends=np.concatenate([edge, *(turn.ends for _, turn in pieces), edge]),
         dropped_turns=len(encoded) - len(pieces),
-        dropped_tokens=total - sum(len(turn.ids) for _, turn in pieces),
+        dropped_tokens=_tokens(encoded) - _tokens(kept.values()),
+        cut_tokens=cut,
     )
 
 

@@ -42,6 +42,7 @@ def evaluate(
         predictor.max_length,
         on_error,
         progress=job.progress,
+        max_tool_tokens=predictor.max_tool_tokens,
     )
     evaluation = Evaluation(predictor.model, dataset, steps, job.check)
     total = len(dataset)

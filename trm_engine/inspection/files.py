@@ -11,7 +11,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from trm_engine.config import Config
-from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.data.tokenizer import Limits, TRMTokenizer
 from trm_engine.errors import CheckpointError, UserError
 from trm_engine.inference import Predictor
 from trm_engine.models.trm import STARTS
@@ -22,6 +22,7 @@ from trm_engine.training.checkpoint import (
     is_weights,
     load_checkpoint,
     load_model_file,
+    token_limits,
 )
 
 KEPT_FILES = 4
@@ -97,9 +98,9 @@ class ModelFile:
         return TRMTokenizer(self._part("tokenizer"))
 
     @property
-    def max_length(self) -> int:
-        """Tokens that the model reads of a conversation; raises CheckpointError if unknown."""
-        return int(self._part("config")["data"]["max_length"])
+    def token_limits(self) -> Limits:
+        """Tokens read of a conversation and of a tool turn; raises CheckpointError if unknown."""
+        return token_limits(self._part("config"))
 
     @cached_property
     def run(self) -> RunFolder | None:

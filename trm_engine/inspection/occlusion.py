@@ -49,7 +49,7 @@ def occlude(
 def _batches(predictor: Predictor, conversation: Conversation) -> Iterator[list[int]]:
     """The turns to leave out, as many together as keep within a number of tokens."""
     turns = len(conversation.history)
-    length = len(predictor.tokenizer.encode_turns(conversation.history, predictor.max_length))
+    length = len(predictor.encode(conversation.history))
     size = max(1, BATCH_TOKENS // length)
     for begin in range(0, turns if turns > 1 else 0, size):
         yield list(range(begin, min(begin + size, turns)))

@@ -120,7 +120,8 @@ def _describe_place(place: Place | None) -> dict[str, int] | None:
 def _truth(sample: Sample, predictor: Predictor, texts: TokenTexts) -> dict[str, Any]:
     """What the sample says is right; of slots and arguments those that are filled."""
     labels = predictor.labels
-    encoded = encode_sample(sample, predictor.tokenizer, labels, predictor.max_length)
+    limits = (predictor.max_length, predictor.max_tool_tokens)
+    encoded = encode_sample(sample, predictor.tokenizer, labels, *limits)
     arguments = sample.tool.arguments if sample.tool else {}
     return {
         "decision": sample.decision,

@@ -40,9 +40,10 @@ def tokenize(
         words = [place for place, begin in enumerate(columns["begins"]) if begin >= 0]
         return {"tokens": {name: [each[i] for i in words] for name, each in columns.items()}}
     history = read_conversation(conversation).history
-    encoding = file.tokenizer.encode_turns(history, file.max_length)
+    limits = file.token_limits
+    encoding = file.tokenizer.encode_turns(history, *limits)
     texts = [turn.text() for turn in history]
-    return describe_tokens(texts, encoding, file.tokenizer, file.max_length)
+    return describe_tokens(texts, encoding, file.tokenizer, limits[0])
 
 
 def read_conversation(record: dict[str, Any]) -> Conversation:
@@ -65,11 +66,12 @@ def read_conversation(record: dict[str, Any]) -> Conversation:
 def describe_tokens(
     texts: Sequence[str], encoding: Encoding, tokenizer: TRMTokenizer, max_length: int
 ) -> dict[str, Any]:
-    """``tokens`` as columns, and ``unseen``: stretches of turns beyond ``max_length`` tokens."""
+    """``tokens`` as columns, and ``unseen``: the stretches of turns that were left out or cut."""
     return {
         "tokens": token_columns(encoding, tokenizer),
         "unseen": unseen(texts, encoding),
         "dropped_tokens": encoding.dropped_tokens,
+        "cut_tokens": encoding.cut_tokens,
         "max_length": max_length,
     }
 
@@ -95,7 +97,7 @@ def token_columns(encoding: Encoding, tokenizer: TRMTokenizer) -> dict[str, list
 
 def unseen(texts: Sequence[str], encoding: Encoding) -> list[dict[str, int]]:
     """The stretches of turns that were cut off; a turn that is left out is one as a whole."""
-    if not encoding.dropped_tokens:
+    if not encoding.dropped_tokens and not encoding.cut_tokens:
         return []
     seen = _seen(encoding)
     stretches = []

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trm_engine.data.tokenizer import Limits
 from trm_engine.errors import CheckpointError, did_you_mean
 
 FORMAT_VERSION = 1
@@ -71,6 +72,18 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"has self-contained files (best.pt, last.pt)"
         )
     return state
+
+
+def token_limits(config: dict[str, Any]) -> Limits:
+    """How a checkpoint's model reads a conversation, from its ``config``.
+
+    Raises:
+        KeyError, TypeError, ValueError: the configuration is foreign.
+    """
+    data = config["data"]
+    conversation = int(data["max_length"])
+    tool_turn = data.get("max_tool_tokens")  # older checkpoints have no such limit
+    return conversation, None if tool_turn is None else int(tool_turn)
 
 
 def load_model_file(path: str | Path, mmap: bool = False) -> Checkpoint:

@@ -112,7 +112,7 @@ class Evaluation:
         device = next(self.model.parameters()).device
         loss_fn = DeepSupervisionLoss(self.model.config)
         loader = create_dataloader(self.dataset, batch_size, shuffle=False)
-        counts = torch.zeros(6)
+        counts = torch.zeros(8)
         for batch in loader:
             counts += Targets.of(batch).counts()
             self.between()

@@ -59,9 +59,10 @@ class Targets:
         )
 
     def counts(self) -> Tensor:
-        """How many labels the means are over, [3], with value labels [6]:
+        """How many labels the means are over, [3], with value labels [8]:
 
-        decisions, tools, slots; slot values, arguments asked for, argument values.
+        decisions, tools, slots; slot values; a call's arguments asked for and their values; the
+        same of next calls.
         """
         numbers = [
             torch.tensor(self.decision.numel(), device=self.decision.device),
@@ -69,11 +70,11 @@ class Targets:
             torch.tensor(self.presence.numel(), device=self.decision.device),
         ]
         if self.values is not None:
-            values = self.values
+            values, called = self.values, self.decision > 0.5
             numbers += [
                 _has_span(values.slot_span_labels).sum() + (values.slot_choice_labels >= 0).sum(),
-                (values.arg_presence_labels >= 0).sum(),
-                _has_span(values.arg_span_labels).sum() + (values.arg_choice_labels >= 0).sum(),
+                *_argument_counts(values, called),
+                *_argument_counts(values, ~called),
             ]
         return torch.stack(numbers).float()
 
@@ -155,7 +156,7 @@ class DeepSupervisionLoss(nn.Module):
             "q_loss": _q(output, targets) / counts[0],
         }
         if targets.values is not None:
-            losses |= self._values(output, targets.values, counts)
+            losses |= self._values(output, targets, targets.values, counts)
         losses[TOTAL] = self._weighted(losses)
         return losses
 
@@ -164,21 +165,18 @@ class DeepSupervisionLoss(nn.Module):
         logits = output.decision_logits[:, 0].float()
         return focal_loss(logits, targets.decision, config.focal_gamma, config.focal_alpha)
 
-    def _values(self, output: TRMOutput, values: ValueLabels, counts: Tensor) -> dict[str, Tensor]:
+    def _values(
+        self, output: TRMOutput, targets: Targets, values: ValueLabels, counts: Tensor
+    ) -> dict[str, Tensor]:
         slot_values = span_loss(
             output.slot_start_logits, output.slot_end_logits, values.slot_span_labels
         ) + choice_loss(output.slot_choice_logits, values.slot_choice_labels)
-        arg_values = span_loss(
-            output.arg_start_logits, output.arg_end_logits, values.arg_span_labels
-        ) + choice_loss(output.arg_choice_logits, values.arg_choice_labels)
-        asked = values.arg_presence_labels >= 0
-        arg_presence = F.binary_cross_entropy_with_logits(
-            output.arg_presence_logits[asked], values.arg_presence_labels[asked], reduction="sum"
-        )
-        return {
-            "slot_span_loss": slot_values / counts[3],
-            "arg_loss": arg_presence / counts[4] + arg_values / counts[5],
-        }
+        called = targets.decision > 0.5
+        arguments = _arguments(output, values, called, counts[4:6])
+        if self.config.next_arg_weight:
+            of_next = _arguments(output, values, ~called, counts[6:8])
+            arguments = arguments + self.config.next_arg_weight * of_next
+        return {"slot_span_loss": slot_values / counts[3], "arg_loss": arguments}
 
     def _weighted(self, losses: dict[str, Tensor]) -> Tensor:
         config = self.config
@@ -235,6 +233,27 @@ def _presence(output: TRMOutput, targets: Targets) -> Tensor:
 def _q(output: TRMOutput, targets: Targets) -> Tensor:
     right = answer_is_right(output, targets).float()
     return F.binary_cross_entropy_with_logits(output.q_logits[:, 0], right, reduction="sum")
+
+
+def _argument_counts(values: ValueLabels, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Arguments asked for and argument values of some samples, a mask [B]."""
+    spans, choices = values.arg_span_labels[rows], values.arg_choice_labels[rows]
+    asked = (values.arg_presence_labels[rows] >= 0).sum()
+    return asked, _has_span(spans).sum() + (choices >= 0).sum()
+
+
+def _arguments(output: TRMOutput, values: ValueLabels, rows: Tensor, counts: Tensor) -> Tensor:
+    """The mean losses of presence and of values over the arguments of some samples, a mask [B]."""
+    labels = values.arg_presence_labels[rows]
+    asked = labels >= 0
+    presence = F.binary_cross_entropy_with_logits(
+        output.arg_presence_logits[rows][asked], labels[asked], reduction="sum"
+    )
+    spans = span_loss(
+        output.arg_start_logits[rows], output.arg_end_logits[rows], values.arg_span_labels[rows]
+    )
+    choices = choice_loss(output.arg_choice_logits[rows], values.arg_choice_labels[rows])
+    return presence / counts[0] + (spans + choices) / counts[1]
 
 
 def _has_span(spans: Tensor) -> Tensor:

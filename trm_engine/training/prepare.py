@@ -69,7 +69,14 @@ def prepare_data(
 
     def dataset(file: str | Path) -> TRMToolCallingDataset:
         return TRMToolCallingDataset(
-            file, tokenizer, survey.labels, data.max_length, data.on_error, cache, progress
+            file,
+            tokenizer,
+            survey.labels,
+            data.max_length,
+            data.on_error,
+            cache,
+            progress,
+            data.max_tool_tokens,
         )
 
     whole = dataset(path)

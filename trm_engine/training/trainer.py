@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from trm_engine.config import Config
 from trm_engine.data.collator import BucketBatchSampler, TRMCollator
 from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.next_call import next_calls, with_next_call
+from trm_engine.data.value_exchange import ValueExchange, collect_values
 from trm_engine.errors import CheckpointError, RunError
 from trm_engine.models.ema import EMA
 from trm_engine.models.trm import TRMForToolCalling
@@ -99,6 +101,8 @@ class Trainer:
             seed=training.seed,
             max_tokens=training.max_batch_tokens and training.max_batch_tokens * group.world_size,
         )
+        self.exchange = _value_exchange(train, training.value_exchange, training.seed)
+        self.next_calls = next_calls(train) if config.model.next_arg_weight else {}
         self.collator = TRMCollator(pad_to_multiple=PAD_TO_MULTIPLE)
         self.steps_per_epoch = self._updates_in(0)
         planned = sum(map(self._updates_in, range(training.num_epochs)))
@@ -216,7 +220,7 @@ class Trainer:
         return self.config.model.N_supervision if draw < share else 1
 
     def _part(self, indices: np.ndarray, place: int) -> Part:
-        batch = self.collator([self.train_data[int(index)] for index in indices])
+        batch = self.collator([self._item(int(index)) for index in indices])
         tokens = int(batch["attention_mask"].sum())
         batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
         training = self.config.training
@@ -224,9 +228,22 @@ class Trainer:
         batch = mask_words(batch, training.word_dropout, seed)
         return Part(batch, Targets.of(batch), tokens)
 
+    def _item(self, index: int) -> dict[str, Tensor]:
+        """A training sample: with its next call, and a share of them with other values."""
+        call = self.next_calls.get(index)
+        is_drawn = self.exchange is not None and self.exchange.draws(self.epoch, index)
+        if call is None and not is_drawn:
+            return self.train_data[index]
+        sample = self.train_data.sample(index)
+        if call is not None:
+            sample = with_next_call(sample, call)
+        if self.exchange is not None and is_drawn:
+            sample = self.exchange.exchanged(sample, self.epoch, index)
+        return self.train_data.encoded(index, sample)
+
     def _counts(self, parts: list[Part]) -> Tensor:
-        """Labels in the whole update, over all its batches and processes, [6]."""
-        counts = torch.zeros(6, device=self.device)
+        """Labels in the whole update, over all its batches and processes, [8]."""
+        counts = torch.zeros(8, device=self.device)
         for part in parts:
             counts += part.targets.counts()
         return self.group.sum(counts)
@@ -458,3 +475,11 @@ class Trainer:
         if self.ema:
             with self.ema.applied():
                 self._write(self.model.state_dict(), self.folder.model_ema, "final")
+
+
+def _value_exchange(train: TRMToolCallingDataset, share: float, seed: int) -> ValueExchange | None:
+    """What exchanges values for others of the training samples; None if it is off."""
+    if not share:
+        return None
+    samples = (train.sample(index) for index in range(len(train)))
+    return ValueExchange(collect_values(samples, train.labels), share, seed)

@@ -27,6 +27,7 @@ def evaluate_file(arguments: argparse.Namespace) -> int:
             predictor.tokenizer,
             predictor.labels,
             predictor.max_length,
+            max_tool_tokens=predictor.max_tool_tokens,
         )
         metrics = evaluate(
             predictor.model,

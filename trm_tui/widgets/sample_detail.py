@@ -162,6 +162,8 @@ def _warnings(prediction: Record | None) -> str:
     if dropped := prediction["dropped_tokens"]:
         most = prediction["max_length"]
         lines.append(f"The model does not see {dropped:,} tokens (dim): it reads {most:,} at most.")
+    if cut := prediction.get("cut_tokens"):
+        lines.append(f"The model does not see {cut:,} tokens of long tool turns (dim).")
     if unknown := prediction.get("unknown_tools"):
         lines.append(f"The model does not know {one_line(', '.join(unknown))}.")
     return "\n".join(lines)

@@ -1,0 +1,140 @@
+"""``python -m benchmarks.learning FOLDER``: train briefly on a data set, print what was learnt."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from trm_engine.config import Config
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.survey import split_dialogues
+from trm_engine.runs.folder import RunFolder
+from trm_engine.training.device import choose_device
+from trm_engine.training.distributed import ProcessGroup
+from trm_engine.training.evaluate import Evaluation
+from trm_engine.training.prepare import build_model, prepare_data, resolve
+from trm_engine.training.trainer import Trainer
+
+WATCHED = 32
+"""Validation samples that are judged during training; all of them are at the end."""
+
+
+def main() -> int:
+    """Train on FOLDER/train.jsonl, judge on FOLDER/val.jsonl; returns the exit status."""
+    arguments = _arguments()
+    data = [f"data.{part}_data={arguments.folder / f'{part}.jsonl'}" for part in ("train", "val")]
+    training = {
+        "seed": arguments.seed,
+        "num_epochs": arguments.epochs,
+        "eval_interval": 1_000_000,
+        "save_interval": 1_000_000,
+    }
+    fixed = [*data, *(f"training.{key}={value}" for key, value in training.items())]
+    config = Config.from_yaml(arguments.config, [*fixed, *arguments.set])
+    with tempfile.TemporaryDirectory() as folder:
+        print(_row(_figures(config, arguments.samples, RunFolder(Path(folder)))))
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="holds train.jsonl and val.jsonl")
+    parser.add_argument("--config", default="configs/default.yaml")
+    parser.add_argument("--samples", type=int, help="training samples, whole dialogues; else all")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", action="append", default=[], metavar="section.key=value")
+    return parser.parse_args()
+
+
+def _figures(config: Config, samples: int | None, folder: RunFolder) -> dict[str, Any]:
+    """What the averaged weights say about the validation samples after training."""
+    torch.set_num_threads(config.training.num_threads or torch.get_num_threads())
+    device = choose_device(config.training.device)
+    prepared = prepare_data(config)
+    train, val = _part_of(prepared.train, samples), prepared.val
+    config = resolve(config, prepared)
+    model = build_model(config, device)
+    folder.checkpoints(config).mkdir(parents=True, exist_ok=True)
+    watched = val.subset(np.arange(min(WATCHED, len(val))))
+    group = ProcessGroup.join(device)
+    trainer = Trainer(config, model, train, watched, folder, _silent, _NoCommands(), group)
+    began = time.perf_counter()
+    trainer.run()
+    seconds = time.perf_counter() - began
+    evaluation = Evaluation(model, val)
+    if trainer.ema:
+        with trainer.ema.applied():
+            list(evaluation.batches(config.training.batch_size))
+    else:
+        list(evaluation.batches(config.training.batch_size))
+    metrics = evaluation.metrics()
+    return {
+        "samples": len(train),
+        "tokens a sample": float(train.lengths.mean()),
+        "seconds": seconds,
+        "samples/s": len(train) * config.training.num_epochs / seconds,
+        "user-turn accuracy": _user_turn_accuracy(evaluation),
+        "decision F1": metrics["decision"]["f1"],
+        "tool": metrics["tool"]["accuracy"],
+        "all slots": metrics["slots"]["all_right"],
+        "exact": metrics["exact_match"],
+        "exact with values": metrics["exact_match_values"],
+        "slots with values": _all_values_right(evaluation),
+        "arguments": metrics["arguments"]["accuracy"],
+    }
+
+
+def _part_of(train: TRMToolCallingDataset, samples: int | None) -> TRMToolCallingDataset:
+    """About ``samples`` samples of whole dialogues, drawn the same way whatever the run's seed."""
+    if samples is None or samples >= len(train):
+        return train
+    dialogues = np.asarray(train.survey.dialogues)[train.indices]
+    return train.subset(split_dialogues(dialogues, samples / len(train), seed=0)[1])
+
+
+def _user_turn_accuracy(evaluation: Evaluation) -> float:
+    """Decision accuracy on samples whose history ends with a user turn."""
+    dataset = evaluation.dataset
+    asked = [dataset.sample(i).history[-1].role == "user" for i in range(len(dataset))]
+    right = (evaluation.answers.decision[-1] > 0.5) == evaluation.truth.decision
+    return float(right[asked].mean())
+
+
+def _all_values_right(evaluation: Evaluation) -> float:
+    """Decision, tool and every slot's presence and value right, arguments aside."""
+    answers, truth = evaluation.answers, evaluation.truth
+    decision = (answers.decision[-1] > 0.5) == truth.decision
+    tool = (answers.tool[-1] == truth.tool) | ~truth.decision
+    return float((decision & tool & answers.value_right[-1].all(axis=-1)).mean())
+
+
+def _row(figures: dict[str, Any]) -> str:
+    return " | ".join(
+        f"{name} {value if isinstance(value, int) else format(value, '.3f')}"
+        for name, value in figures.items()
+    )
+
+
+def _silent(kind: str, /, **content: Any) -> None:
+    """A report that nobody reads."""
+
+
+class _NoCommands:
+    """Nobody tells the run what to do."""
+
+    def __call__(self) -> list[str]:
+        return []
+
+    def wants(self, *wanted: str) -> bool:
+        return False
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

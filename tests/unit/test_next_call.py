@@ -1,0 +1,103 @@
+"""Next calls: answers learn what they already know of the call that follows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.support import sample
+from trm_engine.config import TRMConfig
+from trm_engine.data.collator import TRMCollator
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.encoding import NONE, encode_sample
+from trm_engine.data.next_call import next_call, next_calls, with_next_call
+from trm_engine.data.samples import Sample, ToolCall
+from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.models.trm import TRMForToolCalling
+from trm_engine.training.losses import DeepSupervisionLoss, Targets
+
+
+@pytest.fixture
+def dataset(data_file: Path, tokenizer: TRMTokenizer, tmp_path: Path) -> TRMToolCallingDataset:
+    return TRMToolCallingDataset(data_file, tokenizer, cache_dir=tmp_path)
+
+
+def told(*texts: str, tool: dict[str, Any] | None = None) -> Sample:
+    history = [
+        {"role": ("user", "assistant")[number % 2], "content": text}
+        for number, text in enumerate(texts)
+    ]
+    decision = "tool_call" if tool else "direct_answer"
+    return Sample.model_validate(sample(history=history, decision=decision, tool=tool or {}))
+
+
+def test_the_next_call_counts_as_far_as_it_was_said() -> None:
+    near = {"name": "book", "arguments": {"city": "Rome", "day": "Monday", "seats": 2}}
+    far = {"name": "pay", "arguments": {"city": "Rome"}}
+    dialogue = [
+        told("Hello"),
+        told("Hello", "Yes?", "To Rome, for 2"),
+        told("Hello", "Yes?", "To Rome, for 2", "When?", "Monday", "OK?", "Yes", tool=far),
+        told("Hello", "Yes?", "To Rome, for 2", "When?", "Monday", tool=near),
+        told("Hello", "No?", "To Oslo", "When?", "Monday", tool=far),
+    ]
+    assert next_call(dialogue[0], dialogue) is None
+    known = {"city": "Rome", "seats": 2}
+    assert next_call(dialogue[1], dialogue) == ToolCall(name="book", arguments=known)
+    assert next_call(dialogue[3], dialogue) is None
+
+
+def test_an_answer_with_its_next_call_is_still_an_answer(dataset: TRMToolCallingDataset) -> None:
+    plain = next(
+        dataset.sample(index) for index in range(len(dataset)) if not dataset.decisions[index]
+    )
+    said = plain.history[-1].text().split()[0]
+    call = ToolCall(name="find_customer", arguments={"phone": said})
+    tokenizer, labels = dataset.tokenizer, dataset.labels
+    encoded = encode_sample(with_next_call(plain, call), tokenizer, labels, 512)
+    alone = encode_sample(plain, tokenizer, labels, 512)
+    assert (encoded.decision, encoded.tool) == (alone.decision, alone.tool) == (0, NONE)
+    assert (encoded.args.presence == 1).sum() == 1
+    assert (alone.args.presence == NONE).all()
+    assert len(encoded.args.spans) > 0
+
+
+def test_every_next_call_is_of_an_answer_and_was_said(dataset: TRMToolCallingDataset) -> None:
+    for index, call in next_calls(dataset).items():
+        assert not dataset.decisions[index]
+        assert call.arguments
+
+
+def test_next_calls_count_with_their_weight_only(dataset: TRMToolCallingDataset) -> None:
+    answer = next(index for index in range(len(dataset)) if not dataset.decisions[index])
+    plain = dataset.sample(answer)
+    call = ToolCall(name="find_customer", arguments={"phone": plain.history[-1].text().split()[0]})
+    call_item = dataset[int(dataset.decisions.argmax())]
+    items = [call_item, dataset.encoded(answer, with_next_call(plain, call))]
+    batch, bare = TRMCollator()(items), TRMCollator()([call_item, dataset[answer]])
+    config = TRMConfig(
+        hidden_size=16, num_heads=2, vocab_size=dataset.tokenizer.vocab_size, N_supervision=1,
+        n_latent_recursion=1, T_deep_recursion=1, **dataset.labels.sizes(),
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = TRMForToolCalling(config)
+    [output] = model(batch["input_ids"], batch["attention_mask"], batch["role_ids"])
+
+    def loss(of: dict[str, torch.Tensor], weight: float) -> float:
+        targets = Targets.of(of)
+        settings = config.model_copy(update={"next_arg_weight": weight})
+        step = DeepSupervisionLoss(settings).step(output, targets, targets.counts())
+        return float(step["arg_loss"].detach())
+
+    assert loss(batch, 0.0) == pytest.approx(loss(bare, 0.0))
+    assert loss(bare, 0.5) == pytest.approx(loss(bare, 0.0))
+    extra = loss(batch, 0.5) - loss(batch, 0.0)
+    assert extra > 0
+    assert loss(batch, 1.0) - loss(batch, 0.0) == pytest.approx(2 * extra, rel=1e-4)
+    counts = Targets.of(batch).counts().tolist()
+    assert counts[:6] == Targets.of(bare).counts().tolist()[:6]
+    assert counts[6] > 0
+    assert counts[7] > 0

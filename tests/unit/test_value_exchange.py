@@ -1,0 +1,158 @@
+"""Value exchange: other values, same conversation; nothing is corrupted, chance is repeatable."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support import sample
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.labels import LabelBuilder
+from trm_engine.data.samples import Sample
+from trm_engine.data.spans import find_value, is_verbatim
+from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.data.value_exchange import ValueExchange, collect_values, in_case_of
+
+POOLS = {
+    "name": ("Ann", "Ann Lee", "Bo", "O'Neil", "Jo 😀", "East San Jose"),
+    "phone": ("0901", "12 12", "+84 90", "555-0199"),
+}
+values = st.sampled_from([*POOLS["name"], *POOLS["phone"], "Cy", "San Jose", "ann", "77"])
+templates = st.lists(
+    st.sampled_from(["I am {name}.", "call {phone}", "{name}, {phone}!", "annex 770", "ok", ""]),
+    min_size=1,
+    max_size=5,
+)
+
+
+def conversation(texts: list[str], name: str, phone: str) -> Sample:
+    history: list[dict[str, Any]] = [
+        {
+            "role": ("user", "assistant")[number % 2],
+            "content": text.format(name=name, phone=phone),
+        }
+        for number, text in enumerate(texts)
+    ]
+    arguments = {"phone": phone, "plan": "basic", "months": 2}
+    history += [
+        {"role": "tool_call", "content": {"name": "Bo", "arguments": {"phone": phone}}},
+        {"role": "tool_response", "content": {"Bo": [name, {"phone": phone}], "count": 2}},
+    ]
+    call = {"name": "Bo", "arguments": arguments}
+    slots = {"name": name, "phone": phone, "plan": "basic"}
+    record = sample(history=history, slots=slots, decision="tool_call", tool=call)
+    return Sample.model_validate(record)
+
+
+def exchange(share: float = 1.0) -> ValueExchange:
+    return ValueExchange(POOLS, share, seed=3)
+
+
+@given(texts=templates, name=values, phone=values, epoch=st.integers(0, 30))
+def test_every_value_stands_where_the_old_one_stood(
+    texts: list[str], name: str, phone: str, epoch: int
+) -> None:
+    old = conversation(texts, name, phone)
+    new = exchange().exchanged(old, epoch, 0)
+    assert [turn.role for turn in new.history] == [turn.role for turn in old.history]
+    assert (new.decision, new.slots["plan"]) == (old.decision, "basic")
+    assert old.tool
+    assert new.tool
+    assert new.tool.name == old.tool.name == "Bo"
+    assert new.tool.arguments["months"] == 2
+    assert new.tool.arguments["phone"] == new.slots["phone"]
+    assert list(new.history[-1].content) == ["Bo", "count"]
+    assert new.history[-2].content["name"] == "Bo"
+    for field, before in old.slots.items():
+        after = new.slots[field]
+        if is_verbatim(old.history, before):
+            assert is_verbatim(new.history, after)
+        else:
+            assert after == before or before.casefold() in {name.casefold(), phone.casefold()}
+    if name.casefold() not in phone.casefold() and phone.casefold() not in name.casefold():
+        said = [text.format(name=new.slots["name"], phone=new.slots["phone"]) for text in texts]
+        assert [turn.content for turn in new.history[: len(texts)]] == said
+
+
+def test_a_value_inside_another_is_not_torn_out() -> None:
+    old = conversation(["From San Jose to East San Jose"], "San Jose", "East San Jose")
+    pools = {"name": ("Rome",), "phone": ("Paris",)}
+    new = ValueExchange(pools, 1.0, 0).exchanged(old, 0, 0)
+    assert new.history[0].content == "From Rome to Paris"
+
+
+def test_what_was_said_only_inside_another_value_stays() -> None:
+    old = conversation(["To East San Jose"], "San Jose", "East San Jose")
+    assert exchange().exchanged(old, 0, 0) is old
+
+
+def test_words_that_only_contain_a_value_stay() -> None:
+    old = conversation(["ann at the annex", "ANN!"], "Ann", "77")
+    new = ValueExchange({"name": ("Zoë",)}, 1.0, 0).exchanged(old, 0, 0)
+    assert [turn.content for turn in new.history[:2]] == ["zoë at the annex", "ZOË!"]
+
+
+def test_nothing_to_exchange_is_the_sample_itself() -> None:
+    old = conversation(["ok"], "Ann", "0901")
+    assert exchange().exchanged(old, 0, 0) is old
+    assert ValueExchange({}, 1.0, 0).exchanged(old, 0, 0) is old
+
+
+def test_draws_are_a_function_of_seed_epoch_and_sample() -> None:
+    drawn = [exchange(0.3).draws(1, index) for index in range(2000)]
+    assert drawn == [exchange(0.3).draws(1, index) for index in range(2000)]
+    assert drawn != [exchange(0.3).draws(2, index) for index in range(2000)]
+    assert 0.25 < sum(drawn) / len(drawn) < 0.35
+    assert not any(exchange(0.0).draws(0, index) for index in range(50))
+    old = conversation(["I am Cy"], "Cy", "0")
+    found = [exchange().exchanged(old, epoch, 5).slots["name"] for epoch in range(20)]
+    assert len(set(found)) > 3
+    assert found == [exchange().exchanged(old, epoch, 5).slots["name"] for epoch in range(20)]
+
+
+def test_values_are_those_of_span_fields() -> None:
+    builder = LabelBuilder()
+    samples = [conversation(["I am {name}, {phone}"], name, "0901") for name in ("Zed", "Ann")]
+    for each in samples:
+        builder.add(each)
+    assert collect_values(samples, builder.build()) == {"name": ("Ann", "Zed"), "phone": ("0901",)}
+
+
+@pytest.mark.parametrize(
+    ("example", "value", "styled"),
+    [
+        ("rome", "Paris", "paris"),
+        ("ROME", "Paris", "PARIS"),
+        ("Rome", "paris", "paris"),
+        ("a", "Straße", "straße"),
+        ("AB", "Straße", "STRASSE"),
+        ("12", "Ann", "Ann"),
+    ],
+)
+def test_case_is_that_of_the_old_value(example: str, value: str, styled: str) -> None:
+    assert in_case_of(example, value) == styled
+
+
+def test_an_item_encoded_now_is_the_one_of_the_cache(
+    data_file: Path, tokenizer: TRMTokenizer, tmp_path: Path
+) -> None:
+    dataset = TRMToolCallingDataset(data_file, tokenizer, cache_dir=tmp_path, max_tool_tokens=6)
+    for index in range(0, len(dataset), 7):
+        cached, now = dataset[index], dataset.encoded(index, dataset.sample(index))
+        assert list(cached) == list(now)
+        for name in cached:
+            assert cached[name].tolist() == now[name].tolist(), json.dumps(name)
+            assert cached[name].dtype == now[name].dtype
+
+
+@given(value=values, text=st.sampled_from(["{0}", "{0}, {0}", "x{0}", "{0} {0}x"]))
+def test_as_many_places_as_before(value: str, text: str) -> None:
+    old = conversation([text.format(value)], value, "none")
+    new = exchange().exchanged(old, 1, 1)
+    before = find_value(old.history[0].text(), value)
+    assert len(find_value(new.history[0].text(), new.slots["name"])) == len(before)

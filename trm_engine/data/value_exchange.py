@@ -1,0 +1,185 @@
+"""Value exchange: the same conversation with other values, so that values are not learnt by heart.
+
+In a drawn sample, values of slots and arguments that were said are exchanged for other values of
+the same field, consistently: in every turn, in the slots and in the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trm_engine.data.labels import Labels
+from trm_engine.data.samples import Sample, Turn
+from trm_engine.data.spans import find_value, is_verbatim, same_text
+
+STREAM = 0x5641
+"""Sets these draws apart from others that are made of the same seed."""
+
+Pools = dict[str, tuple[str, ...]]
+"""The values known of each field that is a span, by name."""
+
+
+def collect_values(samples: Iterable[Sample], labels: Labels) -> Pools:
+    """Every value of the samples' slots and calls, each spelling once, in a fixed order."""
+    names = _span_names(labels)
+    pools: dict[str, set[str]] = {name: set() for name in names}
+    for sample in samples:
+        for name, value in _values(sample):
+            if name in names:
+                pools[name].add(value)
+    return {name: tuple(sorted(values)) for name, values in pools.items()}
+
+
+@dataclass(frozen=True)
+class ValueExchange:
+    """Exchanges the values of a share of the samples; a function of (seed, epoch, sample)."""
+
+    pools: Pools
+    share: float
+    seed: int
+
+    def draws(self, epoch: int, index: int) -> bool:
+        """Whether a sample's values are to be exchanged in an epoch."""
+        return bool(self._random(epoch, index).random() < self.share)
+
+    def exchanged(self, sample: Sample, epoch: int, index: int) -> Sample:
+        """The sample with other values; itself where that cannot be done without harm."""
+        random = self._random(epoch, index)
+        random.random()  # what ``draws`` took
+        new_values = self._choose(sample, random)
+        if not new_values:
+            return sample
+        changed = _rewrite(sample, new_values, self._kept(sample, new_values))
+        return changed if _is_faithful(sample, changed, new_values) else sample
+
+    def _random(self, epoch: int, index: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, STREAM, epoch, index))
+
+    def _choose(self, sample: Sample, random: np.random.Generator) -> dict[str, str]:
+        """A new value for each value that was said, by the old one with its case folded."""
+        kept = {value.casefold() for name, value in _values(sample) if name not in self.pools}
+        texts = [turn.text() for turn in sample.history]
+        new_values: dict[str, str] = {}
+        for name, value in _values(sample):
+            folded = value.casefold()
+            if folded in kept or folded in new_values or not is_verbatim(sample.history, value):
+                continue
+            others = [
+                other
+                for other in self.pools.get(name, ())
+                if not any(same_text(other, used) for used in new_values.values())
+            ]
+            if not others:
+                continue
+            other = others[int(random.integers(len(others)))]
+            if not any(find_value(text, other) for text in texts):
+                new_values[folded] = other
+        return new_values
+
+    def _kept(self, sample: Sample, new_values: dict[str, str]) -> list[str]:
+        return [value for _, value in _values(sample) if value.casefold() not in new_values]
+
+
+def in_case_of(example: str, value: str) -> str:
+    """``value`` in lower or upper case where ``example`` is, else as it is."""
+    styled = value
+    if example.islower():
+        styled = value.lower()
+    elif example.isupper() and len(example) > 1:
+        styled = value.upper()
+    return styled if same_text(styled, value) else value
+
+
+def _rewrite(sample: Sample, new_values: dict[str, str], kept: list[str]) -> Sample:
+    replace = _Replacement(new_values, kept)
+    tool = sample.tool
+    if tool:
+        arguments = {name: replace.whole(value) for name, value in tool.arguments.items()}
+        tool = tool.model_copy(update={"arguments": arguments})
+    return sample.model_copy(
+        update={
+            "history": [_rewrite_turn(turn, replace) for turn in sample.history],
+            "slots": {name: replace.whole(value) for name, value in sample.slots.items()},
+            "tool": tool,
+        }
+    )
+
+
+def _rewrite_turn(turn: Turn, replace: _Replacement) -> Turn:
+    content = turn.content
+    if turn.role == "tool_call":
+        content = {**content, "arguments": replace.everywhere(content.get("arguments", {}))}
+    else:
+        content = replace.everywhere(content)
+    return turn.model_copy(update={"content": content})
+
+
+class _Replacement:
+    """Puts new values in the place of old ones; of values that overlap the longest counts."""
+
+    def __init__(self, new_values: dict[str, str], kept: list[str]) -> None:
+        self._new_values = new_values
+        values = sorted({*new_values, *(value.casefold() for value in kept)}, key=len, reverse=True)
+        self._longest_first = values
+
+    def whole(self, value: Any) -> Any:
+        """A field's value, exchanged if it is one of the old ones."""
+        if not isinstance(value, str):
+            return value
+        new = self._new_values.get(value.strip().casefold())
+        return value if new is None else in_case_of(value, new)
+
+    def everywhere(self, content: Any) -> Any:
+        """Every text inside a JSON value; the keys stay."""
+        if isinstance(content, dict):
+            return {key: self.everywhere(value) for key, value in content.items()}
+        if isinstance(content, list):
+            return [self.everywhere(value) for value in content]
+        return self._in_text(content) if isinstance(content, str) else content
+
+    def _in_text(self, text: str) -> str:
+        taken: list[tuple[int, int]] = []
+        for value in self._longest_first:
+            for begin, end in find_value(text, value):
+                if all(end <= first or begin >= last for first, last in taken):
+                    taken.append((begin, end))
+        parts, position = [], 0
+        for begin, end in sorted(taken):
+            parts += [text[position:begin], self.whole(text[begin:end])]
+            position = end
+        return "".join([*parts, text[position:]])
+
+
+def _is_faithful(old: Sample, new: Sample, new_values: dict[str, str]) -> bool:
+    """Whether each new value stands where the old one stood, and values not exchanged still stand.
+
+    Where one value was part of another, its own places must be left.
+    """
+    for before, after in zip(old.history, new.history, strict=True):
+        for value, other in new_values.items():
+            if len(find_value(after.text(), other)) > len(find_value(before.text(), value)):
+                return False
+    pairs = zip(_values(old), _values(new), strict=True)
+    return all(
+        is_verbatim(new.history, after) or not is_verbatim(old.history, before)
+        for (_, before), (_, after) in pairs
+    )
+
+
+def _values(sample: Sample) -> list[tuple[str, str]]:
+    """Names and values of the filled slots and arguments that are text."""
+    arguments = sample.tool.arguments if sample.tool else {}
+    fields = [*sample.slots.items(), *arguments.items()]
+    texts = [(name, value.strip()) for name, value in fields if isinstance(value, str)]
+    return [(name, value) for name, value in texts if value]
+
+
+def _span_names(labels: Labels) -> set[str]:
+    """Names of fields that are spans wherever they occur."""
+    fields = (*labels.slots, *labels.args)
+    choices = {field.name for field in fields if field.kind == "choice"}
+    return {field.name for field in fields} - choices
