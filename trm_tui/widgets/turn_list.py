@@ -90,10 +90,10 @@ class TurnList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def show(self, turns: Sequence[ShownTurn], place: int) -> None:
         """Show turns, with the cursor on one of them."""
-        is_other_place = place != self._place or len(turns) != len(self._turns)
+        before = (self._place, len(self._turns), self._starts[-1])
         self._turns, self._place = turns, place
         self._lay_out()
-        if is_other_place:
+        if before != (place, len(turns), self._starts[-1]):
             self.show_cursor()
         self.refresh()
 

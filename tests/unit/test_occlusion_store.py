@@ -1,0 +1,81 @@
+"""Occlusion: answers without one turn each beside the answer to all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from trm_tui.store.occlusion import Occlusion, in_words
+
+
+def answer(turn: int | None, chance: float, tool: str | None = "find", **slots: str) -> Any:
+    calls = chance > 0.5
+    return {
+        "turn": turn,
+        "decision_probability": chance,
+        "tool": tool,
+        "tool_probability": 0.75,
+        "prediction": {
+            "decision": "tool_call" if calls else "direct_answer",
+            "tool": {"name": tool, "arguments": {}} if calls else None,
+            "slots": slots,
+        },
+    }
+
+
+def compared(base: Any, *others: Any, places: Any = (0, 2, 5)) -> Occlusion:
+    occlusion = Occlusion(places)
+    occlusion.add([base, *others])
+    return occlusion
+
+
+def test_nothing_is_known_at_first() -> None:
+    occlusion = Occlusion([0])
+    assert (occlusion.base, occlusion.left, occlusion.notes()) == (None, [], {})
+
+
+def test_a_turn_is_known_by_its_place_in_the_draft() -> None:
+    occlusion = compared(answer(None, 0.9), answer(1, 0.6, "book"))
+    left = occlusion.left[0]
+    assert (left.place, left.tool, left.tool_probability) == (2, "book", 0.75)
+    assert left.probability == 0.6
+    assert left.change == pytest.approx(-0.3)
+
+
+def test_answers_that_come_in_parts_are_compared_with_the_first() -> None:
+    occlusion = compared(answer(None, 0.9))
+    assert occlusion.base == answer(None, 0.9) and not occlusion.left
+    occlusion.add([answer(0, 0.8)])
+    occlusion.add([answer(1, 0.7), answer(2, 0.95)])
+    assert [left.place for left in occlusion.left] == [0, 2, 5]
+    assert [left.change for left in occlusion.left] == pytest.approx([-0.1, -0.2, 0.05])
+
+
+@pytest.mark.parametrize(
+    ("base", "other", "changes"),
+    [
+        (answer(None, 0.9), answer(0, 0.8), ()),
+        (answer(None, 0.9), answer(0, 0.2), ("answers",)),
+        (answer(None, 0.2), answer(0, 0.9), ("calls",)),
+        (answer(None, 0.9), answer(0, 0.9, "book"), ("tool book",)),
+        (answer(None, 0.9, city="Rome"), answer(0, 0.9, city="Paris"), ("city Paris",)),
+        (answer(None, 0.9, city="Rome"), answer(0, 0.9, city=""), ("city gone",)),
+        (
+            answer(None, 0.9, city="", day="May 8"),
+            answer(0, 0.2, "book", city="Rome", day="May 8"),
+            ("answers", "tool book", "city Rome"),
+        ),
+    ],
+)
+def test_what_changes_is_said(base: Any, other: Any, changes: tuple[str, ...]) -> None:
+    assert compared(base, other).left[0].changes == changes
+
+
+def test_notes_are_in_words_by_place() -> None:
+    occlusion = compared(answer(None, 0.9), answer(0, 0.95), answer(2, 0.25, "book"))
+    assert occlusion.notes() == {
+        0: "without it P(call) +0.050",
+        5: "without it P(call) -0.650, answers, tool book",
+    }
+    assert in_words(occlusion.left[0]) == occlusion.notes()[0]
