@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import TabbedContent
@@ -23,7 +24,9 @@ from trm_tui.settings import Settings
 from trm_tui.widgets.banner import Banner
 from trm_tui.widgets.chart import Chart
 from trm_tui.widgets.evaluation_history import EvaluationHistory
+from trm_tui.widgets.log_view import LogView
 from trm_tui.widgets.run_header import RunHeader
+from trm_tui.widgets.search_bar import SearchBar
 from trm_tui.widgets.tool_matrix import ToolMatrix
 from trm_tui.widgets.train_tabs import TrainTabs
 
@@ -82,6 +85,18 @@ async def test_every_tab_by_its_number_and_its_first_pane_has_the_keys(run: Fake
             await pilot.press(str(number))
             tab = pilot.app.screen.query_one(f"#{TrainTabs.TABS[number - 1].lower()}")
             await until(pilot, lambda tab=tab: _has_focus(pilot, tab))
+
+
+async def test_what_is_typed_at_once_after_a_number_goes_to_the_new_tab(run: FakeRun) -> None:
+    run.begin()
+    async with app_of(run).run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: "● running" in header(pilot))
+        for key in ("7", "slash", *"evalpse"):
+            pilot.app.post_message(Key(key, "/" if key == "slash" else key))
+        await until(pilot, lambda: len(pilot.app.screen.query(LogView)) == 1)
+        log = pilot.app.screen.query_one(LogView)
+        await until(pilot, lambda: log.query_one(SearchBar).words == "evalpse")
+        assert run.commands() == []
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48), (40, 10), (10, 3)])

@@ -67,9 +67,9 @@ class InspectScreen(Screen[None]):
         self._show_header("opening")
         self._open()
 
-    def action_tab(self, number: int) -> None:
+    async def action_tab(self, number: int) -> None:
         """Open a tab."""
-        self._tabs.open(number)
+        await self._tabs.open(number)
 
     @work
     async def leave(self) -> None:

@@ -186,9 +186,9 @@ class TrainScreen(Screen[None]):
 
     # Panes ------------------------------------------------------------------------------------
 
-    def action_tab(self, number: int) -> None:
+    async def action_tab(self, number: int) -> None:
         """Open a tab."""
-        self._tabs.open(number)
+        await self._tabs.open(number)
 
     @on(Chart.ExportRequested)
     def _export(self, event: Chart.ExportRequested) -> None:
