@@ -68,7 +68,9 @@ class InspectScreen(Screen[None]):
         self._open()
 
     async def action_tab(self, number: int) -> None:
-        """Open a tab."""
+        """Open a tab; a pane over the whole screen would hide it."""
+        if self.maximized:
+            self.minimize()
         await self._tabs.open(number)
 
     @work
