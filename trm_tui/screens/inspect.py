@@ -169,8 +169,8 @@ class InspectScreen(Screen[None]):
     async def _draw_histogram(self, name: str) -> None:
         await asyncio.sleep(DEBOUNCE_SECONDS)
         raw = await self._ask("histogram", name=name)
-        has_ema = bool(self.inspected.summary and self.inspected.summary["has_ema"])
-        average = await self._ask("histogram", name=name, which="ema") if has_ema else None
+        has_average = self._tabs.has_average(name)
+        average = await self._ask("histogram", name=name, which="ema") if has_average else None
         for view in self.query(HistogramView):
             view.show(name, raw, average)
 

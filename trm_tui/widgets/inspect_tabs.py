@@ -60,6 +60,10 @@ class InspectTabs(LazyTabs):
         self.show_vocabulary()
         self.show_evaluation()
 
+    def has_average(self, name: str) -> bool:
+        """Whether a tensor has an average; what is not learnt has none."""
+        return any(each["name"] == name and each.get("ema") for each in self.parameters or ())
+
     def _summary(self) -> Widget:
         panes = (CheckpointFacts(classes="panel"), ConfigView(classes="panel"))
         return Container(*panes, classes="side-by-side")
