@@ -116,9 +116,9 @@ class JudgedRows(CursorRows):
             Column("truth", "truth", LEAST_NAME, rank=2, most=name, gap=2, left=True),
             Column("predicted", "model", LEAST_NAME, rank=2, most=name, left=True),
             Column("wrong", "wrong", LEAST_WRONG, rank=3, most=MOST_WRONG, gap=2, left=True),
-            Column("confidence", "conf.", 5, rank=6, gap=2),
-            Column("loss", "loss", 6, rank=5),
-            Column("text", "last turn", 18, rank=4, most=WHOLE_TEXT, gap=2, left=True),
+            Column("confidence", "conf.", 5, rank=5, gap=2),
+            Column("loss", "loss", 6, rank=4),
+            Column("text", "last turn", 18, rank=6, most=WHOLE_TEXT, gap=2, left=True),
         ]
 
     def cells(self, row: int, layout: Layout) -> Cells:
