@@ -7,7 +7,9 @@ import gc
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from textual import events, on
@@ -100,6 +102,26 @@ class TrmApp(ThemedApp):
     async def _go_on(self, handled: _Handled) -> None:
         if handled is self._at_work:
             await self._handle_next()
+
+    def deliver_screenshot(
+        self, filename: str | None = None, path: str | None = None, time_format: str | None = None
+    ) -> str | None:
+        """Write a picture of the screen into the current directory, and say where it is.
+
+        Textual's own is for a folder of downloads, which not every machine has.
+        """
+        time = datetime.now().strftime(time_format or "%Y-%m-%d_%H-%M-%S")
+        about = next(filter(None, (getattr(each, "subject", "") for each in self.screen_stack)), "")
+        name = filename or f"{'-'.join(filter(None, (self.title, about, time)))}.svg"
+        file = Path(path or ".").absolute() / name
+        try:
+            file.write_text(self.export_screenshot(), encoding="utf-8")
+        except OSError as error:
+            problem = f"{file}: {error.strerror}"
+            self.notify(problem, severity="error", markup=False)
+        else:
+            self.notify(f"Screenshot written to {file}", markup=False)
+        return None
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: Textual's own commands and every key that works now."""

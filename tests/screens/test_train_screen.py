@@ -311,6 +311,21 @@ async def test_many_warnings_at_once_are_one_toast(run: FakeRun) -> None:
         assert told == ["3 warnings, see Log"]
 
 
+async def test_a_screenshot_is_written_here(
+    run: FakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "nowhere"))
+    monkeypatch.chdir(tmp_path)
+    async with app_of(run).run_test(size=SIZE) as pilot:
+        await pilot.press("ctrl+p", *"screenshot")
+        await pilot.pause(0.5)
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: bool(list(tmp_path.glob("trm-tui-first-*.svg"))))
+        written = next(tmp_path.glob("*.svg"))
+        told = [each.message for each in pilot.app._notifications]
+        assert told == [f"Screenshot written to {written}"]
+
+
 async def test_help_begins_with_the_focused_pane(run: FakeRun) -> None:
     async with app_of(run).run_test(size=SIZE) as pilot:
         await pilot.press("question_mark")

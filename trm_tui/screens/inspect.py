@@ -54,6 +54,11 @@ class InspectScreen(Screen[None]):
         self._file: SampleFile | None = None
         self._is_judged = False
 
+    @property
+    def subject(self) -> str:
+        """The checkpoint's name, for the names of files."""
+        return self.inspected.path.stem
+
     def compose(self) -> ComposeResult:
         yield InspectHeader()
         yield Banner()

@@ -61,6 +61,11 @@ class TrainScreen(Screen[None]):
         self._last_state = ""
         self._lines_noticed: int | None = None
 
+    @property
+    def subject(self) -> str:
+        """The run's name, for the names of files."""
+        return self.watched.folder.path.name
+
     def compose(self) -> ComposeResult:
         yield RunHeader()
         yield Banner()
