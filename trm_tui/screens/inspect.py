@@ -33,6 +33,8 @@ from trm_tui.widgets.vocabulary_view import VocabularyView
 
 DEBOUNCE_SECONDS = 0.08
 SHOW_SECONDS = 0.3
+EVALUATING = "evaluating…"
+FAILED = "The evaluation failed; open the tab again to retry"
 
 
 class InspectScreen(Screen[None]):
@@ -57,7 +59,7 @@ class InspectScreen(Screen[None]):
     @property
     def subject(self) -> str:
         """The checkpoint's name, for the names of files."""
-        return self.inspected.path.stem
+        return Path(self.inspected.name.replace("/", "-")).stem
 
     def compose(self) -> ComposeResult:
         yield InspectHeader()
@@ -69,7 +71,7 @@ class InspectScreen(Screen[None]):
         """Ask for the summary first."""
         self._header = self.query_one(InspectHeader)
         self._tabs = self.query_one(InspectTabs)
-        self._show_header("opening")
+        self._show_header("opening…")
         self._open()
 
     async def action_tab(self, number: int) -> None:
@@ -77,6 +79,8 @@ class InspectScreen(Screen[None]):
         if self.maximized:
             self.minimize()
         await self._tabs.open(number)
+        if self._tabs.active in JUDGING:  # after a failure also where it was open already
+            self._evaluate_once()
 
     @work
     async def leave(self) -> None:
@@ -101,13 +105,17 @@ class InspectScreen(Screen[None]):
     @on(TabbedContent.TabActivated)
     def _fill_tab(self, event: TabbedContent.TabActivated) -> None:
         tab = event.pane.id
-        if tab in JUDGING and not self._is_judged:
-            self._is_judged = True
-            self._evaluate()
+        if tab in JUDGING:
+            self._evaluate_once()
         elif tab == "parameters" and self._tabs.parameters is None:
             self._load_parameters()
         elif tab == "vocabulary" and self._tabs.vocabulary is None:
             self._load_vocabulary()
+
+    def _evaluate_once(self) -> None:
+        if not self._is_judged:
+            self._is_judged = True
+            self._evaluate()
 
     @work
     async def _load_parameters(self) -> None:
@@ -125,8 +133,12 @@ class InspectScreen(Screen[None]):
 
     @work
     async def _evaluate(self) -> None:
-        """Show what is judged as it comes, a few times a second."""
+        """Show what is judged as it comes, a few times a second; after a failure, try again."""
         shown = 0.0
+        self.query_one(Banner).show([])
+        self._tabs.standing = EVALUATING
+        self._show_header(EVALUATING)
+        self._tabs.show_evaluation()
         try:
             async for _ in self.inspected.evaluate():
                 self._show_header(self._progress())
@@ -135,6 +147,7 @@ class InspectScreen(Screen[None]):
                     self._tabs.show_evaluation()
         except (UserError, WorkerError) as error:
             self.query_one(Banner).show([str(error)])
+            self._tabs.standing, self._is_judged = FAILED, False
         self._show_header()
         self._tabs.show_evaluation()
 
@@ -161,8 +174,7 @@ class InspectScreen(Screen[None]):
             figures += [f"{summary['parameters']:,} parameters", size(summary["bytes"])]
             if summary["has_ema"]:
                 figures.append("raw weights" if self.inspected.raw else "averaged weights")
-        name = Path(summary["path"] if summary else self.inspected.path)
-        self._header.show(f"{name.parent.name}/{name.name}", tuple(figures), busy)
+        self._header.show(self.inspected.name, tuple(figures), busy)
 
     # Panes ------------------------------------------------------------------------------------
 

@@ -31,6 +31,8 @@ class LazyTabs(Widget):
 
     DEFAULT_CSS = "LazyTabs { height: 1fr; }"
     TABS: ClassVar[tuple[str, ...]] = ()
+    SHORT: ClassVar[dict[str, str]] = {}
+    """What is written on tabs whose names are too long for a narrow terminal."""
 
     def __init__(self, first: str = "") -> None:
         super().__init__()
@@ -49,7 +51,7 @@ class LazyTabs(Widget):
         """All tabs, the first one filled."""
         with _Tabs(initial=self._first):
             for number, name in enumerate(self.TABS, 1):
-                with TabPane(f"{number} {name}", id=_id(name)):
+                with TabPane(f"{number} {self.SHORT.get(name, name)}", id=_id(name)):
                     if _id(name) == self._first:
                         yield self.content(self._first)
 
