@@ -92,7 +92,8 @@ class JudgedRows(CursorRows):
     ) -> None:
         """Show some samples, or ``empty`` where none is judged.
 
-        The cursor stays on its sample if that is one of them. It goes to the first with ``from_top``, and stays there until it is moved.
+        The cursor stays on its sample if that is one of them. It goes to the first with
+        ``from_top``, and stays there until it is moved.
         """
         selected = self.selected
         self._was_moved = self._was_moved and not from_top
