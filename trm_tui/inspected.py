@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,7 @@ class Inspected:
 
     async def close(self) -> None:
         """End the processes."""
-        await self._answering.close()
-        await self._evaluating.close()
+        await asyncio.gather(self._answering.close(), self._evaluating.close())
 
 
 def _name(path: Path) -> str:
