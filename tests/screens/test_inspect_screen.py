@@ -85,6 +85,33 @@ async def test_how_an_evaluation_stands_and_that_it_can_be_tried_again() -> None
         assert "[bad]" not in shown(pilot.app)
 
 
+async def test_back_from_a_sample_the_keys_go_to_the_list() -> None:
+    inspected = FakeInspected(Path("model.pt"))
+    inspected.may_open.set()
+    inspected.may_judge.set()
+    async with app_of(inspected).run_test(size=(120, 36)) as pilot:
+        await pilot.press("8")
+        await until(pilot, lambda: "wrong: 4 of 6" in shown(pilot.app))
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen.maximized)
+        assert "Kind" not in shown(pilot.app)
+        await pilot.press("escape", "t")
+        await until(pilot, lambda: "decision wrong: 2 of 6" in shown(pilot.app))
+        assert "Kind" in shown(pilot.app)
+
+
+async def test_samples_are_exported_in_words_of_their_own() -> None:
+    inspected = FakeInspected(Path("model.pt"))
+    inspected.may_open.set()
+    inspected.may_judge.set()
+    async with app_of(inspected).run_test(size=(120, 36)) as pilot:
+        await pilot.press("8")
+        await until(pilot, lambda: "wrong: 4 of 6" in shown(pilot.app))
+        await pilot.press("w")
+        await until(pilot, lambda: "All samples of the list" in shown(pilot.app))
+        assert "All values" not in shown(pilot.app)
+
+
 @pytest.mark.parametrize("size", [(160, 48), (120, 36)])
 async def test_errors_show_confidence_and_loss(size: tuple[int, int]) -> None:
     inspected = FakeInspected(Path("model.pt"))

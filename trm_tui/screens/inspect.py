@@ -33,6 +33,7 @@ from trm_tui.widgets.vocabulary_view import VocabularyView
 
 DEBOUNCE_SECONDS = 0.08
 SHOW_SECONDS = 0.3
+ALL_SAMPLES = "All samples of the list as they stand in their file, in the order of the list."
 EVALUATING = "evaluating…"
 FAILED = "The evaluation failed; open the tab again to retry"
 
@@ -55,6 +56,7 @@ class InspectScreen(Screen[None]):
         self.problem: Exception | None = None
         self._file: SampleFile | None = None
         self._is_judged = False
+        self._is_sample_open = False
 
     @property
     def subject(self) -> str:
@@ -222,7 +224,14 @@ class InspectScreen(Screen[None]):
         """The sample over the whole screen, where all of it has room."""
         detail = self.query_one(SampleDetail)
         detail.scrolled().focus()
-        self.maximize(detail, container=False)
+        self._is_sample_open = self.maximize(detail, container=False)
+
+    def minimize(self) -> None:
+        """Back from a sample that was opened from the list: the keys go to the list again."""
+        super().minimize()
+        if self._is_sample_open:
+            self._is_sample_open = False
+            self.set_focus(self.query_one(JudgedList).scrolled())
 
     async def _predicted(self, sample: dict[str, Any]) -> dict[str, Any] | None:
         try:
@@ -262,7 +271,8 @@ class InspectScreen(Screen[None]):
             if path:
                 self._write_samples(path, event.lines)
 
-        self.app.push_screen(ExportDialog("the samples listed", suggested, SAMPLES), write)
+        dialog = ExportDialog("the samples listed", suggested, SAMPLES, ALL_SAMPLES)
+        self.app.push_screen(dialog, write)
 
     @work(thread=True)
     def _write_samples(self, path: Path, lines: list[int]) -> None:
