@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+from collections import deque
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from textual import events, on
 from textual.app import SystemCommand
+from textual.events import Event
+from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -21,8 +27,14 @@ from trm_tui.theme import ThemedApp
 PANE = "panel"
 GARBAGE_SECONDS = 3.0
 """How long a start is: no garbage is looked for while screens are made and runs are read."""
+KEY_SECONDS = 0.5
+"""So long a key waits for the one before it, which may have ended with its widget."""
 SIXTEEN_COLOURS = "ansi-dark"
 """The theme of terminals that have no more colours."""
+
+
+class _Handled(Message):
+    """Follows a key through the widgets: when it is back, the key has done what it does."""
 
 
 class TrmApp(ThemedApp):
@@ -38,6 +50,8 @@ class TrmApp(ThemedApp):
         super().__init__()
         self.remembered = Remembered(settings)
         self._first = first
+        self._typed: deque[events.Key] = deque()
+        self._at_work: _Handled | None = None
         if self.remembered.settings.theme in self.available_themes:
             self.theme = self.remembered.settings.theme
 
@@ -58,6 +72,56 @@ class TrmApp(ThemedApp):
         """From now on; what is there already stays, and is not looked at again and again."""
         gc.freeze()
         gc.enable()
+
+    async def on_event(self, event: Event) -> None:
+        """Keys one after the other: each goes where those before it have taken the focus.
+
+        Otherwise what is typed fast goes on to the old pane, and may command the training.
+        """
+        if not isinstance(event, events.Key) or event.is_forwarded:
+            await super().on_event(event)
+            return
+        self._typed.append(event)
+        if self._at_work is None:
+            await self._handle_next()
+        else:
+            self.set_timer(KEY_SECONDS, partial(self._go_on, self._at_work))
+
+    async def _handle_next(self) -> None:
+        """Hand out a key, behind it what tells that it was handled."""
+        self._at_work = None
+        while self._typed and self._at_work is None:
+            target, handled = self.focused or self.screen, _Handled()
+            await super().on_event(self._typed.popleft())
+            self._at_work = handled if target.post_message(handled) else None
+
+    @on(_Handled)
+    def _note_handled(self, handled: _Handled) -> None:
+        self.call_later(self._go_on, handled)  # behind the focus, if the key has moved that
+
+    async def _go_on(self, handled: _Handled) -> None:
+        if handled is self._at_work:
+            await self._handle_next()
+
+    def deliver_screenshot(
+        self, filename: str | None = None, path: str | None = None, time_format: str | None = None
+    ) -> str | None:
+        """Write a picture of the screen into the current directory, and say where it is.
+
+        Textual's own is for a folder of downloads, which not every machine has.
+        """
+        time = datetime.now().strftime(time_format or "%Y-%m-%d_%H-%M-%S")
+        about = next(filter(None, (getattr(each, "subject", "") for each in self.screen_stack)), "")
+        name = filename or f"{'-'.join(filter(None, (self.title, about, time)))}.svg"
+        file = Path(path or ".").absolute() / name
+        try:
+            file.write_text(self.export_screenshot(), encoding="utf-8")
+        except OSError as error:
+            problem = f"{file}: {error.strerror}"
+            self.notify(problem, severity="error", markup=False)
+        else:
+            self.notify(f"Screenshot written to {file}", markup=False)
+        return None
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: Textual's own commands and every key that works now."""

@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from trm_tui.data_commands import app as data_app
+from trm_tui.look_alikes import LOOK_ALIKES, register
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -54,9 +55,10 @@ app.add_typer(data_app, name="data")
 
 def main() -> None:
     """Run the command line."""
+    register()
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+            stream.reconfigure(errors=LOOK_ALIKES)  # type: ignore[union-attr]
     app(prog_name="trm-tui")
 
 

@@ -123,7 +123,8 @@ class Farewell:
         if best.exists():
             shown = shlex.quote(str(best))
             lines.insert(0, f"best checkpoint  {best}")
-            lines += ["", "Next:", f"  trm-tui eval {shown} {data}", f"  trm-tui predict {shown} -"]
+            lines += ["", "Next:", f"  trm-tui eval {shown} {data}"]
+            lines += [f"  trm-tui predict {shown} -", f"  trm-tui inspect {shown}"]
         return "\n".join(lines)
 
     def _print(self, text: str) -> None:

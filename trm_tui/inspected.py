@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from trm_engine.runs.folder import find_run
 from trm_engine.runs.serving import InferenceServer
 from trm_tui.store.judged import JudgedSamples
 
@@ -42,6 +44,7 @@ class Inspected:
         device: str = "auto",
     ) -> None:
         self.path = path
+        self.name = _name(path)
         self.data = data
         self.other = other
         self.raw = raw
@@ -76,7 +79,11 @@ class Inspected:
         return await self.ask("predict", conversation=sample, raw=self.raw, tool=asked)
 
     async def evaluate(self) -> AsyncIterator[None]:
-        """Evaluate the checkpoint, then the other one; yields whenever more is known."""
+        """Evaluate the checkpoint, then the other one; yields whenever more is known.
+
+        What was judged before is forgotten.
+        """
+        self.judgement, self.other_judgement = Judgement(), Judgement()
         async for _ in self._judge(self.path, self.judgement):
             yield
         if self.other:
@@ -99,5 +106,10 @@ class Inspected:
 
     async def close(self) -> None:
         """End the processes."""
-        await self._answering.close()
-        await self._evaluating.close()
+        await asyncio.gather(self._answering.close(), self._evaluating.close())
+
+
+def _name(path: Path) -> str:
+    """The file's name, after that of its run if it has one."""
+    run = find_run(path)
+    return f"{run.path.absolute().name}/{path.name}" if run else path.name

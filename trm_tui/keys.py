@@ -231,7 +231,7 @@ KEYS: dict[str, list[Key]] = {
         Key("i", "i", "ids", "Ids", "The ids below the tokens, or not"),
     ],
     JUDGED: [
-        Key("t", "t", "kind(1)", "Type", "The next type of error, right ones, all (T: back)"),
+        Key("t", "t", "kind(1)", "Kind", "The next type of error, right ones, all (T: back)"),
         Key("T", "", "kind(-1)", "", "The type of error before"),
         Key("o", "o", "order", "Order", "By loss, by confidence, as in the file"),
         Key("slash", "/", "search", "Search", "Only samples with these words in text or tools"),

@@ -20,6 +20,7 @@ from trm_tui.cli import app as command
 from trm_tui.inspected import Inspected
 from trm_tui.screens.inspect import InspectScreen
 from trm_tui.settings import Settings
+from trm_tui.widgets.histogram import HistogramView
 from trm_tui.widgets.inspect_tabs import InspectTabs
 from trm_tui.widgets.judged_samples import JudgedList
 from trm_tui.widgets.parameters import ParametersTree
@@ -94,6 +95,21 @@ async def test_every_tab_gets_what_it_shows(run: RunFolder) -> None:
         await until(
             pilot, lambda: "embedding" in screen_text(pilot, screen.query_one(ParametersTree))
         )
+
+
+async def test_a_tensor_without_an_average_is_no_error(run: RunFolder) -> None:
+    inspected = Inspected(best(run), device="cpu")
+    async with app_of(inspected).run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: inspected.summary)
+        await pilot.press("2")
+        screen = pilot.app.screen
+        await until(pilot, lambda: screen.query(HistogramView))
+        histogram, tree = screen.query_one(HistogramView), screen.query_one(ParametersTree)
+        for name in ("y_init", "embedding.tokens.weight"):
+            tree.post_message(ParametersTree.Chosen(name))
+            await until(pilot, lambda name=name: name in screen_text(pilot, histogram))
+        assert "EMA" in screen_text(pilot, histogram)
+        assert not len(pilot.app._notifications)
 
 
 async def test_a_file_that_is_none_ends_the_screen_with_its_message(tmp_path: Path) -> None:

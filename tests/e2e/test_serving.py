@@ -331,3 +331,12 @@ def test_standard_output_carries_answers_only() -> None:
     assert (failed["type"], failed["user_error"]) == ("error", False)
     assert failed["message"].startswith("ZeroDivisionError")
     assert "in failure" in failed["traceback"]
+
+
+@one_loop
+async def test_a_worker_with_nothing_to_do_ends_at_once(run: RunFolder) -> None:
+    server = InferenceServer("cpu")
+    await server.ask("open", path=str(run.path / "checkpoints" / "best.pt"))
+    began = time.monotonic()
+    await server.close()
+    assert time.monotonic() - began < 0.5

@@ -97,7 +97,7 @@ async def test_weights_alone_say_what_completed_them() -> None:
 async def test_before_there_is_one_and_what_is_not_known() -> None:
     async with PaneApp(CheckpointFacts()).run_test(size=(60, 20)) as pilot:
         pane = pilot.app.query_one(CheckpointFacts)
-        assert "No file is open." in shown(pilot.app)
+        assert "opening…" in shown(pilot.app)
         pane.show({})
         await pilot.pause()
         assert "File" in shown(pilot.app)
@@ -105,7 +105,7 @@ async def test_before_there_is_one_and_what_is_not_known() -> None:
         await pilot.resize_terminal(10, 4)
         pane.show(None)
         await pilot.resize_terminal(60, 20)
-        assert "No file is open." in shown(pilot.app)
+        assert "opening…" in shown(pilot.app)
 
 
 def test_names_are_as_short_as_they_can_be() -> None:

@@ -90,6 +90,13 @@ async def test_as_text(size: tuple[int, int]) -> None:
         assert_golden(f"judged_samples_{size[0]}x{size[1]}", shown(pilot.app))
 
 
+async def test_confidence_and_loss_stay_where_the_last_turn_has_no_room() -> None:
+    async with ListApp(JudgedList()).run_test(size=(60, 12)) as pilot:
+        await filled(pilot)
+        heading = shown(pilot.app).splitlines()[1]
+        assert "conf." in heading and "loss" in heading and "last turn" not in heading
+
+
 async def test_the_wrong_ones_come_first_and_kinds_are_walked_through() -> None:
     async with ListApp(JudgedList()).run_test(size=(80, 14)) as pilot:
         pane = await filled(pilot)

@@ -29,7 +29,7 @@ async def test_a_tab_is_filled_and_gets_the_keys() -> None:
     async with LettersApp().run_test() as pilot:
         tabs = pilot.app.query_one(Letters)
         assert not tabs.query("#in-beta")
-        tabs.open(2)
+        await tabs.open(2)
         await pilot.pause()
         assert tabs.active == "beta"
         assert pilot.app.focused is tabs.query_one("#in-beta")
@@ -40,7 +40,7 @@ async def test_the_last_one_opened_has_the_keys() -> None:
     async with LettersApp().run_test() as pilot:
         tabs = pilot.app.query_one(Letters)
         for number in (2, 3, 2, 3):
-            tabs.open(number)
+            await tabs.open(number)
         await pilot.pause()
         assert tabs.active == "gamma"
         assert pilot.app.focused is tabs.query_one("#in-gamma")

@@ -342,7 +342,7 @@ async def test_tokens_point_into_the_conversation() -> None:
         await pilot.press("escape", "2")
         await answered(pilot, "3 tokens")
         await pilot.press("right")
-        await answered(pilot, '2: two', "turn 1, user")
+        await answered(pilot, "2: two", "turn 1, user")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 12), (20, 6)])

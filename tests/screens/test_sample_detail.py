@@ -152,7 +152,7 @@ async def test_keys_ask_for_other_samples() -> None:
         assert len(app.heard) == 2
 
 
-async def test_the_newest_turn_is_in_sight_and_a_late_answer_does_not_scroll() -> None:
+async def test_the_newest_turn_is_in_sight_and_a_late_answer_does_not_scroll_back() -> None:
     async with DetailApp(SampleDetail()).run_test(size=(80, 12)) as pilot:
         pane = pilot.app.query_one(SampleDetail)
         pane.show(SAMPLE)
@@ -172,6 +172,18 @@ async def test_the_newest_turn_is_in_sight_and_a_late_answer_does_not_scroll() -
         pane.show({**SAMPLE, "conversation": "another"}, answered())
         await pilot.pause(0.3)  # it scrolls once it is laid out
         assert "0912 345    from" in shown(pilot.app)
+
+
+async def test_a_late_answer_is_brought_in_sight() -> None:
+    async with DetailApp(SampleDetail()).run_test(size=(80, 12)) as pilot:
+        pane = pilot.app.query_one(SampleDetail)
+        pane.show(SAMPLE)
+        await pilot.pause(0.3)
+        before = pane.scrolled().scroll_offset.y
+        pane.show(SAMPLE, answered())
+        await pilot.pause(0.3)
+        assert pane.scrolled().scroll_offset.y > before
+        assert "P(call)" in shown(pilot.app)
 
 
 async def test_what_the_model_does_not_see_is_dim_and_said() -> None:

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import TabbedContent
 
 from tests.screens.fake_run import FakeRun
+from tests.screens.whole_screen import shown
 from trm_tui.app import TrmApp
 from trm_tui.screens.closing import ClosingDialog
 from trm_tui.screens.confirm import ConfirmDialog
@@ -19,11 +21,13 @@ from trm_tui.screens.crash import CrashDialog
 from trm_tui.screens.help import HelpScreen
 from trm_tui.screens.samples import SamplesDialog
 from trm_tui.screens.train import TrainScreen
-from trm_tui.settings import Settings
+from trm_tui.settings import Remembered, Settings
 from trm_tui.widgets.banner import Banner
 from trm_tui.widgets.chart import Chart
 from trm_tui.widgets.evaluation_history import EvaluationHistory
+from trm_tui.widgets.log_view import LogView
 from trm_tui.widgets.run_header import RunHeader
+from trm_tui.widgets.search_bar import SearchBar
 from trm_tui.widgets.tool_matrix import ToolMatrix
 from trm_tui.widgets.train_tabs import TrainTabs
 
@@ -82,6 +86,18 @@ async def test_every_tab_by_its_number_and_its_first_pane_has_the_keys(run: Fake
             await pilot.press(str(number))
             tab = pilot.app.screen.query_one(f"#{TrainTabs.TABS[number - 1].lower()}")
             await until(pilot, lambda tab=tab: _has_focus(pilot, tab))
+
+
+async def test_what_is_typed_at_once_after_a_number_goes_to_the_new_tab(run: FakeRun) -> None:
+    run.begin()
+    async with app_of(run).run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: "● running" in header(pilot))
+        for key in ("7", "slash", *"evalpse"):
+            pilot.app.post_message(Key(key, "/" if key == "slash" else key))
+        await until(pilot, lambda: len(pilot.app.screen.query(LogView)) == 1)
+        log = pilot.app.screen.query_one(LogView)
+        await until(pilot, lambda: log.query_one(SearchBar).words == "evalpse")
+        assert run.commands() == []
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48), (40, 10), (10, 3)])
@@ -249,6 +265,65 @@ async def test_a_pane_is_maximised_and_back(run: FakeRun) -> None:
         await pilot.press("f")
         await pilot.pause()
         assert pilot.app.screen.maximized is None
+
+
+async def test_a_tab_is_not_opened_behind_a_maximised_pane(run: FakeRun) -> None:
+    async with app_of(run).run_test(size=SIZE) as pilot:
+        await pilot.press("f")
+        await pilot.pause()
+        await pilot.press("7")
+        await until(pilot, lambda: bool(pilot.app.screen.query(LogView)))
+        assert pilot.app.screen.maximized is None
+        log = pilot.app.screen.query_one(LogView)
+        await until(pilot, lambda: log.has_focus_within or log.has_focus)
+        await pilot.pause()
+        assert "7 Log" in shown(pilot.app) and log.region
+
+
+def _warn(run: FakeRun, message: str) -> None:
+    run.event("log", level="warning", message=message)
+
+
+async def test_only_new_warnings_are_toasts(run: FakeRun) -> None:
+    run.begin()
+    _warn(run, "an old one")
+    _warn(run, "an old one too")
+    async with app_of(run).run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: "● running" in header(pilot))
+        toasts = pilot.app._notifications
+        await pilot.pause(0.7)
+        assert not len(toasts)
+        _warn(run, "a [new] one")
+        await until(pilot, lambda: len(toasts) == 1)
+        assert [each.message for each in toasts] == ["a [new] one"]
+
+
+async def test_many_warnings_at_once_are_one_toast(run: FakeRun) -> None:
+    run.begin()
+    screen = TrainScreen(run.attach(), Remembered())
+    async with TrmApp(lambda _: screen).run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: "● running" in header(pilot))
+        await until(pilot, lambda: screen.watched.was_live)
+        for number in range(3):
+            _warn(run, f"number {number}")
+        await until(pilot, lambda: len(pilot.app._notifications) > 0)
+        told = [each.message for each in pilot.app._notifications]
+        assert told == ["3 warnings, see Log"]
+
+
+async def test_a_screenshot_is_written_here(
+    run: FakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "nowhere"))
+    monkeypatch.chdir(tmp_path)
+    async with app_of(run).run_test(size=SIZE) as pilot:
+        await pilot.press("ctrl+p", *"screenshot")
+        await pilot.pause(0.5)
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: bool(list(tmp_path.glob("trm-tui-first-*.svg"))))
+        written = next(tmp_path.glob("*.svg"))
+        told = [each.message for each in pilot.app._notifications]
+        assert told == [f"Screenshot written to {written}"]
 
 
 async def test_help_begins_with_the_focused_pane(run: FakeRun) -> None:

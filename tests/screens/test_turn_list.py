@@ -285,7 +285,6 @@ async def test_the_cursor_stays_in_sight_when_the_size_changes() -> None:
             assert barred(pilot) == [f"{BAR}{ROLES[0]}", f"{BAR} <31.1>"]
 
 
-@pytest.mark.xfail(strict=True, reason="a turn that grows is not followed")
 async def test_the_end_of_a_turn_that_grows_stays_in_sight() -> None:
     app = ListApp(numbered(10), 9)
     async with app.run_test(size=(30, 8)) as pilot:

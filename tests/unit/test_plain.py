@@ -307,6 +307,7 @@ def test_a_whole_run(run: Watched) -> None:
     assert any("Training loss by step" in line for line in lines)
     assert f"best checkpoint  {checkpoints}/best.pt" in lines
     assert f"  trm-tui predict {checkpoints}/best.pt -" in lines
+    assert f"  trm-tui inspect {checkpoints}/best.pt" in lines
 
 
 def test_few_lines_between_the_first_and_the_last(run: Watched) -> None:

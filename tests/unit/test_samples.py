@@ -148,7 +148,8 @@ def test_a_bad_line_is_told_with_file_line_and_field(
 ) -> None:
     path = write_jsonl(tmp_path / "data.jsonl", [GOOD, b"", bad, GOOD])
     assert refusal(path) == (
-        f"data.jsonl, line 3: {message}\n(--set data.on_error=skip leaves bad lines out)"
+        f"data.jsonl, line 3: {message}\n"
+        "(trm-tui train --set data.on_error=skip leaves bad lines out)"
     )
 
 

@@ -252,7 +252,7 @@ def summarise(problems: list[Problem]) -> str:
             f"... and {len(problems) - len(shown)} more problems; "
             f"`trm-tui data check {problems[0].path}` lists them all"
         )
-    shown.append("(--set data.on_error=skip leaves bad lines out)")
+    shown.append("(trm-tui train --set data.on_error=skip leaves bad lines out)")
     return "\n".join(shown)
 
 

@@ -140,12 +140,13 @@ class _Worker:
             self._send({"cancel": number})
 
     async def end(self) -> None:
-        """Close its input, which ends it; by force if it does not listen."""
+        """Close its input, which ends it; by force if it does not listen, or has nothing to do."""
         assert self._process.stdin
         self._process.stdin.close()
-        with suppress(asyncio.TimeoutError):
-            async with asyncio.timeout(END_SECONDS):
-                await asyncio.shield(self._reader)
+        if self._inboxes:
+            with suppress(asyncio.TimeoutError):
+                async with asyncio.timeout(END_SECONDS):
+                    await asyncio.shield(self._reader)
         with suppress(ProcessLookupError):
             self._process.kill()
         await self._reader

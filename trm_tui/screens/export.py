@@ -19,6 +19,7 @@ TABLES = {
     ".csv": "CSV: a line of names, then one line a row",
     ".json": "JSON: one object, a list for each name",
 }
+ALL_VALUES = "All values, not only those on the screen."
 SAMPLES = {".jsonl": "JSON lines: one sample a line, as train, eval and predict read them"}
 
 
@@ -34,16 +35,19 @@ class ExportDialog(Dialog[Path | None]):
     """
     HINT = "enter writes · tab to the choices · esc cancels"
 
-    def __init__(self, title: str, suggested_path: Path, forms: Forms = TABLES) -> None:
+    def __init__(
+        self, title: str, suggested_path: Path, forms: Forms = TABLES, note: str = ALL_VALUES
+    ) -> None:
         choices: list[Choice[Path | None]] = [Choice("Write", None), Choice("Cancel", None)]
         super().__init__(f"Write the data of “{title}”", choices, None)
         self._suggested = str(suggested_path)
         self._forms = forms
+        self._note = note
         self._confirmed: Path | None = None
 
     def body(self) -> Iterable[Widget]:
         """The path and what is to be said about it."""
-        yield Static("All values, not only those on the screen. File:", markup=False)
+        yield Static(f"{self._note} File:", markup=False)
         yield Input(self._suggested, select_on_focus=False, compact=True)
         yield Static(id="problem", markup=False)
         yield Static(id="form", classes="note", markup=False)

@@ -36,6 +36,9 @@ from trm_tui.widgets.vocabulary_view import VocabularyView
 
 DEBOUNCE_SECONDS = 0.08
 SHOW_SECONDS = 0.3
+ALL_SAMPLES = "All samples of the list as they stand in their file, in the order of the list."
+EVALUATING = "evaluating…"
+FAILED = "The evaluation failed; open the tab again to retry"
 
 
 class InspectScreen(Screen[None]):
@@ -56,6 +59,12 @@ class InspectScreen(Screen[None]):
         self.problem: Exception | None = None
         self._file: SampleFile | None = None
         self._is_judged = False
+        self._is_sample_open = False
+
+    @property
+    def subject(self) -> str:
+        """The checkpoint's name, for the names of files."""
+        return Path(self.inspected.name.replace("/", "-")).stem
 
     def compose(self) -> ComposeResult:
         yield InspectHeader()
@@ -67,12 +76,16 @@ class InspectScreen(Screen[None]):
         """Ask for the summary first."""
         self._header = self.query_one(InspectHeader)
         self._tabs = self.query_one(InspectTabs)
-        self._show_header("opening")
+        self._show_header("opening…")
         self._open()
 
-    def action_tab(self, number: int) -> None:
-        """Open a tab."""
-        self._tabs.open(number)
+    async def action_tab(self, number: int) -> None:
+        """Open a tab; a pane over the whole screen would hide it."""
+        if self.maximized:
+            self.minimize()
+        await self._tabs.open(number)
+        if self._tabs.active in JUDGING:  # after a failure also where it was open already
+            self._evaluate_once()
 
     @work
     async def leave(self) -> None:
@@ -97,13 +110,17 @@ class InspectScreen(Screen[None]):
     @on(TabbedContent.TabActivated)
     def _fill_tab(self, event: TabbedContent.TabActivated) -> None:
         tab = event.pane.id
-        if tab in JUDGING and not self._is_judged:
-            self._is_judged = True
-            self._evaluate()
+        if tab in JUDGING:
+            self._evaluate_once()
         elif tab == "parameters" and self._tabs.parameters is None:
             self._load_parameters()
         elif tab == "vocabulary" and self._tabs.vocabulary is None:
             self._load_vocabulary()
+
+    def _evaluate_once(self) -> None:
+        if not self._is_judged:
+            self._is_judged = True
+            self._evaluate()
 
     @work
     async def _load_parameters(self) -> None:
@@ -121,8 +138,12 @@ class InspectScreen(Screen[None]):
 
     @work
     async def _evaluate(self) -> None:
-        """Show what is judged as it comes, a few times a second."""
+        """Show what is judged as it comes, a few times a second; after a failure, try again."""
         shown = 0.0
+        self.query_one(Banner).show([])
+        self._tabs.standing = EVALUATING
+        self._show_header(EVALUATING)
+        self._tabs.show_evaluation()
         try:
             async for _ in self.inspected.evaluate():
                 self._show_header(self._progress())
@@ -131,6 +152,7 @@ class InspectScreen(Screen[None]):
                     self._tabs.show_evaluation()
         except (UserError, WorkerError) as error:
             self.query_one(Banner).show([str(error)])
+            self._tabs.standing, self._is_judged = FAILED, False
         self._show_header()
         self._tabs.show_evaluation()
 
@@ -157,8 +179,7 @@ class InspectScreen(Screen[None]):
             figures += [f"{summary['parameters']:,} parameters", size(summary["bytes"])]
             if summary["has_ema"]:
                 figures.append("raw weights" if self.inspected.raw else "averaged weights")
-        name = Path(summary["path"] if summary else self.inspected.path)
-        self._header.show(f"{name.parent.name}/{name.name}", tuple(figures), busy)
+        self._header.show(self.inspected.name, tuple(figures), busy)
 
     # Panes ------------------------------------------------------------------------------------
 
@@ -170,8 +191,8 @@ class InspectScreen(Screen[None]):
     async def _draw_histogram(self, name: str) -> None:
         await asyncio.sleep(DEBOUNCE_SECONDS)
         raw = await self._ask("histogram", name=name)
-        has_ema = bool(self.inspected.summary and self.inspected.summary["has_ema"])
-        average = await self._ask("histogram", name=name, which="ema") if has_ema else None
+        has_average = self._tabs.has_average(name)
+        average = await self._ask("histogram", name=name, which="ema") if has_average else None
         for view in self.query(HistogramView):
             view.show(name, raw, average)
 
@@ -206,7 +227,14 @@ class InspectScreen(Screen[None]):
         """The sample over the whole screen, where all of it has room."""
         detail = self.query_one(SampleDetail)
         detail.scrolled().focus()
-        self.maximize(detail, container=False)
+        self._is_sample_open = self.maximize(detail, container=False)
+
+    def minimize(self) -> None:
+        """Back from a sample that was opened from the list: the keys go to the list again."""
+        super().minimize()
+        if self._is_sample_open:
+            self._is_sample_open = False
+            self.set_focus(self.query_one(JudgedList).scrolled())
 
     @work
     async def action_play(self) -> None:
@@ -260,7 +288,8 @@ class InspectScreen(Screen[None]):
             if path:
                 self._write_samples(path, event.lines)
 
-        self.app.push_screen(ExportDialog("the samples listed", suggested, SAMPLES), write)
+        dialog = ExportDialog("the samples listed", suggested, SAMPLES, ALL_SAMPLES)
+        self.app.push_screen(dialog, write)
 
     @work(thread=True)
     def _write_samples(self, path: Path, lines: list[int]) -> None:

@@ -101,6 +101,11 @@ class PlaygroundScreen(Screen[None]):
         await self.questioned.close()
         self.dismiss()
 
+    @property
+    def subject(self) -> str:
+        """The model's name, for the names of files."""
+        return _name(self.questioned.models[0]).replace("/", "-")
+
     # Asking -----------------------------------------------------------------------------------
 
     @work
@@ -193,9 +198,10 @@ class PlaygroundScreen(Screen[None]):
 
     # Steps ------------------------------------------------------------------------------------
 
-    def action_tab(self, number: int) -> None:
+    async def action_tab(self, number: int) -> None:
         """Open a tab."""
-        self._tabs.open(number)
+        self.minimize()
+        await self._tabs.open(number)
 
     def action_move_step(self, steps: int) -> None:
         """Look at another supervision step, everywhere."""
@@ -229,10 +235,10 @@ class PlaygroundScreen(Screen[None]):
 
     # Why --------------------------------------------------------------------------------------
 
-    def action_explain(self) -> None:
+    async def action_explain(self) -> None:
         """Ask for the answers without each turn."""
         draft = self._editor.draft
-        self._tabs.open(self._tabs.TABS.index("Why") + 1)
+        await self.action_tab(self._tabs.TABS.index("Why") + 1)
         if draft.problem or len(draft.said) < 2:
             self._explanation = draft.problem or ONLY_TURN
             self._show_explanation()

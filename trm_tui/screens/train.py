@@ -59,7 +59,12 @@ class TrainScreen(Screen[None]):
         self._unshown: Topics = set()
         self._figured = 0.0
         self._last_state = ""
-        self._lines_noticed = 0
+        self._lines_noticed: int | None = None
+
+    @property
+    def subject(self) -> str:
+        """The run's name, for the names of files."""
+        return self.watched.folder.path.name
 
     def compose(self) -> ComposeResult:
         yield RunHeader()
@@ -83,6 +88,7 @@ class TrainScreen(Screen[None]):
             self._header.show(standing_of(self.watched))
             self.set_timer(0.001, self._catch_up)
         else:
+            self._lines_noticed = len(self.watched.store.log)
             self._show(self._unshown)
 
     def _tick(self) -> None:
@@ -128,11 +134,14 @@ class TrainScreen(Screen[None]):
 
     def _notice_warnings(self) -> None:
         """Show new warnings of the log once, over the screen, while the run is live."""
+        if self._lines_noticed is None:  # what came before this screen is in the log
+            return
         log = self.watched.store.log
-        new, self._lines_noticed = log[self._lines_noticed :], len(log)
-        for line in new:
-            if line.level == "warning" and self.watched.was_live and not self.watched.is_over:
-                self.notify(line.message, severity="warning", timeout=WARNING_SECONDS)
+        lines, self._lines_noticed = log[self._lines_noticed :], len(log)
+        new = [line.message for line in lines if line.level == "warning"]
+        if new and self.watched.was_live and not self.watched.is_over:
+            text = new[0] if len(new) == 1 else f"{len(new)} warnings, see Log"
+            self.notify(text, severity="warning", timeout=WARNING_SECONDS, markup=False)
 
     # Control ----------------------------------------------------------------------------------
 
@@ -186,9 +195,11 @@ class TrainScreen(Screen[None]):
 
     # Panes ------------------------------------------------------------------------------------
 
-    def action_tab(self, number: int) -> None:
-        """Open a tab."""
-        self._tabs.open(number)
+    async def action_tab(self, number: int) -> None:
+        """Open a tab; a pane over the whole screen would hide it."""
+        if self.maximized:
+            self.minimize()
+        await self._tabs.open(number)
 
     @on(Chart.ExportRequested)
     def _export(self, event: Chart.ExportRequested) -> None:

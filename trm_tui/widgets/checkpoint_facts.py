@@ -97,7 +97,7 @@ class CheckpointTable(Drawing):
     def draw(self, width: int) -> RenderableType:
         """Everything that is known."""
         if not self._summaries:
-            return self._text("No file is open.", "faint")
+            return self._text("opening…", "faint")
         facts, figures = list(self._facts()), list(self._figures())
         if width < WIDE or len(self._summaries) > 1:
             return Group(*self._heading(), *figures, *facts)

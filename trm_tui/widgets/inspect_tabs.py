@@ -41,12 +41,14 @@ class InspectTabs(LazyTabs):
         "Slots",
         "Errors",
     )
+    SHORT = {"Vocabulary": "Vocab."}
 
     def __init__(self, inspected: Inspected) -> None:
         super().__init__()
         self.inspected = inspected
         self.parameters: list[dict[str, Any]] | None = None
         self.vocabulary: dict[str, Any] | None = None
+        self.standing = ""
 
     def content(self, tab: str) -> Widget:
         """The panes of a tab."""
@@ -59,6 +61,10 @@ class InspectTabs(LazyTabs):
         self.show_parameters()
         self.show_vocabulary()
         self.show_evaluation()
+
+    def has_average(self, name: str) -> bool:
+        """Whether a tensor has an average; what is not learnt has none."""
+        return any(each["name"] == name and each.get("ema") for each in self.parameters or ())
 
     def _summary(self) -> Widget:
         panes = (CheckpointFacts(classes="panel"), ConfigView(classes="panel"))
@@ -120,10 +126,10 @@ class InspectTabs(LazyTabs):
                 view.show(self.vocabulary)
 
     def show_evaluation(self) -> None:
-        """Show the figures, and the samples as far as they are judged."""
+        """Show the figures, and the samples as far as they are judged; else how that stands."""
         now, other = self.inspected.judgement, self.inspected.other_judgement
         for samples in self.query(JudgedList):
-            samples.show(now.samples)
+            samples.show(now.samples, self.standing)
         if now.result is None or now.metrics is None:
             return
         metrics, compared = now.metrics, other.metrics or {}

@@ -87,15 +87,18 @@ class JudgedRows(CursorRows):
         """The sample under the cursor; None if there is none."""
         return self._samples[int(self.view[self._cursor])] if len(self.view) else None
 
-    def show(self, samples: JudgedSamples, view: View, from_top: bool = False) -> None:
-        """Show some samples; the cursor stays on its sample if that is one of them.
+    def show(
+        self, samples: JudgedSamples, view: View, from_top: bool = False, empty: str = EMPTY
+    ) -> None:
+        """Show some samples, or ``empty`` where none is judged.
 
-        It goes to the first with ``from_top``, and stays there until it is moved.
+        The cursor stays on its sample if that is one of them. It goes to the first with
+        ``from_top``, and stays there until it is moved.
         """
         selected = self.selected
         self._was_moved = self._was_moved and not from_top
         self._samples, self.view = samples, view
-        self.EMPTY = "No such sample" if len(samples) else EMPTY
+        self.EMPTY = "No such sample" if len(samples) else empty
         self._cursor = self._place_of(selected) if self._was_moved and selected else 0
         self.outdate()
         self.show_cursor()
@@ -116,9 +119,9 @@ class JudgedRows(CursorRows):
             Column("truth", "truth", LEAST_NAME, rank=2, most=name, gap=2, left=True),
             Column("predicted", "model", LEAST_NAME, rank=2, most=name, left=True),
             Column("wrong", "wrong", LEAST_WRONG, rank=3, most=MOST_WRONG, gap=2, left=True),
-            Column("confidence", "conf.", 5, rank=6, gap=2),
-            Column("loss", "loss", 6, rank=5),
-            Column("text", "last turn", 18, rank=4, most=WHOLE_TEXT, gap=2, left=True),
+            Column("confidence", "conf.", 5, rank=5, gap=2),
+            Column("loss", "loss", 6, rank=4),
+            Column("text", "last turn", 18, rank=6, most=WHOLE_TEXT, gap=2, left=True),
         ]
 
     def cells(self, row: int, layout: Layout) -> Cells:
@@ -200,6 +203,7 @@ class JudgedList(SearchRows):
     def __init__(self, **options: Any) -> None:
         super().__init__("words of a text or a tool", **options)
         self._samples = JudgedSamples()
+        self._empty = EMPTY
         self._kind, self._order = WRONG, LOSS
         self._rows = JudgedRows()
 
@@ -207,9 +211,12 @@ class JudgedList(SearchRows):
         yield self._rows
         yield self.search
 
-    def show(self, samples: JudgedSamples) -> None:
-        """Show these, or what they have gained: the filter, order and cursor stay."""
-        self._samples = samples
+    def show(self, samples: JudgedSamples, empty: str = "") -> None:
+        """Show these, or what they have gained: the filter, order and cursor stay.
+
+        ``empty`` says how it stands while no sample is judged.
+        """
+        self._samples, self._empty = samples, empty or EMPTY
         self._refilter()
 
     @property
@@ -267,7 +274,7 @@ class JudgedList(SearchRows):
         if self._kind not in self._samples.kinds:
             self._kind = WRONG
         view = self._samples.view(self._kind, self._order, self.words)
-        self._rows.show(self._samples, view, from_top)
+        self._rows.show(self._samples, view, from_top, self._empty)
         self.border_subtitle = Content(" · ".join(self._standing(len(view))))
 
     def _standing(self, shown: int) -> Iterator[str]:

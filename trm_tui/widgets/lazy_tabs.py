@@ -32,6 +32,8 @@ class LazyTabs(Widget):
     DEFAULT_CSS = "LazyTabs { height: 1fr; }"
     TABS: ClassVar[tuple[str, ...]] = ()
     TAKES_FOCUS: ClassVar[bool] = True
+    SHORT: ClassVar[dict[str, str]] = {}
+    """What is written on tabs whose names are too long for a narrow terminal."""
 
     def __init__(self, first: str = "") -> None:
         super().__init__()
@@ -51,14 +53,17 @@ class LazyTabs(Widget):
         """All tabs, the first one filled."""
         with _Tabs(initial=self._first):
             for number, name in enumerate(self.TABS, 1):
-                with TabPane(f"{number} {name}", id=_id(name)):
+                with TabPane(f"{number} {self.SHORT.get(name, name)}", id=_id(name)):
                     if _id(name) == self._first:
                         yield self.content(self._first)
 
-    def open(self, number: int) -> None:
-        """Open a tab, counted from 1."""
+    async def open(self, number: int) -> None:
+        """Open a tab, counted from 1; at the end it is filled and has the keys."""
         if number <= len(self.TABS):
-            self.query_one(TabbedContent).active = _id(self.TABS[number - 1])
+            tabs, name = self.query_one(TabbedContent), _id(self.TABS[number - 1])
+            await self._fill(tabs.get_pane(name))
+            tabs.active = name
+            self._give_keys(tabs.get_pane(name))
 
     @property
     def active(self) -> str:
@@ -67,17 +72,22 @@ class LazyTabs(Widget):
 
     @on(TabbedContent.TabActivated)
     async def _enter(self, event: TabbedContent.TabActivated) -> None:
-        pane = event.pane
+        await self._fill(event.pane)
+        if self._takes_focus:
+            self._give_keys(event.pane)
+        self._takes_focus = True
+
+    async def _fill(self, pane: TabPane) -> None:
         if not pane.children:
             await pane.mount(self.content(str(pane.id)))
             self.filled(str(pane.id))
-        takes_focus, self._takes_focus = self._takes_focus, True
-        if not takes_focus:
-            return
+
+    def _give_keys(self, pane: TabPane) -> None:
+        """At once, while ``focus`` would wait for its turn: the next key may be there already."""
         panes = (each for each in pane.query("*") if each.focusable)
         first = next((each for each in panes if not isinstance(each, Input)), None)
         if first and self.active == pane.id and not pane.has_focus_within:
-            first.focus()
+            self.screen.set_focus(first)
 
 
 def _id(name: str) -> str:

@@ -59,6 +59,7 @@ class SampleDetail(ScrollKeys):
         self._prediction: Record | None = None
         self._title = ""
         self._step: int | None = None
+        self._left_at: float | None = None
         self._text = MarkedConversation()
         self._answer = StepAnswer()
 
@@ -82,12 +83,17 @@ class SampleDetail(ScrollKeys):
     def show(self, sample: Record | None, prediction: Record | None = None, name: str = "") -> None:
         """Show a sample, its newest turn first in sight; None for none. ``name`` is for the title.
 
-        A prediction that comes later is shown with the same sample again: nothing scrolls then.
+        A prediction that comes later is shown with the same sample again: it is brought in sight
+        unless someone has scrolled.
         """
         is_other = sample != self._sample
+        is_answered = prediction is not None and self._prediction is None
+        scrolls = is_other or (is_answered and not self._was_scrolled())
         self._sample, self._prediction, self._title = sample, prediction, name
         self._refresh()
-        if is_other and self.is_mounted:
+        if is_other:
+            self._left_at = None
+        if scrolls and self.is_mounted:
             self.call_after_refresh(self._show_newest)
 
     @property
@@ -150,8 +156,15 @@ class SampleDetail(ScrollKeys):
 
     def _show_newest(self) -> None:
         """Scroll to the last turn, the answer as far as it fits below."""
-        self.scrolled().scroll_to(y=self._text.last_turn(), animate=False)
+        scrolled = self.scrolled()
+        scrolled.scroll_to(y=self._text.last_turn(), animate=False, on_complete=self._note_place)
         self.query_one("#answer").scroll_to(y=0, animate=False)
+
+    def _note_place(self) -> None:
+        self._left_at = self.scrolled().scroll_y
+
+    def _was_scrolled(self) -> bool:
+        return self._left_at is not None and self._left_at != self.scrolled().scroll_y
 
 
 def _warnings(prediction: Record | None) -> str:
