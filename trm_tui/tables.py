@@ -167,7 +167,6 @@ def checkpoint_table(summary: Metrics) -> Table:
         "step": None if summary["step"] is None else f"{summary['step']:,}",
         "epoch": summary["epoch"],
         "parameters": f"{summary['parameters']:,}{', with average' * summary['has_ema']}",
-        "tools": ", ".join(labels.get("tools") or []),
         "slots": ", ".join(field["name"] for field in labels.get("slots") or []),
         "tokenizer": f"{tokenizer['pieces']:,} pieces, {tokenizer['kind']}" if tokenizer else None,
         "completed by": ", ".join(sorted(set((summary["completed_by"] or {}).values()))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,6 +130,23 @@ def test_printed_for_people(run: RunFolder) -> None:
     assert str(best(run)) in result.stdout
     assert "embedding.tokens.weight" in result.stdout
     assert "Evaluation Results" not in result.stdout
+    rows = [line.rstrip().split(maxsplit=2) for line in result.stdout.splitlines()]
+    assert ["model.hidden_size", "32", "512"] in rows
+    assert ["change_plan", "plan", "(2 choices), months"] in rows
+
+
+def test_printed_for_people_beside_another(run: RunFolder) -> None:
+    last = run.path / "checkpoints" / "last.pt"
+    result = trm("inspect", run.path, "--compare", last, "--plain")
+    assert "No setting differs between the two." in result.stdout
+    assert "When They Were Saved" in result.stdout
+    options = ("--data", run.validation, "--compare", last, "--plain", "--device", "cpu")
+    result = trm("inspect", run.path, *options)
+    assert result.exit_code == 0, result.stderr
+    assert "lowest threshold" in result.stdout or "at every threshold" in result.stdout
+    assert re.search(r"Worst Errors\s+10 of \d+ wrong samples", result.stdout)
+    assert re.search(r"Exact Match +│ (0\.\d+) │ \1 │ += │", result.stdout)
+    assert "only in this one: 0 samples; only in the other one: 0." in result.stdout
 
 
 def test_printed_for_machines_with_the_figures_of_eval(run: RunFolder) -> None:
@@ -137,7 +155,16 @@ def test_printed_for_machines_with_the_figures_of_eval(run: RunFolder) -> None:
     told = json.loads(result.stdout)
     assert told["summary"]["step"] == 7
     evaluated = trm("eval", run.path, run.validation, "--json", "--device", "cpu")
-    assert told["evaluation"]["metrics"] == json.loads(evaluated.stdout)
+    evaluation = told["evaluation"]
+    assert evaluation["metrics"] == json.loads(evaluated.stdout)
+    assert evaluation["cheapest_halting"] in evaluation["halting_curve"]
+    assert [sample["line"] for sample in evaluation["samples"]] == [*range(1, VALIDATION + 1)]
+    wrong = [bool(sample["wrong"]) for sample in evaluation["samples"]]
+    assert any(wrong)
+    tools = {tool["name"]: tool["parameters"] for tool in told["labels"]["tools"]}
+    assert [each["name"] for each in tools["change_plan"]] == ["plan", "months"]
+    vocabulary = told["vocabulary"]
+    assert len(vocabulary["pieces"]) == told["summary"]["tokenizer"]["pieces"]
 
 
 @pytest.mark.parametrize("name", ["missing.pt", "README.md"])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
@@ -14,22 +12,14 @@ from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 
+from trm_tui.headlines import HEADLINES, Headline, difference
 from trm_tui.keys import ROWS, bindings
 from trm_tui.printable import one_line
-from trm_tui.tables import HEADLINES, NOTHING
+from trm_tui.tables import NOTHING
 from trm_tui.text import size
 from trm_tui.widgets.clock import local_time
 from trm_tui.widgets.drawing import Drawing
-from trm_tui.widgets.figures import (
-    DOWN,
-    MARKS,
-    SAME,
-    UP,
-    figure,
-    grade,
-    loss_text,
-    share_text,
-)
+from trm_tui.widgets.figures import MARKS, figure, grade
 from trm_tui.widgets.scrolling import Scroller, ScrollKeys
 
 Summary = Mapping[str, Any]
@@ -41,22 +31,6 @@ WIDE = 120
 GAP = 2
 DIFFERENT = "≠"
 KINDS = {"checkpoint": "checkpoint of a training", "weights": "weights alone"}
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A figure of an evaluation; ``is_loss`` where less is better."""
-
-    name: str
-    path: tuple[str, ...]
-    is_loss: bool = False
-
-
-METRICS = (
-    *(Metric(name, tuple(path)) for name, path in HEADLINES.items()),
-    Metric("Decision F1", ("decision", "f1")),
-    Metric("Loss", ("loss",), is_loss=True),
-)
 
 
 class CheckpointTable(Drawing):
@@ -159,22 +133,19 @@ class CheckpointTable(Drawing):
         samples = [figure(each, "samples") for each in measured]
         counts = ("" if each is None else f"{each:,.0f}" for each in samples)
         table.add_row(self._text("Samples", "faint"), *counts)
-        for metric in METRICS:
-            table.add_row(self._text(metric.name, "faint"), *self._metric_cells(metric, measured))
+        for headline in HEADLINES:
+            table.add_row(self._text(headline.name, "faint"), *self._cells(headline, measured))
         yield self._headed("Evaluation when it was saved", table)
 
-    def _metric_cells(self, metric: Metric, measured: Sequence[Summary]) -> Iterator[Text]:
-        values = [figure(each, *metric.path) for each in measured]
+    def _cells(self, headline: Headline, measured: Sequence[Summary]) -> Iterator[Text]:
+        values = [headline.of(each) for each in measured]
         for value in values:
-            look = "faint" if metric.is_loss else grade(value)
-            mark = " " if metric.is_loss else MARKS[grade(value)]
-            text = loss_text(value) if metric.is_loss else share_text(value, 4)
-            yield self._text(f"{mark} {text}", "" if metric.is_loss else look)
+            quality = "none" if headline.is_loss else grade(value)
+            look = "" if headline.is_loss else quality
+            yield self._text(f"{MARKS[quality]} {headline.text(value)}", look)
         if len(values) == 2:
-            arrow, difference = _difference(*values)
-            better = DOWN if metric.is_loss else UP
-            look = "none" if arrow in ("", SAME) else "good" if arrow == better else "poor"
-            yield self._text(f"{arrow} {difference:>7}", look)
+            arrow, text = difference(*values)
+            yield self._text(f"{arrow} {text:>7}", headline.look(arrow))
 
     # Parts
 
@@ -294,16 +265,6 @@ def _kinds(fields: Iterable[Any]) -> str:
 def _listed(parts: Sequence[str]) -> str:
     *first, last = parts
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def _difference(value: float | None, other: float | None) -> tuple[str, str]:
-    """An arrow and the difference, as exact as the values are shown."""
-    if value is None or other is None or not math.isfinite(value - other):
-        return "", ""
-    text = f"{value - other:+.4f}"
-    if float(text) == 0:
-        return SAME, ""
-    return (UP if value > other else DOWN), text
 
 
 def _count(value: Any) -> str:

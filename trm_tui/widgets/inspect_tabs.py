@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from textual.containers import Container, Horizontal, Vertical
+from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from trm_tui.inspected import Inspected
@@ -13,6 +13,7 @@ from trm_tui.widgets.checkpoint_facts import CheckpointFacts
 from trm_tui.widgets.config_view import ConfigView
 from trm_tui.widgets.decision_matrix import DecisionMatrix
 from trm_tui.widgets.halting_curve import HaltingCurve
+from trm_tui.widgets.headline_figures import HeadlineFigures
 from trm_tui.widgets.histogram import HistogramView
 from trm_tui.widgets.judged_samples import JudgedList
 from trm_tui.widgets.labels_view import LabelsView
@@ -82,10 +83,8 @@ class InspectTabs(LazyTabs):
         return VocabularyView(classes="panel")
 
     def _evaluation(self) -> Widget:
-        above = Horizontal(
-            SupervisionSteps(classes="panel"), DecisionMatrix(classes="panel"), id="judged"
-        )
-        return Vertical(above, HaltingCurve(classes="panel"))
+        panes = (HeadlineFigures, SupervisionSteps, DecisionMatrix, HaltingCurve)
+        return Container(*(pane(classes="panel") for pane in panes), id="evaluation-panes")
 
     def _tools(self) -> Widget:
         return ToolMatrix(classes="panel")
@@ -133,6 +132,8 @@ class InspectTabs(LazyTabs):
         if now.result is None or now.metrics is None:
             return
         metrics, compared = now.metrics, other.metrics or {}
+        for headlines in self.query(HeadlineFigures):
+            headlines.show(metrics, compared or None)
         for matrix in self.query(DecisionMatrix):
             matrix.show(metrics["decision"], compared.get("decision"))
         for tools in self.query(ToolMatrix):

@@ -17,16 +17,16 @@ from trm_tui.widgets.tokens_pane import TokensPane
 class PlaygroundTabs(LazyTabs):
     """The answers of one or two models, the tokens, what each turn does.
 
-    ``fill`` shows in a tab that is opened what is known already.
+    ``show_known`` shows in a tab that is opened what is known already.
     """
 
     TABS = ("Answer", "Tokens", "Why")
     TAKES_FOCUS = False
 
-    def __init__(self, titles: Sequence[str], fill: Callable[[], None]) -> None:
+    def __init__(self, titles: Sequence[str], show_known: Callable[[], None]) -> None:
         super().__init__()
         self._titles = titles
-        self._fill = fill
+        self._show_known = show_known
 
     def content(self, tab: str) -> Widget:
         """The panes of a tab."""
@@ -36,7 +36,7 @@ class PlaygroundTabs(LazyTabs):
 
     def filled(self, tab: str) -> None:
         """Show what is known already."""
-        self._fill()
+        self._show_known()
 
     async def set_models(self, titles: Sequence[str]) -> None:
         """One pane for each of these models."""
@@ -44,4 +44,4 @@ class PlaygroundTabs(LazyTabs):
         panes: Any = self.query_one("#answer Horizontal", Horizontal)
         await panes.remove_children()
         await panes.mount(*(AnswerPane(each, classes="panel") for each in titles))
-        self._fill()
+        self._show_known()

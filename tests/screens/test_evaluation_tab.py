@@ -1,0 +1,68 @@
+"""InspectScreen: what its tabs show of evaluations that are told, without a worker."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.screens.panes import assert_golden, evaluation
+from tests.screens.test_checkpoint_facts import summary
+from tests.screens.whole_screen import shown, utc
+from trm_tui.app import TrmApp
+from trm_tui.inspected import Inspected
+from trm_tui.screens.inspect import InspectScreen
+from trm_tui.settings import Settings
+
+__all__ = ["utc"]
+
+COUNTS = {"tp": 410, "fn": 20, "fp": 15, "tn": 248, "precision": 0.9647, "recall": 0.9535}
+CURVE = [
+    {"threshold": threshold, "mean_steps": 1 + 15 * threshold, "exact_match": 0.8 + threshold / 20}
+    for threshold in (0.0, 0.5, 0.9, 0.95, 1.0)
+]
+
+
+def result(number: int) -> dict[str, Any]:
+    """What a worker answers at the end of an evaluation."""
+    metrics = evaluation(number, steps=4)["metrics"]
+    decision = {**COUNTS, **metrics["decision"]}
+    return {
+        "metrics": {"samples": 693, **metrics, "decision": decision},
+        "halting_curve": CURVE,
+        "cheapest_halting": CURVE[-1],
+        "data": "/data/val.jsonl",
+    }
+
+
+class Told(Inspected):
+    """Answers at once, from memory."""
+
+    async def open(self) -> dict[str, Any]:
+        """One summary, or two."""
+        self.summary = {**summary(), "config": None}
+        self.other_summary = summary(1) if self.other else None
+        return self.summary
+
+    async def evaluate(self) -> AsyncIterator[None]:
+        """Everything in one go."""
+        self.judgement.result = result(3)
+        if self.other:
+            self.other_judgement.result = result(1)
+        yield
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+@pytest.mark.parametrize("other", [None, Path("step_1.pt")])
+@pytest.mark.usefixtures("utc")
+async def test_evaluation_tab_as_text(size: tuple[int, int], other: Path | None) -> None:
+    told = Told(Path("step_3.pt"), other=other)
+    async with TrmApp(lambda _: InspectScreen(told), Settings()).run_test(size=size) as pilot:
+        await pilot.pause()
+        await pilot.press("5")
+        for _ in range(3):
+            await pilot.pause()
+        name = "inspect_evaluation_other" if other else "inspect_evaluation"
+        assert_golden(f"{name}_{size[0]}x{size[1]}", shown(pilot.app))

@@ -1,0 +1,162 @@
+"""Figures of an evaluation are scikit-learn's on what `trm-tui predict` prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as sklearn_metrics
+
+from tests.inspected import Listener
+from tests.models import batch_of, checkpoint_of, inputs_of, small_config, small_model
+from tests.support import dialogues, write_jsonl
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.spans import value_text
+from trm_engine.inspection.evaluation import evaluate
+from trm_engine.inspection.files import ModelFiles
+from trm_engine.inspection.prediction import predict
+from trm_engine.models import TRMForToolCalling
+from trm_engine.training.checkpoint import save_atomically
+from trm_engine.training.losses import DeepSupervisionLoss, Targets
+from trm_engine.training.supervision import Part, averaged
+
+UPDATES, TOGETHER = 12, 8
+SAMPLES = dialogues(10)
+CALLS = [place for place, sample in enumerate(SAMPLES) if sample["tool"]]
+Found = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def files() -> ModelFiles:
+    return ModelFiles("cpu")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(dataset: TRMToolCallingDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that has learnt a little: some of each part is right, and some is wrong."""
+    model = small_model(small_config(dataset.labels), seed=1, spread=0.1)
+    loss_fn = DeepSupervisionLoss(model.config)
+    optimizer = torch.optim.AdamW(model.parameters(), 5e-3)
+    for update in range(1, UPDATES + 1):
+        places = [(7 * update + 5 * place) % len(dataset) for place in range(TOGETHER)]
+        batch = batch_of(dataset, places)
+        targets = Targets.of(batch)
+        for _ in averaged(model, loss_fn, [Part(batch, targets)], targets.counts()):
+            pass
+        optimizer.step()
+        optimizer.zero_grad()
+    _confuse_tools(model, dataset)
+    path = tmp_path_factory.mktemp("learnt") / "best.pt"
+    save_atomically(checkpoint_of(model, dataset), path)
+    return path
+
+
+def _confuse_tools(model: TRMForToolCalling, dataset: TRMToolCallingDataset) -> None:
+    """Make the second tool less likely, so that some calls of it are taken for the first."""
+    output = model.inference(**inputs_of(batch_of(dataset, CALLS)))
+    margins = (output.tool_logits[:, 1] - output.tool_logits[:, 0]).sort().values[-5:]
+    with torch.no_grad():
+        model.heads.tool.register.bias[1] -= margins[:2].mean()
+
+
+@pytest.fixture(scope="module")
+def metrics(files: ModelFiles, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Found:
+    data = write_jsonl(tmp_path_factory.mktemp("samples") / "val.jsonl", SAMPLES)
+    found: Found = evaluate(files, Listener(), str(checkpoint), str(data))["metrics"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def answers(files: ModelFiles, checkpoint: Path) -> list[Found]:
+    """The last step's answer to each sample, with the arguments of its true tool if it has one."""
+    given = (files, Listener(), str(checkpoint))
+    return [
+        predict(*given, sample, tool=sample["tool"].get("name"))["steps"][-1] for sample in SAMPLES
+    ]
+
+
+def test_tool_accuracy_and_confusion(metrics: Found, answers: list[Found]) -> None:
+    names = metrics["tool"]["labels"]
+    truth = [SAMPLES[place]["tool"]["name"] for place in CALLS]
+    predicted = [answers[place]["tools"][0]["name"] for place in CALLS]
+    matrix = sklearn_metrics.confusion_matrix(truth, predicted, labels=names)
+    assert metrics["tool"]["confusion"] == matrix.tolist()
+    assert metrics["tool"]["accuracy"] == sklearn_metrics.accuracy_score(truth, predicted)
+    assert 0 < metrics["tool"]["accuracy"] < 1
+    printed = [answers[place]["prediction"]["tool"] for place in CALLS]
+    called = [(each["name"], name) for each, name in zip(printed, predicted, strict=True) if each]
+    assert called and all(name == likeliest for name, likeliest in called)
+
+
+def test_slot_presence(metrics: Found, answers: list[Found]) -> None:
+    slots = metrics["slots"]
+    names = list(slots["per_slot"])
+    truth = np.array([[bool(each["slots"][name]) for name in names] for each in SAMPLES])
+    given = [answer["prediction"]["slot_probabilities"] for answer in answers]
+    predicted = np.array([[each[name] > 0.5 for name in names] for each in given])
+    assert slots["accuracy"] == sklearn_metrics.accuracy_score(truth.ravel(), predicted.ravel())
+    assert slots["all_right"] == sklearn_metrics.accuracy_score(truth, predicted)
+    for place, name in enumerate(names):
+        one = truth[:, place], predicted[:, place]
+        told = slots["per_slot"][name]
+        assert told["accuracy"] == sklearn_metrics.accuracy_score(*one)
+        assert told["f1"] == pytest.approx(sklearn_metrics.f1_score(*one))
+    assert 0 < slots["all_right"] < 1
+
+
+def test_slot_values(metrics: Found, answers: list[Found]) -> None:
+    slots = metrics["slots"]
+    values = {
+        name: [
+            (folded(sample["slots"][name]), folded(answer["prediction"]["slots"][name]))
+            for sample, answer in zip(SAMPLES, answers, strict=True)
+            if sample["slots"][name]
+        ]
+        for name in slots["per_slot"]
+    }
+    for name, pairs in values.items():
+        told = slots["per_slot"][name]
+        assert told["value_accuracy"] == sklearn_metrics.accuracy_score(*zip(*pairs, strict=True))
+    every = [pair for pairs in values.values() for pair in pairs]
+    assert slots["value_accuracy"] == sklearn_metrics.accuracy_score(*zip(*every, strict=True))
+    assert slots["values"] == len(every)
+    assert 0 < slots["value_accuracy"] < 1
+
+
+def test_arguments(metrics: Found, answers: list[Found]) -> None:
+    right = []
+    for place in CALLS:
+        tool, answer = SAMPLES[place]["tool"], answers[place]
+        values = answer["arguments"][tool["name"]]
+        found = {each["name"]: each["value"] for each in values if each["presence"] > 0.5}
+        right.append(as_text(found) == as_text(tool["arguments"]))
+        printed = answer["prediction"]["tool"]
+        if printed and printed["name"] == tool["name"]:
+            assert as_text(printed["arguments"]) == as_text(found)
+    share = sklearn_metrics.accuracy_score([True] * len(right), right)
+    assert metrics["arguments"] == {"accuracy": share, "calls": len(CALLS)}
+    assert 0 < share < 1
+
+
+def test_exact_matches(metrics: Found, answers: list[Found]) -> None:
+    right = [
+        answer["prediction"]["decision"] == sample["decision"]
+        and (not sample["tool"] or answer["tools"][0]["name"] == sample["tool"]["name"])
+        and all(
+            (probability > 0.5) == bool(sample["slots"][name])
+            for name, probability in answer["prediction"]["slot_probabilities"].items()
+        )
+        for sample, answer in zip(SAMPLES, answers, strict=True)
+    ]
+    assert metrics["exact_match"] == sklearn_metrics.accuracy_score([True] * len(right), right)
+
+
+def folded(text: str) -> str:
+    return text.strip().casefold()
+
+
+def as_text(arguments: dict[str, Any]) -> dict[str, str]:
+    return {name: folded(value_text(value)) for name, value in arguments.items()}
