@@ -15,6 +15,7 @@ NAMES = (
     "open_run",
     "screen",
     "attached",
+    "inspect",
 )
 
 

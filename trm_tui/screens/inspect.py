@@ -214,11 +214,11 @@ class InspectScreen(Screen[None]):
 
     @work(exclusive=True, group="sample")
     async def _show_sample(self, line: int) -> None:
-        """The sample at once, what the model thinks of it as soon as that is known."""
+        """The sample once the list is painted, what the model thinks as soon as that is known."""
+        await asyncio.sleep(DEBOUNCE_SECONDS)
         sample = await asyncio.to_thread(self._load, line)
         detail = self.query_one(SampleDetail)
         detail.show(sample, None, f"line {line}")
-        await asyncio.sleep(DEBOUNCE_SECONDS)
         if sample and (prediction := await self._predicted(sample)):
             detail.show(sample, prediction, f"line {line}")
 
