@@ -35,10 +35,13 @@ def test_every_mark_has_one_cell_and_no_question_mark() -> None:
 
 
 def test_the_command_line_uses_them() -> None:
-    program = "import sys; sys.argv[1:] = ['nonsense']; from trm_tui.cli import main; main()"
-    surroundings = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "TERMINAL_WIDTH": "60"}
+    program = (
+        r"import atexit, sys; atexit.register(print, '\u256d\u2500\u2713');"
+        "sys.argv[1:] = ['nonsense']; from trm_tui.cli import main; main()"
+    )
+    surroundings = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"}
     ended = subprocess.run(
-        [sys.executable, "-c", f"import atexit; atexit.register(print, '\\u256d\\u2500\\u2713'); {program}"],
+        [sys.executable, "-c", program],
         env=surroundings, capture_output=True, check=False,
     )  # fmt: skip
     assert ended.stdout.strip() == b"+-v"
