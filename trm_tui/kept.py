@@ -32,7 +32,9 @@ class KeptConversations:
 
     def last(self) -> dict[str, Any] | None:
         """The conversation that was looked at last; None if there is none."""
-        return next(self._newest_first(), None)
+        with suppress(OSError, RecursionError):
+            return next(self._records(), None)
+        return None
 
     def keep(self, record: dict[str, Any], instead_of: dict[str, Any] | None = None) -> bool:
         """Keep a conversation as the newest one, ``instead_of`` an earlier state of it.
@@ -43,18 +45,22 @@ class KeptConversations:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{self.path}.lock", timeout=LOCK_SECONDS):
                 self._write(record, instead_of)
-        except (OSError, Timeout):
+        except (OSError, Timeout, RecursionError):
             return False
         return True
 
     def _write(self, record: dict[str, Any], instead_of: dict[str, Any] | None) -> None:
         gone = (record, instead_of)
-        others = (each for each in self._newest_first() if each not in gone)
+        others = (each for each in self._records() if each not in gone)
         kept = [record, *islice(others, MOST - 1)]
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        beside.write_bytes(b"".join(to_line(each) for each in reversed(kept)))
-        beside.replace(self.path)
+        try:
+            beside.write_bytes(b"".join(to_line(each) for each in reversed(kept)))
+            beside.replace(self.path)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
 
-    def _newest_first(self) -> Iterator[dict[str, Any]]:
-        with suppress(OSError):
-            yield from (each for each in newest_first(self.path) if each.get("history"))
+    def _records(self) -> Iterator[dict[str, Any]]:
+        """The newest first; raises OSError if they are there and cannot be read."""
+        return (each for each in newest_first(self.path) if each.get("history"))

@@ -10,7 +10,7 @@ from trm_engine.data.convert.openai import openai_turns
 from trm_engine.data.convert.tools import own_tools
 from trm_engine.data.convert.turns import TURN_KEYS
 from trm_engine.errors import DataError
-from trm_engine.vocabulary import ROLES
+from trm_engine.vocabulary import ROLES, TOOL_ROLES
 from trm_tui.store.draft import Draft
 
 
@@ -30,9 +30,7 @@ def read_conversation(text: str) -> Draft | None:
     turns = _turns_of(value)
     if turns is None:
         return None
-    if all(turn.get("role") in ROLES and "content" in turn for turn in turns) and not any(
-        turn.get("tool_calls") for turn in turns
-    ):
+    if not _are_openai(value, turns):
         record = value if isinstance(value, dict) else {}
         return Draft.of({**record, "history": turns})
     try:
@@ -42,6 +40,18 @@ def read_conversation(text: str) -> Draft | None:
         raise DataError(str(error)) from None
     history = [{"role": turn.role, "content": turn.content} for turn in read]
     return Draft.of({"tools": tools, "history": history})
+
+
+def _are_openai(value: Any, turns: list[dict[str, Any]]) -> bool:
+    """Whether the turns are OpenAI's messages, not those of a sample."""
+    if isinstance(value, dict) and ("history" in value or "messages" in value):
+        return "history" not in value and not any(turn["role"] in TOOL_ROLES for turn in turns)
+    are_ours = all(turn["role"] in ROLES and "content" in turn for turn in turns)
+    call = any(turn.get("tool_calls") or turn.get("function_call") for turn in turns)
+    texts = all(
+        isinstance(turn.get("content"), str) or turn["role"] in TOOL_ROLES for turn in turns
+    )
+    return not are_ours or call or not texts
 
 
 def _turns_of(value: Any) -> list[dict[str, Any]] | None:

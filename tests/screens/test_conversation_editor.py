@@ -243,12 +243,6 @@ async def test_turns_are_put_at_the_end_in_place_of_a_blank_one() -> None:
         assert it.texts == ["a", "{}", "x"] and it.editor.place == 2
 
 
-TOOLS_CLIPPED = pytest.mark.xfail(
-    strict=True, reason="the line of tools is clipped for the width before the first layout"
-)
-
-
-@TOOLS_CLIPPED
 async def test_the_tools_on_offer_are_named_where_there_is_room() -> None:
     async with editing(Draft.of(SAMPLE)) as it:
         assert "1 tool: find_table" in it.screen
@@ -289,12 +283,6 @@ async def test_typing_is_undone_while_the_turn_is_written() -> None:
         assert it.texts == ["old new"] and it.composer.text == "old new"
 
 
-INNER_UNDO = pytest.mark.xfail(
-    strict=True, reason="while a turn is written ^z and ^y are those of the text area"
-)
-
-
-@INNER_UNDO
 async def test_undo_goes_over_turns_while_one_is_written() -> None:
     async with editing(writes=True) as it:
         await it.press("a", "enter", "b", "ctrl+z", "ctrl+z", "ctrl+z")
@@ -325,7 +313,6 @@ async def test_a_pasted_sample_takes_the_place_of_the_conversation_until_undone(
         assert it.editor.draft == draft_of("old", "turns")
 
 
-@INNER_UNDO
 async def test_a_pasted_sample_is_undone_while_the_turn_is_written() -> None:
     async with editing(draft_of("old", "turns"), writes=True) as it:
         await it.paste(json.dumps(SAMPLE))
@@ -396,7 +383,6 @@ async def test_control_characters_never_reach_the_terminal_raw() -> None:
         assert not {c for c in it.screen if ord(c) < 32 or 127 <= ord(c) < 160} - {"\n"}
 
 
-@pytest.mark.xfail(strict=True, reason="the composer shows format characters as they are")
 @pytest.mark.parametrize("format_character", ["\u202e", "\u2066", "\u200f", "\ufeff"])
 async def test_characters_that_turn_text_around_never_reach_the_terminal_raw(
     format_character: str,
@@ -406,7 +392,6 @@ async def test_characters_that_turn_text_around_never_reach_the_terminal_raw(
         assert format_character not in it.screen
 
 
-@TOOLS_CLIPPED
 async def test_tools_with_odd_names_are_shown_on_one_line() -> None:
     odd = {"type": "function", "function": {"name": "a\n\x1b[2J[b]"}}
     async with editing(Draft.of({**SAMPLE, "tools": [odd]})) as it:

@@ -141,11 +141,9 @@ async def test_no_turn_is_an_empty_list_that_takes_keys() -> None:
         ShownTurn("user", "a\x1b[2Jb\x9bc\x00\u202e"),
         pytest.param(
             ShownTurn("user", "a", note="city \x1b[2J"),
-            marks=pytest.mark.xfail(strict=True, reason="a note is shown as it is"),
         ),
         pytest.param(
             ShownTurn("user", "a", problem="not \x1b[2J"),
-            marks=pytest.mark.xfail(strict=True, reason="a problem is shown as it is"),
         ),
     ],
 )
@@ -157,7 +155,6 @@ async def test_nothing_that_a_terminal_obeys_is_shown_raw(turn: ShownTurn) -> No
         assert "\\x1b[2J" in text
 
 
-@pytest.mark.xfail(strict=True, reason="a note with a line break is cut at it or breaks the line")
 async def test_a_note_stays_on_its_line() -> None:
     async with ListApp([ShownTurn("user", "said", note="day May\n8")]).run_test(
         size=(60, 10)
@@ -252,7 +249,6 @@ async def test_a_turn_longer_than_the_pane_is_scrolled_by_its_cursor_keys() -> N
         assert f"{BAR} 11" in shown(pilot.app)
 
 
-@pytest.mark.xfail(strict=True, reason="in a turn longer than a page the page keys do nothing")
 async def test_a_turn_longer_than_the_pane_is_scrolled_by_pages() -> None:
     app = ListApp([ShownTurn("user", "\n".join(map(str, range(20)))), *numbered(1)])
     async with app.run_test(size=(20, 8)) as pilot:

@@ -159,9 +159,6 @@ def test_the_model_reads_of_a_draft_what_it_reads_of_the_sample(
     assert Draft.of(draft.record()).record() == draft.record()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a tool response that is a text of JSON is read and written again"
-)
 @pytest.mark.parametrize("text", ['{"found": 2}', '"quoted"', "1e5", "[1, 2]"])
 def test_the_model_reads_the_text_of_a_tool_response_as_the_sample_has_it(text: str) -> None:
     record = {"history": [{"role": "tool_response", "content": text}]}

@@ -124,25 +124,17 @@ def test_function_calls_of_older_files_are_read() -> None:
     assert turns(value)[1:] == [called(1), ("tool_response", "done")]
 
 
-OPENAI_TAKEN_FOR_TURNS = pytest.mark.xfail(
-    strict=True, reason="OpenAI messages whose roles are all ours are not read as OpenAI's"
-)
-
-
-@OPENAI_TAKEN_FOR_TURNS
 def test_a_function_call_at_the_end_is_read() -> None:
     function = {"name": "tool_1", "arguments": "{}"}
     value = [USER, {"role": "assistant", "content": None, "function_call": function}]
     assert turns(value)[1:] == [called(1)]
 
 
-@OPENAI_TAKEN_FOR_TURNS
 def test_content_in_parts_is_read() -> None:
     parts = [{"type": "text", "text": "A table "}, {"type": "text", "text": "in Rome"}]
     assert turns([{"role": "user", "content": parts}]) == [("user", "A table in Rome")]
 
 
-@OPENAI_TAKEN_FOR_TURNS
 @pytest.mark.parametrize("more", [{"functions": [{"name": "find"}]}, {"tools": [{"name": "find"}]}])
 def test_tools_are_read_whether_or_not_one_is_called(more: dict[str, Any]) -> None:
     draft = pasted({"messages": [USER], **more})

@@ -90,12 +90,13 @@ class InspectScreen(Screen[None]):
     @work
     async def leave(self) -> None:
         """End the processes and leave."""
+        self.workers.cancel_group(self, "open")
         await self.inspected.close()
         self.dismiss()
 
     # Asking -----------------------------------------------------------------------------------
 
-    @work
+    @work(group="open")
     async def _open(self) -> None:
         """A file that cannot be read ends the screen: the message is for the terminal."""
         try:

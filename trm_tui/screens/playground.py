@@ -21,6 +21,7 @@ from trm_engine.errors import UserError
 from trm_engine.runs.serving import WorkerError
 from trm_tui.kept import KeptConversations
 from trm_tui.keys import PLAYGROUND, bindings
+from trm_tui.printable import one_line
 from trm_tui.questioned import Model, Questioned
 from trm_tui.screens.pick_sample import PickSampleDialog
 from trm_tui.screens.save_sample import SaveSampleDialog
@@ -97,6 +98,8 @@ class PlaygroundScreen(Screen[None]):
     @work
     async def leave(self) -> None:
         """Keep the conversation, end the processes, leave."""
+        for group in ("open", "ask", "explain"):
+            self.workers.cancel_group(self, group)
         self._keep()
         await self.questioned.close()
         self.dismiss()
@@ -108,7 +111,7 @@ class PlaygroundScreen(Screen[None]):
 
     # Asking -----------------------------------------------------------------------------------
 
-    @work
+    @work(group="open")
     async def _open(self) -> None:
         """A file that cannot be read ends the screen: the message is for the terminal."""
         try:
@@ -422,4 +425,4 @@ class PlaygroundScreen(Screen[None]):
 
 def _name(model: Model) -> str:
     path = Path(model.path).absolute()
-    return f"{path.parent.parent.name}/{path.name}"
+    return one_line(f"{path.parent.parent.name}/{path.name}")

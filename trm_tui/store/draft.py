@@ -30,10 +30,14 @@ NEXT_ROLES = {
 
 @dataclass(frozen=True)
 class DraftTurn:
-    """One turn as it is typed; of a tool turn ``text`` is JSON."""
+    """One turn as it is typed; of a tool turn ``text`` is JSON.
+
+    With ``is_text`` a tool's response is text even if it could be read as JSON.
+    """
 
     role: str
     text: str = ""
+    is_text: bool = False
 
     @property
     def is_blank(self) -> bool:
@@ -58,7 +62,8 @@ class DraftTurn:
     @cached_property
     def _read(self) -> tuple[Turn | None, str]:
         try:
-            content = _json_of(self.text) if self.role in TOOL_ROLES else self.text
+            is_json = self.role == "tool_call" or (self.role in TOOL_ROLES and not self.is_text)
+            content = _json_of(self.text) if is_json else self.text
             return Turn(role=self.role, content=content), ""
         except ValueError as error:
             return None, explain(error)[0]
@@ -87,7 +92,12 @@ class Draft:
             conversation = Conversation.model_validate(record)
         except ValueError as error:
             raise DataError(explain(error)[0]) from None
-        turns = tuple(DraftTurn(turn.role, turn.text()) for turn in conversation.history)
+        turns = tuple(
+            DraftTurn(
+                turn.role, turn.text(), turn.role in TOOL_ROLES and turn.content == turn.text()
+            )
+            for turn in conversation.history
+        )
         tools = tuple(record.get("tools") or ())
         rest = {name: record[name] for name in ANSWER_KEYS if name in record}
         is_answered = {"decision", "slots"} <= rest.keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 from rich.text import Text
@@ -13,7 +14,7 @@ from textual.widgets import TextArea
 from trm_engine.errors import DataError
 from trm_tui.keys import COMPOSER, bindings
 from trm_tui.pasted import read_conversation
-from trm_tui.printable import one_line
+from trm_tui.printable import HIDDEN, JOINERS, one_line
 from trm_tui.store.draft import Draft, DraftTurn
 from trm_tui.widgets.figures import clip
 
@@ -24,12 +25,10 @@ PLACEHOLDERS = {
     "tool_call": '{"name": "a_tool", "arguments": {"a_parameter": "a value"}}',
     "tool_response": "What the tool returns: JSON, or text",
 }
-PICTURES: dict[int, int] = {
-    **{code: 0x2400 + code for code in range(32) if code != ord("\t")},
-    **dict.fromkeys(range(127, 160), 0xFFFD),
-}
-"""What is shown for control characters."""
+CONTROL_PICTURES = 0x2400
+"""Where Unicode has a picture of each control character."""
 
+UNKNOWN = "\ufffd"
 MARGIN = 6
 """Cells of the border that a message in it must leave."""
 
@@ -67,6 +66,12 @@ class Composer(TextArea, inherit_bindings=True):
         """The turn shall have the next role, or the one before (-1)."""
 
         roles: int
+
+    @dataclass
+    class Travelled(Message):
+        """The whole conversation goes back to what was before (-1), or forward again (1)."""
+
+        states: int
 
     @dataclass
     class Pasted(Message):
@@ -124,7 +129,7 @@ class Composer(TextArea, inherit_bindings=True):
     def get_line(self, line_index: int) -> Text:
         """A line of the text; what a terminal would obey stands for itself, one cell each."""
         line = self.document.get_line(line_index)
-        return Text(line.translate(PICTURES), end="", no_wrap=True)
+        return Text(pictured(line), end="", no_wrap=True)
 
     def action_finish(self) -> None:
         """The turn is complete."""
@@ -138,6 +143,25 @@ class Composer(TextArea, inherit_bindings=True):
         """A line break in the text."""
         self.insert("\n")
 
+    def action_undo(self) -> None:
+        """Back to what was before."""
+        self.post_message(self.Travelled(-1))
+
+    def action_redo(self) -> None:
+        """Forward again."""
+        self.post_message(self.Travelled(1))
+
     def action_next_role(self, roles: int) -> None:
         """Another role for the turn."""
         self.post_message(self.RoleAsked(roles))
+
+
+def pictured(line: str) -> str:
+    """A line of text whose control and format characters are pictures, each one cell wide."""
+    return line if line.isascii() and line.isprintable() else "".join(map(_picture, line))
+
+
+def _picture(character: str) -> str:
+    if character == "\t" or character in JOINERS or unicodedata.category(character) not in HIDDEN:
+        return character
+    return chr(CONTROL_PICTURES + ord(character)) if ord(character) < 32 else UNKNOWN

@@ -19,7 +19,6 @@ from trm_tui.printable import one_line
 from trm_tui.store.draft import Draft, DraftTurn, Edits, State
 from trm_tui.store.step_answer import Place
 from trm_tui.widgets.composer import Composer
-from trm_tui.widgets.figures import clip
 from trm_tui.widgets.marked_text import Span
 from trm_tui.widgets.turn_list import ShownTurn, TurnList
 
@@ -203,6 +202,11 @@ class ConversationEditor(Widget):
         event.stop()
         self.action_role(event.roles)
 
+    @on(Composer.Travelled)
+    def _travel_in_text(self, event: Composer.Travelled) -> None:
+        event.stop()
+        self.action_undo() if event.states < 0 else self.action_redo()
+
     @on(Composer.Pasted)
     def _take_pasted(self, event: Composer.Pasted) -> None:
         event.stop()
@@ -240,7 +244,7 @@ class ConversationEditor(Widget):
         turns = state.draft.turns
         self._composer.take(turns[state.place], state.place, len(turns))
         self._show_turns()
-        self._pane.border_subtitle = Content(_tools_line(state.draft, self._pane.size.width - 6))
+        self._pane.border_subtitle = Content(_tools_line(state.draft))
 
     def _show_turns(self) -> None:
         draft = self.draft
@@ -255,9 +259,8 @@ class ConversationEditor(Widget):
         return ShownTurn(turn.role, turn.shown, spans, note, turn.problem)
 
 
-def _tools_line(draft: Draft, width: int) -> str:
+def _tools_line(draft: Draft) -> str:
     names = [str(tool.get("function", {}).get("name")) for tool in draft.tools]
     if not names:
         return "all tools on offer"
-    line = f"{len(names)} tool{'s' * (len(names) != 1)}: {', '.join(names)}"
-    return clip(one_line(line), max(width, 12))
+    return one_line(f"{len(names)} tool{'s' * (len(names) != 1)}: {', '.join(names)}")

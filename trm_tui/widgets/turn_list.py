@@ -18,6 +18,7 @@ from textual.strip import Strip
 
 from trm_engine.vocabulary import ROLES
 from trm_tui.keys import TURNS, bindings
+from trm_tui.printable import one_line
 from trm_tui.store.step_answer import PREDICTED, TRUE, UNSEEN
 from trm_tui.widgets.marked_text import Kinds, Span, marked_text
 
@@ -151,13 +152,13 @@ class TurnList(ScrollView, can_focus=True, inherit_bindings=False):
         room = max(width - INDENT, 1)
         role = Text(turn.role, self._look(turn.role))
         if turn.note:
-            role.append(f"  {turn.note}", self._look("faint"))
+            role.append(f"  {one_line(turn.note)}", self._look("faint"))
         lines = [Text(" ").append_text(role)]
         console = self.app.console
         for line in self._text(turn).wrap(console, room, overflow="fold"):
             lines.append(Text(" " * INDENT).append_text(line))
         if turn.problem:
-            problem = Text(f"✗ {turn.problem}", self._look("problem"))
+            problem = Text(f"✗ {one_line(turn.problem)}", self._look("problem"))
             lines += [
                 Text(" " * INDENT).append_text(line)
                 for line in problem.wrap(console, room, overflow="fold")
@@ -205,9 +206,13 @@ class TurnList(ScrollView, can_focus=True, inherit_bindings=False):
     def action_page(self, pages: int) -> None:
         """Move by as many lines as are seen."""
         seen = max(self.scrollable_content_region.height, 1)
-        line = self._starts[self._place] + pages * seen
+        begin, end = self._starts[self._place], self._starts[self._place + 1]
+        line = min(max(self.scroll_offset.y, begin), end - 1) + pages * seen
         to = min(max(bisect_right(self._starts, line) - 1, 0), len(self._turns) - 1)
-        self.post_message(self.Moved(to))
+        if to == self._place:
+            self.scroll_relative(y=pages * seen, animate=False)
+        else:
+            self.post_message(self.Moved(to))
 
     def action_first(self) -> None:
         """To the first turn."""
