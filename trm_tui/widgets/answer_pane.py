@@ -30,6 +30,7 @@ class AnswerPane(ScrollKeys):
     AnswerPane {
         height: 1fr;
         & StepAnswer, & AnswerJson { margin-bottom: 1; }
+        &.-unanswered StepCurve, &.-unanswered StepAnswer { display: none; }
     }
     """
 
@@ -58,7 +59,7 @@ class AnswerPane(ScrollKeys):
     def show(self, prediction: Record | None, step: int, standing: str = "") -> None:
         """Show an answer at a step, from 0; None for none. ``standing`` is for the border."""
         at = prediction["steps"][step] if prediction else None
-        self._curve.display = self._answer.display = prediction is not None
+        self.set_class(prediction is None, "-unanswered")
         self._curve.show(prediction, step)
         self._answer.show(prediction, step)
         self._call.show(at)
