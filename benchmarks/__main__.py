@@ -16,6 +16,7 @@ NAMES = (
     "screen",
     "attached",
     "inspect",
+    "playground",
 )
 
 
