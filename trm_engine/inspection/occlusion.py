@@ -11,12 +11,14 @@ from trm_engine.decoding import Decoded, predicted_tool
 from trm_engine.inference import Predictor, ReadBatch
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Job
+from trm_engine.inspection.threads import half_the_threads
 from trm_engine.inspection.tokens import read_conversation
 
 BATCH_TOKENS = 2048
 DIGITS = 7
 
 
+@half_the_threads()
 def occlude(
     files: ModelFiles,
     job: Job,

@@ -23,11 +23,13 @@ from trm_engine.errors import UserError, did_you_mean
 from trm_engine.inference import Predictor, ReadBatch
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Job
+from trm_engine.inspection.threads import half_the_threads
 from trm_engine.inspection.tokens import describe_tokens, read_conversation
 
 DIGITS = 7
 
 
+@half_the_threads()
 def predict(
     files: ModelFiles,
     job: Job,
