@@ -12,6 +12,7 @@ from textual import events
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from trm_tui.keys import ROWS, bindings
 from trm_tui.widgets.columns import Cell, Cells, Column, Layout
@@ -241,8 +242,17 @@ class RowsView(ScrollView, can_focus=True, inherit_bindings=False):
     def _fit_scrolling(self) -> None:
         rows = self.row_count()
         lines = rows and self.head_height() + rows + self.foot_height()
-        self.virtual_size = Size(0, lines)
+        self._set_lines(lines)
         self.scroll_y = self.validate_scroll_y(self.scroll_y)
+
+    def _set_lines(self, lines: int) -> None:
+        """Scroll over so many lines; the screen is laid out anew only if the scrollbar must be."""
+        scrolls = lines > self.size.height > 0
+        if scrolls and self.show_vertical_scrollbar:
+            self.set_reactive(Widget.virtual_size, Size(0, lines))
+            self.vertical_scrollbar.window_virtual_size = lines
+        else:
+            self.virtual_size = Size(0, lines)
 
 
 class CursorRows(RowsView):
