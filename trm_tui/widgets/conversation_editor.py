@@ -118,9 +118,10 @@ class ConversationEditor(Widget):
         self._show_turns()
 
     def note(self, notes: Mapping[int, str]) -> None:
-        """Notes beside the roles of turns."""
-        self._notes = notes
-        self._show_turns()
+        """Notes beside the roles of turns; nothing is drawn if they are what they were."""
+        if notes != self._notes:
+            self._notes = notes
+            self._show_turns()
 
     # Keys -------------------------------------------------------------------------------------
 
