@@ -236,9 +236,7 @@ class Terminal(PseudoTerminal):
 
     def shows(self, wanted: str | re.Pattern[str]) -> bool:
         """Whether a text, or one of this pattern, is on the screen."""
-        if isinstance(wanted, str):
-            return wanted in self.text()
-        return bool(wanted.search(self.text()))
+        return _is_in(self.text(), wanted)
 
     def wait_for(self, wanted: str | re.Pattern[str], timeout: float = SECONDS) -> str:
         """The screen, once it shows a text.
@@ -247,14 +245,13 @@ class Terminal(PseudoTerminal):
             AssertionError: it never does, or the command is over; names what is shown instead.
         """
         __tracebackhide__ = True
-        self._wait(lambda: self.shows(wanted), f"{wanted!r} does not appear", timeout)
-        return self.text()
+        complaint = f"{wanted!r} does not appear"
+        return self._wait(lambda text: _is_in(text, wanted), complaint, timeout)
 
     def wait_until_gone(self, unwanted: str | re.Pattern[str], timeout: float = SECONDS) -> str:
         """The screen, once it does not show a text any more."""
         __tracebackhide__ = True
-        self._wait(lambda: not self.shows(unwanted), f"{unwanted!r} stays", timeout)
-        return self.text()
+        return self._wait(lambda text: not _is_in(text, unwanted), f"{unwanted!r} stays", timeout)
 
     def resize(self, columns: int, rows: int) -> None:
         self.text()
@@ -277,19 +274,26 @@ class Terminal(PseudoTerminal):
         rows = "\n".join(f"│{line.ljust(width)}│" for line in lines)
         return f"┌{edge}┐\n{rows}\n└{edge}┘"
 
-    def _wait(self, condition: Callable[[], bool], complaint: str, timeout: float) -> None:
+    def _wait(self, condition: Callable[[str], bool], complaint: str, timeout: float) -> str:
+        """The screen as it was when a condition held: it may have gone on since."""
         __tracebackhide__ = True
-        over: list[int] = []
+        over = False
+        text = ""
 
         def is_so() -> bool:
+            nonlocal over, text
             if self.process.poll() is not None:
                 self.wait_exit()
-                over.append(self.process.returncode)
-            return condition() or bool(over)
+                over = True
+            text = self.text()
+            return condition(text) or over
 
-        if self.wait_until(is_so, timeout) and condition():
-            return
-        why = f"; the command ended with {over[0]}" if over else f" in {timeout:g} s"
+        self.wait_until(is_so, timeout)
+        if condition(text):
+            return text
+        why = (
+            f"; the command ended with {self.process.returncode}" if over else f" in {timeout:g} s"
+        )
         raise AssertionError(f"{complaint}{why}\n{self.picture()}")
 
     def _interpret(self, data: bytes) -> None:
@@ -330,6 +334,10 @@ class _Page:
 
     def text(self) -> str:
         return "\n".join(line.rstrip() for line in self._screen.display)
+
+
+def _is_in(text: str, wanted: str | re.Pattern[str]) -> bool:
+    return wanted in text if isinstance(wanted, str) else bool(wanted.search(text))
 
 
 def _known(match: re.Match[bytes]) -> bytes:
