@@ -18,7 +18,7 @@ train: $(READY) ## Train configs/default.yaml, live on this screen
 	$(BIN)/trm-tui train configs/default.yaml
 
 test: lint ## Run all checks and the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 test-slow: $(READY) ## Run the tests that need minutes
 	$(BIN)/python -m pytest -m slow

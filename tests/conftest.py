@@ -12,7 +12,7 @@ from tests.support import dialogues, write_jsonl
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.tokenizer import TRMTokenizer
 
-settings.register_profile("tests", deadline=None, max_examples=60)
+settings.register_profile("tests", deadline=None, max_examples=30)
 settings.load_profile("tests")
 
 torch.set_num_threads(1)  # small models: more threads wait for each other

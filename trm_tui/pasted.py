@@ -61,5 +61,5 @@ def _turns_of(value: Any) -> list[dict[str, Any]] | None:
         value = value[key] if key else None
     if not isinstance(value, list) or not value:
         return None
-    are_turns = all(isinstance(turn, dict) and "role" in turn for turn in value)
+    are_turns = all(isinstance(turn, dict) and isinstance(turn.get("role"), str) for turn in value)
     return value if are_turns else None

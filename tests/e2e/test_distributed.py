@@ -10,7 +10,9 @@ import torch
 from tests.e2e.runs import finish, last_checkpoint, learning_columns, tiny_run
 
 
-@pytest.mark.parametrize("supervision", ["averaged", "per_step"])
+@pytest.mark.parametrize(
+    "supervision", ["averaged", pytest.param("per_step", marks=pytest.mark.slow)]
+)
 def test_two_processes_equal_one_with_the_doubled_batch(tmp_path: Path, supervision: str) -> None:
     settings = {
         "supervision": supervision,

@@ -41,7 +41,9 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("resume")
 
 
-@pytest.fixture(scope="module", params=["averaged", "per_step"])
+@pytest.fixture(
+    scope="module", params=["averaged", pytest.param("per_step", marks=pytest.mark.slow)]
+)
 def supervision(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
