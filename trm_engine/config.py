@@ -23,7 +23,15 @@ from trm_engine.errors import ConfigError, did_you_mean, no_such_file
 BUILTIN_PREFIX = "builtin:"
 
 DECIDED_WHEN_UNSET = {
-    "model": {"vocab_size", "max_seq_len", "num_tools", "num_slots", "num_args", "num_choices"},
+    "model": {
+        "vocab_size",
+        "max_seq_len",
+        "num_tools",
+        "num_slots",
+        "num_args",
+        "num_choices",
+        "arg_slots",
+    },
     "training": {"output_dir", "checkpoint_dir"},
     "data": set[str](),
 }
@@ -65,6 +73,9 @@ class TRMConfig(Section):
     num_slots: int = Field(6, ge=0, description="Slot fields (from the training data).")
     num_args: int = Field(10, ge=0, description="Argument channels (from the training data).")
     num_choices: int = Field(0, ge=0, description="Most values of a choice field (from the data).")
+    arg_slots: tuple[int, ...] = Field(
+        (), description="Slot that asks with each argument channel, -1: none (from the data)."
+    )
     n_latent_recursion: int = Field(6, ge=1, description="n: updates of z for each update of y.")
     T_deep_recursion: int = Field(3, ge=1, description="T: rounds a step; only the last learns.")
     N_supervision: int = Field(16, ge=1, description="N_sup: supervision steps.")
@@ -81,6 +92,14 @@ class TRMConfig(Section):
     next_arg_weight: float = Field(
         0.0, ge=0, description="Arguments of the next call that an answer knows, against a call's."
     )
+
+    @model_validator(mode="after")
+    def _arg_slots_fit(self) -> TRMConfig:
+        if self.arg_slots and len(self.arg_slots) != self.num_args:
+            raise ValueError(f"arg_slots must name a slot, or -1, for {self.num_args} arguments")
+        if any(not -1 <= slot < self.num_slots for slot in self.arg_slots):
+            raise ValueError(f"arg_slots must be -1 or one of {self.num_slots} slots")
+        return self
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> TRMConfig:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from trm_engine.config import Config, TrainingConfig, TRMConfig, known_keys
 from trm_engine.errors import ConfigError
@@ -204,6 +205,12 @@ def test_a_wrong_file_is_told_with_line_and_field(
     tmp_path: Path, text: str | bytes, message: str
 ) -> None:
     assert problem(tmp_path, text).startswith(message)
+
+
+@pytest.mark.parametrize("arg_slots", [(0, 1), (0, 2, -1), (0, -2, -1)])
+def test_arguments_ask_with_slots_that_there_are(arg_slots: tuple[int, ...]) -> None:
+    with pytest.raises(ValidationError, match="arg_slots must"):
+        TRMConfig(num_slots=2, num_args=3, arg_slots=arg_slots)
 
 
 def test_every_problem_is_told(tmp_path: Path) -> None:

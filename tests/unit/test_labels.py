@@ -58,12 +58,19 @@ def test_tools_slots_and_parameters_come_in_the_order_they_are_seen(labels: Labe
 
 
 def test_sizes_are_those_of_the_model(labels: Labels) -> None:
-    assert labels.sizes() == {"num_tools": 2, "num_slots": 3, "num_args": 3, "num_choices": 2}
+    assert labels.sizes() == {
+        "num_tools": 2,
+        "num_slots": 3,
+        "num_args": 3,
+        "num_choices": 2,
+        "arg_slots": (0, 2, -1),
+    }
     assert learn([sample(slots={})]).sizes() == {
         "num_tools": 1,
         "num_slots": 0,
         "num_args": 0,
         "num_choices": 0,
+        "arg_slots": (),
     }
 
 

@@ -361,7 +361,7 @@ def test_q_does_not_teach_the_rest(dataset: TRMToolCallingDataset, batch: Batch)
 def test_slots_that_only_one_side_has_are_left_out_with_a_warning(
     dataset: TRMToolCallingDataset, batch: Batch, slots: int
 ) -> None:
-    model = small_model(small_config(dataset.labels, num_slots=slots))
+    model = small_model(small_config(dataset.labels, num_slots=slots, arg_slots=()))
     outputs = model.train_step(**inputs_of(batch))
     with pytest.warns(UserWarning, match=rf"3 slots, the model {slots}.*num_slots=3"):
         losses = called(model.config, outputs, batch, False)

@@ -93,15 +93,38 @@ def test_a_model_without_slots_arguments_and_choices(batch: Batch) -> None:
     model.inference(**inputs_of(batch), halt_threshold=0.5)
 
 
+def test_an_argument_that_is_a_slot_too_is_asked_for_with_the_slots_query(
+    dataset: TRMToolCallingDataset, batch: Batch
+) -> None:
+    labels = dataset.labels
+    assert labels.arg_slots == (0, 2, -1)
+    shared = small_model(small_config(labels))
+    alone = small_model(small_config(labels, arg_slots=()))
+    with torch.no_grad():
+        for model in (shared, alone):
+            model.heads.pointers.queries[0] += 1.0  # what the slot asks for
+    changed, same = (
+        (one.arg_start_logits - other.arg_start_logits).abs().amax(dim=(0, 1))
+        for one, other in (
+            (
+                each.train_step(**inputs_of(batch))[0],
+                small_model(each.config)(**inputs_of(batch))[0],
+            )
+            for each in (shared, alone)
+        )
+    )
+    assert (changed > 1e-3).tolist() == [True, False, False]
+    assert not same.any()
+
+
 def test_the_model_begins_sure_that_it_is_wrong(batch: Batch) -> None:
     output = TRMForToolCalling(small_config()).train_step(**inputs_of(batch))[0]
     assert output.q_logits.tolist() == [[Q_BIAS]] * len(batch["input_ids"])
 
 
 def test_beginnings_of_y_and_z_are_saved_and_not_learnt(model: TRMForToolCalling) -> None:
-    buffers, weights = dict(model.named_buffers()), dict(model.named_parameters())
-    assert set(buffers) == {"y_init", "z_init"}
-    assert not {"y_init", "z_init"} & set(weights)
+    weights = dict(model.named_parameters())
+    assert model.state_dict().keys() - weights.keys() == {"y_init", "z_init"}
     other = small_model(model.config, seed=1)
     assert not torch.equal(other.y_init, model.y_init)
     other.load_state_dict(model.state_dict())

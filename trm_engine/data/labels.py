@@ -97,13 +97,20 @@ class Labels:
         text = json.dumps(self.to_dict(), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def sizes(self) -> dict[str, int]:
+    @property
+    def arg_slots(self) -> tuple[int, ...]:
+        """For each argument channel the slot of the same name, -1 where there is none."""
+        slots = {slot.name: channel for channel, slot in enumerate(self.slots)}
+        return tuple(slots.get(arg.name, -1) for arg in self.args)
+
+    def sizes(self) -> dict[str, Any]:
         """The keys of the model's configuration that the labels decide."""
         return {
             "num_tools": max(1, len(self.tools)),
             "num_slots": len(self.slots),
             "num_args": len(self.args),
             "num_choices": self.num_choices,
+            "arg_slots": self.arg_slots,
         }
 
     def to_dict(self) -> dict[str, Any]:

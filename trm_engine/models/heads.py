@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -54,13 +55,20 @@ class TRMOutput:
 class Pointers(nn.Module):
     """Start and end of a value for each of F channels, and how much the tokens speak for one.
 
-    A channel's query is its own vector plus what its register holds; its logits at a token are
-    the query's products with two projections of that token, half as wide as the model.
+    A channel's query is its own vector plus what its register holds, and for an argument that is
+    a slot too the slot's query: slots are labelled in every sample, arguments in calls only. Its
+    logits at a token are the query's products with two projections of that token, half as wide as
+    the model.
     """
 
-    def __init__(self, width: int, channels: int) -> None:
+    def __init__(self, width: int, slots: int, arg_slots: Sequence[int]) -> None:
         super().__init__()
         self.size = width // 2
+        channels = slots + len(arg_slots)
+        shared = [(slots + arg, slot) for arg, slot in enumerate(arg_slots) if slot >= 0]
+        self.shared: Tensor
+        pairs = torch.tensor(shared, dtype=torch.long).reshape(-1, 2).T
+        self.register_buffer("shared", pairs, persistent=False)
         self.queries = nn.Parameter(lecun_(torch.empty(channels, self.size), self.size))
         self.registers = linear(width, self.size)
         self.keys = linear(width, 2 * self.size)
@@ -71,6 +79,7 @@ class Pointers(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """tokens [B, L, D], registers [B, F, D]: starts, ends [B, L, F], evidence [B, F]."""
         queries = self.registers(registers) + self.queries * self.size**0.5  # (b f d/2)
+        queries = queries.index_add(1, self.shared[0], queries[:, self.shared[1]])
         padding = ~token_mask[..., None]
         starts, ends = (
             ((key @ queries.mT) * self.size**-0.5).masked_fill(padding, MASKED_LOGIT)
@@ -109,7 +118,7 @@ class Heads(nn.Module):
         self.decision = Votes(width, 1)
         self.tool = Votes(width, config.num_tools)
         self.q = linear(width, 1, bias=True)
-        self.pointers = Pointers(width, slots + args)
+        self.pointers = Pointers(width, slots, config.arg_slots or (-1,) * args)
         self.slot_presence = nn.Parameter(lecun_(torch.empty(slots, width), width))
         self.slot_presence_bias = nn.Parameter(torch.zeros(slots))
         self.slot_choice = _choices(slots, config.num_choices, width)
