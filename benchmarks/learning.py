@@ -37,8 +37,9 @@ def main() -> int:
     }
     fixed = [*data, *(f"training.{key}={value}" for key, value in training.items())]
     config = Config.from_yaml(arguments.config, [*fixed, *arguments.set])
-    with tempfile.TemporaryDirectory() as folder:
-        print(_row(_figures(config, arguments.samples, RunFolder(Path(folder)))))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = RunFolder(arguments.keep or Path(temporary))
+        print(_row(_figures(config, arguments.samples, folder)))
     return 0
 
 
@@ -49,6 +50,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--samples", type=int, help="training samples, whole dialogues; else all")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="folder for the checkpoint; else it is forgotten")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value")
     return parser.parse_args()
 

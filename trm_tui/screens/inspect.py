@@ -11,7 +11,7 @@ from typing import Any
 from textual import on, work
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer, TabbedContent
+from textual.widgets import TabbedContent
 
 from trm_engine.errors import UserError
 from trm_engine.runs.serving import WorkerError
@@ -29,6 +29,7 @@ from trm_tui.widgets.histogram import HistogramView
 from trm_tui.widgets.inspect_header import InspectHeader
 from trm_tui.widgets.inspect_tabs import JUDGING, InspectTabs
 from trm_tui.widgets.judged_samples import JudgedList
+from trm_tui.widgets.key_footer import KeyFooter
 from trm_tui.widgets.parameters import ParametersTree
 from trm_tui.widgets.sample_detail import SampleDetail
 from trm_tui.widgets.tool_matrix import ToolMatrix
@@ -70,7 +71,7 @@ class InspectScreen(Screen[None]):
         yield InspectHeader()
         yield Banner()
         yield InspectTabs(self.inspected)
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Ask for the summary first."""

@@ -8,13 +8,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from trm_tui.attached import AttachedRun
 from trm_tui.store.growing import Growing
 from trm_tui.store.run import AXES
 from trm_tui.store.trace import Trace
 from trm_tui.widgets.chart import Chart
+from trm_tui.widgets.key_footer import KeyFooter
 from trm_tui.widgets.run_comparison import RunComparison
 
 TICK_SECONDS = 0.2
@@ -45,7 +45,7 @@ class OverlayScreen(Screen[None]):
             id="chart-grid",
         )
         yield RunComparison(self.runs, classes="panel")
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Read on, now and then."""

@@ -15,7 +15,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from trm_engine.errors import UserError
 from trm_engine.runs.serving import WorkerError
@@ -34,6 +33,7 @@ from trm_tui.widgets.answer_pane import AnswerPane
 from trm_tui.widgets.banner import Banner
 from trm_tui.widgets.conversation_editor import ConversationEditor
 from trm_tui.widgets.inspect_header import InspectHeader
+from trm_tui.widgets.key_footer import KeyFooter
 from trm_tui.widgets.occlusion_rows import ASK, ASKING, CHANGED, ONLY_TURN, OcclusionRows
 from trm_tui.widgets.playground_tabs import PlaygroundTabs
 from trm_tui.widgets.tokenised import Tokenised
@@ -84,7 +84,7 @@ class PlaygroundScreen(Screen[None]):
         with Container(id="playground"):
             yield ConversationEditor(self._draft)
             yield PlaygroundTabs(self._titles(), self._show_answers)
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Open the files, then ask."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from textual import on, work
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from trm_engine.config import Config
 from trm_engine.errors import UserError
@@ -17,6 +16,7 @@ from trm_tui.attached import AttachedRun
 from trm_tui.screens.overlay import OverlayScreen
 from trm_tui.screens.train import TrainScreen
 from trm_tui.settings import Remembered
+from trm_tui.widgets.key_footer import KeyFooter
 from trm_tui.widgets.runs_table import RunsTable
 
 LOOK_SECONDS = 2.0
@@ -35,7 +35,7 @@ class RunsScreen(Screen[None]):
         table = RunsTable(classes="panel")
         table.border_title = f"Runs in {self.folder}"
         yield table
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Look at once, and now and then."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from textual import on, work
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from trm_engine.runs.commands import Command
 from trm_engine.runs.folder import LOST
@@ -26,6 +25,7 @@ from trm_tui.store.export import Table, write_columns
 from trm_tui.store.run import Topics
 from trm_tui.widgets.banner import Banner
 from trm_tui.widgets.chart import Chart
+from trm_tui.widgets.key_footer import KeyFooter
 from trm_tui.widgets.moving_samples import MovingSamples
 from trm_tui.widgets.run_header import RunHeader
 from trm_tui.widgets.tool_matrix import ToolMatrix
@@ -70,7 +70,7 @@ class TrainScreen(Screen[None]):
         yield RunHeader()
         yield Banner()
         yield TrainTabs(self.watched, self.remembered.settings)
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._header = self.query_one(RunHeader)

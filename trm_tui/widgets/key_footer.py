@@ -1,0 +1,118 @@
+"""KeyFooter: the keys that work now, in one line; a click on one presses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from rich.cells import cell_len
+from rich.text import Text
+from textual import events
+from textual.screen import ActiveBinding, Screen
+from textual.widget import Widget
+
+
+class _Shown(NamedTuple):
+    """A key and where it stands: the columns from ``begin`` up to ``end``."""
+
+    begin: int
+    end: int
+    name: str
+    active: ActiveBinding
+
+
+class KeyFooter(Widget):
+    """One widget for all keys.
+
+    Textual's footer makes a widget a key, and all of them anew whenever the focus moves; that
+    lays out the whole screen, which takes longer than everything else that a key does.
+    """
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES = {"footer--key", "footer--label", "footer--disabled", "footer--hover"}
+    DEFAULT_CSS = """
+    KeyFooter {
+        dock: bottom;
+        height: 1;
+        color: $footer-foreground;
+        background: $footer-background;
+        text-wrap: nowrap;
+        & > .footer--key { color: $footer-key-foreground; text-style: bold; }
+        & > .footer--label { color: $footer-description-foreground; }
+        & > .footer--disabled { text-style: dim; }
+        & > .footer--hover { background: $block-hover-background; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: list[_Shown] = []
+        self._pointed: str | None = None
+
+    def on_mount(self) -> None:
+        """Hear of it when other keys work."""
+        self.screen.bindings_updated_signal.subscribe(self, self._change)
+
+    def render(self) -> Text:
+        """The keys that have a label, those of the focused pane first, as far as there is room."""
+        self._shown = list(self._places())
+        looks = {
+            name: self.get_component_rich_style(f"footer--{name}", partial=True)
+            for name in ("key", "label", "disabled", "hover")
+        }
+        text = Text(no_wrap=True, end="")
+        for number, each in enumerate(self._shown):
+            text.append(" " if number else "")
+            part = Text.assemble(
+                (each.name, looks["key"]), " ", (each.active.binding.description, looks["label"])
+            )
+            if not each.active.enabled:
+                part.stylize(looks["disabled"])
+            if each.active.binding.action == self._pointed:
+                part.stylize(looks["hover"])
+            text.append_text(part)
+        return text
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Press the key that is pointed at."""
+        if found := self._at(event):
+            if found.enabled:
+                self.app.simulate_key(found.binding.key)
+            else:
+                self.app.bell()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Tell more of the key that is pointed at."""
+        found = self._at(event)
+        self._point_at(found)
+        self.tooltip = (found.tooltip or found.binding.description) if found else None
+
+    def on_leave(self) -> None:
+        """Nothing is pointed at."""
+        self._point_at(None)
+
+    def _change(self, screen: Screen[Any]) -> None:
+        if self.is_attached and screen is self.screen and self.app.app_focus:
+            self.refresh()
+
+    def _places(self) -> Iterator[_Shown]:
+        begin = 0
+        told = set()
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if not binding.show or binding.action in told:
+                continue
+            told.add(binding.action)
+            name = self.app.get_key_display(binding)
+            end = begin + cell_len(name) + 1 + cell_len(binding.description)
+            yield _Shown(begin, end, name, active)
+            begin = end + 1
+
+    def _at(self, event: events.MouseEvent) -> ActiveBinding | None:
+        return next((each.active for each in self._shown if each.begin <= event.x < each.end), None)
+
+    def _point_at(self, active: ActiveBinding | None) -> None:
+        pointed = active.binding.action if active else None
+        if pointed != self._pointed:
+            self._pointed = pointed
+            self.refresh()
