@@ -127,12 +127,15 @@ class PlaygroundScreen(Screen[None]):
     def _change(self, event: ConversationEditor.Changed) -> None:
         if self._explained not in (None, event.draft):
             self._forget_explanation(CHANGED)
-        self._ask(event.draft)
+        self._ask(event.draft, event.time + DEBOUNCE_SECONDS)
         self._keep_later()
 
     @work(exclusive=True, group="ask")
-    async def _ask(self, draft: Draft) -> None:
-        """Ask about a draft unless another one comes first; what came before is given up."""
+    async def _ask(self, draft: Draft, not_before: float = 0.0) -> None:
+        """Ask about a draft unless another one comes first; what came before is given up.
+
+        ``not_before`` is a time of ``time.monotonic``: a typist who goes on is not asked for.
+        """
         if self.questioned.summary is None:
             return
         if draft.problem or not draft.said:
@@ -144,7 +147,7 @@ class PlaygroundScreen(Screen[None]):
         if self._asked.knows(draft, self.questioned.models):
             self._show_answers()
             return
-        await asyncio.sleep(DEBOUNCE_SECONDS)
+        await asyncio.sleep(max(not_before - time.monotonic(), 0.0))
         self._show_header("asking")
         try:
             await self._put(draft)

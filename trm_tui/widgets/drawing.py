@@ -28,9 +28,12 @@ class Drawing(Widget):
         raise NotImplementedError
 
     def outdate(self) -> None:
-        """The content is another one."""
+        """The content is another one; the screen is laid out anew only if its height is too."""
+        width = self.size.width
+        height = len(self._strips.pop(width, ()))
         self._strips.clear()
-        self.refresh(layout=True)
+        is_as_high = bool(height) and len(self._drawn(width)) == height
+        self.refresh(layout=not is_as_high)
 
     def look(self, name: str) -> Style:
         """The style of a component class, over what is below it."""
