@@ -3,36 +3,109 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.screen import Screen
 
 from trm_engine.config import Config
-from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.folder import RunFolder, find_checkpoint
 from trm_tui.app import TrmApp
 from trm_tui.attached import AttachedRun
+from trm_tui.inspected import Inspected
+from trm_tui.playground_command import read_sample
+from trm_tui.questioned import Model, Questioned
+from trm_tui.screens.inspect import InspectScreen
+from trm_tui.screens.playground import PlaygroundScreen
 from trm_tui.screens.train import TrainScreen
 from trm_tui.settings import Settings
+from trm_tui.widgets.answer_pane import AnswerPane
+from trm_tui.widgets.sample_detail import SampleDetail
 
 HERE = Path(__file__).parent
 SIZE = (160, 48)
-PICTURES = {
-    "train-dark": ("trm-dark", "1"),
-    "train-light": ("trm-light", "1"),
-    "tools-dark": ("trm-dark", "4"),
-}
+SECONDS = 120.0
+TURNS = 5
+"""The playground's conversation is the first of so many turns that ends in a call."""
 
 
-async def draw(folder: RunFolder, name: str, theme: str, tab: str) -> None:
-    """Open the run, show a tab, and save the screen as SVG."""
-    run = AttachedRun(folder, Config.from_yaml(folder.config))
-    app = TrmApp(partial(TrainScreen, run), Settings(theme=theme))
-    async with app.run_test(size=SIZE) as pilot:
-        while run.behind or not run.store.columns.rows:
+async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    """Wait, while the screen lives on."""
+    async with asyncio.timeout(SECONDS):
+        while not condition():
             await pilot.pause(0.1)
-        await pilot.press(tab)
-        await pilot.pause(1.0)
-        (HERE / f"{name}.svg").write_text(app.export_screenshot(), encoding="utf-8")
+    await pilot.pause(1.0)
+
+
+async def draw(
+    name: str,
+    theme: str,
+    screen: Screen[Any],
+    keys: str,
+    is_ready: Callable[[], bool],
+    is_drawn: Callable[[Screen[Any]], bool] = lambda screen: True,
+) -> None:
+    """Open a screen, press keys once it is ready, and save what is drawn as SVG."""
+    app = TrmApp(lambda _: screen, Settings(theme=theme))
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, is_ready)
+        await pilot.press(*keys.split())
+        await until(pilot, partial(is_drawn, screen))
+        picture = app.export_screenshot()
+        await pilot.press("q")
+    (HERE / f"{name}.svg").write_text(picture, encoding="utf-8")
+
+
+async def draw_training(folder: RunFolder, name: str, theme: str, tab: str) -> None:
+    """The screen of the run."""
+    run = AttachedRun(folder, Config.from_yaml(folder.config))
+    await draw(
+        name,
+        theme,
+        TrainScreen(run),
+        tab,
+        lambda: not run.behind and bool(run.store.columns.rows),
+    )
+
+
+async def draw_errors(folder: RunFolder, name: str, theme: str) -> None:
+    """The error browser on the run's validation samples."""
+    inspected = Inspected(find_checkpoint(folder.path), device="cpu")
+    await draw(
+        name,
+        theme,
+        InspectScreen(inspected),
+        "8",
+        lambda: inspected.summary is not None,
+        lambda screen: bool(inspected.judgement.result) and _has_answer(screen, SampleDetail),
+    )
+
+
+async def draw_playground(folder: RunFolder, name: str, theme: str) -> None:
+    """The playground on a validation sample."""
+    questioned = Questioned(Model(find_checkpoint(folder.path)), device="cpu")
+    draft = read_sample(f"{folder.validation}:{_line_of_a_call(folder.validation)}")
+    screen = PlaygroundScreen(questioned, draft)
+    await draw(
+        name, theme, screen, "escape", lambda: screen.is_mounted and _has_answer(screen, AnswerPane)
+    )
+
+
+def _has_answer(screen: Screen[Any], pane: type[AnswerPane] | type[SampleDetail]) -> bool:
+    return any("step" in str(each.border_subtitle) for each in screen.query(pane))
+
+
+def _line_of_a_call(samples: Path) -> int:
+    for number, line in enumerate(samples.read_text(encoding="utf-8").splitlines(), 1):
+        sample = json.loads(line)
+        if sample["decision"] == "tool_call" and len(sample["history"]) == TURNS:
+            return number
+    raise ValueError(f"{samples}: no call after {TURNS} turns")
 
 
 def main() -> None:
@@ -40,8 +113,11 @@ def main() -> None:
     if len(sys.argv) != 2:
         sys.exit(f"usage: python {sys.argv[0]} RUN")
     folder = RunFolder(Path(sys.argv[1]))
-    for name, (theme, tab) in PICTURES.items():
-        asyncio.run(draw(folder, name, theme, tab))
+    asyncio.run(draw_training(folder, "train-dark", "trm-dark", "1"))
+    asyncio.run(draw_training(folder, "train-light", "trm-light", "1"))
+    asyncio.run(draw_training(folder, "tools-dark", "trm-dark", "4"))
+    asyncio.run(draw_errors(folder, "errors-dark", "trm-dark"))
+    asyncio.run(draw_playground(folder, "playground-dark", "trm-dark"))
 
 
 if __name__ == "__main__":

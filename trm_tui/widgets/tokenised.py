@@ -247,6 +247,10 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
         self._show_cursor()
         self.refresh(layout=True)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A conversation has no vocabulary beside it."""
+        return action != "choose" or not self._by_role
+
     def action_choose(self) -> None:
         """Tell which token the cursor is on."""
         if self._tokens:
