@@ -124,6 +124,7 @@ class Heads(nn.Module):
         self.slot_choice = _choices(slots, config.num_choices, width)
         self.arg_presence = linear(width, args, bias=True)
         self.arg_choice = _choices(args, config.num_choices, width)
+        self.words = linear(width, width) if config.word_weight else None
         nn.init.zeros_(self.q.weight)
         nn.init.constant_(self.q.bias, Q_BIAS)
 

@@ -109,6 +109,12 @@ class TRMForToolCalling(nn.Module):
         weights = {name: weight.to(dtype) for name, weight in self.core.named_parameters()}
         return functional_call(_Callable(self.core, self._core), _inner(weights), arguments)
 
+    def word_logits(self, y: Tensor) -> Tensor:
+        """What hidden words are, by y where they stood: [K, D] to [K, vocabulary]."""
+        assert self.heads.words is not None
+        logits: Tensor = self.heads.words(y.float()) @ self.embedding.tokens.weight.T
+        return logits
+
     def supervision_steps(self, context: Context, steps: int | None = None) -> Iterator[TRMOutput]:
         """The outputs of steps 1, 2, ...; y and z are detached in between (section 4.1).
 

@@ -16,6 +16,8 @@ from trm_engine.models.heads import TRMOutput
 
 LOSSES = ("decision_loss", "tool_loss", "slot_loss", "q_loss", "slot_span_loss", "arg_loss")
 TOTAL = "total_loss"
+WORD_LABELS = "word_labels"
+"""Of a batch: the tokens that were hidden, -1 where none was, [B, L]."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,16 @@ class ValueLabels:
 
 @dataclass(frozen=True)
 class Targets:
-    """All labels of a batch; ``values`` may be missing, as in the spec's call."""
+    """All labels of a batch; ``values`` may be missing, as in the spec's call.
+
+    ``words`` [B, L]: the tokens that are hidden, else -1; missing where they are not asked for.
+    """
 
     decision: Tensor
     tool: Tensor
     presence: Tensor
     values: ValueLabels | None = None
+    words: Tensor | None = None
 
     @classmethod
     def of(cls, batch: Batch) -> Targets:
@@ -56,13 +62,14 @@ class Targets:
             batch["tool_name_labels"],
             batch["slot_presence_labels"],
             ValueLabels.of(batch),
+            batch.get(WORD_LABELS),
         )
 
     def counts(self) -> Tensor:
-        """How many labels the means are over, [3], with value labels [8]:
+        """How many labels the means are over, [3], with value labels [9]:
 
         decisions, tools, slots; slot values; a call's arguments asked for and their values; the
-        same of next calls.
+        same of next calls; hidden words.
         """
         numbers = [
             torch.tensor(self.decision.numel(), device=self.decision.device),
@@ -75,6 +82,7 @@ class Targets:
                 _has_span(values.slot_span_labels).sum() + (values.slot_choice_labels >= 0).sum(),
                 *_argument_counts(values, called),
                 *_argument_counts(values, ~called),
+                (self.words >= 0).sum() if self.words is not None else torch.zeros_like(numbers[0]),
             ]
         return torch.stack(numbers).float()
 
@@ -145,9 +153,16 @@ class DeepSupervisionLoss(nn.Module):
         steps = [self.step(output, targets, counts) for output in outputs]
         return {name: torch.stack([step[name] for step in steps]).mean() for name in steps[0]}
 
-    def step(self, output: TRMOutput, targets: Targets, counts: Tensor) -> dict[str, Tensor]:
+    def step(
+        self,
+        output: TRMOutput,
+        targets: Targets,
+        counts: Tensor,
+        word_logits: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """One step's losses. ``counts`` are those of the whole update: over every process and
-        accumulated batch, so that the sum of the parts' losses is the loss of the whole."""
+        accumulated batch, so that the sum of the parts' losses is the loss of the whole.
+        ``word_logits`` [K, vocabulary] are those of the K hidden words."""
         counts = counts.clamp(min=1)
         losses = {
             "decision_loss": self._decision(output, targets) / counts[0],
@@ -158,6 +173,10 @@ class DeepSupervisionLoss(nn.Module):
         if targets.values is not None:
             losses |= self._values(output, targets, targets.values, counts)
         losses[TOTAL] = self._weighted(losses)
+        if word_logits is not None and targets.words is not None:
+            hidden = targets.words[targets.words >= 0]
+            words = F.cross_entropy(word_logits, hidden, reduction="sum") / counts[8]
+            losses[TOTAL] = losses[TOTAL] + self.config.word_weight * words
         return losses
 
     def _decision(self, output: TRMOutput, targets: Targets) -> Tensor:

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from trm_engine.data.collator import Batch
 from trm_engine.models.embeddings import Context
+from trm_engine.models.heads import TRMOutput
 from trm_engine.models.trm import State, TRMForToolCalling
-from trm_engine.training.losses import DeepSupervisionLoss, Targets
+from trm_engine.training.losses import WORD_LABELS, DeepSupervisionLoss, Targets
 from trm_engine.vocabulary import MASK_ID
 
 Losses = dict[str, Tensor]
@@ -44,7 +45,7 @@ def averaged(
         x = context.x.detach().requires_grad_()
         sums = iter(losses)
         for output in model.supervision_steps(context.with_input(x), steps):
-            step = loss_fn.step(output, part.targets, counts)
+            step = _losses(model, loss_fn, output, part.targets, counts)
             (step["total_loss"] / steps).backward()
             _add(next(sums), step)
             del output, step  # before the next step takes memory
@@ -71,7 +72,7 @@ def per_step(
             context = _embed(model, part.batch)
             state = model.refine(context, states[index] or model.start(context))
             output = model.heads(*state, context.token_mask)
-            step = loss_fn.step(output, part.targets, counts)
+            step = _losses(model, loss_fn, output, part.targets, counts)
             step["total_loss"].backward()
             states[index] = (state[0].detach(), state[1].detach())
             _add(losses, step)
@@ -85,7 +86,23 @@ def mask_words(batch: Batch, share: float, seed: tuple[int, ...]) -> Batch:
     generator = torch.Generator().manual_seed(hash(seed) & 0x7FFF_FFFF_FFFF_FFFF)
     ids = batch["input_ids"]
     hidden = torch.rand(ids.shape, generator=generator).to(ids.device) < share
-    return {**batch, "input_ids": ids.masked_fill(hidden & (ids > MASK_ID), MASK_ID)}
+    hidden &= ids > MASK_ID
+    labels = ids.masked_fill(~hidden, -1)
+    return {**batch, "input_ids": ids.masked_fill(hidden, MASK_ID), WORD_LABELS: labels}
+
+
+def _losses(
+    model: TRMForToolCalling,
+    loss_fn: DeepSupervisionLoss,
+    output: TRMOutput,
+    targets: Targets,
+    counts: Tensor,
+) -> Losses:
+    """A step's losses, with that of hidden words where it counts."""
+    logits = None
+    if model.config.word_weight and targets.words is not None:
+        logits = model.word_logits(output.y[targets.words >= 0])
+    return loss_fn.step(output, targets, counts, logits)
 
 
 def _embed(model: TRMForToolCalling, batch: Batch) -> Context:

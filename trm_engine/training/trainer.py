@@ -242,8 +242,8 @@ class Trainer:
         return self.train_data.encoded(index, sample)
 
     def _counts(self, parts: list[Part]) -> Tensor:
-        """Labels in the whole update, over all its batches and processes, [8]."""
-        counts = torch.zeros(8, device=self.device)
+        """Labels in the whole update, over all its batches and processes, [9]."""
+        counts = torch.zeros(9, device=self.device)
         for part in parts:
             counts += part.targets.counts()
         return self.group.sum(counts)
