@@ -16,6 +16,9 @@ from trm_engine.models.heads import TRMOutput
 
 LOSSES = ("decision_loss", "tool_loss", "slot_loss", "q_loss", "slot_span_loss", "arg_loss")
 TOTAL = "total_loss"
+COUNTS = 9
+"""How many kinds of labels a batch with value labels has."""
+
 WORD_LABELS = "word_labels"
 """Of a batch: the tokens that were hidden, -1 where none was, [B, L]."""
 
@@ -66,7 +69,7 @@ class Targets:
         )
 
     def counts(self) -> Tensor:
-        """How many labels the means are over, [3], with value labels [9]:
+        """How many labels the means are over, [3], with value labels [COUNTS]:
 
         decisions, tools, slots; slot values; a call's arguments asked for and their values; the
         same of next calls; hidden words.

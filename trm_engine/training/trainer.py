@@ -24,7 +24,7 @@ from trm_engine.runs.folder import RunFolder
 from trm_engine.training.checkpoint import FORMAT_VERSION, Checkpoint, save_atomically
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.evaluate import evaluate
-from trm_engine.training.losses import LOSSES, TOTAL, DeepSupervisionLoss, Targets
+from trm_engine.training.losses import COUNTS, LOSSES, TOTAL, DeepSupervisionLoss, Targets
 from trm_engine.training.metrics import Metrics
 from trm_engine.training.optim import build_optimizer, build_scheduler
 from trm_engine.training.step_log import StepLog, significant
@@ -242,8 +242,8 @@ class Trainer:
         return self.train_data.encoded(index, sample)
 
     def _counts(self, parts: list[Part]) -> Tensor:
-        """Labels in the whole update, over all its batches and processes, [9]."""
-        counts = torch.zeros(9, device=self.device)
+        """Labels in the whole update, over all its batches and processes, [COUNTS]."""
+        counts = torch.zeros(COUNTS, device=self.device)
         for part in parts:
             counts += part.targets.counts()
         return self.group.sum(counts)
