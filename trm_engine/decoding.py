@@ -10,6 +10,7 @@ from torch import Tensor
 
 from trm_engine.data.labels import Field, Labels
 from trm_engine.models.heads import TRMOutput
+from trm_engine.vocabulary import BEGINS_WORD, ENDS_WORD
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,16 @@ class FieldValue:
 
 @torch.no_grad()
 def decode(
-    output: TRMOutput, text_mask: Tensor, turn_ids: Tensor, tool_mask: Tensor, max_span: int
+    output: TRMOutput, text_flags: Tensor, turn_ids: Tensor, tool_mask: Tensor, max_span: int
 ) -> Decoded:
-    """Decode one step's output; ``text_mask``, ``turn_ids`` [B, L], ``tool_mask`` [B, T]."""
+    """Decode one step's output; ``text_flags``, ``turn_ids`` [B, L], ``tool_mask`` [B, T].
+
+    A value begins and ends at word borders, as those that were learnt do.
+    """
     starts = torch.cat((output.slot_start_logits, output.arg_start_logits), dim=-1)
     ends = torch.cat((output.slot_end_logits, output.arg_end_logits), dim=-1)
-    spans = best_spans(starts, ends, text_mask.bool(), turn_ids, max_span).cpu().numpy()
+    begins, closes = (text_flags & flag > 0 for flag in (BEGINS_WORD, ENDS_WORD))
+    spans = best_spans(starts, ends, begins, closes, turn_ids, max_span).cpu().numpy()
     slots = output.slot_presence_logits.shape[-1]
     offered = tool_mask.bool()
     tools = output.tool_logits.masked_fill(~offered, float("-inf")).softmax(dim=-1)
@@ -107,15 +112,21 @@ def decode(
 
 
 def best_spans(
-    starts: Tensor, ends: Tensor, is_text: Tensor, turn_ids: Tensor, max_span: int
+    starts: Tensor,
+    ends: Tensor,
+    can_begin: Tensor,
+    can_end: Tensor,
+    turn_ids: Tensor,
+    max_span: int,
 ) -> Tensor:
-    """The likeliest span of each channel: start <= end, in one turn, text only.
+    """The likeliest span of each channel: start <= end, in one turn, where one can begin and end.
 
-    starts, ends [B, L, F]; is_text, turn_ids [B, L]. Returns [B, F, 2], -1 where there is no text.
+    starts, ends [B, L, F]; can_begin, can_end, turn_ids [B, L]. Returns [B, F, 2], -1 where there
+    is none.
     """
-    hidden = ~is_text[:, None]
-    starts = starts.mT.masked_fill(hidden, float("-inf"))  # (b f l)
-    ends, lasts = _best_ends(ends.mT.masked_fill(hidden, float("-inf")), turn_ids, max_span)
+    starts = starts.mT.masked_fill(~can_begin[:, None], float("-inf"))  # (b f l)
+    ends = ends.mT.masked_fill(~can_end[:, None], float("-inf"))
+    ends, lasts = _best_ends(ends, turn_ids, max_span)
     score, first = (starts + ends).max(dim=-1)
     last = lasts.gather(-1, first[..., None])[..., 0]
     spans = torch.stack((first, last), dim=-1)

@@ -154,7 +154,7 @@ class Predictor:
         for output in model.supervision_steps(context, steps):
             yield decode(
                 output,
-                tensors["text_mask"],
+                tensors["text_flags"],
                 tensors["turn_ids"],
                 tensors["tool_mask"],
                 self.config.max_span_tokens,
@@ -198,7 +198,7 @@ def _columns(encoding: Encoding) -> dict[str, torch.Tensor]:
         "attention_mask": torch.ones(len(encoding), dtype=torch.long),
         "role_ids": torch.from_numpy(encoding.role_ids).long(),
         "turn_ids": torch.from_numpy(encoding.turns).long(),
-        "text_mask": torch.from_numpy(encoding.ends > encoding.begins).long(),
+        "text_flags": torch.from_numpy(encoding.text).long(),
     }
 
 

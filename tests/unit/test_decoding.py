@@ -57,10 +57,11 @@ def test_the_best_span_is_that_of_all_pairs(
     conversation: tuple[Tensor, Tensor], max_span: int, seed: int, channels: int
 ) -> None:
     ids, turns = conversation
-    is_text = ids > MASK_ID
     generator = torch.Generator().manual_seed(seed)
     starts, ends = torch.randn(2, *ids.shape, channels, generator=generator)
-    found = best_spans(starts, ends, is_text, turns, max_span)
+    borders = torch.rand(2, *ids.shape, generator=generator) < 0.7
+    can_begin, can_end = borders & (ids > MASK_ID)
+    found = best_spans(starts, ends, can_begin, can_end, turns, max_span)
     assert found.shape == (len(ids), channels, 2)
     for row, channel in itertools.product(range(len(ids)), range(channels)):
         scores = {
@@ -68,7 +69,8 @@ def test_the_best_span_is_that_of_all_pairs(
             for start, end in itertools.product(range(ids.shape[1]), repeat=2)
             if start <= end < start + max_span
             and turns[row, start] == turns[row, end]
-            and is_text[row, start : end + 1].all()
+            and can_begin[row, start]
+            and can_end[row, end]
         }
         best = max(scores, key=scores.__getitem__) if scores else (-1, -1)
         assert tuple(found[row, channel].tolist()) == best
@@ -76,17 +78,23 @@ def test_the_best_span_is_that_of_all_pairs(
 
 def test_no_channels_have_no_spans() -> None:
     nothing = torch.zeros(2, 5, 0)
-    found = best_spans(nothing, nothing, torch.ones(2, 5, dtype=torch.bool), torch.zeros(2, 5), 3)
+    anywhere = torch.ones(2, 5, dtype=torch.bool)
+    found = best_spans(nothing, nothing, anywhere, anywhere, torch.zeros(2, 5), 3)
     assert found.shape == (2, 0, 2)
 
 
 def test_a_higher_span_across_turns_is_not_taken() -> None:
     starts, ends = torch.zeros(1, 4, 1), torch.zeros(1, 4, 1)
     starts[0, 1], ends[0, 2] = 9.0, 9.0
-    text = torch.ones(1, 4, dtype=torch.bool)
-    assert best_spans(starts, ends, text, torch.tensor([[0, 0, 1, 1]]), 4).tolist() == [[[1, 1]]]
-    assert best_spans(starts, ends, text, torch.tensor([[0, 0, 0, 1]]), 4).tolist() == [[[1, 2]]]
-    assert best_spans(starts, ends, text, torch.tensor([[0, 0, 0, 1]]), 1).tolist() == [[[1, 1]]]
+    anywhere = torch.ones(1, 4, dtype=torch.bool)
+
+    def found(turns: list[int], max_span: int) -> list[int]:
+        turn_ids = torch.tensor([turns])
+        return best_spans(starts, ends, anywhere, anywhere, turn_ids, max_span)[0, 0].tolist()
+
+    assert found([0, 0, 1, 1], 4) == [1, 1]
+    assert found([0, 0, 0, 1], 4) == [1, 2]
+    assert found([0, 0, 0, 1], 1) == [1, 1]
 
 
 # --- values -------------------------------------------------------------------------------------
@@ -197,7 +205,7 @@ def test_only_tools_on_offer_are_chosen(dataset: TRMToolCallingDataset) -> None:
     output = small_model(small_config(dataset.labels)).inference(**inputs_of(batch))
     output.tool_logits = torch.tensor([[5.0, -5.0]] * 4)
     mask = torch.tensor([[1, 1], [0, 1], [1, 0], [0, 0]])
-    decoded = decode(output, batch["text_mask"], batch["turn_ids"], mask, 48)
+    decoded = decode(output, batch["text_flags"], batch["turn_ids"], mask, 48)
     assert [predicted_tool(row) for row in decoded.tools] == [0, 1, 0, -1]
     assert decoded.tools.sum(axis=1) == pytest.approx([1, 1, 1, 0])
     assert (decoded.tools[mask.numpy() == 0] == 0).all()
@@ -207,7 +215,7 @@ def test_only_tools_on_offer_are_chosen(dataset: TRMToolCallingDataset) -> None:
 def test_decoded_numbers_are_those_of_the_output(dataset: TRMToolCallingDataset) -> None:
     batch = batch_of(dataset, range(5))
     output = small_model(small_config(dataset.labels)).inference(**inputs_of(batch))
-    arguments = (batch["text_mask"], batch["turn_ids"], batch["tool_mask"])
+    arguments = (batch["text_flags"], batch["turn_ids"], batch["tool_mask"])
     decoded = decode(output, *arguments, 48)
     for mine, logits in (
         (decoded.decision, output.decision_logits[:, 0]),
@@ -217,7 +225,7 @@ def test_decoded_numbers_are_those_of_the_output(dataset: TRMToolCallingDataset)
     ):
         assert mine == pytest.approx(logits.sigmoid().numpy())
     assert decoded.slot_choices.tolist() == output.slot_choice_logits.argmax(-1).tolist()
-    words = batch["text_mask"].bool()
+    words = batch["text_flags"].bool()
     for spans in (decoded.slot_spans, decoded.arg_spans):
         for row in range(5):
             assert words[row, spans[row].ravel()].all()
@@ -230,7 +238,7 @@ def test_decoded_numbers_are_those_of_the_output(dataset: TRMToolCallingDataset)
 def test_a_model_without_choices_has_none(dataset: TRMToolCallingDataset) -> None:
     batch = batch_of(dataset, range(2))
     model = small_model(small_config(dataset.labels, num_choices=0))
-    arguments = (batch["text_mask"], batch["turn_ids"], batch["tool_mask"])
+    arguments = (batch["text_flags"], batch["turn_ids"], batch["tool_mask"])
     decoded = decode(model.inference(**inputs_of(batch)), *arguments, 48)
     assert (decoded.slot_choices == -1).all()
     assert (decoded.arg_choices == -1).all()

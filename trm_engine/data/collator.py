@@ -16,7 +16,7 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 POOL_BATCHES = 50
 """Batches whose samples are sorted by length together; more means less padding, less chance."""
 
-SEQUENCES = ("input_ids", "attention_mask", "role_ids", "turn_ids", "text_mask")
+SEQUENCES = ("input_ids", "attention_mask", "role_ids", "turn_ids", "text_flags")
 PLURALS = {"decision_label": "decision_labels", "tool_name_label": "tool_name_labels"}
 Batch = dict[str, Tensor]
 
@@ -24,7 +24,7 @@ Batch = dict[str, Tensor]
 class TRMCollator:
     """Joins B items of the dataset into a batch of tensors, padded to its longest item L.
 
-    ``input_ids``, ``attention_mask``, ``role_ids``, ``turn_ids``, ``text_mask`` [B, L];
+    ``input_ids``, ``attention_mask``, ``role_ids``, ``turn_ids``, ``text_flags`` [B, L];
     ``decision_labels``, ``tool_name_labels``, ``sample_index`` [B]; ``tool_mask`` [B, T];
     ``slot_presence_labels``, ``slot_choice_labels`` [B, S]; ``arg_presence_labels``,
     ``arg_choice_labels`` [B, A];

@@ -31,8 +31,8 @@ from trm_engine.errors import DataError, did_you_mean
 class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
     """The samples of a JSONL file as tensors, S slots, A argument channels, T tools.
 
-    An item has ``input_ids``, ``attention_mask``, ``role_ids``, ``turn_ids``, ``text_mask`` [L]
-    (1 where a token stands for text of its own), ``decision_label``, ``tool_name_label``,
+    An item has ``input_ids``, ``attention_mask``, ``role_ids``, ``turn_ids``, ``text_flags`` [L]
+    (IS_TEXT, BEGINS_WORD, ENDS_WORD), ``decision_label``, ``tool_name_label``,
     ``sample_index`` [], ``tool_mask`` [T], ``slot_presence_labels``, ``slot_choice_labels`` [S],
     ``arg_presence_labels``, ``arg_choice_labels`` [A], ``slot_spans``, ``arg_spans`` [M, 3].
 
@@ -163,7 +163,7 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
             "attention_mask": torch.ones(len(tokens), dtype=torch.long),
             "role_ids": tokens[:, 1],
             "turn_ids": tokens[:, 2],
-            "text_mask": (tokens[:, 4] > tokens[:, 3]).long(),
+            "text_flags": tokens[:, 5],
             "decision_label": torch.tensor(float(arrays["decision"][row])),
             "tool_name_label": torch.tensor(int(arrays["tool"][row])),
             "tool_mask": _tensor(arrays["tool_mask"][row]),
@@ -186,7 +186,7 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
             "attention_mask": torch.ones(len(encoding), dtype=torch.long),
             "role_ids": _tensor(encoding.role_ids),
             "turn_ids": _tensor(encoding.turns),
-            "text_mask": _tensor(encoding.ends > encoding.begins),
+            "text_flags": _tensor(encoding.text),
             "decision_label": torch.tensor(float(encoded.decision)),
             "tool_name_label": torch.tensor(encoded.tool),
             "tool_mask": _tensor(encoded.tool_mask),
@@ -233,7 +233,7 @@ def _token_cache(
     cache: Path,
     progress: Progress,
 ) -> tuple[Path, bool]:
-    code = code_hash("dataset", "encoding", "tokenizer", "samples", "labels", "spans")
+    code = code_hash("dataset", "encoding", "tokenizer", "samples", "labels", "spans", "borders")
     key = key_of(survey.content, tokenizer.fingerprint, labels.fingerprint, limits, code)
     folder = cache / f"tokens-{key}-{len(survey)}"
     build = partial(_build, survey, tokenizer, labels, limits, progress)
@@ -266,6 +266,7 @@ def _append(arrays: ArrayWriter, ends: dict[str, int], sample: EncodedSample) ->
         encoding.turns,
         encoding.begins,
         encoding.ends,
+        encoding.text,
     )
     _append_ragged(arrays, ends, "tokens", "token", np.stack(columns, axis=1))
     arrays.append("decision", np.array([sample.decision], dtype=np.uint8))

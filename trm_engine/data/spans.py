@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from trm_engine.data.borders import is_border
 from trm_engine.data.samples import Turn
 from trm_engine.data.tokenizer import Encoding
 from trm_engine.vocabulary import TOOL_ROLES
 
 MAX_OCCURRENCES = 8
-FIRST_CJK = 0x2E80
-UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF))  # Thai, Lao, Burmese, Khmer
 
 
 def value_text(value: Any) -> str:
@@ -42,7 +40,7 @@ def find_value(text: str, value: str) -> list[tuple[int, int]]:
     position = 0
     while match := pattern.search(text, position):
         begin, end = match.span()
-        fits = _is_border(text, begin) and _is_border(text, end)
+        fits = is_border(text, begin) and is_border(text, end)
         fits = fits and same_text(match[0], value)  # to re, a Turkish dotless i equals i
         if fits:
             found.append((begin, end))
@@ -89,17 +87,3 @@ def _token_borders(encoding: Encoding, turn: int) -> tuple[dict[int, int], dict[
     starts = dict(zip(encoding.begins[tokens].tolist(), tokens, strict=True))
     ends = dict(zip(encoding.ends[tokens].tolist(), tokens, strict=True))
     return starts, ends
-
-
-def _is_border(text: str, position: int) -> bool:
-    """Whether no word of a spaced script runs across ``position``."""
-    if position in (0, len(text)):
-        return True
-    return not (_in_word(text[position - 1]) and _in_word(text[position]))
-
-
-def _in_word(letter: str) -> bool:
-    code = ord(letter)
-    if code >= FIRST_CJK or any(first <= code <= last for first, last in UNSPACED):
-        return False
-    return letter.isalnum() or unicodedata.category(letter).startswith("M")  # an accent, a vowel

@@ -65,7 +65,7 @@ def survey_file(
         DataError: the file is missing, empty, or has bad lines and ``on_error`` is "fail".
     """
     content = content_hash(path)
-    code = code_hash("survey", "samples", "labels", "spans")
+    code = code_hash("survey", "samples", "labels", "spans", "borders")
     folder = cache_dir / f"survey-{key_of(content, on_error, code)}"
     build_once(folder, lambda target: _build(Path(path), on_error, target, progress))
     arrays = read_arrays(folder)

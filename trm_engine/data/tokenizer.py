@@ -14,12 +14,16 @@ from typing import Any
 import numpy as np
 import sentencepiece as spm
 
+from trm_engine.data.borders import is_border
 from trm_engine.data.samples import SampleReader, Turn
 from trm_engine.errors import TokenizerError
 from trm_engine.vocabulary import (
+    BEGINS_WORD,
     BOS_ID,
+    ENDS_WORD,
     EOS_ID,
     FIRST_MARKER_ID,
+    IS_TEXT,
     MARKERS,
     MASK_ID,
     MASK_TOKEN,
@@ -50,7 +54,8 @@ class Encoding:
     """A conversation as the model reads it. All arrays have one entry a token: [L].
 
     ``turns`` holds the turn's index in the history, -1 for BOS, EOS; ``begins`` and ``ends`` are
-    character offsets in that turn's text without surrounding spaces (both 0 for markers).
+    character offsets in that turn's text without surrounding spaces (both 0 for markers); ``text``
+    what of a text a token is: IS_TEXT, BEGINS_WORD, ENDS_WORD, or 0 where it is none.
     ``dropped_tokens`` did not fit into the conversation, ``cut_tokens`` not into their tool turn.
     """
 
@@ -59,6 +64,7 @@ class Encoding:
     turns: np.ndarray
     begins: np.ndarray
     ends: np.ndarray
+    text: np.ndarray
     dropped_turns: int
     dropped_tokens: int
     cut_tokens: int = 0
@@ -72,15 +78,19 @@ class _EncodedTurn:
     ids: np.ndarray
     begins: np.ndarray
     ends: np.ndarray
+    text: np.ndarray
 
     def tail(self, length: int) -> _EncodedTurn:
         """The marker and the newest ``length - 1`` tokens."""
         keep = np.r_[0, np.arange(len(self.ids) - (length - 1), len(self.ids))]
-        return _EncodedTurn(self.ids[keep], self.begins[keep], self.ends[keep])
+        return self._part(keep)
 
     def head(self, length: int) -> _EncodedTurn:
         """The marker and the first ``length - 1`` tokens."""
-        return _EncodedTurn(self.ids[:length], self.begins[:length], self.ends[:length])
+        return self._part(slice(length))
+
+    def _part(self, kept: np.ndarray | slice) -> _EncodedTurn:
+        return _EncodedTurn(self.ids[kept], self.begins[kept], self.ends[kept], self.text[kept])
 
 
 class TRMTokenizer:
@@ -241,7 +251,8 @@ class TRMTokenizer:
         spans = [_without_spaces(text, begin, end) for begin, end in result["offsets"]]
         begins, ends = np.array([(0, 0), *spans], dtype=np.int32).T
         ids = np.array([marker_id(role), *result["ids"]], dtype=np.int32)
-        return _EncodedTurn(ids, begins, ends)
+        flags = np.array([0, *(_text_of(text, *span) for span in spans)], dtype=np.int32)
+        return _EncodedTurn(ids, begins, ends, flags)
 
 
 def _without_tool_tails(
@@ -294,10 +305,19 @@ def _join(
         ).astype(np.int32),
         begins=np.concatenate([edge, *(turn.begins for _, turn in pieces), edge]),
         ends=np.concatenate([edge, *(turn.ends for _, turn in pieces), edge]),
+        text=np.concatenate([edge, *(turn.text for _, turn in pieces), edge]),
         dropped_turns=len(encoded) - len(pieces),
         dropped_tokens=_tokens(encoded) - _tokens(kept.values()),
         cut_tokens=cut,
     )
+
+
+def _text_of(text: str, begin: int, end: int) -> int:
+    """What a token is that stands there."""
+    if begin >= end:
+        return 0
+    begins = BEGINS_WORD if is_border(text, begin) else 0
+    return IS_TEXT | begins | (ENDS_WORD if is_border(text, end) else 0)
 
 
 def _without_spaces(text: str, begin: int, end: int) -> tuple[int, int]:

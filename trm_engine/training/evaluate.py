@@ -196,7 +196,7 @@ class Evaluation:
             loss = loss_fn.step(output, targets, counts)["total_loss"]
             decoded = decode(
                 output,
-                batch["text_mask"],
+                batch["text_flags"],
                 batch["turn_ids"],
                 batch["tool_mask"],
                 model.config.max_span_tokens,

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from trm_engine.config import TRMConfig
 from trm_engine.data.collator import Batch
-from trm_engine.models.heads import TRMOutput
+from trm_engine.models.heads import MASKED_LOGIT, TRMOutput
+from trm_engine.vocabulary import BEGINS_WORD, ENDS_WORD
 
 LOSSES = ("decision_loss", "tool_loss", "slot_loss", "q_loss", "slot_span_loss", "arg_loss")
 TOTAL = "total_loss"
@@ -28,7 +29,7 @@ class ValueLabels:
     """Labels beyond the spec's three: values of slots and arguments, and the tools on offer.
 
     Shapes are the batch's: [B, S, M, 2] and [B, A, M, 2] occurrences, [B, S] and [B, A] choices,
-    [B, A] argument presence (-1: not a parameter of the call), [B, T] tools.
+    [B, A] argument presence (-1: not a parameter of the call), [B, T] tools, [B, L] text flags.
     """
 
     slot_span_labels: Tensor
@@ -37,6 +38,7 @@ class ValueLabels:
     arg_choice_labels: Tensor
     arg_presence_labels: Tensor
     tool_mask: Tensor
+    text_flags: Tensor
 
     @classmethod
     def of(cls, batch: Batch) -> ValueLabels:
@@ -190,9 +192,12 @@ class DeepSupervisionLoss(nn.Module):
     def _values(
         self, output: TRMOutput, targets: Targets, values: ValueLabels, counts: Tensor
     ) -> dict[str, Tensor]:
-        slot_values = span_loss(
-            output.slot_start_logits, output.slot_end_logits, values.slot_span_labels
-        ) + choice_loss(output.slot_choice_logits, values.slot_choice_labels)
+        starts, ends = _at_borders(
+            output.slot_start_logits, output.slot_end_logits, values.text_flags
+        )
+        slot_values = span_loss(starts, ends, values.slot_span_labels) + choice_loss(
+            output.slot_choice_logits, values.slot_choice_labels
+        )
         called = targets.decision > 0.5
         arguments = _arguments(output, values, called, counts[4:6])
         if self.config.next_arg_weight:
@@ -271,11 +276,21 @@ def _arguments(output: TRMOutput, values: ValueLabels, rows: Tensor, counts: Ten
     presence = F.binary_cross_entropy_with_logits(
         output.arg_presence_logits[rows][asked], labels[asked], reduction="sum"
     )
-    spans = span_loss(
-        output.arg_start_logits[rows], output.arg_end_logits[rows], values.arg_span_labels[rows]
+    starts, ends = _at_borders(
+        output.arg_start_logits[rows], output.arg_end_logits[rows], values.text_flags[rows]
     )
+    spans = span_loss(starts, ends, values.arg_span_labels[rows])
     choices = choice_loss(output.arg_choice_logits[rows], values.arg_choice_labels[rows])
     return presence / counts[0] + (spans + choices) / counts[1]
+
+
+def _at_borders(starts: Tensor, ends: Tensor, text_flags: Tensor) -> tuple[Tensor, Tensor]:
+    """Only where words begin and end can a value: others need not be told from it; [B, L, F]."""
+    can_begin, can_end = (text_flags & flag > 0 for flag in (BEGINS_WORD, ENDS_WORD))
+    return (
+        starts.masked_fill(~can_begin[..., None], MASKED_LOGIT),
+        ends.masked_fill(~can_end[..., None], MASKED_LOGIT),
+    )
 
 
 def _has_span(spans: Tensor) -> Tensor:

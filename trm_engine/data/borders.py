@@ -1,0 +1,22 @@
+"""Word borders: the places of a text where a value can begin or end."""
+
+from __future__ import annotations
+
+import unicodedata
+
+FIRST_CJK = 0x2E80
+UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF))  # Thai, Lao, Burmese, Khmer
+
+
+def is_border(text: str, position: int) -> bool:
+    """Whether no word of a spaced script runs across ``position``."""
+    if position in (0, len(text)):
+        return True
+    return not (_in_word(text[position - 1]) and _in_word(text[position]))
+
+
+def _in_word(letter: str) -> bool:
+    code = ord(letter)
+    if code >= FIRST_CJK or any(first <= code <= last for first, last in UNSPACED):
+        return False
+    return letter.isalnum() or unicodedata.category(letter).startswith("M")  # an accent, a vowel
