@@ -19,6 +19,7 @@ from trm_engine.config import TRMConfig
 from trm_engine.data.collator import Batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.models import TRMOutput
+from trm_engine.models.heads import MASKED_LOGIT
 from trm_engine.training.losses import (
     LOSSES,
     TOTAL,
@@ -30,6 +31,7 @@ from trm_engine.training.losses import (
     focal_loss,
     span_loss,
 )
+from trm_engine.vocabulary import BEGINS_WORD, ENDS_WORD
 
 logits = st.floats(-30, 30, width=32)
 
@@ -63,6 +65,7 @@ def no_values() -> ValueLabels:
         arg_choice_labels=torch.full((2, 1), -1),
         arg_presence_labels=torch.full((2, 1), -1.0),
         tool_mask=torch.ones(2, 3, dtype=torch.long),
+        text_flags=torch.zeros(2, 4, dtype=torch.long),
     )
 
 
@@ -250,8 +253,11 @@ def test_argument_loss_is_presence_and_value(dataset: TRMToolCallingDataset, bat
     labels = batch["arg_presence_labels"]
     asked = labels >= 0
     presence = F.binary_cross_entropy_with_logits(output.arg_presence_logits[asked], labels[asked])
+    flags = batch["text_flags"][..., None]
     values = span_loss(
-        output.arg_start_logits, output.arg_end_logits, batch["arg_span_labels"]
+        output.arg_start_logits.masked_fill(flags & BEGINS_WORD == 0, MASKED_LOGIT),
+        output.arg_end_logits.masked_fill(flags & ENDS_WORD == 0, MASKED_LOGIT),
+        batch["arg_span_labels"],
     ) + choice_loss(output.arg_choice_logits, batch["arg_choice_labels"])
     spans = (batch["arg_span_labels"][..., 0] >= 0).any(-1).sum()
     count = spans + (batch["arg_choice_labels"] >= 0).sum()

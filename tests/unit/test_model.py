@@ -221,6 +221,42 @@ def test_registers_stand_after_the_last_token(model: TRMForToolCalling, batch: B
     assert model.embed(**unpadded).bias is None
 
 
+# --- neighbours ---------------------------------------------------------------------------------
+
+
+def test_neighbours_reach_as_far_as_the_width_and_begin_with_nothing(
+    dataset: TRMToolCallingDataset, batch: Batch
+) -> None:
+    model = small_model(small_config(dataset.labels, local_width=5))
+    inputs = inputs_of(batch)
+    plain = model.embed(**inputs).x.clone()
+    mix = model.embedding.local.mix.weight
+    assert not mix.any()
+    with torch.no_grad():
+        mix.normal_()
+    mixed = model.embed(**inputs).x
+    assert not torch.equal(mixed, plain)
+    other = {**inputs, "input_ids": inputs["input_ids"].clone()}
+    registers = SHARED_REGISTERS + model.config.num_slots
+    other["input_ids"][0, 8] = MASK_ID
+    changed = (model.embed(**other).x - mixed)[0, registers:].abs().amax(-1) > 1e-6
+    assert changed.nonzero()[:, 0].tolist() == [6, 7, 8, 9, 10]
+
+
+def test_padding_is_no_neighbour(dataset: TRMToolCallingDataset, batch: Batch) -> None:
+    model = small_model(small_config(dataset.labels, local_width=3))
+    with torch.no_grad():
+        model.embedding.local.mix.weight.normal_()
+    length = batch["input_ids"].shape[1]
+    one = model.embed(**inputs_of(batch)).x
+    more = model.embed(**padded(batch, 5)).x
+    registers = SHARED_REGISTERS + model.config.num_slots
+    words = batch["attention_mask"].bool()
+    assert torch.allclose(
+        one[:, registers:][words], more[:, registers : registers + length][words], atol=1e-5
+    )
+
+
 # --- halting ------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from tests.models import batch_of, inputs_of, small_config, small_model
 from trm_engine.data.collator import Batch
@@ -17,6 +18,7 @@ from trm_engine.training.supervision import Part, averaged, mask_words, per_step
 from trm_engine.vocabulary import MASK_ID, PAD_ID
 
 SAMPLES = [0, 1, 2, 4, 11, 13, 59]
+HALVES = [slice(0, 3), slice(3, 7)]
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +198,38 @@ def test_only_words_are_hidden_and_as_many_as_asked(batch: Batch, share: float) 
     assert changed.sum() / words.sum() == pytest.approx(share, abs=0.1)
     assert (after[before == PAD_ID] == PAD_ID).all()
     assert all(hidden[name] is batch[name] for name in batch if name != "input_ids")
+
+
+def test_hidden_words_are_labels(batch: Batch) -> None:
+    hidden = mask_words(batch, 0.3, (7,))
+    labels, was_hidden = hidden["word_labels"], hidden["input_ids"] != batch["input_ids"]
+    assert torch.equal(labels >= 0, was_hidden)
+    assert torch.equal(labels[was_hidden], batch["input_ids"][was_hidden])
+
+
+def test_the_loss_of_hidden_words_is_the_mean_over_all_of_them(
+    dataset: TRMToolCallingDataset,
+) -> None:
+    """Added with its weight; parts of a batch give what the whole gives."""
+    model = small_model(small_config(dataset.labels, word_weight=0.5))
+    loss_fn = DeepSupervisionLoss(model.config)
+    hidden = mask_words(batch_of(dataset, SAMPLES), 0.3, (7,))
+    [whole] = averaged(model, loss_fn, [part(hidden)], counts_of([part(hidden)]))
+    expected = gradients(model)
+    assert model.heads.words is not None
+    assert expected["heads.words.weight"].abs().max() > 0
+
+    halves = [part({name: value[rows] for name, value in hidden.items()}) for rows in HALVES]
+    [joined] = averaged(model, loss_fn, halves, counts_of(halves))
+    assert_same(gradients(model), expected)
+    for one, two in zip(whole, joined, strict=True):
+        assert torch.allclose(one[TOTAL], two[TOTAL], atol=1e-5)
+
+    at, counts = hidden["word_labels"] >= 0, counts_of([part(hidden)])
+    for step, output in zip(whole, model.train_step(**inputs_of(hidden)), strict=True):
+        words = F.cross_entropy(model.word_logits(output.y[at]), hidden["word_labels"][at])
+        others = loss_fn.step(output, part(hidden).targets, counts)[TOTAL]
+        assert torch.allclose(step[TOTAL], others + 0.5 * words, atol=1e-4)
 
 
 def test_no_dropout_changes_nothing(batch: Batch) -> None:

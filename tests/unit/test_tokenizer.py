@@ -20,7 +20,9 @@ from trm_engine.data.spans import TokenSpans, find_value, same_text
 from trm_engine.data.tokenizer import MIN_VOCAB_SIZE, NO_TURN, Encoding, TRMTokenizer
 from trm_engine.errors import DataError, TokenizerError
 from trm_engine.vocabulary import (
+    BEGINS_WORD,
     BOS_ID,
+    ENDS_WORD,
     EOS_ID,
     FIRST_MARKER_ID,
     MARKERS,
@@ -145,6 +147,8 @@ def test_a_span_is_exactly_its_value(
             found = text[encoding.begins[start] : encoding.ends[end]]
             assert start <= end
             assert same_text(found, wanted)
+            assert encoding.text[start] & BEGINS_WORD
+            assert encoding.text[end] & ENDS_WORD
 
 
 @pytest.mark.parametrize(
@@ -185,6 +189,21 @@ def test_a_tokenizer_trained_on_markers_cannot_be_fooled_either() -> None:
     each = TRMTokenizer.train_on_texts([f"{marker} hello" for marker in FORGED] * 50)
     for marker in FORGED:
         assert not SPECIAL_IDS & set(each.encode(f"{marker} hello"))
+
+
+def test_word_borders_are_flagged(tokenizer: TRMTokenizer) -> None:
+    text = "my name is Annabel, 13:00."
+    encoding = tokenizer.encode_turns([Turn(role="user", content=text)], 100)
+    words = {"my", "name", "is", "annabel", "13", "00"}
+    begins = {int(each) for each in encoding.begins[encoding.text & BEGINS_WORD > 0]}
+    ends = {int(each) for each in encoding.ends[encoding.text & ENDS_WORD > 0]}
+    for word in words:
+        place = text.lower().index(word)
+        assert place in begins
+        assert place + len(word) in ends
+    inside = text.index("nabel")
+    assert inside not in begins | ends
+    assert encoding.text[[0, 1, -1]].tolist() == [0, 0, 0]
 
 
 def test_a_conversation_is_encoded_as_the_specification_shows(tokenizer: TRMTokenizer) -> None:
