@@ -103,12 +103,30 @@ class Votes(nn.Module):
         return logits
 
 
+class _Choices(nn.Module):
+    """A vector for each value of each of F choice fields; the tokens vote, as in ``Votes``."""
+
+    def __init__(self, width: int, channels: int, choices: int) -> None:
+        super().__init__()
+        self.shape = (channels, choices)
+        self.values = nn.Parameter(lecun_(torch.empty(channels, choices, width), width))
+        self.votes = nn.Parameter(lecun_(torch.empty(channels, choices, width), width))
+
+    def forward(self, registers: Tensor, tokens: Tensor, token_mask: Tensor) -> Tensor:
+        """registers [B, F or 1, D], tokens [B, L, D] to [B, F, V]."""
+        logits = (registers[:, :, None] * self.values).sum(-1)
+        votes = (tokens @ self.votes.flatten(0, 1).T).masked_fill(
+            ~token_mask[..., None], MASKED_LOGIT
+        )
+        return logits + log_mean_exp(votes, token_mask).unflatten(1, self.shape)
+
+
 class Heads(nn.Module):
     """Reads registers and tokens of y, in fp32.
 
-    Presence, decision and tool are read off a register and, as a soft maximum, off the tokens. A
-    value is recognised where it stands long before a register has learnt to ask for it, so this
-    shortens training several times.
+    Presence, decision, tool and choices are read off a register and, as a soft maximum, off the
+    tokens. A value is recognised where it stands long before a register has learnt to ask for
+    it, so this shortens training several times.
     """
 
     def __init__(self, config: TRMConfig) -> None:
@@ -121,9 +139,9 @@ class Heads(nn.Module):
         self.pointers = Pointers(width, slots, config.arg_slots or (-1,) * args)
         self.slot_presence = nn.Parameter(lecun_(torch.empty(slots, width), width))
         self.slot_presence_bias = nn.Parameter(torch.zeros(slots))
-        self.slot_choice = _choices(slots, config.num_choices, width)
+        self.slot_choice = _Choices(width, slots, config.num_choices)
         self.arg_presence = linear(width, args, bias=True)
-        self.arg_choice = _choices(args, config.num_choices, width)
+        self.arg_choice = _Choices(width, args, config.num_choices)
         self.words = linear(width, width) if config.word_weight else None
         nn.init.zeros_(self.q.weight)
         nn.init.constant_(self.q.bias, Q_BIAS)
@@ -153,8 +171,8 @@ class Heads(nn.Module):
             y=y[:, registers:],
             z=z[:, registers:],
             arg_presence_logits=self.arg_presence(call) + arg_evidence,
-            slot_choice_logits=torch.einsum("bsd,svd->bsv", slots, self.slot_choice),
-            arg_choice_logits=torch.einsum("bd,avd->bav", call, self.arg_choice),
+            slot_choice_logits=self.slot_choice(slots, tokens, token_mask),
+            arg_choice_logits=self.arg_choice(call[:, None], tokens, token_mask),
         )
 
 
@@ -162,8 +180,3 @@ def log_mean_exp(logits: Tensor, token_mask: Tensor) -> Tensor:
     """A soft maximum over the tokens, [B, L, F] to [B, F]; padding must be masked already."""
     tokens = token_mask.sum(dim=1, keepdim=True)
     return logits.logsumexp(dim=1) - tokens.log()
-
-
-def _choices(fields_: int, choices: int, width: int) -> nn.Parameter:
-    """A vector for each value of each choice field, [F, V, D]."""
-    return nn.Parameter(lecun_(torch.empty(fields_, choices, width), width))
