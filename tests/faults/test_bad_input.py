@@ -258,7 +258,7 @@ def damaged(kind: str, good: Path, folder: Path) -> Path:
     [
         ("truncated", "truncated, or not a checkpoint"),
         ("foreign", "not a checkpoint of trm-tui: 'model_state_dict' is missing"),
-        ("newer", "written by another trm-tui (format 99, this one reads up to 1)"),
+        ("newer", "written by another trm-tui (format 99, this one reads format 2)"),
         ("weights", "holds weights only, no labels and tokenizer; the run's checkpoints folder"),
         ("trap", "holds pickled Python objects, which are never loaded (they could run code)"),
         ("pickle", "(they could run code)"),

@@ -238,10 +238,10 @@ def test_a_missing_key_is_named(path: Path, key: str) -> None:
     assert f"'{key}' is missing" in refused(path)
 
 
-@pytest.mark.parametrize("version", [FORMAT_VERSION + 1, 99, "2", None, -1, []])
+@pytest.mark.parametrize("version", [FORMAT_VERSION - 1, FORMAT_VERSION + 1, 99, "2", None, -1, []])
 def test_another_format_is_refused(path: Path, version: object) -> None:
     saved(path, format_version=version)
-    assert f"(format {version}, this one reads up to {FORMAT_VERSION})" in refused(path)
+    assert f"(format {version}, this one reads format {FORMAT_VERSION})" in refused(path)
 
 
 def test_a_missing_file_and_a_folder(path: Path) -> None:

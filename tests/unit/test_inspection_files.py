@@ -21,7 +21,7 @@ from trm_engine.inspection.facts import describe_file
 from trm_engine.inspection.files import KEPT_FILES, ModelFiles
 from trm_engine.inspection.vocabulary import list_vocabulary, model_type
 from trm_engine.runs.folder import RunFolder, find_checkpoint, find_run
-from trm_engine.training.checkpoint import load_checkpoint, save_atomically
+from trm_engine.training.checkpoint import FORMAT_VERSION, load_checkpoint, save_atomically
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_facts_of_a_checkpoint(
     state = load_checkpoint(path)
     assert found["path"] == str(path)
     assert found["kind"] == "checkpoint"
-    assert (found["format_version"], found["step"], found["epoch"]) == (1, 7, 0)
+    assert (found["format_version"], found["step"], found["epoch"]) == (FORMAT_VERSION, 7, 0)
     assert (found["bytes"], found["saved"]) == (path.stat().st_size, path.stat().st_mtime)
     assert found["metrics"] == {"exact_match": 0.5}
     assert found["config"] == state["config"]

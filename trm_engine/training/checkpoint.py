@@ -16,7 +16,7 @@ from torch import Tensor
 from trm_engine.data.tokenizer import Limits
 from trm_engine.errors import CheckpointError, did_you_mean
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 REQUIRED = (
     "model_state_dict",
     "config",
@@ -103,10 +103,10 @@ def load_model_file(path: str | Path, mmap: bool = False) -> Checkpoint:
     missing = [key for key in REQUIRED if key not in state]
     if missing:
         raise CheckpointError(f"{path}: not a checkpoint of trm-tui: '{missing[0]}' is missing")
-    if state["format_version"] not in range(1, FORMAT_VERSION + 1):
+    if state["format_version"] != FORMAT_VERSION:
         raise CheckpointError(
             f"{path}: written by another trm-tui (format {state['format_version']}, "
-            f"this one reads up to {FORMAT_VERSION})"
+            f"this one reads format {FORMAT_VERSION})"
         )
     return state
 
