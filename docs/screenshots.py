@@ -23,15 +23,15 @@ from trm_tui.questioned import Model, Questioned
 from trm_tui.screens.inspect import InspectScreen
 from trm_tui.screens.playground import PlaygroundScreen
 from trm_tui.screens.train import TrainScreen
-from trm_tui.settings import Settings
+from trm_tui.settings import Remembered, Settings
 from trm_tui.widgets.answer_pane import AnswerPane
 from trm_tui.widgets.sample_detail import SampleDetail
 
 HERE = Path(__file__).parent
 SIZE = (160, 48)
 SECONDS = 120.0
-TURNS = 5
-"""The playground's conversation is the first of so many turns that ends in a call."""
+TURNS = 3
+"""The playground's conversation is the first with a call after so many turns or more."""
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
@@ -45,17 +45,17 @@ async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
 async def draw(
     name: str,
     theme: str,
-    screen: Screen[Any],
+    first: Callable[[Remembered], Screen[Any]],
     keys: str,
     is_ready: Callable[[], bool],
     is_drawn: Callable[[Screen[Any]], bool] = lambda screen: True,
 ) -> None:
     """Open a screen, press keys once it is ready, and save what is drawn as SVG."""
-    app = TrmApp(lambda _: screen, Settings(theme=theme))
+    app = TrmApp(first, Settings(theme=theme))
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, is_ready)
         await pilot.press(*keys.split())
-        await until(pilot, partial(is_drawn, screen))
+        await until(pilot, lambda: is_drawn(app.screen))
         picture = app.export_screenshot()
         await pilot.press("q")
     (HERE / f"{name}.svg").write_text(picture, encoding="utf-8")
@@ -67,7 +67,7 @@ async def draw_training(folder: RunFolder, name: str, theme: str, tab: str) -> N
     await draw(
         name,
         theme,
-        TrainScreen(run),
+        partial(TrainScreen, run),
         tab,
         lambda: not run.behind and bool(run.store.columns.rows),
     )
@@ -79,7 +79,7 @@ async def draw_errors(folder: RunFolder, name: str, theme: str) -> None:
     await draw(
         name,
         theme,
-        InspectScreen(inspected),
+        lambda _: InspectScreen(inspected),
         "8",
         lambda: inspected.summary is not None,
         lambda screen: bool(inspected.judgement.result) and _has_answer(screen, SampleDetail),
@@ -90,9 +90,13 @@ async def draw_playground(folder: RunFolder, name: str, theme: str) -> None:
     """The playground on a validation sample."""
     questioned = Questioned(Model(find_checkpoint(folder.path)), device="cpu")
     draft = read_sample(f"{folder.validation}:{_line_of_a_call(folder.validation)}")
-    screen = PlaygroundScreen(questioned, draft)
     await draw(
-        name, theme, screen, "escape", lambda: screen.is_mounted and _has_answer(screen, AnswerPane)
+        name,
+        theme,
+        lambda _: PlaygroundScreen(questioned, draft),
+        "escape",
+        lambda: questioned.summary is not None,
+        lambda screen: _has_answer(screen, AnswerPane),
     )
 
 
@@ -103,7 +107,7 @@ def _has_answer(screen: Screen[Any], pane: type[AnswerPane] | type[SampleDetail]
 def _line_of_a_call(samples: Path) -> int:
     for number, line in enumerate(samples.read_text(encoding="utf-8").splitlines(), 1):
         sample = json.loads(line)
-        if sample["decision"] == "tool_call" and len(sample["history"]) == TURNS:
+        if sample["decision"] == "tool_call" and len(sample["history"]) >= TURNS:
             return number
     raise ValueError(f"{samples}: no call after {TURNS} turns")
 
