@@ -16,6 +16,7 @@ from textual import events, on
 from textual.app import SystemCommand
 from textual.events import Event
 from textual.message import Message
+from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -34,7 +35,21 @@ SIXTEEN_COLOURS = "ansi-dark"
 
 
 class _Handled(Message):
-    """Follows a key through the widgets: when it is back, the key has done what it does."""
+    """Follows a key through the widgets: when it is back, the key has done what it does.
+
+    It goes round twice, so that also what the key's widget told those around it has been heard.
+    """
+
+    def __init__(self, key: events.Key, target: MessagePump, rounds: int = 2) -> None:
+        super().__init__()
+        self.key = key
+        self.target = target
+        self.rounds = rounds
+
+    def follow(self) -> bool:
+        """Go round once more; False after the last time, or where the widget is gone."""
+        again = _Handled(self.key, self.target, self.rounds - 1)
+        return self.rounds > 0 and self.target.post_message(again)
 
 
 class TrmApp(ThemedApp):
@@ -51,7 +66,7 @@ class TrmApp(ThemedApp):
         self.remembered = Remembered(settings)
         self._first = first
         self._typed: deque[events.Key] = deque()
-        self._at_work: _Handled | None = None
+        self._at_work: events.Key | None = None
         if self.remembered.settings.theme in self.available_themes:
             self.theme = self.remembered.settings.theme
 
@@ -91,16 +106,17 @@ class TrmApp(ThemedApp):
         """Hand out a key, behind it what tells that it was handled."""
         self._at_work = None
         while self._typed and self._at_work is None:
-            target, handled = self.focused or self.screen, _Handled()
-            await super().on_event(self._typed.popleft())
-            self._at_work = handled if target.post_message(handled) else None
+            key, target = self._typed.popleft(), self.focused or self.screen
+            await super().on_event(key)
+            self._at_work = key if _Handled(key, target).follow() else None
 
     @on(_Handled)
     def _note_handled(self, handled: _Handled) -> None:
-        self.call_later(self._go_on, handled)  # behind the focus, if the key has moved that
+        if not handled.follow():  # and behind the focus, if the key has moved that
+            self.call_later(self._go_on, handled.key)
 
-    async def _go_on(self, handled: _Handled) -> None:
-        if handled is self._at_work:
+    async def _go_on(self, key: events.Key) -> None:
+        if key is self._at_work:
             await self._handle_next()
 
     def deliver_screenshot(

@@ -18,7 +18,7 @@ from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.launch import start_worker
 from trm_engine.training.checkpoint import load_checkpoint
 
-SECONDS = 120.0
+SECONDS = 300.0
 UNREPEATED = ("time", "samples_per_s", "tokens_per_s", "memory")
 
 

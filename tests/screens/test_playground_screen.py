@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 
 from tests.predicted import prediction, step, value
@@ -209,6 +210,18 @@ async def test_fast_typing_asks_once(monkeypatch: pytest.MonkeyPatch) -> None:
             await type_text(pilot, letter)
         await answered(pilot, "answered in")
         assert [each["history"][0]["content"] for each in models.asked] == ["all at once"]
+
+
+async def test_what_is_typed_right_behind_enter_is_in_the_new_turn() -> None:
+    draft = Draft.of({"history": [{"role": "user", "content": "hello"}]})
+    async with app_of(MadeUp(), draft).run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        said = ["hello", *(f"turn{turn}" for turn in range(5))]
+        for turn in range(5):
+            for key in ("enter", *f"turn{turn}"):
+                pilot.app.post_message(Key(key, None if key == "enter" else key))
+        editor = pilot.app.screen.query_one(ConversationEditor)
+        await until(pilot, lambda: [turn.text for turn in editor.draft.turns] == said)
 
 
 async def test_what_cannot_be_read_is_not_asked() -> None:
