@@ -19,6 +19,7 @@ import pyte
 
 SECONDS = 30.0
 LOOK_SECONDS = 0.1
+PAINT_SECONDS = 0.3
 CHUNK = 1 << 16
 KEYS = {
     "enter": b"\r",
@@ -249,9 +250,11 @@ class Terminal(PseudoTerminal):
         return self._wait(lambda text: _is_in(text, wanted), complaint, timeout)
 
     def wait_until_gone(self, unwanted: str | re.Pattern[str], timeout: float = SECONDS) -> str:
-        """The screen, once it does not show a text any more."""
+        """The screen, once it does not show a text any more, and what took its place is painted."""
         __tracebackhide__ = True
-        return self._wait(lambda text: not _is_in(text, unwanted), f"{unwanted!r} stays", timeout)
+        self._wait(lambda text: not _is_in(text, unwanted), f"{unwanted!r} stays", timeout)
+        time.sleep(PAINT_SECONDS)
+        return self.text()
 
     def resize(self, columns: int, rows: int) -> None:
         self.text()

@@ -159,8 +159,8 @@ def assert_failed(screen: Terminal, state: str) -> None:
     screen.wait_for("The training failed")
     screen.press("enter")
     screen.wait_until_gone("The training failed")
-    assert state in screen.text(), screen.picture()
-    assert CHART.search(screen.text()), screen.picture()
+    screen.wait_for(state)
+    screen.wait_for(CHART)
     screen.press("q")
     assert screen.wait_exit() == 1
     assert screen.left_behind() == []
