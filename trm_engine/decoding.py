@@ -93,8 +93,7 @@ def decode(
     """
     starts = torch.cat((output.slot_start_logits, output.arg_start_logits), dim=-1)
     ends = torch.cat((output.slot_end_logits, output.arg_end_logits), dim=-1)
-    begins, closes = (text_flags & flag > 0 for flag in (BEGINS_WORD, ENDS_WORD))
-    spans = best_spans(starts, ends, begins, closes, turn_ids, max_span).cpu().numpy()
+    spans = best_spans(starts, ends, *value_borders(text_flags), turn_ids, max_span).cpu().numpy()
     slots = output.slot_presence_logits.shape[-1]
     offered = tool_mask.bool()
     tools = output.tool_logits.masked_fill(~offered, float("-inf")).softmax(dim=-1)
@@ -109,6 +108,11 @@ def decode(
         arg_spans=spans[:, slots:],
         arg_choices=_choices(output.arg_choice_logits),
     )
+
+
+def value_borders(text_flags: Tensor) -> tuple[Tensor, Tensor]:
+    """The tokens with which a value can begin, and those with which it can end, [B, L] each."""
+    return text_flags & BEGINS_WORD > 0, text_flags & ENDS_WORD > 0
 
 
 def best_spans(

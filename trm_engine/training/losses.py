@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from trm_engine.config import TRMConfig
 from trm_engine.data.collator import Batch
+from trm_engine.decoding import value_borders
 from trm_engine.models.heads import MASKED_LOGIT, TRMOutput
-from trm_engine.vocabulary import BEGINS_WORD, ENDS_WORD
 
 LOSSES = ("decision_loss", "tool_loss", "slot_loss", "q_loss", "slot_span_loss", "arg_loss")
 TOTAL = "total_loss"
@@ -286,7 +286,7 @@ def _arguments(output: TRMOutput, values: ValueLabels, rows: Tensor, counts: Ten
 
 def _at_borders(starts: Tensor, ends: Tensor, text_flags: Tensor) -> tuple[Tensor, Tensor]:
     """Only where words begin and end can a value: others need not be told from it; [B, L, F]."""
-    can_begin, can_end = (text_flags & flag > 0 for flag in (BEGINS_WORD, ENDS_WORD))
+    can_begin, can_end = value_borders(text_flags)
     return (
         starts.masked_fill(~can_begin[..., None], MASKED_LOGIT),
         ends.masked_fill(~can_end[..., None], MASKED_LOGIT),
