@@ -47,6 +47,7 @@ def tiny_run(folder: Path, **training: Any) -> tuple[RunFolder, Config]:
                 "n_latent_recursion": 1,
                 "T_deep_recursion": 2,
                 "N_supervision": 2,
+                "word_weight": 0.25 if training.get("word_dropout") else 0.0,
             },
             "training": settings,
             "data": {

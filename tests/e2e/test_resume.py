@@ -101,7 +101,9 @@ def test_same_seed_is_the_same_run(
 def test_a_run_tells_its_story(whole: tuple[dict[str, Any], list[Event]]) -> None:
     events = whole[1]
     assert [event["seq"] for event in events] == list(range(len(events)))
-    assert learning_columns(events)["step"] == list(range(1, 41))
+    columns = learning_columns(events)
+    assert columns["step"] == list(range(1, 41))
+    assert columns["word_loss"][-1] < columns["word_loss"][0]
     assert [e["step"] for e in events if e["type"] == "eval"] == sorted(
         {e["step"] for e in events if e["type"] == "eval"}
     )

@@ -228,6 +228,7 @@ def test_the_loss_of_hidden_words_is_the_mean_over_all_of_them(
     at, counts = hidden["word_labels"] >= 0, counts_of([part(hidden)])
     for step, output in zip(whole, model.train_step(**inputs_of(hidden)), strict=True):
         words = F.cross_entropy(model.word_logits(output.y[at]), hidden["word_labels"][at])
+        assert torch.allclose(step["word_loss"], words, atol=1e-4)
         others = loss_fn.step(output, part(hidden).targets, counts)[TOTAL]
         assert torch.allclose(step[TOTAL], others + 0.5 * words, atol=1e-4)
 

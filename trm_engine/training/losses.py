@@ -16,6 +16,8 @@ from trm_engine.decoding import value_borders
 from trm_engine.models.heads import MASKED_LOGIT, TRMOutput
 
 LOSSES = ("decision_loss", "tool_loss", "slot_loss", "q_loss", "slot_span_loss", "arg_loss")
+WORD_LOSS = "word_loss"
+"""Of hidden words, where they are learnt."""
 TOTAL = "total_loss"
 COUNTS = 9
 """How many kinds of labels a batch with value labels has."""
@@ -177,11 +179,10 @@ class DeepSupervisionLoss(nn.Module):
         }
         if targets.values is not None:
             losses |= self._values(output, targets, targets.values, counts)
-        losses[TOTAL] = self._weighted(losses)
         if word_logits is not None and targets.words is not None:
             hidden = targets.words[targets.words >= 0]
-            words = F.cross_entropy(word_logits, hidden, reduction="sum") / counts[8]
-            losses[TOTAL] = losses[TOTAL] + self.config.word_weight * words
+            losses[WORD_LOSS] = F.cross_entropy(word_logits, hidden, reduction="sum") / counts[8]
+        losses[TOTAL] = self._weighted(losses)
         return losses
 
     def _decision(self, output: TRMOutput, targets: Targets) -> Tensor:
@@ -214,6 +215,7 @@ class DeepSupervisionLoss(nn.Module):
             "q_loss": config.q_weight,
             "slot_span_loss": config.slot_span_weight,
             "arg_loss": config.arg_weight,
+            WORD_LOSS: config.word_weight,
         }
         return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
 

@@ -9,9 +9,6 @@ import torch
 from torch import Tensor
 
 from trm_engine.training.device import memory_in_use
-from trm_engine.training.losses import LOSSES, TOTAL
-
-NAMES = (TOTAL, *LOSSES)
 
 
 def significant(value: float) -> float:
@@ -27,6 +24,7 @@ class StepLog:
         self._began = time.perf_counter()
         self._taken = self._began
         self._rows: list[dict[str, float]] = []
+        self._losses: tuple[str, ...] = ()
         self._figures: list[Tensor] = []
 
     @property
@@ -41,9 +39,12 @@ class StepLog:
         by_step: list[Tensor],
         grad_norm: Tensor,
     ) -> None:
-        """Note one update: host figures, mean losses, total loss of each supervision step."""
-        figures = [losses[name] for name in NAMES]
-        self._figures.append(torch.stack([grad_norm, *figures, *by_step]).detach())
+        """Note one update: host figures, mean losses, total loss of each supervision step.
+
+        The losses are the same ones in every update.
+        """
+        self._losses = tuple(losses)
+        self._figures.append(torch.stack([grad_norm, *losses.values(), *by_step]).detach())
         self._rows.append({**row, "time": round(self.elapsed, 3)})
 
     def take(self) -> dict[str, Any] | None:
@@ -60,13 +61,13 @@ class StepLog:
             name: [row[name] for row in self._rows] for name in self._rows[0]
         }
         columns["grad_norm"] = [row[0] for row in figures]
-        for place, name in enumerate(NAMES, 1):
+        for place, name in enumerate(self._losses, 1):
             columns[name] = [row[place] for row in figures]
         for name in ("samples", "tokens"):
             rate = round(sum(columns[name]) / seconds, 1)
             columns[f"{name}_per_s"] = [rate] * len(figures)
         columns["memory"] = [memory_in_use(device)] * len(figures)
-        by_step = [row[1 + len(NAMES) :] for row in figures]
+        by_step = [row[1 + len(self._losses) :] for row in figures]
         self._rows, self._figures = [], []
         return {"columns": columns, "by_step": by_step}
 

@@ -24,7 +24,14 @@ from trm_engine.runs.folder import RunFolder
 from trm_engine.training.checkpoint import FORMAT_VERSION, Checkpoint, save_atomically
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.evaluate import evaluate
-from trm_engine.training.losses import COUNTS, LOSSES, TOTAL, DeepSupervisionLoss, Targets
+from trm_engine.training.losses import (
+    COUNTS,
+    LOSSES,
+    TOTAL,
+    WORD_LOSS,
+    DeepSupervisionLoss,
+    Targets,
+)
 from trm_engine.training.metrics import Metrics
 from trm_engine.training.optim import build_optimizer, build_scheduler
 from trm_engine.training.step_log import StepLog, significant
@@ -108,6 +115,8 @@ class Trainer:
         planned = sum(map(self._updates_in, range(training.num_epochs)))
         self.total_steps = min(planned, training.max_steps or planned)
         self.loss_fn = DeepSupervisionLoss(config.model)
+        learns_words = config.model.word_weight and training.word_dropout
+        self.losses = (TOTAL, *LOSSES, WORD_LOSS) if learns_words else (TOTAL, *LOSSES)
         self.optimizer = build_optimizer(model, training)
         self.scheduler = build_scheduler(self.optimizer, training, self.total_steps)
         self.ema = EMA(model, training.ema_decay) if training.use_ema else None
@@ -267,12 +276,12 @@ class Trainer:
             "samples": world * sum(len(part.targets.decision) for part in parts),
             "tokens": world * sum(part.tokens for part in parts),
         }
-        table = torch.zeros(len(losses), 1 + len(LOSSES), device=self.device)
+        table = torch.zeros(len(losses), len(self.losses), device=self.device)
         for index, step in enumerate(losses):
             if step:
-                table[index] = torch.stack([step[name] for name in (TOTAL, *LOSSES)])
+                table[index] = torch.stack([step[name] for name in self.losses])
         table = self.group.sum(table)
-        means = dict(zip((TOTAL, *LOSSES), table.mean(dim=0), strict=True))
+        means = dict(zip(self.losses, table.mean(dim=0), strict=True))
         self.log.add(row, means, list(table[:, 0]), norm)
 
     def _after_update(self) -> None:
