@@ -24,7 +24,7 @@ class FieldLabels:
 
     ``presence`` [F]: 1 filled, 0 empty, -1 not asked for. ``choices`` [F]: index of the value of a
     choice field, else -1. ``spans`` [M, 3]: channel, first and last token of each occurrence, by
-    channel.
+    channel; of a choice too, where its value is said as it is written.
     """
 
     presence: np.ndarray
@@ -100,6 +100,5 @@ def _field_labels(
             continue
         if field.kind == "choice":
             choices[channel] = field.choice_of(text)
-        else:
-            spans += [(channel, start, end) for start, end in finder.find(text)]
+        spans += [(channel, start, end) for start, end in finder.find(text)]
     return FieldLabels(presence, choices, np.array(spans, dtype=np.int32).reshape(-1, 3))

@@ -104,29 +104,25 @@ class Votes(nn.Module):
 
 
 class _Choices(nn.Module):
-    """A vector for each value of each of F choice fields; the tokens vote, as in ``Votes``."""
+    """For each of F choice fields a vector for each value, compared with a register and with what
+    the field's pointer reads: the value, where it is said, in whatever words."""
 
     def __init__(self, width: int, channels: int, choices: int) -> None:
         super().__init__()
-        self.shape = (channels, choices)
-        self.values = nn.Parameter(lecun_(torch.empty(channels, choices, width), width))
-        self.votes = nn.Parameter(lecun_(torch.empty(channels, choices, width), width))
+        self.register = nn.Parameter(lecun_(torch.empty(channels, choices, width), width))
+        self.read = nn.Parameter(lecun_(torch.empty(channels, choices, width), width))
 
-    def forward(self, registers: Tensor, tokens: Tensor, token_mask: Tensor) -> Tensor:
-        """registers [B, F or 1, D], tokens [B, L, D] to [B, F, V]."""
-        logits = (registers[:, :, None] * self.values).sum(-1)
-        votes = (tokens @ self.votes.flatten(0, 1).T).masked_fill(
-            ~token_mask[..., None], MASKED_LOGIT
-        )
-        return logits + log_mean_exp(votes, token_mask).unflatten(1, self.shape)
+    def forward(self, registers: Tensor, reads: Tensor) -> Tensor:
+        """registers [B, F, D], reads [B, F, D] to [B, F, V]."""
+        return _products(registers, self.register) + _products(reads, self.read)
 
 
 class Heads(nn.Module):
     """Reads registers and tokens of y, in fp32.
 
-    Presence, decision, tool and choices are read off a register and, as a soft maximum, off the
-    tokens. A value is recognised where it stands long before a register has learnt to ask for
-    it, so this shortens training several times.
+    Presence, decision and tool are read off a register and, as a soft maximum, off the tokens; a
+    choice off a register and the tokens that its pointer stands on. A value is recognised where it
+    stands long before a register has learnt to ask for it, so this shortens training several times.
     """
 
     def __init__(self, config: TRMConfig) -> None:
@@ -158,6 +154,8 @@ class Heads(nn.Module):
         slot_starts, arg_starts = starts.split(sizes, dim=-1)
         slot_ends, arg_ends = ends.split(sizes, dim=-1)
         slot_evidence, arg_evidence = evidence.split(sizes, dim=-1)
+        reads = starts.softmax(dim=1).mT @ tokens  # (b f d)
+        slot_reads, arg_reads = reads.split(sizes, dim=1)
         slot_presence = (slots * self.slot_presence).sum(-1) + self.slot_presence_bias
         return TRMOutput(
             decision_logits=self.decision(answer, tokens, token_mask),
@@ -171,9 +169,14 @@ class Heads(nn.Module):
             y=y[:, registers:],
             z=z[:, registers:],
             arg_presence_logits=self.arg_presence(call) + arg_evidence,
-            slot_choice_logits=self.slot_choice(slots, tokens, token_mask),
-            arg_choice_logits=self.arg_choice(call[:, None], tokens, token_mask),
+            slot_choice_logits=self.slot_choice(slots, slot_reads),
+            arg_choice_logits=self.arg_choice(askers[:, self.num_slots :], arg_reads),
         )
+
+
+def _products(vectors: Tensor, values: Tensor) -> Tensor:
+    """[B, F, D] with [F, V, D] to [B, F, V]."""
+    return torch.einsum("bfd,fvd->bfv", vectors, values)
 
 
 def log_mean_exp(logits: Tensor, token_mask: Tensor) -> Tensor:
