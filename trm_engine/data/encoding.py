@@ -53,20 +53,24 @@ def encode_sample(
 ) -> EncodedSample:
     """Encode a sample; values that do not stand in the kept text get presence but no span.
 
-    An answer has no arguments, unless it was given its next call (``with_next_call``).
+    An answer has no arguments, unless it was given its next call (``with_next_call``). Then whether
+    a choice has been made is not asked: it may have been said in other words.
     """
     encoding = tokenizer.encode_turns(sample.history, max_length, max_tool_tokens)
     spans = TokenSpans(sample.history, encoding)
     tool = _tool_label(sample, labels)
     asked = set(labels.parameters[tool]) if tool >= 0 else set()
     arguments = sample.tool.arguments if sample.tool else {}
+    args = _field_labels(labels.args, arguments, asked, spans)
+    if sample.decision != "tool_call":
+        args.presence[[field.kind == "choice" for field in labels.args]] = NONE
     return EncodedSample(
         encoding=encoding,
         decision=int(sample.decision == "tool_call"),
         tool=tool if sample.decision == "tool_call" else NONE,
         tool_mask=tool_mask(sample, labels),
         slots=_field_labels(labels.slots, sample.slots, range(len(labels.slots)), spans),
-        args=_field_labels(labels.args, arguments, asked, spans),
+        args=args,
     )
 
 
