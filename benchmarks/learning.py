@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from trm_engine.config import Config
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.survey import split_dialogues
+from trm_engine.models.trm import RecursiveCore, State
 from trm_engine.runs.folder import RunFolder
 from trm_engine.training.device import choose_device
 from trm_engine.training.distributed import ProcessGroup
@@ -39,7 +41,7 @@ def main() -> int:
     config = Config.from_yaml(arguments.config, [*fixed, *arguments.set])
     with tempfile.TemporaryDirectory() as temporary:
         folder = RunFolder(arguments.keep or Path(temporary))
-        print(_row(_figures(config, arguments.samples, folder)))
+        print(_row(_figures(config, arguments.samples, folder, arguments.plain)))
     return 0
 
 
@@ -51,11 +53,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="folder for the checkpoint; else it is forgotten")
+    parser.add_argument("--plain", action="store_true", help="a transformer without recursion")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value")
     return parser.parse_args()
 
 
-def _figures(config: Config, samples: int | None, folder: RunFolder) -> dict[str, Any]:
+def _figures(
+    config: Config, samples: int | None, folder: RunFolder, is_plain: bool
+) -> dict[str, Any]:
     """What the averaged weights say about the validation samples after training."""
     torch.set_num_threads(config.training.num_threads or torch.get_num_threads())
     device = choose_device(config.training.device)
@@ -63,6 +68,8 @@ def _figures(config: Config, samples: int | None, folder: RunFolder) -> dict[str
     train, val = _part_of(prepared.train, samples), prepared.val
     config = resolve(config, prepared)
     model = build_model(config, device)
+    if is_plain:
+        model.core.__class__ = _PlainTransformer
     folder.checkpoints(config).mkdir(parents=True, exist_ok=True)
     watched = val.subset(np.arange(min(WATCHED, len(val))))
     group = ProcessGroup.join(device)
@@ -126,6 +133,15 @@ def _row(figures: dict[str, Any]) -> str:
 
 def _silent(kind: str, /, **content: Any) -> None:
     """A report that nobody reads."""
+
+
+class _PlainTransformer(RecursiveCore):
+    """The control: the layers once, from the question to the answer."""
+
+    def _round(
+        self, x: Tensor, y: Tensor, z: Tensor, cos: Tensor, sin: Tensor, bias: Tensor | None
+    ) -> State:
+        return self._net(x, cos, sin, bias), z
 
 
 class _NoCommands:

@@ -13,6 +13,7 @@ from trm_engine.config import TRMConfig
 from trm_engine.data.collator import TRMCollator
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.encoding import NONE, encode_sample
+from trm_engine.data.labels import Field, Labels
 from trm_engine.data.next_call import next_call, next_calls, with_next_call
 from trm_engine.data.samples import Sample, ToolCall
 from trm_engine.data.tokenizer import TRMTokenizer
@@ -63,6 +64,26 @@ def test_an_answer_with_its_next_call_is_still_an_answer(dataset: TRMToolCalling
     assert (encoded.args.presence == 1).sum() == 1
     assert (alone.args.presence == NONE).all()
     assert len(encoded.args.spans) > 0
+
+
+def test_whether_a_choice_of_the_next_call_is_made_is_not_asked(
+    dataset: TRMToolCallingDataset,
+) -> None:
+    """It may be made in other words; its value is learnt where it is said as it is written."""
+    plain = told("I want the gold plan, my number is 0901")
+    said = ToolCall(name="subscribe", arguments={"phone": "0901", "plan": "gold"})
+    fields = (Field("phone"), Field("plan", "choice", ("silver", "gold")), Field("month"))
+    labels = Labels(("subscribe",), ((0, 1, 2),), (), fields)
+    later = encode_sample(with_next_call(plain, said), dataset.tokenizer, labels, 512).args
+    assert later.presence.tolist() == [1, NONE, 0]
+    assert later.choices.tolist() == [NONE, 1, NONE]
+    assert {0, 1} <= set(later.spans[:, 0].tolist())
+
+    called = plain.model_copy(update={"decision": "tool_call", "tool": said})
+    now = encode_sample(called, dataset.tokenizer, labels, 512).args
+    assert now.presence.tolist() == [1, 1, 0]
+    assert now.choices.tolist() == later.choices.tolist()
+    assert now.spans.tolist() == later.spans.tolist()
 
 
 def test_every_next_call_is_of_an_answer_and_was_said(dataset: TRMToolCallingDataset) -> None:
