@@ -31,6 +31,7 @@ from trm_engine.data.collator import (
     padding_share,
 )
 from trm_engine.data.dataset import TRMToolCallingDataset, describe
+from trm_engine.data.labels import Field, Labels
 from trm_engine.data.samples import Sample
 from trm_engine.data.survey import PrefixIndex, split_dialogues, survey_file
 from trm_engine.data.tokenizer import TRMTokenizer
@@ -256,6 +257,31 @@ def test_a_limit_for_tool_turns_is_counted_on_its_own(
     assert describe(short)["cut_tool_tokens"] == short.cut_tokens.sum() > 0
     assert describe(short)["truncated_samples"] == 0
     assert describe(whole)["cut_tool_tokens"] == 0
+
+
+def test_values_that_stand_only_in_what_was_cut_off_are_counted(
+    tokenizer: TRMTokenizer, tmp_path: Path
+) -> None:
+    def asked(number: str) -> dict[str, Any]:
+        history = [
+            {"role": "user", "content": "Pay the bill of Anna"},
+            {"role": "tool_call", "content": {"name": "find", "arguments": {"name": "Anna"}}},
+            {"role": "tool_response", "content": {"name": "Anna", "note": "x " * 20, "bill": "77"}},
+        ]
+        call = {"name": "pay", "arguments": {"bill": number, "name": "Anna"}}
+        return sample(history=history, decision="tool_call", tool=call, slots={})
+
+    path = write_jsonl(tmp_path / "bills.jsonl", [asked("77"), asked("88")])
+
+    labels = Labels(("pay",), ((0, 1),), (), (Field("bill"), Field("name")))
+
+    def cut(**limits: int) -> list[int]:
+        dataset = TRMToolCallingDataset(path, tokenizer, labels, cache_dir=tmp_path, **limits)
+        return dataset.cut_values.tolist()
+
+    assert cut() == [0, 0]
+    assert cut(max_tool_tokens=12) == [1, 0]
+    assert cut(max_length=24) == [1, 1]  # of the newest turn the end is kept: the name is lost
 
 
 # --- The token cache

@@ -140,6 +140,11 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         """Tokens of each sample that ``max_tool_tokens`` cut off, [N]."""
         return np.asarray(self._arrays["cut_tokens"])[self.indices]
 
+    @property
+    def cut_values(self) -> np.ndarray:
+        """Values of each sample that stand only in what was cut off, [N]."""
+        return np.asarray(self._arrays["cut_values"])[self.indices]
+
     def line_number(self, index: int) -> int:
         """Number of the sample's line in its file, from 1."""
         return index + 1 if self._own_file else int(self.survey.lines[self.indices[index]])
@@ -274,6 +279,8 @@ def _append(arrays: ArrayWriter, ends: dict[str, int], sample: EncodedSample) ->
     arrays.append("tool_mask", sample.tool_mask[None])
     arrays.append("dropped_tokens", np.array([encoding.dropped_tokens], dtype=np.int32))
     arrays.append("cut_tokens", np.array([encoding.cut_tokens], dtype=np.int32))
+    cut_values = sample.slots.cut_values + sample.args.cut_values
+    arrays.append("cut_values", np.array([cut_values], dtype=np.int32))
     for kind, fields in (("slot", sample.slots), ("arg", sample.args)):
         _append_fields(arrays, ends, kind, fields)
 

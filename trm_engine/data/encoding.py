@@ -24,12 +24,14 @@ class FieldLabels:
 
     ``presence`` [F]: 1 filled, 0 empty, -1 not asked for. ``choices`` [F]: index of the value of a
     choice field, else -1. ``spans`` [M, 3]: channel, first and last token of each occurrence, by
-    channel; of a choice too, where its value is said as it is written.
+    channel; of a choice too, where its value is said as it is written. ``cut_values``: those that
+    stand only in what was cut off, so that they cannot be read.
     """
 
     presence: np.ndarray
     choices: np.ndarray
     spans: np.ndarray
+    cut_values: int
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def _field_labels(
     presence = np.full(len(fields), NONE, dtype=np.int8)
     choices = np.full(len(fields), NONE, dtype=np.int16)
     spans: list[tuple[int, int, int]] = []
+    cut_values = 0
     for channel in sorted(asked):
         field = fields[channel]
         text = value_text(values.get(field.name))
@@ -104,5 +107,9 @@ def _field_labels(
             continue
         if field.kind == "choice":
             choices[channel] = field.choice_of(text)
-        spans += [(channel, start, end) for start, end in finder.find(text)]
-    return FieldLabels(presence, choices, np.array(spans, dtype=np.int32).reshape(-1, 3))
+        places = finder.find(text)
+        spans += [(channel, start, end) for start, end in places]
+        if field.kind == "span" and not places:
+            cut_values += finder.is_cut_off(text)
+    rows = np.array(spans, dtype=np.int32).reshape(-1, 3)
+    return FieldLabels(presence, choices, rows, cut_values)

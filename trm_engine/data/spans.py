@@ -58,6 +58,8 @@ class TokenSpans:
 
     def __init__(self, history: Sequence[Turn], encoding: Encoding) -> None:
         kept = set(encoding.turns.tolist())
+        self._history = history
+        self._is_whole = not encoding.dropped_tokens and not encoding.cut_tokens
         self._turns = [
             (turn, *_token_borders(encoding, index))
             for index, turn in enumerate(history)
@@ -71,6 +73,10 @@ class TokenSpans:
         """
         said = list(self._search(value, in_tool_turns=False))
         return (said or list(self._search(value, in_tool_turns=True)))[-MAX_OCCURRENCES:]
+
+    def is_cut_off(self, value: str) -> bool:
+        """Whether a value that ``find`` does not find stands in what was not encoded."""
+        return not self._is_whole and any(find_value(turn.text(), value) for turn in self._history)
 
     def _search(self, value: str, in_tool_turns: bool) -> Iterator[tuple[int, int]]:
         for turn, starts, ends in self._turns:

@@ -89,7 +89,7 @@ def prepare_data(
     else:
         val = train.subset(np.arange(min(len(train), VALIDATION_FROM_TRAINING)))
     overlap = int(np.isin(val.digests, train.digests).sum())
-    notes += _overlap(overlap, len(val)) + _truncation(train, data.max_length)
+    notes += _overlap(overlap, len(val)) + _truncation(train, data)
     return Prepared(tokenizer, train, val, overlap, notes)
 
 
@@ -215,11 +215,16 @@ def _overlap(overlap: int, samples: int) -> list[str]:
     return []
 
 
-def _truncation(train: TRMToolCallingDataset, max_length: int) -> list[str]:
-    count = int((train.dropped_tokens > 0).sum())
-    if not count:
-        return []
-    return [
-        f"{count} of {len(train)} training samples are longer than {max_length} tokens; "
-        f"their oldest turns are left out (data.max_length)"
-    ]
+def _truncation(train: TRMToolCallingDataset, data: DataConfig) -> list[str]:
+    notes = []
+    if longer := int((train.dropped_tokens > 0).sum()):
+        notes.append(
+            f"{longer} of {len(train)} training samples are longer than {data.max_length} tokens; "
+            f"their oldest turns are left out (data.max_length)"
+        )
+    if lost := int(train.cut_values.sum()):
+        notes.append(
+            f"{lost} values of {int((train.cut_values > 0).sum())} training samples stand only in "
+            f"what is cut off: no model can read them (data.max_tool_tokens, data.max_length)"
+        )
+    return notes
