@@ -23,7 +23,7 @@ def plain_step(model: TRMForToolCalling, batch: Batch) -> Tensor:
     outputs = []
     for _ in range(model.config.N_supervision):
         state = _recursion(model.core, context, state)
-        outputs.append(model.heads(*state, context.token_mask))
+        outputs.append(model.heads(*state, context))
         state = (state[0].detach(), state[1].detach())
     targets = Targets.of(batch)
     losses = DeepSupervisionLoss(model.config)(

@@ -92,8 +92,10 @@ class TRMConfig(Section):
     q_weight: float = Field(0.5, ge=0, description="Weight of the halting loss.")
     slot_span_weight: float = Field(0.5, ge=0, description="Slot values: spans and choices.")
     arg_weight: float = Field(0.5, ge=0, description="Arguments: presence, spans and choices.")
-    next_arg_weight: float = Field(
-        0.0, ge=0, description="Arguments of the next call that an answer knows, against a call's."
+    next_call_weight: float = Field(
+        0.0,
+        ge=0,
+        description="Tool and arguments of an answer's next call, against a call's.",
     )
     word_weight: float = Field(
         0.0, ge=0, description="Weight of the loss of words that word_dropout hides."

@@ -64,6 +64,7 @@ def no_values() -> ValueLabels:
         arg_span_labels=torch.full((2, 1, 1, 2), -1),
         arg_choice_labels=torch.full((2, 1), -1),
         arg_presence_labels=torch.full((2, 1), -1.0),
+        next_tool_labels=torch.full((2,), -1),
         tool_mask=torch.ones(2, 3, dtype=torch.long),
         text_flags=torch.zeros(2, 4, dtype=torch.long),
     )

@@ -109,7 +109,7 @@ def test_next_calls_count_with_their_weight_only(dataset: TRMToolCallingDataset)
 
     def loss(of: dict[str, torch.Tensor], weight: float) -> float:
         targets = Targets.of(of)
-        settings = config.model_copy(update={"next_arg_weight": weight})
+        settings = config.model_copy(update={"next_call_weight": weight})
         step = DeepSupervisionLoss(settings).step(output, targets, targets.counts())
         return float(step["arg_loss"].detach())
 

@@ -17,7 +17,11 @@ POOL_BATCHES = 50
 """Batches whose samples are sorted by length together; more means less padding, less chance."""
 
 SEQUENCES = ("input_ids", "attention_mask", "role_ids", "turn_ids", "text_flags")
-PLURALS = {"decision_label": "decision_labels", "tool_name_label": "tool_name_labels"}
+PLURALS = {
+    "decision_label": "decision_labels",
+    "tool_name_label": "tool_name_labels",
+    "next_tool_label": "next_tool_labels",
+}
 Batch = dict[str, Tensor]
 
 
@@ -25,7 +29,8 @@ class TRMCollator:
     """Joins B items of the dataset into a batch of tensors, padded to its longest item L.
 
     ``input_ids``, ``attention_mask``, ``role_ids``, ``turn_ids``, ``text_flags`` [B, L];
-    ``decision_labels``, ``tool_name_labels``, ``sample_index`` [B]; ``tool_mask`` [B, T];
+    ``decision_labels``, ``tool_name_labels``, ``next_tool_labels``, ``sample_index`` [B];
+    ``tool_mask`` [B, T];
     ``slot_presence_labels``, ``slot_choice_labels`` [B, S]; ``arg_presence_labels``,
     ``arg_choice_labels`` [B, A];
     ``slot_span_labels`` [B, S, M, 2] and ``arg_span_labels`` [B, A, M, 2]: first and last token of

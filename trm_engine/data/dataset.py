@@ -20,7 +20,7 @@ from trm_engine.data.cache import (
     key_of,
     read_arrays,
 )
-from trm_engine.data.encoding import EncodedSample, FieldLabels, encode_sample
+from trm_engine.data.encoding import NONE, EncodedSample, FieldLabels, encode_sample
 from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Sample, parse_sample
 from trm_engine.data.survey import Progress, Survey, no_progress, read_lines, survey_file
@@ -33,8 +33,9 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
 
     An item has ``input_ids``, ``attention_mask``, ``role_ids``, ``turn_ids``, ``text_flags`` [L]
     (IS_TEXT, BEGINS_WORD, ENDS_WORD), ``decision_label``, ``tool_name_label``,
-    ``sample_index`` [], ``tool_mask`` [T], ``slot_presence_labels``, ``slot_choice_labels`` [S],
-    ``arg_presence_labels``, ``arg_choice_labels`` [A], ``slot_spans``, ``arg_spans`` [M, 3].
+    ``next_tool_label``, ``sample_index`` [], ``tool_mask`` [T], ``slot_presence_labels``,
+    ``slot_choice_labels`` [S], ``arg_presence_labels``, ``arg_choice_labels`` [A],
+    ``slot_spans``, ``arg_spans`` [M, 3].
 
     Args:
         path: the JSONL file.
@@ -171,6 +172,7 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
             "text_flags": tokens[:, 5],
             "decision_label": torch.tensor(float(arrays["decision"][row])),
             "tool_name_label": torch.tensor(int(arrays["tool"][row])),
+            "next_tool_label": torch.tensor(NONE),
             "tool_mask": _tensor(arrays["tool_mask"][row]),
             "slot_presence_labels": _tensor(arrays["slot_presence"][row]).float(),
             "slot_choice_labels": _tensor(arrays["slot_choices"][row]),
@@ -194,6 +196,7 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
             "text_flags": _tensor(encoding.text),
             "decision_label": torch.tensor(float(encoded.decision)),
             "tool_name_label": torch.tensor(encoded.tool),
+            "next_tool_label": torch.tensor(encoded.next_tool),
             "tool_mask": _tensor(encoded.tool_mask),
             "slot_presence_labels": _tensor(encoded.slots.presence).float(),
             "slot_choice_labels": _tensor(encoded.slots.choices),

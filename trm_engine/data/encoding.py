@@ -36,11 +36,13 @@ class FieldLabels:
 
 @dataclass(frozen=True)
 class EncodedSample:
-    """One decision point as arrays. ``decision``: 1 for a call. ``tool``: class, -1 or -2."""
+    """One decision point as arrays. ``decision``: 1 for a call. ``tool``: class, -1 or -2; of an
+    answer ``next_tool`` is that of its next call, if it was given one."""
 
     encoding: Encoding
     decision: int
     tool: int
+    next_tool: int
     tool_mask: np.ndarray
     slots: FieldLabels
     args: FieldLabels
@@ -64,12 +66,14 @@ def encode_sample(
     asked = set(labels.parameters[tool]) if tool >= 0 else set()
     arguments = sample.tool.arguments if sample.tool else {}
     args = _field_labels(labels.args, arguments, asked, spans)
-    if sample.decision != "tool_call":
+    is_call = sample.decision == "tool_call"
+    if not is_call:
         args.presence[[field.kind == "choice" for field in labels.args]] = NONE
     return EncodedSample(
         encoding=encoding,
-        decision=int(sample.decision == "tool_call"),
-        tool=tool if sample.decision == "tool_call" else NONE,
+        decision=int(is_call),
+        tool=tool if is_call else NONE,
+        next_tool=NONE if is_call else tool,
         tool_mask=tool_mask(sample, labels),
         slots=_field_labels(labels.slots, sample.slots, range(len(labels.slots)), spans),
         args=args,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,24 +67,39 @@ class TokenSpans:
         ]
 
     def find(self, value: str) -> list[tuple[int, int]]:
-        """The newest occurrences in what was said; only if there is none, in tool turns.
+        """The newest occurrences in what the user said; only if there is none, in what else was
+        said, then in tool turns.
 
         An occurrence whose borders are no token borders is passed over.
         """
-        said = list(self._search(value, in_tool_turns=False))
-        return (said or list(self._search(value, in_tool_turns=True)))[-MAX_OCCURRENCES:]
+        for is_source in (_is_user, _is_said, _is_tool):
+            if found := list(self._search(value, is_source)):
+                return found[-MAX_OCCURRENCES:]
+        return []
 
     def is_cut_off(self, value: str) -> bool:
         """Whether a value that ``find`` does not find stands in what was not encoded."""
         return not self._is_whole and any(find_value(turn.text(), value) for turn in self._history)
 
-    def _search(self, value: str, in_tool_turns: bool) -> Iterator[tuple[int, int]]:
+    def _search(self, value: str, is_source: Callable[[Turn], bool]) -> Iterator[tuple[int, int]]:
         for turn, starts, ends in self._turns:
-            if (turn.role in TOOL_ROLES) != in_tool_turns:
+            if not is_source(turn):
                 continue
             for begin, end in find_value(turn.text(), value):
                 if begin in starts and end in ends:
                     yield starts[begin], ends[end]
+
+
+def _is_user(turn: Turn) -> bool:
+    return turn.role == "user"
+
+
+def _is_said(turn: Turn) -> bool:
+    return turn.role not in TOOL_ROLES
+
+
+def _is_tool(turn: Turn) -> bool:
+    return turn.role in TOOL_ROLES
 
 
 def _token_borders(encoding: Encoding, turn: int) -> tuple[dict[int, int], dict[int, int]]:

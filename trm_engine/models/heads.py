@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from trm_engine.config import TRMConfig
-from trm_engine.models.embeddings import SHARED_REGISTERS
+from trm_engine.models.embeddings import SHARED_REGISTERS, Context
 from trm_engine.models.layers import lecun_, linear
 
 Q_BIAS = -5.0
@@ -142,9 +142,9 @@ class Heads(nn.Module):
         nn.init.zeros_(self.q.weight)
         nn.init.constant_(self.q.bias, Q_BIAS)
 
-    def forward(self, y: Tensor, z: Tensor, token_mask: Tensor) -> TRMOutput:
-        """y, z [B, R+L, D] and token_mask [B, L] to the step's output."""
-        registers = SHARED_REGISTERS + self.num_slots
+    def forward(self, y: Tensor, z: Tensor, context: Context) -> TRMOutput:
+        """y, z [B, R+L, D] to the step's output."""
+        registers, token_mask = SHARED_REGISTERS + self.num_slots, context.token_mask
         tokens = y[:, registers:].float()  # (b l d)
         answer, call = y[:, 0].float(), y[:, 1].float()  # (b d)
         slots = y[:, SHARED_REGISTERS:registers].float()  # (b s d)
@@ -154,7 +154,7 @@ class Heads(nn.Module):
         slot_starts, arg_starts = starts.split(sizes, dim=-1)
         slot_ends, arg_ends = ends.split(sizes, dim=-1)
         slot_evidence, arg_evidence = evidence.split(sizes, dim=-1)
-        reads = starts.softmax(dim=1).mT @ tokens  # (b f d)
+        reads = starts.softmax(dim=1).mT @ (tokens + context.x[:, registers:])  # (b f d)
         slot_reads, arg_reads = reads.split(sizes, dim=1)
         slot_presence = (slots * self.slot_presence).sum(-1) + self.slot_presence_bias
         return TRMOutput(

@@ -124,7 +124,7 @@ class TRMForToolCalling(nn.Module):
         state = self.start(context)
         for _ in range(steps or self.config.N_supervision):
             state = self.refine(context, state)
-            yield self.heads(*state, context.token_mask)
+            yield self.heads(*state, context)
             state = (state[0].detach(), state[1].detach())
 
     def train_step(
@@ -156,7 +156,7 @@ class TRMForToolCalling(nn.Module):
         answer: TRMOutput | None = None
         for step in range(1, steps + 1):
             state = self.refine(context, state)
-            output: TRMOutput = self.heads(*state, context.token_mask)
+            output: TRMOutput = self.heads(*state, context)
             output.steps_used = torch.full_like(active, step)
             if answer is None:
                 answer = output

@@ -24,7 +24,7 @@ from trm_engine.decoding import (
     slot_values,
 )
 from trm_engine.models.trm import TRMForToolCalling
-from trm_engine.training.losses import COUNTS, DeepSupervisionLoss, Targets
+from trm_engine.training.losses import Counted, DeepSupervisionLoss, Targets
 from trm_engine.training.metrics import (
     Answers,
     Metrics,
@@ -112,7 +112,7 @@ class Evaluation:
         device = next(self.model.parameters()).device
         loss_fn = DeepSupervisionLoss(self.model.config)
         loader = create_dataloader(self.dataset, batch_size, shuffle=False)
-        counts = torch.zeros(COUNTS)
+        counts = torch.zeros(len(Counted))
         for batch in loader:
             counts += Targets.of(batch).counts()
             self.between()

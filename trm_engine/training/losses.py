@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from enum import IntEnum, auto
 
 import torch
 from torch import Tensor, nn
@@ -19,11 +20,23 @@ LOSSES = ("decision_loss", "tool_loss", "slot_loss", "q_loss", "slot_span_loss",
 WORD_LOSS = "word_loss"
 """Of hidden words, where they are learnt."""
 TOTAL = "total_loss"
-COUNTS = 9
-"""How many kinds of labels a batch with value labels has."""
-
 WORD_LABELS = "word_labels"
 """Of a batch: the tokens that were hidden, -1 where none was, [B, L]."""
+
+
+class Counted(IntEnum):
+    """What losses are means over, and where its number stands among a batch's counts."""
+
+    DECISIONS = 0
+    TOOLS = auto()
+    SLOTS = auto()
+    SLOT_VALUES = auto()
+    ARGS = auto()
+    ARG_VALUES = auto()
+    NEXT_TOOLS = auto()
+    NEXT_ARGS = auto()
+    NEXT_ARG_VALUES = auto()
+    WORDS = auto()
 
 
 @dataclass(frozen=True)
@@ -31,7 +44,8 @@ class ValueLabels:
     """Labels beyond the spec's three: values of slots and arguments, and the tools on offer.
 
     Shapes are the batch's: [B, S, M, 2] and [B, A, M, 2] occurrences, [B, S] and [B, A] choices,
-    [B, A] argument presence (-1: not a parameter of the call), [B, T] tools, [B, L] text flags.
+    [B, A] argument presence (-1: not a parameter of the call), [B] tool of an answer's next call
+    (-1: none), [B, T] tools on offer, [B, L] text flags.
     """
 
     slot_span_labels: Tensor
@@ -39,6 +53,7 @@ class ValueLabels:
     arg_span_labels: Tensor
     arg_choice_labels: Tensor
     arg_presence_labels: Tensor
+    next_tool_labels: Tensor
     tool_mask: Tensor
     text_flags: Tensor
 
@@ -73,11 +88,8 @@ class Targets:
         )
 
     def counts(self) -> Tensor:
-        """How many labels the means are over, [3], with value labels [COUNTS]:
-
-        decisions, tools, slots; slot values; a call's arguments asked for and their values; the
-        same of next calls; hidden words.
-        """
+        """How many labels the means are over, as ``Counted`` has them, [10]; without value
+        labels the first [3]."""
         numbers = [
             torch.tensor(self.decision.numel(), device=self.decision.device),
             (self.tool >= 0).sum(),
@@ -88,6 +100,7 @@ class Targets:
             numbers += [
                 _has_span(values.slot_span_labels).sum() + (values.slot_choice_labels >= 0).sum(),
                 *_argument_counts(values, called),
+                (values.next_tool_labels >= 0).sum(),
                 *_argument_counts(values, ~called),
                 (self.words >= 0).sum() if self.words is not None else torch.zeros_like(numbers[0]),
             ]
@@ -172,16 +185,20 @@ class DeepSupervisionLoss(nn.Module):
         ``word_logits`` [K, vocabulary] are those of the K hidden words."""
         counts = counts.clamp(min=1)
         losses = {
-            "decision_loss": self._decision(output, targets) / counts[0],
-            "tool_loss": _tool(output, targets) / counts[1],
-            "slot_loss": _presence(output, targets) / counts[2],
-            "q_loss": _q(output, targets) / counts[0],
+            "decision_loss": self._decision(output, targets) / counts[Counted.DECISIONS],
+            "tool_loss": _tool(output, targets.tool) / counts[Counted.TOOLS],
+            "slot_loss": _presence(output, targets) / counts[Counted.SLOTS],
+            "q_loss": _q(output, targets) / counts[Counted.DECISIONS],
         }
         if targets.values is not None:
             losses |= self._values(output, targets, targets.values, counts)
+            if self.config.next_call_weight:
+                next_call = self._next_call(output, targets, targets.values, counts)
+                losses = {name: loss + next_call.get(name, 0) for name, loss in losses.items()}
         if word_logits is not None and targets.words is not None:
             hidden = targets.words[targets.words >= 0]
-            losses[WORD_LOSS] = F.cross_entropy(word_logits, hidden, reduction="sum") / counts[8]
+            words = F.cross_entropy(word_logits, hidden, reduction="sum")
+            losses[WORD_LOSS] = words / counts[Counted.WORDS]
         losses[TOTAL] = self._weighted(losses)
         return losses
 
@@ -199,12 +216,22 @@ class DeepSupervisionLoss(nn.Module):
         slot_values = span_loss(starts, ends, values.slot_span_labels) + choice_loss(
             output.slot_choice_logits, values.slot_choice_labels
         )
-        called = targets.decision > 0.5
-        arguments = _arguments(output, values, called, counts[4:6])
-        if self.config.next_arg_weight:
-            of_next = _arguments(output, values, ~called, counts[6:8])
-            arguments = arguments + self.config.next_arg_weight * of_next
-        return {"slot_span_loss": slot_values / counts[3], "arg_loss": arguments}
+        called, sizes = targets.decision > 0.5, counts[[Counted.ARGS, Counted.ARG_VALUES]]
+        return {
+            "slot_span_loss": slot_values / counts[Counted.SLOT_VALUES],
+            "arg_loss": _arguments(output, values, called, sizes),
+        }
+
+    def _next_call(
+        self, output: TRMOutput, targets: Targets, values: ValueLabels, counts: Tensor
+    ) -> dict[str, Tensor]:
+        """What answers add to the losses of calls: the tool and arguments of their next call."""
+        answered = targets.decision <= 0.5
+        sizes = counts[[Counted.NEXT_ARGS, Counted.NEXT_ARG_VALUES]]
+        tool = _tool(output, values.next_tool_labels) / counts[Counted.NEXT_TOOLS]
+        arguments = _arguments(output, values, answered, sizes)
+        weight = self.config.next_call_weight
+        return {"tool_loss": weight * tool, "arg_loss": weight * arguments}
 
     def _weighted(self, losses: dict[str, Tensor]) -> Tensor:
         config = self.config
@@ -248,8 +275,8 @@ def _presence_logits(output: TRMOutput, targets: Targets) -> Tensor:
     return output.slot_presence_logits[:, : targets.presence.shape[1]]
 
 
-def _tool(output: TRMOutput, targets: Targets) -> Tensor:
-    labels = targets.tool.clamp(min=-1)
+def _tool(output: TRMOutput, labels: Tensor) -> Tensor:
+    labels = labels.clamp(min=-1)
     return F.cross_entropy(output.tool_logits, labels, ignore_index=-1, reduction="sum")
 
 

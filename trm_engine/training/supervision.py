@@ -71,7 +71,7 @@ def per_step(
         for index, part in enumerate(parts):
             context = _embed(model, part.batch)
             state = model.refine(context, states[index] or model.start(context))
-            output = model.heads(*state, context.token_mask)
+            output = model.heads(*state, context)
             step = _losses(model, loss_fn, output, part.targets, counts)
             step["total_loss"].backward()
             states[index] = (state[0].detach(), state[1].detach())

@@ -25,10 +25,10 @@ from trm_engine.training.checkpoint import FORMAT_VERSION, Checkpoint, save_atom
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.evaluate import evaluate
 from trm_engine.training.losses import (
-    COUNTS,
     LOSSES,
     TOTAL,
     WORD_LOSS,
+    Counted,
     DeepSupervisionLoss,
     Targets,
 )
@@ -109,7 +109,7 @@ class Trainer:
             max_tokens=training.max_batch_tokens and training.max_batch_tokens * group.world_size,
         )
         self.exchange = _value_exchange(train, training.value_exchange, training.seed)
-        self.next_calls = next_calls(train) if config.model.next_arg_weight else {}
+        self.next_calls = next_calls(train) if config.model.next_call_weight else {}
         self.collator = TRMCollator(pad_to_multiple=PAD_TO_MULTIPLE)
         self.steps_per_epoch = self._updates_in(0)
         planned = sum(map(self._updates_in, range(training.num_epochs)))
@@ -251,8 +251,8 @@ class Trainer:
         return self.train_data.encoded(index, sample)
 
     def _counts(self, parts: list[Part]) -> Tensor:
-        """Labels in the whole update, over all its batches and processes, [COUNTS]."""
-        counts = torch.zeros(COUNTS, device=self.device)
+        """Labels in the whole update, over all its batches and processes, [10]."""
+        counts = torch.zeros(len(Counted), device=self.device)
         for part in parts:
             counts += part.targets.counts()
         return self.group.sum(counts)
