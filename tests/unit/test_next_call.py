@@ -18,7 +18,7 @@ from trm_engine.data.next_call import next_call, next_calls, with_next_call
 from trm_engine.data.samples import Sample, ToolCall
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.models.trm import TRMForToolCalling
-from trm_engine.training.losses import DeepSupervisionLoss, Targets
+from trm_engine.training.losses import Counted, DeepSupervisionLoss, Targets
 
 
 @pytest.fixture
@@ -107,18 +107,24 @@ def test_next_calls_count_with_their_weight_only(dataset: TRMToolCallingDataset)
     model = TRMForToolCalling(config)
     [output] = model(batch["input_ids"], batch["attention_mask"], batch["role_ids"])
 
-    def loss(of: dict[str, torch.Tensor], weight: float) -> float:
+    def losses(of: dict[str, torch.Tensor], weight: float) -> list[float]:
         targets = Targets.of(of)
         settings = config.model_copy(update={"next_call_weight": weight})
         step = DeepSupervisionLoss(settings).step(output, targets, targets.counts())
-        return float(step["arg_loss"].detach())
+        return [float(step[name].detach()) for name in ("tool_loss", "arg_loss")]
 
-    assert loss(batch, 0.0) == pytest.approx(loss(bare, 0.0))
-    assert loss(bare, 0.5) == pytest.approx(loss(bare, 0.0))
-    extra = loss(batch, 0.5) - loss(batch, 0.0)
-    assert extra > 0
-    assert loss(batch, 1.0) - loss(batch, 0.0) == pytest.approx(2 * extra, rel=1e-4)
-    counts = Targets.of(batch).counts().tolist()
-    assert counts[:6] == Targets.of(bare).counts().tolist()[:6]
-    assert counts[6] > 0
-    assert counts[7] > 0
+    plain_losses = losses(batch, 0.0)
+    assert plain_losses == pytest.approx(losses(bare, 0.0))
+    assert plain_losses == pytest.approx(losses(bare, 0.5))
+    twice = zip(plain_losses, losses(batch, 0.5), losses(batch, 1.0), strict=True)
+    for none, half, whole in twice:
+        assert half > none
+        assert whole - none == pytest.approx(2 * (half - none), rel=1e-4)
+    labels = Targets.of(batch).values
+    assert labels is not None
+    assert labels.next_tool_labels.tolist() == [-1, dataset.tool_name_to_id["find_customer"]]
+    counts, others = Targets.of(batch).counts(), Targets.of(bare).counts()
+    of_next = [Counted.NEXT_TOOLS, Counted.NEXT_ARGS, Counted.NEXT_ARG_VALUES]
+    assert (counts[of_next] > 0).all()
+    assert not others[of_next].any()
+    assert torch.equal(counts[: of_next[0]], others[: of_next[0]])

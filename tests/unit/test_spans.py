@@ -120,13 +120,17 @@ def test_verbatim_is_what_somebody_said() -> None:
     assert not is_verbatim(history, "090")
 
 
-def test_spans_stand_in_what_was_said_before_tool_turns(tokenizer: TRMTokenizer) -> None:
+def test_spans_stand_in_what_the_user_said_before_others_and_tools(
+    tokenizer: TRMTokenizer,
+) -> None:
     history = [
         *said("my number is 0901"),
+        *said("0901, and 55?", role="assistant"),
         Turn(role="tool_response", content={"phone": "0901", "id": 77}),
     ]
     assert found(tokenizer, history, "0901") == [(0, "0901")]
-    assert found(tokenizer, history, "77") == [(1, "77")]
+    assert found(tokenizer, history, "55") == [(1, "55")]
+    assert found(tokenizer, history, "77") == [(2, "77")]
     assert found(tokenizer, history, "78") == []
 
 
