@@ -19,6 +19,7 @@ from tests.support import TOOLS, dialogues, sample, write_jsonl
 from trm_engine.config import Config
 from trm_engine.runs.events import last_state
 from trm_engine.runs.folder import RunFolder, claim
+from trm_engine.training.checkpoint import FORMAT_VERSION
 
 Lines = list[dict[str, Any] | bytes]
 
@@ -258,7 +259,10 @@ def damaged(kind: str, good: Path, folder: Path) -> Path:
     [
         ("truncated", "truncated, or not a checkpoint"),
         ("foreign", "not a checkpoint of trm-tui: 'model_state_dict' is missing"),
-        ("newer", "written by another trm-tui (format 99, this one reads format 2)"),
+        (
+            "newer",
+            f"written by another trm-tui (format 99, this one reads format {FORMAT_VERSION})",
+        ),
         ("weights", "holds weights only, no labels and tokenizer; the run's checkpoints folder"),
         ("trap", "holds pickled Python objects, which are never loaded (they could run code)"),
         ("pickle", "(they could run code)"),
