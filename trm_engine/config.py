@@ -76,9 +76,6 @@ class TRMConfig(Section):
     arg_slots: tuple[int, ...] = Field(
         (), description="Slot that asks with each argument channel, -1: none (from the data)."
     )
-    local_width: int = Field(
-        1, ge=1, description="Neighbours mixed into a token before the recursion, odd; 1: none."
-    )
     n_latent_recursion: int = Field(6, ge=1, description="n: updates of z for each update of y.")
     T_deep_recursion: int = Field(3, ge=1, description="T: rounds a step; only the last learns.")
     N_supervision: int = Field(16, ge=1, description="N_sup: supervision steps.")
@@ -100,13 +97,6 @@ class TRMConfig(Section):
     word_weight: float = Field(
         0.0, ge=0, description="Weight of the loss of words that word_dropout hides."
     )
-
-    @field_validator("local_width")
-    @classmethod
-    def _has_a_middle(cls, width: int) -> int:
-        if width % 2 == 0:
-            raise ValueError("input should be odd")
-        return width
 
     @model_validator(mode="after")
     def _arg_slots_fit(self) -> TRMConfig:

@@ -221,40 +221,33 @@ def test_registers_stand_after_the_last_token(model: TRMForToolCalling, batch: B
     assert model.embed(**unpadded).bias is None
 
 
-# --- neighbours ---------------------------------------------------------------------------------
+# --- values -------------------------------------------------------------------------------------
 
 
-def test_neighbours_reach_as_far_as_the_width_and_begin_with_nothing(
+def test_a_choice_is_read_where_its_pointer_stands(
     dataset: TRMToolCallingDataset, batch: Batch
 ) -> None:
-    model = small_model(small_config(dataset.labels, local_width=5))
-    inputs = inputs_of(batch)
-    plain = model.embed(**inputs).x.clone()
-    mix = model.embedding.local.mix.weight
-    assert not mix.any()
-    with torch.no_grad():
-        mix.normal_()
-    mixed = model.embed(**inputs).x
-    assert not torch.equal(mixed, plain)
-    other = {**inputs, "input_ids": inputs["input_ids"].clone()}
+    """What stands elsewhere does not change it; what was written there does."""
+    model = small_model(small_config(dataset.labels))
+    context = model.embed(**inputs_of(batch))
     registers = SHARED_REGISTERS + model.config.num_slots
-    other["input_ids"][0, 8] = MASK_ID
-    changed = (model.embed(**other).x - mixed)[0, registers:].abs().amax(-1) > 1e-6
-    assert changed.nonzero()[:, 0].tolist() == [6, 7, 8, 9, 10]
-
-
-def test_padding_is_no_neighbour(dataset: TRMToolCallingDataset, batch: Batch) -> None:
-    model = small_model(small_config(dataset.labels, local_width=3))
+    y = torch.zeros_like(context.x)
+    y[:, :registers].normal_()
+    y[:, registers + 3].normal_()
     with torch.no_grad():
-        model.embedding.local.mix.weight.normal_()
-    length = batch["input_ids"].shape[1]
-    one = model.embed(**inputs_of(batch)).x
-    more = model.embed(**padded(batch, 5)).x
-    registers = SHARED_REGISTERS + model.config.num_slots
-    words = batch["attention_mask"].bool()
-    assert torch.allclose(
-        one[:, registers:][words], more[:, registers : registers + length][words], atol=1e-5
-    )
+        alone = model.heads(y, y, context)
+        query = alone.slot_start_logits[:, 3, 0]
+        model.heads.pointers.keys.weight *= (1e4 / query.abs().min()).sqrt()
+        y[:, registers + 3] *= query.sign()[:, None]
+        alone = model.heads(y, y, context)
+        assert (alone.slot_start_logits.argmax(dim=1)[:, 0] == 3).all()
+        y[:, registers + 6] = -y[:, registers + 3]
+        both = model.heads(y, y, context)
+    assert torch.allclose(alone.slot_choice_logits[:, 0], both.slot_choice_logits[:, 0], atol=1e-4)
+    with torch.no_grad():
+        context = context.with_input(context.x.roll(1, dims=1))
+        moved = model.heads(y, y, context)
+    assert not torch.allclose(both.slot_choice_logits, moved.slot_choice_logits, atol=1e-2)
 
 
 # --- halting ------------------------------------------------------------------------------------
@@ -268,7 +261,7 @@ def test_a_sample_that_halts_keeps_the_answer_of_that_step(
     dataset: TRMToolCallingDataset, threshold: float, dtype: torch.dtype
 ) -> None:
     batch = batch_of(dataset, range(16))
-    model = small_model(small_config(dataset.labels, N_supervision=5), seed=3, spread=0.5)
+    model = small_model(small_config(dataset.labels, N_supervision=5), seed=6, spread=0.5)
     model.compute_dtype = dtype
     with torch.no_grad():
         q = torch.cat([step.q_logits for step in model.train_step(**inputs_of(batch))])

@@ -65,7 +65,6 @@ class ConversationEmbedding(nn.Module):
         self.tokens = _embedding(config.vocab_size, width)
         self.roles = _embedding(len(ROLES), width)
         self.recency = _embedding(RECENCIES, width)
-        self.local = _Neighbours(width, config.local_width) if config.local_width > 1 else None
         self.registers = _embedding(SHARED_REGISTERS + config.num_slots, width)
         self.scale = width**0.5
 
@@ -73,8 +72,6 @@ class ConversationEmbedding(nn.Module):
         batch, length = input_ids.shape
         words = self.tokens(input_ids) + self.roles(role_ids)
         words = words + self.recency(turn_recency(input_ids))
-        if self.local:
-            words = words + self.local(words * attention_mask[..., None])
         registers = self.registers.weight.expand(batch, -1, -1)
         x = torch.cat((registers, words), dim=1) * self.scale  # (b r+l d)
 
@@ -84,23 +81,6 @@ class ConversationEmbedding(nn.Module):
         positions = torch.cat((ends.expand(-1, registers.shape[1]), places), dim=1)
         cos, sin = rope_tables(positions, self.head_size, self.rope_theta)
         return Context(x, cos, sin, _padding_bias(token_mask, registers.shape[1]), token_mask)
-
-
-class _Neighbours(nn.Module):
-    """What stands around a token: where words end and which follow each other, without attention.
-
-    Begins with nothing.
-    """
-
-    def __init__(self, width: int, neighbours: int) -> None:
-        super().__init__()
-        self.mix = nn.Conv1d(width, width, neighbours, padding=neighbours // 2, bias=False)
-        nn.init.zeros_(self.mix.weight)
-
-    def forward(self, words: Tensor) -> Tensor:
-        """[B, L, D] to [B, L, D]; padding must be 0."""
-        mixed: Tensor = self.mix(words.mT)
-        return mixed.mT
 
 
 def _padding_bias(token_mask: Tensor, registers: int) -> Tensor | None:

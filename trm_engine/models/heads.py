@@ -154,7 +154,8 @@ class Heads(nn.Module):
         slot_starts, arg_starts = starts.split(sizes, dim=-1)
         slot_ends, arg_ends = ends.split(sizes, dim=-1)
         slot_evidence, arg_evidence = evidence.split(sizes, dim=-1)
-        reads = starts.softmax(dim=1).mT @ (tokens + context.x[:, registers:])  # (b f d)
+        words = tokens + context.x[:, registers:]  # what y makes of a word, and the word
+        reads = starts.softmax(dim=1).mT @ words  # (b f d)
         slot_reads, arg_reads = reads.split(sizes, dim=1)
         slot_presence = (slots * self.slot_presence).sum(-1) + self.slot_presence_bias
         return TRMOutput(
