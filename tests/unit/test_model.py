@@ -227,7 +227,7 @@ def test_registers_stand_after_the_last_token(model: TRMForToolCalling, batch: B
 def test_a_choice_is_read_where_its_pointer_stands(
     dataset: TRMToolCallingDataset, batch: Batch
 ) -> None:
-    """What stands elsewhere does not change it; what was written there does."""
+    """What stands elsewhere changes neither the choice nor where the value ends."""
     model = small_model(small_config(dataset.labels))
     context = model.embed(**inputs_of(batch))
     registers = SHARED_REGISTERS + model.config.num_slots
@@ -244,6 +244,9 @@ def test_a_choice_is_read_where_its_pointer_stands(
         y[:, registers + 6] = -y[:, registers + 3]
         both = model.heads(y, y, context)
     assert torch.allclose(alone.slot_choice_logits[:, 0], both.slot_choice_logits[:, 0], atol=1e-4)
+    kept = [place for place in range(y.shape[1] - registers) if place != 6]
+    ends, other = alone.slot_end_logits[:, kept, 0], both.slot_end_logits[:, kept, 0]
+    assert torch.allclose(ends, other, rtol=1e-4)
     with torch.no_grad():
         context = context.with_input(context.x.roll(1, dims=1))
         moved = model.heads(y, y, context)

@@ -53,12 +53,13 @@ class TRMOutput:
 
 
 class Pointers(nn.Module):
-    """Start and end of a value for each of F channels, and how much the tokens speak for one.
+    """Start and end of a value for each of F channels, what stands where it starts, and how much
+    the tokens speak for one.
 
     A channel's query is its own vector plus what its register holds, and for an argument that is
     a slot too the slot's query: slots are labelled in every sample, arguments in calls only. Its
     logits at a token are the query's products with two projections of that token, half as wide as
-    the model.
+    the model; the end is asked for with what was read at the start, so that both are of one value.
     """
 
     def __init__(self, width: int, slots: int, arg_slots: Sequence[int]) -> None:
@@ -72,20 +73,25 @@ class Pointers(nn.Module):
         self.queries = nn.Parameter(lecun_(torch.empty(channels, self.size), self.size))
         self.registers = linear(width, self.size)
         self.keys = linear(width, 2 * self.size)
+        self.beginnings = linear(width, self.size)
         self.trust = nn.Parameter(torch.ones(channels))
 
     def forward(
-        self, tokens: Tensor, registers: Tensor, token_mask: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """tokens [B, L, D], registers [B, F, D]: starts, ends [B, L, F], evidence [B, F]."""
+        self, tokens: Tensor, words: Tensor, registers: Tensor, token_mask: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """tokens, words [B, L, D], registers [B, F, D] to starts, ends [B, L, F], reads [B, F, D]
+        and evidence [B, F]."""
         queries = self.registers(registers) + self.queries * self.size**0.5  # (b f d/2)
         queries = queries.index_add(1, self.shared[0], queries[:, self.shared[1]])
-        padding = ~token_mask[..., None]
-        starts, ends = (
-            ((key @ queries.mT) * self.size**-0.5).masked_fill(padding, MASKED_LOGIT)
-            for key in self.keys(tokens).chunk(2, dim=-1)
-        )
-        return starts, ends, self.trust * log_mean_exp(starts, token_mask)
+        start_keys, end_keys = self.keys(tokens).chunk(2, dim=-1)
+        starts = self._logits(start_keys, queries, token_mask)
+        reads = starts.softmax(dim=1).mT @ words  # (b f d)
+        ends = self._logits(end_keys, queries + self.beginnings(reads), token_mask)
+        return starts, ends, reads, self.trust * log_mean_exp(starts, token_mask)
+
+    def _logits(self, keys: Tensor, queries: Tensor, token_mask: Tensor) -> Tensor:
+        logits = (keys @ queries.mT) * self.size**-0.5
+        return logits.masked_fill(~token_mask[..., None], MASKED_LOGIT)
 
 
 class Votes(nn.Module):
@@ -150,12 +156,11 @@ class Heads(nn.Module):
         slots = y[:, SHARED_REGISTERS:registers].float()  # (b s d)
         askers = torch.cat((slots, call[:, None].expand(-1, self.num_args, -1)), dim=1)
         sizes = (self.num_slots, self.num_args)
-        starts, ends, evidence = self.pointers(tokens, askers, token_mask)
+        words = tokens + context.x[:, registers:]  # what y makes of a word, and the word
+        starts, ends, reads, evidence = self.pointers(tokens, words, askers, token_mask)
         slot_starts, arg_starts = starts.split(sizes, dim=-1)
         slot_ends, arg_ends = ends.split(sizes, dim=-1)
         slot_evidence, arg_evidence = evidence.split(sizes, dim=-1)
-        words = tokens + context.x[:, registers:]  # what y makes of a word, and the word
-        reads = starts.softmax(dim=1).mT @ words  # (b f d)
         slot_reads, arg_reads = reads.split(sizes, dim=1)
         slot_presence = (slots * self.slot_presence).sum(-1) + self.slot_presence_bias
         return TRMOutput(
