@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trm_engine.data.borders import is_border
 from trm_engine.data.labels import Field, Labels
 from trm_engine.models.heads import TRMOutput
 from trm_engine.vocabulary import BEGINS_WORD, ENDS_WORD
@@ -58,6 +59,17 @@ class TokenTexts:
             return None
         return Place(int(self.turns[first]), int(self.begins[first]), int(self.ends[last]))
 
+    def word(self, first: int) -> Place | None:
+        """From a token to the end of its word; None where there is no text."""
+        last = first
+        while (place := self.place(np.array([first, last]))) is not None:
+            text, after = self.texts[place.turn], last + 1
+            is_last = after == len(self.turns) or self.turns[after] != place.turn
+            if is_last or is_border(text, place.end):
+                break
+            last = after
+        return place
+
     def text(self, span: np.ndarray) -> str:
         """The exact text from a span's first to its last token, within one turn."""
         place = self.place(span)
@@ -68,7 +80,8 @@ class TokenTexts:
 class FieldValue:
     """A field's likeliest value, and the probability that it has one.
 
-    ``place`` is where a span was read off; ``choice`` is the number of a choice, else -1.
+    ``place`` is where a span was read off, of a choice the word that its pointer stands on;
+    ``choice`` is the number of a choice, else -1.
     """
 
     field: Field
@@ -162,7 +175,8 @@ def read_value(
     """What a field's channel says."""
     if field.kind == "choice":
         number = min(int(choice), len(field.values) - 1)
-        return FieldValue(field, float(presence), field.values[number], choice=number)
+        place = texts.word(int(span[0]))
+        return FieldValue(field, float(presence), field.values[number], place, number)
     return FieldValue(field, float(presence), texts.text(span), texts.place(span))
 
 

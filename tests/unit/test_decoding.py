@@ -135,6 +135,22 @@ def test_there_is_no_text_where_there_is_no_span() -> None:
     assert texts.text(np.array([1, 1])) == "ab"
 
 
+def test_a_word_is_whole_from_any_of_its_tokens_on() -> None:
+    """sav|ings|.| my|sav and a turn's last word."""
+    texts = TokenTexts(
+        ["savings. my", "sav"],
+        np.array([-1, 0, 0, 0, 0, 0, 1, 1]),
+        np.array([0, 0, 0, 3, 7, 9, 0, 0]),
+        np.array([0, 0, 3, 7, 8, 11, 0, 3]),
+    )
+    words = [texts.word(token) for token in (2, 3, 4, 5, 7)]
+    assert words == [
+        Place(0, 0, 7), Place(0, 3, 7), Place(0, 7, 8), Place(0, 9, 11), Place(1, 0, 3),
+    ]  # fmt: skip
+    assert texts.word(0) is None
+    assert texts.word(-1) is None
+
+
 def decoded_of(spans: list[tuple[int, int]], **changes: np.ndarray) -> Decoded:
     """One sample with these spans for its slots and its arguments alike."""
     count = len(spans)
@@ -189,7 +205,8 @@ def test_values_come_with_the_places_they_were_read_off() -> None:
     )
     colour, plan, none = read_slots(decoded, 0, labels, texts)
     assert (colour.text, colour.place, colour.choice) == ("red one", Place(1, 2, 9), -1)
-    assert (plan.text, plan.place, plan.choice, plan.is_present) == ("more", None, 1, False)
+    assert (plan.text, plan.place, plan.choice) == ("more", Place(0, 3, 5), 1)
+    assert not plan.is_present
     assert (none.text, none.place, none.presence) == ("", None, 0.25)
     assert [value.field for value in read_arguments(decoded, 0, 0, labels, texts)] == [
         fields[0],

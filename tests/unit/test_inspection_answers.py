@@ -95,7 +95,9 @@ def test_values_stand_where_their_spans_say(files: ModelFiles, run: RunFolder) -
             values = [*step["slots"], *(v for each in step["arguments"].values() for v in each)]
             for value in values:
                 if value["name"] == "plan":
-                    assert value["span"] is None
+                    word = at(texts, value["span"])
+                    assert word
+                    assert " " not in word
                     assert value["choice"] in (0, 1)
                 else:
                     assert value["choice"] is None
