@@ -163,23 +163,13 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         row = int(self.indices[index])
         arrays = self._arrays
-        tokens = torch.from_numpy(self._tokens(index).astype(np.int64))
+        tokens = self._tokens(index)
         return {
-            "input_ids": tokens[:, 0],
-            "attention_mask": torch.ones(len(tokens), dtype=torch.long),
-            "role_ids": tokens[:, 1],
-            "turn_ids": tokens[:, 2],
-            "text_flags": tokens[:, 5],
-            "decision_label": torch.tensor(float(arrays["decision"][row])),
-            "tool_name_label": torch.tensor(int(arrays["tool"][row])),
-            "next_tool_label": torch.tensor(NONE),
+            **_token_tensors(tokens[:, 0], tokens[:, 1], tokens[:, 2], tokens[:, 5]),
+            **_call_tensors(arrays["decision"][row], arrays["tool"][row], NONE),
             "tool_mask": _tensor(arrays["tool_mask"][row]),
-            "slot_presence_labels": _tensor(arrays["slot_presence"][row]).float(),
-            "slot_choice_labels": _tensor(arrays["slot_choices"][row]),
-            "slot_spans": self._spans("slot", row),
-            "arg_presence_labels": _tensor(arrays["arg_presence"][row]).float(),
-            "arg_choice_labels": _tensor(arrays["arg_choices"][row]),
-            "arg_spans": self._spans("arg", row),
+            **self._field_tensors("slot", row),
+            **self._field_tensors("arg", row),
             "sample_index": torch.tensor(index),
         }
 
@@ -187,23 +177,13 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         """The item of a sample that stands for the one at ``index``, encoded now."""
         limits = (self.max_length, self.max_tool_tokens)
         encoded = encode_sample(sample, self.tokenizer, self.labels, *limits)
-        encoding = encoded.encoding
+        tokens, slots, args = encoded.encoding, encoded.slots, encoded.args
         return {
-            "input_ids": _tensor(encoding.input_ids),
-            "attention_mask": torch.ones(len(encoding), dtype=torch.long),
-            "role_ids": _tensor(encoding.role_ids),
-            "turn_ids": _tensor(encoding.turns),
-            "text_flags": _tensor(encoding.text),
-            "decision_label": torch.tensor(float(encoded.decision)),
-            "tool_name_label": torch.tensor(encoded.tool),
-            "next_tool_label": torch.tensor(encoded.next_tool),
+            **_token_tensors(tokens.input_ids, tokens.role_ids, tokens.turns, tokens.text),
+            **_call_tensors(encoded.decision, encoded.tool, encoded.next_tool),
             "tool_mask": _tensor(encoded.tool_mask),
-            "slot_presence_labels": _tensor(encoded.slots.presence).float(),
-            "slot_choice_labels": _tensor(encoded.slots.choices),
-            "slot_spans": _tensor(encoded.slots.spans),
-            "arg_presence_labels": _tensor(encoded.args.presence).float(),
-            "arg_choice_labels": _tensor(encoded.args.choices),
-            "arg_spans": _tensor(encoded.args.spans),
+            **_field_tensors("slot", slots.presence, slots.choices, slots.spans),
+            **_field_tensors("arg", args.presence, args.choices, args.spans),
             "sample_index": torch.tensor(index),
         }
 
@@ -211,9 +191,42 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         begin, end = self._arrays["token_borders"][self.indices[index]]
         return np.asarray(self._arrays["tokens"][begin:end])
 
-    def _spans(self, kind: str, row: int) -> Tensor:
-        begin, end = self._arrays[f"{kind}_span_borders"][row]
-        return _tensor(self._arrays[f"{kind}_spans"][begin:end])
+    def _field_tensors(self, kind: str, row: int) -> dict[str, Tensor]:
+        arrays = self._arrays
+        begin, end = arrays[f"{kind}_span_borders"][row]
+        spans = arrays[f"{kind}_spans"][begin:end]
+        presence, choices = arrays[f"{kind}_presence"][row], arrays[f"{kind}_choices"][row]
+        return _field_tensors(kind, presence, choices, spans)
+
+
+def _token_tensors(
+    ids: np.ndarray, roles: np.ndarray, turns: np.ndarray, flags: np.ndarray
+) -> dict[str, Tensor]:
+    return {
+        "input_ids": _tensor(ids),
+        "attention_mask": torch.ones(len(ids), dtype=torch.long),
+        "role_ids": _tensor(roles),
+        "turn_ids": _tensor(turns),
+        "text_flags": _tensor(flags),
+    }
+
+
+def _call_tensors(decision: int, tool: int, next_tool: int) -> dict[str, Tensor]:
+    return {
+        "decision_label": torch.tensor(float(decision)),
+        "tool_name_label": torch.tensor(int(tool)),
+        "next_tool_label": torch.tensor(int(next_tool)),
+    }
+
+
+def _field_tensors(
+    kind: str, presence: np.ndarray, choices: np.ndarray, spans: np.ndarray
+) -> dict[str, Tensor]:
+    return {
+        f"{kind}_presence_labels": _tensor(presence).float(),
+        f"{kind}_choice_labels": _tensor(choices),
+        f"{kind}_spans": _tensor(spans),
+    }
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -88,8 +88,7 @@ class Targets:
         )
 
     def counts(self) -> Tensor:
-        """How many labels the means are over, as ``Counted`` has them, [10]; without value
-        labels the first [3]."""
+        """How many labels the means are over, [len(Counted)]; without value labels its first 3."""
         numbers = [
             torch.tensor(self.decision.numel(), device=self.decision.device),
             (self.tool >= 0).sum(),

@@ -251,7 +251,7 @@ class Trainer:
         return self.train_data.encoded(index, sample)
 
     def _counts(self, parts: list[Part]) -> Tensor:
-        """Labels in the whole update, over all its batches and processes, [10]."""
+        """Labels in the whole update, over all its batches and processes, [len(Counted)]."""
         counts = torch.zeros(len(Counted), device=self.device)
         for part in parts:
             counts += part.targets.counts()
