@@ -15,7 +15,7 @@ from trm_engine.data.collator import Batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.models import TRMForToolCalling
 from trm_engine.models.embeddings import RECENCIES, SHARED_REGISTERS, turn_recency
-from trm_engine.models.heads import MASKED_LOGIT, Q_BIAS
+from trm_engine.models.heads import MASKED_LOGIT, Q_BIAS, Readiness
 from trm_engine.models.layers import attend, rope_tables, rotate, swiglu_width
 from trm_engine.models.trm import RecursiveCore
 from trm_engine.training.losses import DeepSupervisionLoss, ValueLabels
@@ -222,6 +222,18 @@ def test_registers_stand_after_the_last_token(model: TRMForToolCalling, batch: B
 
 
 # --- values -------------------------------------------------------------------------------------
+
+
+def test_a_call_waits_for_what_its_tool_needs() -> None:
+    readiness = Readiness(tools=2, args=2, scale=1.0)
+    with torch.no_grad():
+        readiness.needs[:] = torch.tensor([[3.0, -20.0], [-20.0, -20.0]])
+    said, missing, first, second = 9.0, -9.0, [20.0, 0.0], [0.0, 20.0]
+    ready = readiness(
+        torch.tensor([first, first, first, second]),
+        torch.tensor([[said, missing], [missing, said], [missing, missing], [missing, missing]]),
+    )
+    assert ready[:, 0].tolist() == pytest.approx([0, -27.4, -27.4, 0], abs=0.05)
 
 
 def test_a_choice_is_read_where_its_pointer_stands(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from trm_engine.config import TRMConfig
 from trm_engine.models.embeddings import SHARED_REGISTERS, Context
@@ -16,6 +17,9 @@ Q_BIAS = -5.0
 """The model begins sure that it is wrong (TRM, reference code)."""
 
 MASKED_LOGIT = -1e4
+
+LITTLE_NEED = -2.0
+"""What a tool needs to begin with, before the softplus."""
 
 
 @dataclass
@@ -123,6 +127,22 @@ class _Choices(nn.Module):
         return _products(registers, self.register) + _products(reads, self.read)
 
 
+class Readiness(nn.Module):
+    """Whether a call has what it needs, as a logit: 0, less the doubt about each argument that the
+    tool needs, -log P(present). How much a tool needs an argument is learnt."""
+
+    def __init__(self, tools: int, args: int, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+        self.needs = nn.Parameter(torch.full((tools, args), LITTLE_NEED / scale))
+
+    def forward(self, tool_logits: Tensor, arg_presence_logits: Tensor) -> Tensor:
+        """tool_logits [B, T], arg_presence_logits [B, A] to [B, 1]."""
+        needs = F.softplus(self.needs * self.scale)  # (t a)
+        doubts = F.softplus(-arg_presence_logits)  # (b a)
+        return -(tool_logits.softmax(dim=-1) * (doubts @ needs.T)).sum(dim=-1, keepdim=True)
+
+
 class Heads(nn.Module):
     """Reads registers and tokens of y, in fp32.
 
@@ -136,6 +156,7 @@ class Heads(nn.Module):
         width, slots, args = config.hidden_size, config.num_slots, config.num_args
         self.num_slots, self.num_args = slots, args
         self.decision = Votes(width, 1)
+        self.readiness = Readiness(config.num_tools, args, scale=width**0.5)
         self.tool = Votes(width, config.num_tools)
         self.q = linear(width, 1, bias=True)
         self.pointers = Pointers(width, slots, config.arg_slots or (-1,) * args)
@@ -163,9 +184,12 @@ class Heads(nn.Module):
         slot_evidence, arg_evidence = evidence.split(sizes, dim=-1)
         slot_reads, arg_reads = reads.split(sizes, dim=1)
         slot_presence = (slots * self.slot_presence).sum(-1) + self.slot_presence_bias
+        arg_presence = self.arg_presence(call) + arg_evidence
+        tool = self.tool(call, tokens, token_mask)
+        decision = self.decision(answer, tokens, token_mask) + self.readiness(tool, arg_presence)
         return TRMOutput(
-            decision_logits=self.decision(answer, tokens, token_mask),
-            tool_logits=self.tool(call, tokens, token_mask),
+            decision_logits=decision,
+            tool_logits=tool,
             arg_start_logits=arg_starts,
             arg_end_logits=arg_ends,
             slot_start_logits=slot_starts,
@@ -174,7 +198,7 @@ class Heads(nn.Module):
             q_logits=self.q(answer),
             y=y[:, registers:],
             z=z[:, registers:],
-            arg_presence_logits=self.arg_presence(call) + arg_evidence,
+            arg_presence_logits=arg_presence,
             slot_choice_logits=self.slot_choice(slots, slot_reads),
             arg_choice_logits=self.arg_choice(askers[:, self.num_slots :], arg_reads),
         )
