@@ -31,6 +31,7 @@ DECIDED_WHEN_UNSET = {
         "num_args",
         "num_choices",
         "arg_slots",
+        "tool_args",
     },
     "training": {"output_dir", "checkpoint_dir"},
     "data": set[str](),
@@ -76,6 +77,9 @@ class TRMConfig(Section):
     arg_slots: tuple[int, ...] = Field(
         (), description="Slot that asks with each argument channel, -1: none (from the data)."
     )
+    tool_args: tuple[tuple[int, ...], ...] = Field(
+        (), description="Argument channels of each tool; not given: all (from the data)."
+    )
     n_latent_recursion: int = Field(6, ge=1, description="n: updates of z for each update of y.")
     T_deep_recursion: int = Field(3, ge=1, description="T: rounds a step; only the last learns.")
     N_supervision: int = Field(16, ge=1, description="N_sup: supervision steps.")
@@ -104,6 +108,14 @@ class TRMConfig(Section):
             raise ValueError(f"arg_slots must name a slot, or -1, for {self.num_args} arguments")
         if any(not -1 <= slot < self.num_slots for slot in self.arg_slots):
             raise ValueError(f"arg_slots must be -1 or one of {self.num_slots} slots")
+        return self
+
+    @model_validator(mode="after")
+    def _tool_args_fit(self) -> TRMConfig:
+        if self.tool_args and len(self.tool_args) != self.num_tools:
+            raise ValueError(f"tool_args must name the arguments of {self.num_tools} tools")
+        if any(not 0 <= arg < self.num_args for args in self.tool_args for arg in args):
+            raise ValueError(f"tool_args must be among {self.num_args} arguments")
         return self
 
     @model_validator(mode="after")

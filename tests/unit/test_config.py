@@ -213,6 +213,12 @@ def test_arguments_ask_with_slots_that_there_are(arg_slots: tuple[int, ...]) -> 
         TRMConfig(num_slots=2, num_args=3, arg_slots=arg_slots)
 
 
+@pytest.mark.parametrize("tool_args", [((0,),), ((0,), (3,)), ((-1,), ())])
+def test_tools_have_arguments_that_there_are(tool_args: tuple[tuple[int, ...], ...]) -> None:
+    with pytest.raises(ValidationError, match="tool_args must"):
+        TRMConfig(num_tools=2, num_args=3, tool_args=tool_args)
+
+
 def test_every_problem_is_told(tmp_path: Path) -> None:
     text = "training:\n  batch_size: 0\n  sed: 1\ndata:\n  on_error: panic\n"
     lines = problem(tmp_path, text).splitlines()

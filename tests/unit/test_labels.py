@@ -64,6 +64,7 @@ def test_sizes_are_those_of_the_model(labels: Labels) -> None:
         "num_args": 3,
         "num_choices": 2,
         "arg_slots": (0, 2, -1),
+        "tool_args": ((0,), (1, 2)),
     }
     assert learn([sample(slots={})]).sizes() == {
         "num_tools": 1,
@@ -71,6 +72,7 @@ def test_sizes_are_those_of_the_model(labels: Labels) -> None:
         "num_args": 0,
         "num_choices": 0,
         "arg_slots": (),
+        "tool_args": (),
     }
 
 

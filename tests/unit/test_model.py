@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.models import batch_of, inputs_of, small_config, small_model, tensors_of
+from trm_engine.config import TRMConfig
 from trm_engine.data.collator import Batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.models import TRMForToolCalling
 from trm_engine.models.embeddings import RECENCIES, SHARED_REGISTERS, turn_recency
-from trm_engine.models.heads import MASKED_LOGIT, Q_BIAS, Readiness
+from trm_engine.models.heads import MASKED_LOGIT, Q_BIAS, Needs
 from trm_engine.models.layers import attend, rope_tables, rotate, swiglu_width
 from trm_engine.models.trm import RecursiveCore
 from trm_engine.training.losses import DeepSupervisionLoss, ValueLabels
@@ -225,15 +226,16 @@ def test_registers_stand_after_the_last_token(model: TRMForToolCalling, batch: B
 
 
 def test_a_call_waits_for_what_its_tool_needs() -> None:
-    readiness = Readiness(tools=2, args=2, scale=1.0)
+    needs = Needs(TRMConfig(num_tools=2, num_args=3, tool_args=((0, 1), (1,))))
     with torch.no_grad():
-        readiness.needs[:] = torch.tensor([[3.0, -20.0], [-20.0, -20.0]])
-    said, missing, first, second = 9.0, -9.0, [20.0, 0.0], [0.0, 20.0]
-    ready = readiness(
-        torch.tensor([first, first, first, second]),
-        torch.tensor([[said, missing], [missing, said], [missing, missing], [missing, missing]]),
+        needs.weight[:] = torch.tensor([3.0, -20.0, 3.0]) / needs.scale
+    said, missing = 9.0, -9.0
+    lacks = needs(
+        torch.tensor([[20.0, 0.0]] * 3 + [[0.0, 20.0]]),
+        torch.tensor([[said, missing, missing], [missing, said, said]] + [[missing] * 3] * 2),
     )
-    assert ready[:, 0].tolist() == pytest.approx([0, -27.4, -27.4, 0], abs=0.05)
+    assert lacks[:, 0].tolist() == pytest.approx([0, 27.4, 27.4, 0], abs=0.05)
+    assert lacks[:, 1:].abs().max() < 1e-3  # not needed, and no argument of either tool
 
 
 def test_a_choice_is_read_where_its_pointer_stands(

@@ -111,6 +111,7 @@ class Labels:
             "num_args": len(self.args),
             "num_choices": self.num_choices,
             "arg_slots": self.arg_slots,
+            "tool_args": self.parameters,
         }
 
     def to_dict(self) -> dict[str, Any]:

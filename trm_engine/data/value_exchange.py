@@ -99,9 +99,7 @@ def mixed(first: str, second: str, random: np.random.Generator) -> str:
     if any(letter.isdigit() for letter in first + second) or not (" " in first or " " in second):
         return first
     heads, tails = first.split(), second.split()
-    return " ".join(
-        heads[: random.integers(len(heads)) + 1] + tails[random.integers(len(tails)) :]
-    )
+    return " ".join(heads[: random.integers(len(heads)) + 1] + tails[random.integers(len(tails)) :])
 
 
 def in_case_of(example: str, value: str) -> str:

@@ -29,8 +29,9 @@ class TRMOutput:
     ``decision_logits``, ``q_logits`` [B, 1]; ``tool_logits`` [B, T]; ``slot_start_logits``,
     ``slot_end_logits`` [B, L, S]; ``slot_presence_logits`` [B, S]; ``arg_start_logits``,
     ``arg_end_logits`` [B, L, A]; ``y``, ``z`` [B, L, D]; and, beyond the spec,
-    ``arg_presence_logits`` [B, A], ``slot_choice_logits`` [B, S, V], ``arg_choice_logits``
-    [B, A, V]; ``steps_used`` [B] after halting. Span logits of padding are -10000.
+    ``arg_presence_logits`` [B, A], ``arg_lacks`` [B, A] (what each argument takes off the
+    decision's logit), ``slot_choice_logits`` [B, S, V], ``arg_choice_logits`` [B, A, V];
+    ``steps_used`` [B] after halting. Span logits of padding are -10000.
     """
 
     decision_logits: Tensor
@@ -44,6 +45,7 @@ class TRMOutput:
     y: Tensor
     z: Tensor
     arg_presence_logits: Tensor
+    arg_lacks: Tensor
     slot_choice_logits: Tensor
     arg_choice_logits: Tensor
     steps_used: Tensor | None = None
@@ -127,20 +129,25 @@ class _Choices(nn.Module):
         return _products(registers, self.register) + _products(reads, self.read)
 
 
-class Readiness(nn.Module):
-    """Whether a call has what it needs, as a logit: 0, less the doubt about each argument that the
-    tool needs, -log P(present). How much a tool needs an argument is learnt."""
+class Needs(nn.Module):
+    """What speaks against a call: for each argument how much the likely tool needs it, which is
+    learnt, times the doubt that it was said, -log P(present)."""
 
-    def __init__(self, tools: int, args: int, scale: float) -> None:
+    def __init__(self, config: TRMConfig) -> None:
         super().__init__()
-        self.scale = scale
-        self.needs = nn.Parameter(torch.full((tools, args), LITTLE_NEED / scale))
+        tools, args = config.num_tools, config.num_args
+        known = torch.zeros(tools, args)
+        for tool, channels in enumerate(config.tool_args or [range(args)] * tools):
+            known[tool, list(channels)] = 1
+        self.known: Tensor
+        self.register_buffer("known", known, persistent=False)
+        self.scale = config.hidden_size**0.5
+        self.weight = nn.Parameter(torch.full((tools, args), LITTLE_NEED / self.scale))
 
     def forward(self, tool_logits: Tensor, arg_presence_logits: Tensor) -> Tensor:
-        """tool_logits [B, T], arg_presence_logits [B, A] to [B, 1]."""
-        needs = F.softplus(self.needs * self.scale)  # (t a)
-        doubts = F.softplus(-arg_presence_logits)  # (b a)
-        return -(tool_logits.softmax(dim=-1) * (doubts @ needs.T)).sum(dim=-1, keepdim=True)
+        """tool_logits [B, T], arg_presence_logits [B, A] to [B, A], none below 0."""
+        needs = F.softplus(self.weight * self.scale) * self.known  # (t a)
+        return (tool_logits.softmax(dim=-1) @ needs) * F.softplus(-arg_presence_logits)
 
 
 class Heads(nn.Module):
@@ -156,12 +163,14 @@ class Heads(nn.Module):
         width, slots, args = config.hidden_size, config.num_slots, config.num_args
         self.num_slots, self.num_args = slots, args
         self.decision = Votes(width, 1)
-        self.readiness = Readiness(config.num_tools, args, scale=width**0.5)
+        self.needs = Needs(config)
         self.tool = Votes(width, config.num_tools)
         self.q = linear(width, 1, bias=True)
         self.pointers = Pointers(width, slots, config.arg_slots or (-1,) * args)
         self.slot_presence = nn.Parameter(lecun_(torch.empty(slots, width), width))
         self.slot_presence_bias = nn.Parameter(torch.zeros(slots))
+        self.slot_of_tool = nn.Parameter(torch.zeros(config.num_tools, slots))
+        self.scale = width**0.5
         self.slot_choice = _Choices(width, slots, config.num_choices)
         self.arg_presence = linear(width, args, bias=True)
         self.arg_choice = _Choices(width, args, config.num_choices)
@@ -183,12 +192,13 @@ class Heads(nn.Module):
         slot_ends, arg_ends = ends.split(sizes, dim=-1)
         slot_evidence, arg_evidence = evidence.split(sizes, dim=-1)
         slot_reads, arg_reads = reads.split(sizes, dim=1)
-        slot_presence = (slots * self.slot_presence).sum(-1) + self.slot_presence_bias
         arg_presence = self.arg_presence(call) + arg_evidence
         tool = self.tool(call, tokens, token_mask)
-        decision = self.decision(answer, tokens, token_mask) + self.readiness(tool, arg_presence)
+        slot_presence = (slots * self.slot_presence).sum(-1) + self.slot_presence_bias
+        slot_presence = slot_presence + tool.softmax(dim=-1) @ self.slot_of_tool * self.scale
+        lacks = self.needs(tool, arg_presence)
         return TRMOutput(
-            decision_logits=decision,
+            decision_logits=self.decision(answer, tokens, token_mask) - lacks.sum(-1, keepdim=True),
             tool_logits=tool,
             arg_start_logits=arg_starts,
             arg_end_logits=arg_ends,
@@ -199,6 +209,7 @@ class Heads(nn.Module):
             y=y[:, registers:],
             z=z[:, registers:],
             arg_presence_logits=arg_presence,
+            arg_lacks=lacks,
             slot_choice_logits=self.slot_choice(slots, slot_reads),
             arg_choice_logits=self.arg_choice(askers[:, self.num_slots :], arg_reads),
         )
