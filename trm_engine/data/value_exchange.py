@@ -1,8 +1,7 @@
 """Value exchange: the same conversation with other values, so that values are not learnt by heart.
 
 In a drawn sample, values of slots and arguments that were said are exchanged for other values of
-the same field, consistently: in every turn, in the slots and in the call. Some of the others are
-mixed of two that are known, so that where a name ends is read off what stands around it.
+the same field, consistently: in every turn, in the slots and in the call.
 """
 
 from __future__ import annotations
@@ -19,9 +18,6 @@ from trm_engine.data.spans import find_value, is_verbatim, same_text
 
 STREAM = 0x5641
 """Sets these draws apart from others that are made of the same seed."""
-
-MIXED = 0.5
-"""Share of the new values that are mixed."""
 
 Pools = dict[str, tuple[str, ...]]
 """The values known of each field that is a span, by name."""
@@ -79,27 +75,13 @@ class ValueExchange:
             ]
             if not others:
                 continue
-            other = _drawn(others, random)
+            other = others[int(random.integers(len(others)))]
             if not any(find_value(text, other) for text in texts):
                 new_values[folded] = other
         return new_values
 
     def _kept(self, sample: Sample, new_values: dict[str, str]) -> list[str]:
         return [value for _, value in _values(sample) if value.casefold() not in new_values]
-
-
-def _drawn(values: list[str], random: np.random.Generator) -> str:
-    first, second = (values[int(place)] for place in random.integers(len(values), size=2))
-    return mixed(first, second, random) if random.random() < MIXED else first
-
-
-def mixed(first: str, second: str, random: np.random.Generator) -> str:
-    """First words of one name and last words of another: "Cafe Roma", "Old Town Grill" to
-    "Cafe Town Grill". ``first`` itself where numbers are in it or all are single words."""
-    if any(letter.isdigit() for letter in first + second) or not (" " in first or " " in second):
-        return first
-    heads, tails = first.split(), second.split()
-    return " ".join(heads[: random.integers(len(heads)) + 1] + tails[random.integers(len(tails)) :])
 
 
 def in_case_of(example: str, value: str) -> str:
