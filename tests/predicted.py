@@ -23,6 +23,7 @@ def step(
     probability: float | None = None,
     q: float = 0.5,
     number: int = 1,
+    missing: dict[str, float] | None = None,
 ) -> Answer:
     """A step's answer: a call of a tool, or a direct answer."""
     tool = {"name": call, "arguments": {}} if call else None
@@ -31,7 +32,7 @@ def step(
         "step": number,
         "decision_probability": (0.9 if call else 0.1) if probability is None else probability,
         "q": q,
-        "prediction": {"decision": decision, "tool": tool},
+        "prediction": {"decision": decision, "tool": tool, "missing": missing or {}},
         "tools": [{"name": name, "probability": p, "offered": True} for name, p in tools],
         "slots": list(slots),
         "arguments": arguments or {},

@@ -13,6 +13,9 @@ from trm_engine.data.labels import Field, Labels
 from trm_engine.models.heads import TRMOutput
 from trm_engine.vocabulary import BEGINS_WORD, ENDS_WORD
 
+LEAST_LACK = 1.0
+"""An argument is missing if it takes this much off the decision's logit, or more."""
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -20,7 +23,8 @@ class Decoded:
 
     ``decision``, ``q`` [B] probabilities; ``tools`` [B, T] probabilities among the tools on offer
     (all 0 if none of them is known); presences [B, F] probabilities; spans [B, F, 2] first and
-    last token; choices [B, F].
+    last token; choices [B, F]; ``arg_lacks`` [B, A] what each argument takes off the decision's
+    logit.
     """
 
     decision: np.ndarray
@@ -32,6 +36,7 @@ class Decoded:
     arg_presence: np.ndarray
     arg_spans: np.ndarray
     arg_choices: np.ndarray
+    arg_lacks: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,7 @@ def decode(
         arg_presence=output.arg_presence_logits.sigmoid().cpu().numpy(),
         arg_spans=spans[:, slots:],
         arg_choices=_choices(output.arg_choice_logits),
+        arg_lacks=output.arg_lacks.cpu().numpy(),
     )
 
 
@@ -221,6 +227,14 @@ def argument_values(
     """The predicted arguments of a call of ``tool``, those predicted absent left out."""
     values = read_arguments(decoded, row, tool, labels, texts)
     return {value.field.name: value.text for value in values if value.is_present}
+
+
+def missing_arguments(decoded: Decoded, row: int, labels: Labels) -> dict[str, float]:
+    """What a call would need and was not said: the most needed first, with what each takes off
+    the decision's logit."""
+    lacks = zip(labels.args, decoded.arg_lacks[row].tolist(), strict=True)
+    missing = {arg.name: lack for arg, lack in lacks if lack >= LEAST_LACK}
+    return dict(sorted(missing.items(), key=lambda each: -each[1]))
 
 
 def _choices(logits: Tensor) -> np.ndarray:

@@ -19,6 +19,7 @@ from trm_engine.decoding import (
     Decoded,
     TokenTexts,
     decode,
+    missing_arguments,
     predicted_tool,
     read_arguments,
     slot_values,
@@ -31,7 +32,10 @@ from trm_engine.training.device import choose_device
 
 @dataclass(frozen=True)
 class Prediction:
-    """The model's answer to one conversation at one supervision step."""
+    """The model's answer to one conversation at one supervision step.
+
+    ``missing``: arguments whose absence speaks against a call, and how much, in units of its logit.
+    """
 
     decision: str
     decision_probability: float
@@ -39,6 +43,7 @@ class Prediction:
     tool_probabilities: dict[str, float]
     slots: dict[str, str]
     slot_probabilities: dict[str, float]
+    missing: dict[str, float]
     q: float
     steps_used: int
 
@@ -50,6 +55,7 @@ class Prediction:
             "tool": self.tool,
             "slots": self.slots,
             "slot_probabilities": {k: round(v, 6) for k, v in self.slot_probabilities.items()},
+            "missing": {k: round(v, 6) for k, v in self.missing.items()},
             "q": round(self.q, 6),
             "steps_used": self.steps_used,
         }
@@ -174,6 +180,7 @@ class Predictor:
             tool_probabilities=dict(zip(self.labels.tools, probabilities, strict=False)),
             slots=slot_values(decoded, row, self.labels, texts),
             slot_probabilities=dict(zip(self.labels.slot_names, presences, strict=True)),
+            missing=missing_arguments(decoded, row, self.labels),
             q=float(decoded.q[row]),
             steps_used=step,
         )

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trm_tui.printable import one_line
-from trm_tui.store.step_answer import PRESENT, called
+from trm_tui.store.step_answer import PRESENT, called, missing
 from trm_tui.tables import NOTHING
 
 Record = Mapping[str, Any]
@@ -26,6 +26,8 @@ def answer_tables(answer: Record, title: str) -> RenderableType:
     call = called(last)
     if call:
         parts.append(Text(f"call: {one_line(json.dumps(call, ensure_ascii=False))}"))
+    if lacks := missing(last):
+        parts.append(Text(f"missing: {one_line(lacks)}"))
     if dropped := answer["dropped_tokens"]:
         most = answer["max_length"]
         parts.append(Text(f"{dropped:,} older tokens are not seen: the model reads {most:,}"))

@@ -206,6 +206,16 @@ async def test_tools_that_the_model_does_not_know_are_named() -> None:
         assert "The model does not know [x], find_table." in shown(pilot.app)
 
 
+@pytest.mark.parametrize("truth", [None, {}])
+async def test_what_a_call_still_needs_is_said(truth: dict[str, Any] | None) -> None:
+    async with DetailApp(SampleDetail()).run_test(size=(140, 40)) as pilot:
+        told = step(None, [("find_table", 0.9)], missing={"[city]": 4.26, "date": 1.0})
+        sample = {"tools": [], "history": [{"role": "user", "content": "A table?"}]}
+        pilot.app.query_one(SampleDetail).show(sample, prediction(truth, [told]), "1")
+        await pilot.pause()
+        assert "[city] −4.3, date −1.0" in shown(pilot.app)
+
+
 async def test_text_is_never_obeyed() -> None:
     async with DetailApp(SampleDetail()).run_test(size=(120, 40)) as pilot:
         await filled(pilot)
@@ -237,7 +247,7 @@ ODD_VALUES = st.none() | st.integers() | CHARACTERS | st.lists(CHARACTERS, max_s
 async def test_any_text_size_and_place(text: str, data: st.DataObject) -> None:
     begin, end = data.draw(st.integers(0, 30)), data.draw(st.integers(0, 30))
     said = value(text, text, span=(0, begin, end))
-    told = step(text or "x", [(text, 0.5)], [said], {text: [said]})
+    told = step(text or "x", [(text, 0.5)], [said], {text: [said]}, missing={text: 1.5})
     odd = data.draw(ODD_VALUES)
     sample = {"tools": [odd, {"function": odd}], "history": [{"role": odd, "content": text}, odd]}
     answer = prediction({"tool": text, "slots": [(text, text, (0, end, begin))]}, [told])

@@ -75,8 +75,9 @@ def test_two_models_are_looked_at_at_steps_that_both_have() -> None:
     assert known.prediction("ema") == {
         "decision": "tool_call",
         "tool": {"name": "find", "arguments": {}},
+        "missing": {},
     }
-    assert known.prediction("raw") == {"decision": "direct_answer", "tool": None}
+    assert known.prediction("raw") == {"decision": "direct_answer", "tool": None, "missing": {}}
 
 
 @given(st.integers(1, 6), st.lists(st.integers(-8, 8), max_size=8))

@@ -25,6 +25,7 @@ from trm_engine.decoding import (
     argument_values,
     best_spans,
     decode,
+    missing_arguments,
     predicted_tool,
     read_arguments,
     read_slots,
@@ -164,8 +165,16 @@ def decoded_of(spans: list[tuple[int, int]], **changes: np.ndarray) -> Decoded:
         arg_presence=np.ones((1, count)),
         arg_spans=np.array([spans]),
         arg_choices=np.zeros((1, count), int),
+        arg_lacks=np.zeros((1, count)),
     )
     return replace(plain, **changes)
+
+
+def test_missing_arguments_are_those_that_take_off_enough_the_most_first() -> None:
+    labels = Labels(("find",), ((0, 1, 2),), (), (Field("city"), Field("date"), Field("name")))
+    decoded = decoded_of([(0, 0)] * 3, arg_lacks=np.array([[1.0, 4.5, 0.99]]))
+    assert missing_arguments(decoded, 0, labels) == {"date": 4.5, "city": 1.0}
+    assert list(missing_arguments(decoded, 0, labels)) == ["date", "city"]
 
 
 def test_slots_and_arguments_as_text() -> None:

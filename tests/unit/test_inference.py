@@ -163,6 +163,7 @@ def test_an_answer_prints_as_json(predictor: Predictor, conversations: list[Conv
             "tool",
             "slots",
             "slot_probabilities",
+            "missing",
             "q",
             "steps_used",
         ]

@@ -50,6 +50,7 @@ def made(**changes: Tensor) -> TRMOutput:
         "y": torch.zeros(2, 4, 8),
         "z": torch.zeros(2, 4, 8),
         "arg_presence_logits": torch.zeros(2, 1),
+        "arg_lacks": torch.zeros(2, 1),
         "slot_choice_logits": torch.zeros(2, 2, 3),
         "arg_choice_logits": torch.zeros(2, 1, 3),
     }

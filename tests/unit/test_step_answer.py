@@ -22,6 +22,7 @@ from trm_tui.store.step_answer import (
     decision,
     is_quiet,
     leading_tools,
+    missing,
     places,
     slots,
     tool_probabilities,
@@ -153,3 +154,8 @@ def test_the_true_tool_is_among_the_leading_ones() -> None:
     assert tool_probabilities(answer, "b") == [0.3, 0.3]
     foreign = prediction(truth={"tool": "not known"}, steps=[first])
     assert leading_tools(foreign, first, 2) == ["a", "b"]
+
+
+def test_what_a_call_lacks_is_told_with_what_it_takes_off() -> None:
+    assert missing(step()) == ""
+    assert missing(step(missing={"city": 4.26, "date": 1.0})) == "city −4.3, date −1.0"

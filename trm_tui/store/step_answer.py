@@ -79,6 +79,12 @@ def decision(prediction: Record, step: Record) -> list[Compared]:
     return rows
 
 
+def missing(step: Record) -> str:
+    """What speaks against a call, the most first: each argument with what it takes off."""
+    lacks: Mapping[str, float] = step["prediction"]["missing"]
+    return ", ".join(f"{name} −{lack:.1f}" for name, lack in lacks.items())
+
+
 def arguments(prediction: Record, step: Record) -> list[Compared]:
     """The predicted call's arguments beside the true call's; absent on both sides are left out.
 

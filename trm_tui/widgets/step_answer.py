@@ -20,6 +20,7 @@ from trm_tui.store.step_answer import (
     decision,
     is_quiet,
     leading_tools,
+    missing,
     slots,
     tool_probabilities,
 )
@@ -135,6 +136,9 @@ class StepAnswer(Drawing):
         for row in decision(prediction, step):
             is_said = row.name != TOOL or called(step) is not None
             table.add_row(*self._cells(row, is_said))
+        if lacks := missing(step):
+            name, *between = [Text("missing"), *([Text()] * self._has_truth)]
+            table.add_row(name, *between, Text(one_line(lacks)))
         self._add_arguments(table, prediction, step)
         self._add_slots(table, prediction, step)
         return table
