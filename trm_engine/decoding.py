@@ -229,11 +229,11 @@ def argument_values(
     return {value.field.name: value.text for value in values if value.is_present}
 
 
-def missing_arguments(decoded: Decoded, row: int, labels: Labels) -> dict[str, float]:
-    """What a call would need and was not said: the most needed first, with what each takes off
-    the decision's logit."""
-    lacks = zip(labels.args, decoded.arg_lacks[row].tolist(), strict=True)
-    missing = {arg.name: lack for arg, lack in lacks if lack >= LEAST_LACK}
+def missing_arguments(decoded: Decoded, row: int, tool: int, labels: Labels) -> dict[str, float]:
+    """What a call of ``tool`` would need and was not said: the most needed first, with what each
+    takes off the decision's logit."""
+    lacks = {labels.args[i].name: float(decoded.arg_lacks[row, i]) for i in labels.parameters[tool]}
+    missing = {name: lack for name, lack in lacks.items() if lack >= LEAST_LACK}
     return dict(sorted(missing.items(), key=lambda each: -each[1]))
 
 

@@ -34,7 +34,8 @@ from trm_engine.training.device import choose_device
 class Prediction:
     """The model's answer to one conversation at one supervision step.
 
-    ``missing``: arguments whose absence speaks against a call, and how much, in units of its logit.
+    ``missing``: the likeliest tool's arguments whose absence speaks against a call, and how much,
+    in units of the decision's logit.
     """
 
     decision: str
@@ -180,7 +181,7 @@ class Predictor:
             tool_probabilities=dict(zip(self.labels.tools, probabilities, strict=False)),
             slots=slot_values(decoded, row, self.labels, texts),
             slot_probabilities=dict(zip(self.labels.slot_names, presences, strict=True)),
-            missing=missing_arguments(decoded, row, self.labels),
+            missing=missing_arguments(decoded, row, tool, self.labels) if tool >= 0 else {},
             q=float(decoded.q[row]),
             steps_used=step,
         )

@@ -171,10 +171,10 @@ def decoded_of(spans: list[tuple[int, int]], **changes: np.ndarray) -> Decoded:
 
 
 def test_missing_arguments_are_those_that_take_off_enough_the_most_first() -> None:
-    labels = Labels(("find",), ((0, 1, 2),), (), (Field("city"), Field("date"), Field("name")))
-    decoded = decoded_of([(0, 0)] * 3, arg_lacks=np.array([[1.0, 4.5, 0.99]]))
-    assert missing_arguments(decoded, 0, labels) == {"date": 4.5, "city": 1.0}
-    assert list(missing_arguments(decoded, 0, labels)) == ["date", "city"]
+    fields = (Field("city"), Field("date"), Field("name"), Field("phone"))
+    labels = Labels(("call", "find"), ((3,), (0, 1, 2)), (), fields)
+    decoded = decoded_of([(0, 0)] * 4, arg_lacks=np.array([[1.0, 4.5, 0.99, 9.0]]))
+    assert list(missing_arguments(decoded, 0, 1, labels).items()) == [("date", 4.5), ("city", 1.0)]
 
 
 def test_slots_and_arguments_as_text() -> None:
