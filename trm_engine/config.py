@@ -152,7 +152,10 @@ class TrainingConfig(Section):
         description="averaged: one update from the mean over N_sup; per_step: one for each step.",
     )
     deep_share: float = Field(
-        1.0, ge=0, le=1, description="Share of updates that train all N_sup steps; others one."
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of updates that train all N_sup steps, most of them late; others one.",
     )
     use_ema: bool = Field(True, description="Keep an average of the weights and evaluate it.")
     ema_decay: float = Field(0.999, ge=0, lt=1, description="Its decay, reached by a ramp.")

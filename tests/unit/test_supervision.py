@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -14,7 +16,7 @@ from trm_engine.data.collator import Batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.models import TRMForToolCalling
 from trm_engine.training.losses import LOSSES, TOTAL, DeepSupervisionLoss, Targets, ValueLabels
-from trm_engine.training.supervision import Part, averaged, mask_words, per_step
+from trm_engine.training.supervision import Part, averaged, deep_probability, mask_words, per_step
 from trm_engine.vocabulary import MASK_ID, PAD_ID
 
 SAMPLES = [0, 1, 2, 4, 11, 13, 59]
@@ -235,3 +237,17 @@ def test_the_loss_of_hidden_words_is_the_mean_over_all_of_them(
 
 def test_no_dropout_changes_nothing(batch: Batch) -> None:
     assert mask_words(batch, 0.0, (0,)) is batch
+
+
+@given(st.floats(0.01, 1))
+def test_depth_is_learnt_last_and_as_often_as_asked(share: float) -> None:
+    moments = torch.linspace(0.5, 999.5, 1000, dtype=torch.float64) / 1000
+    chances = [deep_probability(share, float(moment)) for moment in moments]
+    assert chances == sorted(chances)
+    assert deep_probability(share, 1.0) == 1
+    assert sum(chances) / len(chances) == pytest.approx(share, abs=0.01)
+
+
+def test_all_updates_are_deep_or_none() -> None:
+    assert [deep_probability(1.0, progress) for progress in (0.001, 0.5, 1.0)] == [1, 1, 1]
+    assert [deep_probability(0.0, progress) for progress in (0.001, 0.5, 1.0)] == [0, 0, 0]

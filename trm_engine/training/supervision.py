@@ -79,6 +79,14 @@ def per_step(
         yield [losses]
 
 
+def deep_probability(share: float, progress: float) -> float:
+    """How likely an update trains all supervision steps, ``progress`` (0 to 1] of the run done.
+
+    It grows from 0 to 1, so that depth is learnt last, and ``share`` is its mean over the run.
+    """
+    return progress ** (1 / share - 1) if share else 0.0
+
+
 def mask_words(batch: Batch, share: float, seed: tuple[int, ...]) -> Batch:
     """Hide a share of the text tokens behind the mask token; a function of ``seed`` alone."""
     if not share:

@@ -35,7 +35,14 @@ from trm_engine.training.losses import (
 from trm_engine.training.metrics import Metrics
 from trm_engine.training.optim import build_optimizer, build_scheduler
 from trm_engine.training.step_log import StepLog, significant
-from trm_engine.training.supervision import Losses, Part, averaged, mask_words, per_step
+from trm_engine.training.supervision import (
+    Losses,
+    Part,
+    averaged,
+    deep_probability,
+    mask_words,
+    per_step,
+)
 
 PAUSE_SECONDS = 0.1
 PAD_TO_MULTIPLE = 16
@@ -223,10 +230,12 @@ class Trainer:
         self._note(parts, learning_rate, all_losses, norm)
 
     def _supervision_steps(self) -> int:
-        """How many steps the next update trains: all N_sup, or one, drawn by ``deep_share``."""
-        share = self.config.training.deep_share
-        draw = np.random.default_rng((self.config.training.seed, self.global_step)).random()
-        return self.config.model.N_supervision if draw < share else 1
+        """How many steps the next update trains: one or, ever more often, all N_sup."""
+        training = self.config.training
+        progress = (self.global_step + 1) / self.total_steps
+        draw = np.random.default_rng((training.seed, self.global_step)).random()
+        is_deep = draw < deep_probability(training.deep_share, progress)
+        return self.config.model.N_supervision if is_deep else 1
 
     def _part(self, indices: np.ndarray, place: int) -> Part:
         batch = self.collator([self._item(int(index)) for index in indices])
