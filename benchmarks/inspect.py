@@ -12,10 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.fake_inspect import write_samples
-from benchmarks.setup import prepared
+from benchmarks.setup import prepared, spread
 from benchmarks.viewer import COLUMNS, ROWS, last_paint
 from tests.e2e.terminal import Terminal
 from trm_engine.config import TRMConfig
@@ -81,14 +79,9 @@ def _browse(place: Path) -> Iterator[str]:
             _press(terminal, key, effect, keys, painted)
     times = [each for times in keys.values() for each in times]
     yield f"{SAMPLES:,} judged samples at {COLUMNS} × {ROWS}, {len(times)} keys ({BUDGET})"
-    yield f"to the first paint {_spread(painted)}; to the rows that are asked for {_spread(times)}"
+    yield f"to the first paint {spread(painted)}; to the rows that are asked for {spread(times)}"
     slowest = (f"{key} {max(times):.0f}" for key, times in keys.items())
     yield f"the slowest of each key, ms: {', '.join(slowest)}"
-
-
-def _spread(times: list[float]) -> str:
-    p50, p95 = np.percentile(times, [50, 95])
-    return f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, max {max(times):.0f} ms"
 
 
 def _press(

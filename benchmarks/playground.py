@@ -12,8 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
+from benchmarks.setup import spread
 from benchmarks.viewer import COLUMNS, ROWS
 from tests.e2e.terminal import Terminal
 from trm_tui.screens.playground import DEBOUNCE_SECONDS
@@ -36,10 +35,10 @@ def measure() -> Iterator[str]:
             terminal.wait_for("answered in", 60)
             keys = [_key_to_paint(terminal, letter) for letter in TEXT]
             answers = [_key_to_answer(terminal) for _ in range(PAUSES)]
-    yield f"{len(keys)} keys while it computes: {_spread(keys)}"
+    yield f"{len(keys)} keys while it computes: {spread(keys)}"
     yield (
         f"last key to the new answer, {DEBOUNCE_SECONDS * 1000:.0f} ms of debounce in it: "
-        f"{_spread(answers)}"
+        f"{spread(answers)}"
     )
     yield BUDGETS
 
@@ -73,24 +72,19 @@ def _line_that_a_user_ends(run: Path) -> int:
 
 
 def _key_to_paint(terminal: Terminal, letter: str) -> float:
-    """Seconds from a key to the first output after it."""
+    """Milliseconds from a key to the first output after it."""
     time.sleep(random.uniform(*KEY_SECONDS))
     before = len(terminal.chunks)
     pressed = terminal.press(letter)
     terminal.wait_until(lambda: len(terminal.chunks) > before)
-    return terminal.chunks[before][0] - pressed
+    return 1000 * (terminal.chunks[before][0] - pressed)
 
 
 def _key_to_answer(terminal: Terminal) -> float:
-    """Seconds from a key, after a rest, to the header that tells of the new answer."""
+    """Milliseconds from a key, after a rest, to the header that tells of the new answer."""
     time.sleep(1.0)
     before = len(terminal.chunks)
     pressed = terminal.press(random.choice("abcdefgh"))
     answered = terminal.wait_for_bytes(ANSWERED, before)
     assert answered is not None, terminal.picture()
-    return answered - pressed
-
-
-def _spread(seconds: list[float]) -> str:
-    p50, p95 = np.percentile(seconds, [50, 95]) * 1000
-    return f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, max {max(seconds) * 1000:.0f} ms"
+    return 1000 * (answered - pressed)

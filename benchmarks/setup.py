@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 
 from trm_engine.config import Config
@@ -76,3 +77,9 @@ def seconds(tasks: dict[str, Callable[[], object]], rounds: int = 5) -> dict[str
             if round_:  # the first warms up
                 times[name].append(time.perf_counter() - began)
     return {name: statistics.median(each) for name, each in times.items()}
+
+
+def spread(times: Sequence[float]) -> str:
+    """Median, 95th percentile and longest of times in milliseconds."""
+    p50, p95 = np.percentile(times, [50, 95])
+    return f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, max {max(times):.0f} ms"
