@@ -131,7 +131,10 @@ class _Choices(nn.Module):
 
 class Needs(nn.Module):
     """What speaks against a call: for each argument how much the likely tool needs it, which is
-    learnt, times the doubt that it was said, -log P(present)."""
+    learnt, times the doubt that it was said, -log P(present).
+
+    Needs of all tools are weighed by the tools' probabilities; a tool needs its own arguments only.
+    """
 
     def __init__(self, config: TRMConfig) -> None:
         super().__init__()
@@ -156,6 +159,10 @@ class Heads(nn.Module):
     Presence, decision and tool are read off a register and, as a soft maximum, off the tokens; a
     choice off a register and the tokens that its pointer stands on. A value is recognised where it
     stands long before a register has learnt to ask for it, so this shortens training several times.
+
+    The tool's probabilities speak with: for the slots that its task has (``slot_of_tool``), and
+    against a call that lacks what it needs. Both weights are stored small, as embeddings are, so
+    that they learn as fast.
     """
 
     def __init__(self, config: TRMConfig) -> None:
