@@ -72,6 +72,7 @@ def test_shapes(model: TRMForToolCalling, batch: Batch) -> None:
             "y": (rows, length, config.hidden_size),
             "z": (rows, length, config.hidden_size),
             "arg_presence_logits": (rows, args),
+            "arg_lacks": (rows, args),
             "slot_choice_logits": (rows, slots, choices),
             "arg_choice_logits": (rows, args, choices),
         }
