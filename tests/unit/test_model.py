@@ -232,7 +232,7 @@ def test_a_call_waits_for_what_its_tool_needs() -> None:
         needs.weight[:] = torch.tensor([3.0, -20.0, 3.0]) / needs.scale
     said, missing = 9.0, -9.0
     lacks = needs(
-        torch.tensor([[20.0, 0.0]] * 3 + [[0.0, 20.0]]),
+        torch.tensor([[20.0, 0.0]] * 3 + [[0.0, 20.0]]).softmax(dim=-1),
         torch.tensor([[said, missing, missing], [missing, said, said]] + [[missing] * 3] * 2),
     )
     assert lacks[:, 0].tolist() == pytest.approx([0, 27.4, 27.4, 0], abs=0.05)

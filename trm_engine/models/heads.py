@@ -147,10 +147,10 @@ class Needs(nn.Module):
         self.scale = config.hidden_size**0.5
         self.weight = nn.Parameter(torch.full((tools, args), LITTLE_NEED / self.scale))
 
-    def forward(self, tool_logits: Tensor, arg_presence_logits: Tensor) -> Tensor:
-        """tool_logits [B, T], arg_presence_logits [B, A] to [B, A], none below 0."""
+    def forward(self, tools: Tensor, arg_presence_logits: Tensor) -> Tensor:
+        """Probabilities of tools [B, T], arg_presence_logits [B, A] to [B, A], none below 0."""
         needs = F.softplus(self.weight * self.scale) * self.known  # (t a)
-        return (tool_logits.softmax(dim=-1) @ needs) * F.softplus(-arg_presence_logits)
+        return (tools @ needs) * F.softplus(-arg_presence_logits)
 
 
 class Heads(nn.Module):
@@ -200,13 +200,14 @@ class Heads(nn.Module):
         slot_evidence, arg_evidence = evidence.split(sizes, dim=-1)
         slot_reads, arg_reads = reads.split(sizes, dim=1)
         arg_presence = self.arg_presence(call) + arg_evidence
-        tool = self.tool(call, tokens, token_mask)
+        tool_logits = self.tool(call, tokens, token_mask)
+        tools = tool_logits.softmax(dim=-1)  # (b t)
         slot_presence = (slots * self.slot_presence).sum(-1) + self.slot_presence_bias
-        slot_presence = slot_presence + tool.softmax(dim=-1) @ self.slot_of_tool * self.scale
-        lacks = self.needs(tool, arg_presence)
+        slot_presence = slot_presence + tools @ self.slot_of_tool * self.scale
+        lacks = self.needs(tools, arg_presence)
         return TRMOutput(
             decision_logits=self.decision(answer, tokens, token_mask) - lacks.sum(-1, keepdim=True),
-            tool_logits=tool,
+            tool_logits=tool_logits,
             arg_start_logits=arg_starts,
             arg_end_logits=arg_ends,
             slot_start_logits=slot_starts,

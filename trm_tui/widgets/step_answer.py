@@ -137,8 +137,8 @@ class StepAnswer(Drawing):
             is_said = row.name != TOOL or called(step) is not None
             table.add_row(*self._cells(row, is_said))
         if lacks := missing(step):
-            name, *between = [Text("missing"), *([Text()] * self._has_truth)]
-            table.add_row(name, *between, Text(one_line(lacks)))
+            said = Text(one_line(lacks))
+            table.add_row(Text("missing"), *([Text()] * self._has_truth), said)
         self._add_arguments(table, prediction, step)
         self._add_slots(table, prediction, step)
         return table
