@@ -15,6 +15,7 @@ from torch import Tensor
 from trm_engine.config import Config
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.survey import split_dialogues
+from trm_engine.models.context import Layout
 from trm_engine.models.trm import RecursiveCore, State
 from trm_engine.runs.folder import RunFolder
 from trm_engine.training.device import choose_device
@@ -104,8 +105,7 @@ def _part_of(train: TRMToolCallingDataset, samples: int | None) -> TRMToolCallin
     """About ``samples`` samples of whole dialogues, drawn the same way whatever the run's seed."""
     if samples is None or samples >= len(train):
         return train
-    dialogues = np.asarray(train.survey.dialogues)[train.indices]
-    return train.subset(split_dialogues(dialogues, samples / len(train), seed=0)[1])
+    return train.subset(split_dialogues(train.dialogues, samples / len(train), seed=0)[1])
 
 
 def _user_turn_accuracy(evaluation: Evaluation) -> float:
@@ -138,10 +138,8 @@ def _silent(kind: str, /, **content: Any) -> None:
 class _PlainTransformer(RecursiveCore):
     """The control: the layers once, from the question to the answer."""
 
-    def _round(
-        self, x: Tensor, y: Tensor, z: Tensor, cos: Tensor, sin: Tensor, bias: Tensor | None
-    ) -> State:
-        return self._net(x, cos, sin, bias), z
+    def _round(self, x: Tensor, y: Tensor, z: Tensor, layout: Layout) -> State:
+        return self._net(x, layout), z
 
 
 class _NoCommands:

@@ -29,8 +29,6 @@ def plain_step(model: TRMForToolCalling, batch: Batch) -> Tensor:
     return losses["total_loss"].detach()
 
 
-def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-    scores = q @ k.mT * q.shape[-1] ** -0.5  # (b h l l)
-    if bias is not None:
-        scores = scores + bias
+def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+    scores = q @ k.mT * q.shape[-1] ** -0.5 + bias
     return scores.softmax(dim=-1) @ v

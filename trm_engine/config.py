@@ -142,7 +142,11 @@ class TrainingConfig(Section):
     )
     num_epochs: int = Field(100, ge=1, description="Times through the training samples.")
     max_steps: int | None = Field(None, ge=1, description="End after this many updates, if set.")
-    batch_size: int = Field(32, ge=1, description="Samples a batch (and process).")
+    batch_size: int = Field(32, ge=1, description="Samples a batch (and process), at most.")
+    whole_dialogues: bool = Field(
+        True,
+        description="Samples of a dialogue stay in one batch; what they share is read once.",
+    )
     max_batch_tokens: int | None = Field(
         None, ge=1, description="Token budget of a batch, padding included; splits long batches."
     )
@@ -161,7 +165,7 @@ class TrainingConfig(Section):
     ema_decay: float = Field(0.999, ge=0, lt=1, description="Its decay, reached by a ramp.")
     word_dropout: float = Field(0.0, ge=0, lt=1, description="Share of tokens hidden in training.")
     value_exchange: float = Field(
-        0.0, ge=0, le=1, description="Share of samples trained on with other values."
+        0.0, ge=0, le=1, description="Share of dialogues trained on with other values."
     )
     log_interval: int = Field(10, ge=1, description="Updates between readings of the losses.")
     eval_interval: int = Field(500, ge=1, description="Updates between evaluations.")

@@ -32,10 +32,12 @@ from trm_engine.data.collator import (
 )
 from trm_engine.data.dataset import TRMToolCallingDataset, describe
 from trm_engine.data.labels import Field, Labels
+from trm_engine.data.prefixes import read_from
 from trm_engine.data.samples import Sample
 from trm_engine.data.survey import PrefixIndex, split_dialogues, survey_file
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import DataError
+from trm_engine.vocabulary import BOS_ID, EOS_ID
 
 OPEN = """
 import sys, time
@@ -503,11 +505,19 @@ lengths = st.lists(st.integers(1, 300), min_size=1, max_size=400).map(np.array)
     st.booleans(),
     st.integers(0, 9),
     st.integers(0, 9),
+    st.none() | st.integers(1, 30),
 )
 def test_every_sample_is_in_one_batch_of_an_epoch(
-    lengths: np.ndarray, size: int, budget: int | None, shuffle: bool, seed: int, epoch: int
+    lengths: np.ndarray,
+    size: int,
+    budget: int | None,
+    shuffle: bool,
+    seed: int,
+    epoch: int,
+    talks: int | None,
 ) -> None:
-    sampler = BucketBatchSampler(lengths, size, shuffle, seed, budget)
+    dialogues = talks and np.random.default_rng(seed).integers(0, talks, len(lengths))
+    sampler = BucketBatchSampler(lengths, size, shuffle, seed, budget, dialogues)
     sampler.set_epoch(epoch)
     batches = list(sampler)
     assert len(batches) == len(sampler)
@@ -516,9 +526,28 @@ def test_every_sample_is_in_one_batch_of_an_epoch(
         assert 1 <= len(batch) <= size
         if budget and len(batch) > 1:
             assert len(batch) * lengths[batch].max() <= budget
-    same = BucketBatchSampler(lengths, size, shuffle, seed, budget)
+    same = BucketBatchSampler(lengths, size, shuffle, seed, budget, dialogues)
     same.set_epoch(epoch)
     assert list(same) == batches
+
+
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=40), st.integers(8, 40), st.booleans())
+def test_a_dialogue_stays_together(sizes: list[int], size: int, shuffle: bool) -> None:
+    """In one batch; one that is larger than a batch in as few as it fits into, longest last."""
+    dialogues = np.repeat(np.arange(len(sizes)), sizes)
+    lengths = 10 + np.concatenate([np.arange(each) for each in sizes])
+    order = np.random.default_rng(0).permutation(len(lengths))
+    dialogues, lengths = dialogues[order], lengths[order]
+    sampler = BucketBatchSampler(lengths, size, shuffle, dialogues=dialogues)
+    found: dict[int, list[np.ndarray]] = {}
+    for batch in map(np.array, sampler):
+        for each in np.unique(dialogues[batch]):
+            found.setdefault(int(each), []).append(batch[dialogues[batch] == each])
+    for each, parts in found.items():
+        assert len(parts) == -(-sizes[each] // size)
+        for part in parts:
+            assert (np.diff(lengths[part]) == 1).all()
+    assert len(sampler) < len(sizes) or max(sizes) > size / 2 or len(sizes) == 1
 
 
 def test_the_order_differs_between_epochs_and_seeds() -> None:
@@ -561,3 +590,33 @@ def test_a_sample_above_the_budget_is_a_batch_of_its_own() -> None:
 def test_no_samples_give_no_batches() -> None:
     for budget in (None, 10):
         assert list(BucketBatchSampler(np.array([], dtype=int), 4, max_tokens=budget)) == []
+
+
+# --- shared histories ---------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.lists(st.integers(10, 12), max_size=4), min_size=1, max_size=12),
+    st.lists(st.booleans(), min_size=12, max_size=12),
+)
+def test_a_sample_is_read_from_one_that_begins_with_it(
+    texts: list[list[int]], ended: list[bool]
+) -> None:
+    said = [[BOS_ID, *text] for text in texts]
+    ids = [[*text, EOS_ID] if end else text for text, end in zip(said, ended, strict=False)]
+    sources = read_from([torch.tensor(each) for each in ids]).tolist()
+    for place, source in enumerate(sources):
+        assert said[source][: len(said[place])] == said[place]
+        assert sources[source] == source
+    ends = {tuple(text) for text in said}
+    alone = [each for each in ends if not any(o[: len(each)] == each and o != each for o in ends)]
+    assert len(set(sources)) == len(alone)
+
+
+def test_batches_tell_what_is_read(dataset: TRMToolCallingDataset) -> None:
+    alike = np.flatnonzero(dataset.dialogues == dataset.dialogues[0])
+    assert len(alike) > 2
+    batch = TRMCollator()([dataset[int(index)] for index in alike])
+    assert batch["read_from"].unique().numel() < len(alike) / 2
+    longest = int(np.argmax(dataset.lengths[alike]))
+    assert batch["read_from"][longest] == longest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -53,12 +54,37 @@ def exchange(share: float = 1.0) -> ValueExchange:
     return ValueExchange(POOLS, share, seed=3)
 
 
+def exchanged(old: Sample, epoch: int = 0, dialogue: int = 0, pools: Any = None) -> Sample:
+    """The only sample of a dialogue with other values."""
+    chosen = ValueExchange(POOLS if pools is None else pools, 1.0, seed=3)
+    [new] = chosen.exchanged([old], epoch, dialogue)
+    return new
+
+
+@pytest.fixture
+def dialogue() -> list[Sample]:
+    """Three samples whose histories go on from each other; a value comes with the second."""
+    texts = ["I am {name}, room 77", "Call {phone}?", "{phone}, {name}!"]
+    whole = conversation(texts, "Cy", "77 12")
+    return [
+        whole.model_copy(
+            update={
+                "history": whole.history[:length],
+                "slots": {**whole.slots, "phone": "77 12" if length > 1 else ""},
+                "tool": None,
+                "decision": "direct_answer",
+            }
+        )
+        for length in (1, 3)
+    ] + [whole]
+
+
 @given(texts=templates, name=values, phone=values, epoch=st.integers(0, 30))
 def test_every_value_stands_where_the_old_one_stood(
     texts: list[str], name: str, phone: str, epoch: int
 ) -> None:
     old = conversation(texts, name, phone)
-    new = exchange().exchanged(old, epoch, 0)
+    new = exchanged(old, epoch)
     assert [turn.role for turn in new.history] == [turn.role for turn in old.history]
     assert (new.decision, new.slots["plan"]) == (old.decision, "basic")
     assert old.tool
@@ -82,37 +108,59 @@ def test_every_value_stands_where_the_old_one_stood(
 def test_a_value_inside_another_is_not_torn_out() -> None:
     old = conversation(["From San Jose to East San Jose"], "San Jose", "East San Jose")
     pools = {"name": ("Rome",), "phone": ("Paris",)}
-    new = ValueExchange(pools, 1.0, 0).exchanged(old, 0, 0)
+    new = exchanged(old, pools=pools)
     assert new.history[0].content == "From Rome to Paris"
 
 
 def test_what_was_said_only_inside_another_value_stays() -> None:
     old = conversation(["To East San Jose"], "San Jose", "East San Jose")
-    assert exchange().exchanged(old, 0, 0) is old
+    assert exchanged(old) is old
 
 
 def test_words_that_only_contain_a_value_stay() -> None:
     old = conversation(["ann at the annex", "ANN!"], "Ann", "77")
-    new = ValueExchange({"name": ("Zoë",)}, 1.0, 0).exchanged(old, 0, 0)
+    new = exchanged(old, pools={"name": ("Zoë",)})
     assert [turn.content for turn in new.history[:2]] == ["zoë at the annex", "ZOË!"]
 
 
 def test_nothing_to_exchange_is_the_sample_itself() -> None:
     old = conversation(["ok"], "Ann", "0901")
-    assert exchange().exchanged(old, 0, 0) is old
-    assert ValueExchange({}, 1.0, 0).exchanged(old, 0, 0) is old
+    assert exchanged(old) is old
+    assert exchanged(old, pools={}) is old
 
 
-def test_draws_are_a_function_of_seed_epoch_and_sample() -> None:
+def test_draws_are_a_function_of_seed_epoch_and_dialogue() -> None:
     drawn = [exchange(0.3).draws(1, index) for index in range(2000)]
     assert drawn == [exchange(0.3).draws(1, index) for index in range(2000)]
     assert drawn != [exchange(0.3).draws(2, index) for index in range(2000)]
     assert 0.25 < sum(drawn) / len(drawn) < 0.35
     assert not any(exchange(0.0).draws(0, index) for index in range(50))
     old = conversation(["I am Cy"], "Cy", "0")
-    found = [exchange().exchanged(old, epoch, 5).slots["name"] for epoch in range(20)]
+    found = [exchanged(old, epoch, 5).slots["name"] for epoch in range(20)]
     assert len(set(found)) > 3
-    assert found == [exchange().exchanged(old, epoch, 5).slots["name"] for epoch in range(20)]
+    assert found == [exchanged(old, epoch, 5).slots["name"] for epoch in range(20)]
+
+
+def test_a_dialogue_has_one_new_value_for_each_old_one(dialogue: list[Sample]) -> None:
+    """A later sample's history goes on from an earlier one's, as before."""
+    changed = 0
+    for epoch in range(20):
+        new = exchange().exchanged(dialogue, epoch, 7)
+        changed += new[-1].history != dialogue[-1].history
+        for earlier, later in itertools.pairwise(new):
+            assert later.history[: len(earlier.history)] == earlier.history
+        for before, after in zip(dialogue, new, strict=True):
+            assert after.slots["name"] == new[-1].slots["name"] or not before.slots["name"]
+    assert changed > 15
+
+
+def test_a_value_that_cannot_be_exchanged_leaves_the_others() -> None:
+    old = conversation(["Ann goes to East San Jose", "{phone}"], "San Jose", "0901")
+    new = exchanged(old)
+    assert new.slots["name"] == "San Jose"
+    assert new.history[0].content == old.history[0].content
+    assert new.slots["phone"] != "0901"
+    assert new.history[1].content == new.slots["phone"]
 
 
 def test_values_are_those_of_span_fields() -> None:
@@ -153,6 +201,6 @@ def test_an_item_encoded_now_is_the_one_of_the_cache(
 @given(value=values, text=st.sampled_from(["{0}", "{0}, {0}", "x{0}", "{0} {0}x"]))
 def test_as_many_places_as_before(value: str, text: str) -> None:
     old = conversation([text.format(value)], value, "none")
-    new = exchange().exchanged(old, 1, 1)
+    new = exchanged(old, 1, 1)
     before = find_value(old.history[0].text(), value)
     assert len(find_value(new.history[0].text(), new.slots["name"])) == len(before)

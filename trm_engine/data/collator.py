@@ -1,7 +1,8 @@
-"""Batches: samples of like length together, padded, in an order that can be resumed."""
+"""Batches: whole dialogues of like length, padded, in an order that can be resumed."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch.nn.functional import pad
 from torch.utils.data import DataLoader, Sampler
 
 from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.prefixes import read_from
 
 POOL_BATCHES = 50
 """Batches whose samples are sorted by length together; more means less padding, less chance."""
@@ -30,7 +32,7 @@ class TRMCollator:
 
     ``input_ids``, ``attention_mask``, ``role_ids``, ``turn_ids``, ``text_flags`` [B, L];
     ``decision_labels``, ``tool_name_labels``, ``next_tool_labels``, ``sample_index`` [B];
-    ``tool_mask`` [B, T];
+    ``read_from`` [B]: the sample whose tokens begin with a sample's own; ``tool_mask`` [B, T];
     ``slot_presence_labels``, ``slot_choice_labels`` [B, S]; ``arg_presence_labels``,
     ``arg_choice_labels`` [B, A];
     ``slot_span_labels`` [B, S, M, 2] and ``arg_span_labels`` [B, A, M, 2]: first and last token of
@@ -48,7 +50,7 @@ class TRMCollator:
     def __call__(self, items: Sequence[dict[str, Tensor]]) -> Batch:
         longest = max(len(item["input_ids"]) for item in items)
         length = -(-longest // self.pad_to_multiple) * self.pad_to_multiple
-        batch = {}
+        batch = {"read_from": read_from([item["input_ids"] for item in items])}
         for name in items[0]:
             values = [item[name] for item in items]
             if name in SEQUENCES:
@@ -69,10 +71,11 @@ class BucketBatchSampler(Sampler[list[int]]):
 
     Args:
         lengths: tokens of each sample, [N].
-        batch_size: samples a batch.
+        batch_size: samples a batch, at most.
         shuffle: else batches run from the shortest samples to the longest.
         seed: of the order.
         max_tokens: a batch is split when its samples times its longest exceed this.
+        dialogues: equal for samples that stay together, as far as they fit into a batch, [N].
     """
 
     def __init__(
@@ -82,13 +85,16 @@ class BucketBatchSampler(Sampler[list[int]]):
         shuffle: bool = True,
         seed: int = 0,
         max_tokens: int | None = None,
+        dialogues: np.ndarray | None = None,
     ) -> None:
         self._lengths = np.asarray(lengths)
         self.batch_size = batch_size
         self._shuffle = shuffle
         self._seed = seed
-        self._max_tokens = max_tokens
+        self._max_tokens = max_tokens or math.inf
         self.epoch = 0
+        self._parts = self._split(np.arange(len(self._lengths)) if dialogues is None else dialogues)
+        self._longest = np.array([self._lengths[part[-1]] for part in self._parts])
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order that the next iteration follows."""
@@ -97,14 +103,14 @@ class BucketBatchSampler(Sampler[list[int]]):
     def batches(self) -> list[np.ndarray]:
         """The sample indices of every batch of the epoch, in order."""
         if not self._shuffle:
-            return self._cut(np.argsort(self._lengths, kind="stable"))
+            return self._join(np.argsort(self._longest, kind="stable"))
         random = np.random.default_rng((self._seed, self.epoch))
-        order = random.permutation(len(self._lengths))
-        pool = POOL_BATCHES * self.batch_size
+        order = random.permutation(len(self._parts))
+        pool = max(1, POOL_BATCHES * self.batch_size * len(order) // max(1, len(self._lengths)))
         batches = [
             batch
             for begin in range(0, len(order), pool)
-            for batch in self._cut(self._by_length(order[begin : begin + pool]))
+            for batch in self._join(self._by_length(order[begin : begin + pool]))
         ]
         return [batches[place] for place in random.permutation(len(batches))]
 
@@ -115,24 +121,32 @@ class BucketBatchSampler(Sampler[list[int]]):
     def __len__(self) -> int:
         return len(self.batches())
 
-    def _by_length(self, indices: np.ndarray) -> np.ndarray:
-        return indices[np.argsort(self._lengths[indices], kind="stable")]
+    def _by_length(self, parts: np.ndarray) -> np.ndarray:
+        return parts[np.argsort(self._longest[parts], kind="stable")]
 
-    def _cut(self, indices: np.ndarray) -> list[np.ndarray]:
-        """Cut indices sorted by length into batches that keep both bounds."""
-        if self._max_tokens is None:
-            borders = range(self.batch_size, len(indices), self.batch_size)
-            return np.split(indices, list(borders)) if len(indices) else []
-        batches: list[np.ndarray] = []
-        begin = 0
-        for end in range(1, len(indices) + 1):
-            size = end - begin
-            if size > 1 and (
-                size > self.batch_size or size * self._lengths[indices[end - 1]] > self._max_tokens
-            ):
-                batches.append(indices[begin : end - 1])
-                begin = end - 1
-        return [*batches, indices[begin:]] if begin < len(indices) else batches
+    def _split(self, dialogues: np.ndarray) -> list[np.ndarray]:
+        """Each dialogue's samples, the shortest first; in parts if they exceed a batch."""
+        order = np.lexsort((self._lengths, dialogues))
+        borders = np.flatnonzero(np.diff(dialogues[order])) + 1
+        whole = np.split(order, borders) if len(order) else []
+        return [part for samples in whole for part in self._gather(np.split(samples, len(samples)))]
+
+    def _join(self, parts: np.ndarray) -> list[np.ndarray]:
+        """Parts, sorted by length, to batches."""
+        return self._gather([self._parts[part] for part in parts])
+
+    def _gather(self, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """As many parts after each other into one as keep both bounds; longest last."""
+        gathered: list[list[np.ndarray]] = []
+        size = 0
+        for part in parts:
+            size += len(part)
+            fits = size <= self.batch_size and size * self._lengths[part[-1]] <= self._max_tokens
+            if not gathered or not fits:
+                gathered.append([])
+                size = len(part)
+            gathered[-1].append(part)
+        return [np.concatenate(each) for each in gathered]
 
 
 def create_dataloader(
@@ -141,10 +155,12 @@ def create_dataloader(
     shuffle: bool = True,
     seed: int = 0,
     max_tokens: int | None = None,
+    whole_dialogues: bool = False,
     **options: Any,
 ) -> DataLoader[Batch]:
     """A DataLoader of length-bucketed batches; ``options`` go to torch's DataLoader."""
-    sampler = BucketBatchSampler(dataset.lengths, batch_size, shuffle, seed, max_tokens)
+    dialogues = dataset.dialogues if whole_dialogues else None
+    sampler = BucketBatchSampler(dataset.lengths, batch_size, shuffle, seed, max_tokens, dialogues)
     return DataLoader(dataset, batch_sampler=sampler, collate_fn=TRMCollator(), **options)
 
 

@@ -122,6 +122,11 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         return borders[self.indices, 1] - borders[self.indices, 0]
 
     @property
+    def dialogues(self) -> np.ndarray:
+        """Numbers that are equal for samples of one dialogue, [N]."""
+        return np.asarray(self.survey.dialogues)[self.indices]
+
+    @property
     def decisions(self) -> np.ndarray:
         """1 for a call, 0 for an answer, [N]."""
         return np.asarray(self._arrays["decision"])[self.indices]
@@ -324,7 +329,7 @@ def describe(dataset: TRMToolCallingDataset) -> dict[str, Any]:
     return {
         "path": str(dataset.path.absolute()),
         "samples": len(dataset),
-        "dialogues": len(np.unique(np.asarray(dataset.survey.dialogues)[dataset.indices])),
+        "dialogues": len(np.unique(dataset.dialogues)),
         "tool_calls": int(dataset.decisions.sum()),
         "tokens": int(lengths.sum()),
         "mean_tokens": round(float(lengths.mean()), 1),

@@ -17,7 +17,7 @@ def next_calls(dataset: TRMToolCallingDataset) -> dict[int, ToolCall]:
     Of its arguments those that were said already are kept; there is at least one.
     """
     calls: dict[int, ToolCall] = {}
-    dialogues = np.asarray(dataset.survey.dialogues)[dataset.indices]
+    dialogues = dataset.dialogues
     for dialogue in np.unique(dialogues):
         indices = np.flatnonzero(dialogues == dialogue).tolist()
         samples = [dataset.sample(index) for index in indices]

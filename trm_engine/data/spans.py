@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from trm_engine.data.tokenizer import Encoding
 from trm_engine.vocabulary import TOOL_ROLES
 
 MAX_OCCURRENCES = 8
+
+CACHED_SEARCHES = 65_536
+"""A dialogue's turns are searched for the same values in each of its samples."""
 
 
 def value_text(value: Any) -> str:
@@ -31,10 +35,11 @@ def same_text(one: str, other: str) -> bool:
     return one.strip().casefold() == other.strip().casefold()
 
 
-def find_value(text: str, value: str) -> list[tuple[int, int]]:
+@lru_cache(CACHED_SEARCHES)
+def find_value(text: str, value: str) -> tuple[tuple[int, int], ...]:
     """Character spans of ``value`` in ``text``, case aside, at word borders only."""
     if not value or len(value) > len(text):
-        return []
+        return ()
     pattern = re.compile(re.escape(value), re.IGNORECASE)
     found: list[tuple[int, int]] = []
     position = 0
@@ -45,7 +50,7 @@ def find_value(text: str, value: str) -> list[tuple[int, int]]:
         if fits:
             found.append((begin, end))
         position = end if fits else begin + 1
-    return found
+    return tuple(found)
 
 
 def is_verbatim(history: Sequence[Turn], value: str) -> bool:

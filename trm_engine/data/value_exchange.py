@@ -1,12 +1,12 @@
 """Value exchange: the same conversation with other values, so that values are not learnt by heart.
 
-In a drawn sample, values of slots and arguments that were said are exchanged for other values of
-the same field, consistently: in every turn, in the slots and in the call.
+In a drawn dialogue, values of slots and arguments that were said are exchanged for other values of
+the same field, consistently: in every turn, in the slots and in the calls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,37 +36,42 @@ def collect_values(samples: Iterable[Sample], labels: Labels) -> Pools:
 
 @dataclass(frozen=True)
 class ValueExchange:
-    """Exchanges the values of a share of the samples; a function of (seed, epoch, sample)."""
+    """Exchanges the values of a share of the dialogues; a function of (seed, epoch, dialogue)."""
 
     pools: Pools
     share: float
     seed: int
 
-    def draws(self, epoch: int, index: int) -> bool:
-        """Whether a sample's values are to be exchanged in an epoch."""
-        return bool(self._random(epoch, index).random() < self.share)
+    def draws(self, epoch: int, dialogue: int) -> bool:
+        """Whether a dialogue's values are to be exchanged in an epoch."""
+        return bool(self._random(epoch, dialogue).random() < self.share)
 
-    def exchanged(self, sample: Sample, epoch: int, index: int) -> Sample:
-        """The sample with other values; itself where that cannot be done without harm."""
-        random = self._random(epoch, index)
+    def exchanged(self, samples: Sequence[Sample], epoch: int, dialogue: int) -> Sequence[Sample]:
+        """Samples of one dialogue with other values; themselves where that would do harm."""
+        random = self._random(epoch, dialogue)
         random.random()  # what ``draws`` took
-        new_values = self._choose(sample, random)
-        if not new_values:
-            return sample
-        changed = _rewrite(sample, new_values, self._kept(sample, new_values))
-        return changed if _is_faithful(sample, changed, new_values) else sample
+        new_values = self._choose(samples, random)
+        while new_values:
+            replace = _Replacement(new_values, self._kept(samples, new_values))
+            changed = [_rewrite(sample, replace) for sample in samples]
+            pairs = zip(samples, changed, strict=True)
+            if all(_is_faithful(old, new, new_values) for old, new in pairs):
+                return changed
+            new_values.popitem()
+        return samples
 
-    def _random(self, epoch: int, index: int) -> np.random.Generator:
-        return np.random.default_rng((self.seed, STREAM, epoch, index))
+    def _random(self, epoch: int, dialogue: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, STREAM, epoch, dialogue))
 
-    def _choose(self, sample: Sample, random: np.random.Generator) -> dict[str, str]:
+    def _choose(self, samples: Sequence[Sample], random: np.random.Generator) -> dict[str, str]:
         """A new value for each value that was said, by the old one with its case folded."""
-        kept = {value.casefold() for name, value in _values(sample) if name not in self.pools}
-        texts = [turn.text() for turn in sample.history]
+        values = dict.fromkeys(pair for sample in samples for pair in _values(sample))
+        kept = {value.casefold() for name, value in values if name not in self.pools}
+        turns = {turn.text(): turn for sample in samples for turn in sample.history}
         new_values: dict[str, str] = {}
-        for name, value in _values(sample):
+        for name, value in values:
             folded = value.casefold()
-            if folded in kept or folded in new_values or not is_verbatim(sample.history, value):
+            if folded in kept or folded in new_values or not is_verbatim([*turns.values()], value):
                 continue
             others = [
                 other
@@ -76,12 +81,13 @@ class ValueExchange:
             if not others:
                 continue
             other = others[int(random.integers(len(others)))]
-            if not any(find_value(text, other) for text in texts):
+            if not any(find_value(text, other) for text in turns):
                 new_values[folded] = other
         return new_values
 
-    def _kept(self, sample: Sample, new_values: dict[str, str]) -> list[str]:
-        return [value for _, value in _values(sample) if value.casefold() not in new_values]
+    def _kept(self, samples: Sequence[Sample], new_values: dict[str, str]) -> set[str]:
+        values = (value.casefold() for sample in samples for _, value in _values(sample))
+        return {value for value in values if value not in new_values}
 
 
 def in_case_of(example: str, value: str) -> str:
@@ -94,8 +100,7 @@ def in_case_of(example: str, value: str) -> str:
     return styled if same_text(styled, value) else value
 
 
-def _rewrite(sample: Sample, new_values: dict[str, str], kept: list[str]) -> Sample:
-    replace = _Replacement(new_values, kept)
+def _rewrite(sample: Sample, replace: _Replacement) -> Sample:
     tool = sample.tool
     if tool:
         arguments = {name: replace.whole(value) for name, value in tool.arguments.items()}
@@ -121,10 +126,9 @@ def _rewrite_turn(turn: Turn, replace: _Replacement) -> Turn:
 class _Replacement:
     """Puts new values in the place of old ones; of values that overlap the longest counts."""
 
-    def __init__(self, new_values: dict[str, str], kept: list[str]) -> None:
+    def __init__(self, new_values: dict[str, str], kept: set[str]) -> None:
         self._new_values = new_values
-        values = sorted({*new_values, *(value.casefold() for value in kept)}, key=len, reverse=True)
-        self._longest_first = values
+        self._longest_first = sorted({*new_values, *kept}, key=lambda value: (-len(value), value))
 
     def whole(self, value: Any) -> Any:
         """A field's value, exchanged if it is one of the old ones."""

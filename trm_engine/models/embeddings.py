@@ -1,60 +1,39 @@
-"""Embeddings: tokens, roles and recency of turns, behind learned registers."""
+"""Embeddings: tokens and roles of turns, and the learned registers of each sample."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from trm_engine.config import TRMConfig
+from trm_engine.models.context import OLDEST, REGISTER_AGE, Context, Layout
 from trm_engine.models.layers import lecun_, rope_tables
-from trm_engine.vocabulary import FIRST_MARKER_ID, MASK_ID, ROLES
+from trm_engine.vocabulary import EOS_ID, FIRST_MARKER_ID, MASK_ID, ROLES
 
 MASKED_SCORE = -1e9
-
-RECENCIES = 8
-"""Turns told apart by age: newest, the one before, ..., older."""
 
 SHARED_REGISTERS = 2
 """Register 0 is read for decision and q, register 1 for tool and arguments; then one a slot."""
 
 
-@dataclass(frozen=True)
-class Context:
-    """A batch as the core sees it: R registers, then L tokens.
-
-    ``x`` [B, R+L, D]; ``cos``, ``sin`` [B, R+L, 1, D/H]; ``bias`` [B, 1, 1, R+L], added to the
-    attention's scores, None if nothing is padding; ``token_mask`` [B, L].
-    """
-
-    x: Tensor
-    cos: Tensor
-    sin: Tensor
-    bias: Tensor | None
-    token_mask: Tensor
-
-    def with_input(self, x: Tensor) -> Context:
-        """The same context with another x."""
-        return replace(self, x=x)
-
-    def rows(self, rows: Tensor) -> Context:
-        """The samples ``rows`` (indices or a mask, [B])."""
-        bias = None if self.bias is None else self.bias[rows]
-        return Context(self.x[rows], self.cos[rows], self.sin[rows], bias, self.token_mask[rows])
-
-
-def turn_recency(input_ids: Tensor) -> Tensor:
-    """How many turns ago each token was said, at most RECENCIES - 1; [B, L] to [B, L]."""
+def turn_numbers(input_ids: Tensor) -> Tensor:
+    """Which turn each token belongs to, from 1; 0 before the first; [B, L] to [B, L]."""
     opens_turn = (input_ids >= FIRST_MARKER_ID) & (input_ids < MASK_ID)
-    turns = opens_turn.cumsum(dim=1)
-    return (turns[:, -1:] - turns).clamp(max=RECENCIES - 1)
+    return opens_turn.cumsum(dim=1)
+
+
+def turn_ages(input_ids: Tensor) -> Tensor:
+    """How many turns before the newest each token was said, at most OLDEST; [B, L] to [B, L]."""
+    turns = turn_numbers(input_ids)
+    return (turns[:, -1:] - turns).clamp(max=OLDEST)
 
 
 class ConversationEmbedding(nn.Module):
     """Turns token ids into a Context. Registers stand, for rotary positions, after the last token.
 
-    Their distance to the newest turn is thus the same in every conversation.
+    Their distance to the newest turn is thus the same in every conversation. How old a turn is
+    depends on the sample: registers are told, tokens are not.
     """
 
     def __init__(self, config: TRMConfig) -> None:
@@ -64,31 +43,49 @@ class ConversationEmbedding(nn.Module):
         self.rope_theta = config.rope_theta
         self.tokens = _embedding(config.vocab_size, width)
         self.roles = _embedding(len(ROLES), width)
-        self.recency = _embedding(RECENCIES, width)
         self.registers = _embedding(SHARED_REGISTERS + config.num_slots, width)
         self.scale = width**0.5
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, role_ids: Tensor) -> Context:
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        role_ids: Tensor,
+        read_from: Tensor | None = None,
+    ) -> Context:
         batch, length = input_ids.shape
-        words = self.tokens(input_ids) + self.roles(role_ids)
-        words = words + self.recency(turn_recency(input_ids))
-        registers = self.registers.weight.expand(batch, -1, -1)
-        x = torch.cat((registers, words), dim=1) * self.scale  # (b r+l d)
+        everyone = torch.arange(batch, device=input_ids.device)
+        read, sequences = (
+            (everyone, everyone) if read_from is None else read_from.unique(return_inverse=True)
+        )
+        words = self.tokens(input_ids[read]) + self.roles(role_ids[read])  # (g l d)
+        registers = self.registers.weight.expand(batch, -1, -1)  # (b r d)
+        x = torch.cat((words.flatten(0, 1), registers.flatten(0, 1))) * self.scale  # (n d)
 
-        token_mask = attention_mask.bool()
-        ends = token_mask.sum(dim=1, keepdim=True)
-        places = torch.arange(length, device=input_ids.device).expand(batch, -1)
-        positions = torch.cat((ends.expand(-1, registers.shape[1]), places), dim=1)
-        cos, sin = rope_tables(positions, self.head_size, self.rope_theta)
-        return Context(x, cos, sin, _padding_bias(token_mask, registers.shape[1]), token_mask)
+        token_mask = attention_mask.bool() & (input_ids != EOS_ID)  # the registers stand there
+        places = torch.arange(length, device=input_ids.device).repeat(len(read))
+        count = registers.shape[1]
+        ends = token_mask.sum(dim=1).repeat_interleave(count)
+        cos, sin = rope_tables(torch.cat((places, ends)), self.head_size, self.rope_theta)
+        layout = Layout(
+            cos,
+            sin,
+            _token_bias(turn_numbers(input_ids[read]), token_mask[read]),
+            pad(_bias(token_mask), (count, 0))[:, None, None],
+            sequences,
+            pad(turn_ages(input_ids), (count, 0), value=REGISTER_AGE),
+        )
+        return Context(x, layout, token_mask)
 
 
-def _padding_bias(token_mask: Tensor, registers: int) -> Tensor | None:
-    if bool(token_mask.all()):
-        return None
-    bias = torch.zeros(token_mask.shape, device=token_mask.device)
-    bias.masked_fill_(~token_mask, MASKED_SCORE)
-    return nn.functional.pad(bias, (registers, 0))[:, None, None]
+def _token_bias(turns: Tensor, token_mask: Tensor) -> Tensor:
+    """[G, L] each to [G, 1, L, L]: later turns, and padding, are not seen."""
+    return _bias((turns[:, None] <= turns[..., None]) & token_mask[:, None])[:, None]
+
+
+def _bias(is_seen: Tensor) -> Tensor:
+    """0 where something is seen, else MASKED_SCORE."""
+    return torch.zeros(is_seen.shape, device=is_seen.device).masked_fill_(~is_seen, MASKED_SCORE)
 
 
 def _embedding(entries: int, width: int) -> nn.Embedding:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trm_engine.config import TRMConfig
-from trm_engine.models.embeddings import SHARED_REGISTERS, Context
+from trm_engine.models.context import OLDEST, Context
+from trm_engine.models.embeddings import SHARED_REGISTERS
 from trm_engine.models.layers import lecun_, linear
 
 Q_BIAS = -5.0
@@ -58,6 +59,19 @@ class TRMOutput:
                 mine[rows] = theirs
 
 
+class Ages(nn.Module):
+    """What the age of a turn adds to its tokens' logits, for each of F channels."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.scale = width**0.5
+        self.weight = nn.Parameter(torch.zeros(OLDEST + 1, channels))
+
+    def forward(self, context: Context) -> Tensor:
+        """[B, L, F]."""
+        return self.weight[context.token_ages] * self.scale
+
+
 class Pointers(nn.Module):
     """Start and end of a value for each of F channels, what stands where it starts, and how much
     the tokens speak for one.
@@ -81,23 +95,25 @@ class Pointers(nn.Module):
         self.keys = linear(width, 2 * self.size)
         self.beginnings = linear(width, self.size)
         self.trust = nn.Parameter(torch.ones(channels))
+        self.ages = Ages(channels, width)
 
     def forward(
-        self, tokens: Tensor, words: Tensor, registers: Tensor, token_mask: Tensor
+        self, tokens: Tensor, words: Tensor, registers: Tensor, context: Context
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """tokens, words [B, L, D], registers [B, F, D] to starts, ends [B, L, F], reads [B, F, D]
+        """tokens, words [G, L, D], registers [B, F, D] to starts, ends [B, L, F], reads [B, F, D]
         and evidence [B, F]."""
+        sequences = context.layout.sequences
         queries = self.registers(registers) + self.queries * self.size**0.5  # (b f d/2)
         queries = queries.index_add(1, self.shared[0], queries[:, self.shared[1]])
-        start_keys, end_keys = self.keys(tokens).chunk(2, dim=-1)
-        starts = self._logits(start_keys, queries, token_mask)
-        reads = starts.softmax(dim=1).mT @ words  # (b f d)
-        ends = self._logits(end_keys, queries + self.beginnings(reads), token_mask)
-        return starts, ends, reads, self.trust * log_mean_exp(starts, token_mask)
+        start_keys, end_keys = self.keys(tokens)[sequences].chunk(2, dim=-1)  # (b l d/2)
+        starts = self._logits(start_keys, queries, context)
+        reads = starts.softmax(dim=1).mT @ words[sequences]  # (b f d)
+        ends = self._logits(end_keys, queries + self.beginnings(reads), context)
+        return starts, ends, reads, self.trust * log_mean_exp(starts, context.token_mask)
 
-    def _logits(self, keys: Tensor, queries: Tensor, token_mask: Tensor) -> Tensor:
-        logits = (keys @ queries.mT) * self.size**-0.5
-        return logits.masked_fill(~token_mask[..., None], MASKED_LOGIT)
+    def _logits(self, keys: Tensor, queries: Tensor, context: Context) -> Tensor:
+        logits = (keys @ queries.mT) * self.size**-0.5 + self.ages(context)
+        return logits.masked_fill(~context.token_mask[..., None], MASKED_LOGIT)
 
 
 class Votes(nn.Module):
@@ -107,11 +123,13 @@ class Votes(nn.Module):
         super().__init__()
         self.register = linear(width, classes, bias=True)
         self.tokens = linear(width, classes)
+        self.ages = Ages(classes, width)
 
-    def forward(self, register: Tensor, tokens: Tensor, token_mask: Tensor) -> Tensor:
-        """register [B, D], tokens [B, L, D] to [B, classes]."""
-        votes = self.tokens(tokens).masked_fill(~token_mask[..., None], MASKED_LOGIT)
-        logits: Tensor = self.register(register) + log_mean_exp(votes, token_mask)
+    def forward(self, register: Tensor, tokens: Tensor, context: Context) -> Tensor:
+        """register [B, D], tokens [G, L, D] to [B, classes]."""
+        votes = self.tokens(tokens)[context.layout.sequences] + self.ages(context)  # (b l c)
+        votes = votes.masked_fill(~context.token_mask[..., None], MASKED_LOGIT)
+        logits: Tensor = self.register(register) + log_mean_exp(votes, context.token_mask)
         return logits
 
 
@@ -161,8 +179,8 @@ class Heads(nn.Module):
     stands long before a register has learnt to ask for it, so this shortens training several times.
 
     The tool's probabilities speak with: for the slots that its task has (``slot_of_tool``), and
-    against a call that lacks what it needs. Both weights are stored small, as embeddings are, so
-    that they learn as fast.
+    against a call that lacks what it needs. They are heard only: which tool it is, its own loss
+    teaches. Both weights are stored small, as embeddings are, so that they learn as fast.
     """
 
     def __init__(self, config: TRMConfig) -> None:
@@ -186,27 +204,26 @@ class Heads(nn.Module):
         nn.init.constant_(self.q.bias, Q_BIAS)
 
     def forward(self, y: Tensor, z: Tensor, context: Context) -> TRMOutput:
-        """y, z [B, R+L, D] to the step's output."""
-        registers, token_mask = SHARED_REGISTERS + self.num_slots, context.token_mask
-        tokens = y[:, registers:].float()  # (b l d)
-        answer, call = y[:, 0].float(), y[:, 1].float()  # (b d)
-        slots = y[:, SHARED_REGISTERS:registers].float()  # (b s d)
+        """y, z [N, D] to the step's output."""
+        layout, num_slots = context.layout, self.num_slots
+        tokens, registers = layout.split(y.float())  # (g l d), (b r d)
+        answer, call, slots = registers[:, 0], registers[:, 1], registers[:, SHARED_REGISTERS:]
         askers = torch.cat((slots, call[:, None].expand(-1, self.num_args, -1)), dim=1)
-        sizes = (self.num_slots, self.num_args)
-        words = tokens + context.x[:, registers:]  # what y makes of a word, and the word
-        starts, ends, reads, evidence = self.pointers(tokens, words, askers, token_mask)
+        sizes = (num_slots, self.num_args)
+        words = tokens + layout.split(context.x)[0]  # what y makes of a word, and the word
+        starts, ends, reads, evidence = self.pointers(tokens, words, askers, context)
         slot_starts, arg_starts = starts.split(sizes, dim=-1)
         slot_ends, arg_ends = ends.split(sizes, dim=-1)
         slot_evidence, arg_evidence = evidence.split(sizes, dim=-1)
         slot_reads, arg_reads = reads.split(sizes, dim=1)
         arg_presence = self.arg_presence(call) + arg_evidence
-        tool_logits = self.tool(call, tokens, token_mask)
-        tools = tool_logits.softmax(dim=-1)  # (b t)
+        tool_logits = self.tool(call, tokens, context)
+        tools = tool_logits.detach().softmax(dim=-1)  # (b t)
         slot_presence = (slots * self.slot_presence).sum(-1) + self.slot_presence_bias
         slot_presence = slot_presence + tools @ self.slot_of_tool * self.scale
         lacks = self.needs(tools, arg_presence)
         return TRMOutput(
-            decision_logits=self.decision(answer, tokens, token_mask) - lacks.sum(-1, keepdim=True),
+            decision_logits=self.decision(answer, tokens, context) - lacks.sum(-1, keepdim=True),
             tool_logits=tool_logits,
             arg_start_logits=arg_starts,
             arg_end_logits=arg_ends,
@@ -214,12 +231,12 @@ class Heads(nn.Module):
             slot_end_logits=slot_ends,
             slot_presence_logits=slot_presence + slot_evidence,
             q_logits=self.q(answer),
-            y=y[:, registers:],
-            z=z[:, registers:],
+            y=layout.split(y)[0][layout.sequences],
+            z=layout.split(z)[0][layout.sequences],
             arg_presence_logits=arg_presence,
             arg_lacks=lacks,
             slot_choice_logits=self.slot_choice(slots, slot_reads),
-            arg_choice_logits=self.arg_choice(askers[:, self.num_slots :], arg_reads),
+            arg_choice_logits=self.arg_choice(askers[:, num_slots:], arg_reads),
         )
 
 

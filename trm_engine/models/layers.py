@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trm_engine.models.context import AGES, Layout
+
 NORM_EPS = 1e-5
 WIDTH_STEP = 32
 
@@ -37,52 +39,66 @@ def swiglu_width(hidden_size: int, expansion: float) -> int:
 
 
 def rope_tables(positions: Tensor, head_size: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Cosines and signed sines for ``rotate``: positions [B, L] to [B, L, 1, head_size] each."""
+    """Cosines and signed sines for ``rotate``: positions [N] to [N, 1, head_size] each."""
     powers = torch.arange(0, head_size, 2, device=positions.device, dtype=torch.float32)
-    angles = (positions[..., None].float() * theta ** (-powers / head_size))[:, :, None]
-    cos, sin = angles.cos(), angles.sin()  # (b l 1 d/2)
+    angles = (positions[..., None].float() * theta ** (-powers / head_size))[:, None]
+    cos, sin = angles.cos(), angles.sin()  # (n 1 d/2)
     return torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Apply rotary embedding to x [B, L, H, head_size], halves paired."""
+    """Apply rotary embedding to x [N, H, head_size], halves paired."""
     left, right = x.chunk(2, dim=-1)
     return x * cos + torch.cat((right, left), dim=-1) * sin
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-    """Softmax attention, [B, H, L, d] each; ``bias`` [B, 1, 1, L] is added to the scores.
+def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+    """Softmax attention, q [B, H, Q, d], k and v [B, H, K, d]; ``bias``, which broadcasts to
+    [B, H, Q, K], is added to the scores.
 
     PyTorch's fused kernel, but on the CPU in bf16: there its backward pass takes two to three
     times as long as plain matrix products (benchmarks/attention.py).
     """
     if q.device.type != "cpu" or q.dtype != torch.bfloat16:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-    batch, heads, length, size = q.shape
-    q, k, v = (each.reshape(batch * heads, length, size) for each in (q, k, v))
-    scores = torch.bmm(q * size**-0.5, k.mT)
-    if bias is not None:
-        scores = scores.view(batch, heads, length, length) + bias
-    weights = scores.softmax(dim=-1).view(batch * heads, length, length)
-    return torch.bmm(weights, v).view(batch, heads, length, size)
+    batch, heads, _, size = q.shape
+    q, k, v = (each.reshape(batch * heads, -1, size) for each in (q, k, v))
+    scores = torch.bmm(q * size**-0.5, k.mT).unflatten(0, (batch, heads)) + bias
+    return torch.bmm(scores.softmax(dim=-1).flatten(0, 1), v).unflatten(0, (batch, heads))
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention, not causal, with rotary positions."""
+    """Multi-head self-attention with rotary positions: of tokens among themselves, and of each
+    sample's registers to themselves and to the sample's tokens, by the age of what they see too."""
 
     def __init__(self, hidden_size: int, num_heads: int) -> None:
         super().__init__()
         self.num_heads = num_heads
+        self.scale = hidden_size**0.5
+        self.ages = nn.Parameter(torch.zeros(AGES, num_heads))  # stored small, as embeddings are
         self.qkv = linear(hidden_size, 3 * hidden_size)
         self.out = linear(hidden_size, hidden_size)
 
-    def forward(self, h: Tensor, cos: Tensor, sin: Tensor, bias: Tensor | None) -> Tensor:
-        batch, length, width = h.shape
-        qkv = self.qkv(h).view(batch, length, 3 * self.num_heads, -1)  # (b l 3h d)
-        qk, v = qkv.split((2 * self.num_heads, self.num_heads), dim=2)
-        q, k = rotate(qk, cos, sin).transpose(1, 2).chunk(2, dim=1)  # (b h l d)
-        heads = attend(q, k, v.transpose(1, 2), bias)
-        return self.out(heads.transpose(1, 2).reshape(batch, length, width))
+    def forward(self, h: Tensor, layout: Layout) -> Tensor:
+        qkv = self.qkv(h).unflatten(-1, (3 * self.num_heads, -1))  # (n 3h d)
+        qk, v = qkv.split((2 * self.num_heads, self.num_heads), dim=1)
+        q, k = rotate(qk, layout.cos, layout.sin).chunk(2, dim=1)  # (n h d)
+        token_q, own_q = _by_head(q, layout)
+        token_k, own_k = _by_head(k, layout)
+        token_v, own_v = _by_head(v, layout)
+        tokens = attend(token_q, token_k, token_v, layout.token_bias)  # (g h l d)
+        keys = torch.cat((own_k, token_k[layout.sequences]), dim=2)  # (b h r+l d)
+        values = torch.cat((own_v, token_v[layout.sequences]), dim=2)
+        ages = (self.ages * self.scale)[layout.ages].movedim(-1, 1)[:, :, None]  # (b h 1 r+l)
+        registers = attend(own_q, keys, values, layout.register_bias + ages)  # (b h r d)
+        heads = layout.join(tokens.transpose(1, 2), registers.transpose(1, 2))
+        return self.out(heads.flatten(1))
+
+
+def _by_head(each: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
+    """[N, H, d] to the tokens' [G, H, L, d] and the registers' [B, H, R, d]."""
+    tokens, registers = layout.split(each)
+    return tokens.transpose(1, 2), registers.transpose(1, 2)
 
 
 class SwiGLU(nn.Module):
@@ -107,6 +123,6 @@ class Block(nn.Module):
         self.attention = Attention(hidden_size, num_heads)
         self.mlp = SwiGLU(hidden_size, expansion)
 
-    def forward(self, h: Tensor, cos: Tensor, sin: Tensor, bias: Tensor | None) -> Tensor:
-        h = rms_norm(h + self.attention(h, cos, sin, bias))
+    def forward(self, h: Tensor, layout: Layout) -> Tensor:
+        h = rms_norm(h + self.attention(h, layout))
         return rms_norm(h + self.mlp(h))

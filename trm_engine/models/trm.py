@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from trm_engine.config import TRMConfig
-from trm_engine.models.embeddings import Context, ConversationEmbedding
+from trm_engine.models.context import Context, Layout
+from trm_engine.models.embeddings import ConversationEmbedding
 from trm_engine.models.heads import Heads, TRMOutput
 from trm_engine.models.layers import Block
 
 State = tuple[Tensor, Tensor]
-"""y and z, [B, R+L, D] each."""
+"""y and z, [N, D] each."""
 
 STARTS = ("y_init", "z_init")
 """What y and z begin with, [D] each: drawn once, part of the model, not learnt."""
@@ -36,24 +37,20 @@ class RecursiveCore(nn.Module):
             for _ in range(config.num_layers)
         )
 
-    def forward(
-        self, x: Tensor, y: Tensor, z: Tensor, cos: Tensor, sin: Tensor, bias: Tensor | None
-    ) -> State:
+    def forward(self, x: Tensor, y: Tensor, z: Tensor, layout: Layout) -> State:
         with torch.no_grad():
             for _ in range(self.T - 1):
-                y, z = self._round(x, y, z, cos, sin, bias)
-        return self._round(x, y, z, cos, sin, bias)
+                y, z = self._round(x, y, z, layout)
+        return self._round(x, y, z, layout)
 
-    def _round(
-        self, x: Tensor, y: Tensor, z: Tensor, cos: Tensor, sin: Tensor, bias: Tensor | None
-    ) -> State:
+    def _round(self, x: Tensor, y: Tensor, z: Tensor, layout: Layout) -> State:
         for _ in range(self.n):
-            z = self._net(x + y + z, cos, sin, bias)
-        return self._net(y + z, cos, sin, bias), z
+            z = self._net(x + y + z, layout)
+        return self._net(y + z, layout), z
 
-    def _net(self, h: Tensor, cos: Tensor, sin: Tensor, bias: Tensor | None) -> Tensor:
+    def _net(self, h: Tensor, layout: Layout) -> Tensor:
         for layer in self.layers:
-            h = layer(h, cos, sin, bias)
+            h = layer(h, layout)
         return h
 
 
@@ -82,9 +79,19 @@ class TRMForToolCalling(nn.Module):
         """Compile the recursion with torch.compile; the parameters stay where they are."""
         self._core = torch.compile(self.core.forward, dynamic=True)
 
-    def embed(self, input_ids: Tensor, attention_mask: Tensor, role_ids: Tensor) -> Context:
-        """The question x [B, R+L, D], with positions and masks; inputs [B, L] each."""
-        context: Context = self.embedding(input_ids, attention_mask, role_ids)
+    def embed(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        role_ids: Tensor,
+        read_from: Tensor | None = None,
+    ) -> Context:
+        """The question x with positions and masks; inputs [B, L] each.
+
+        ``read_from`` [B]: the sample that each sample's tokens are read from, which must begin
+        with them; a sample of its own each if not given. The answers are the same.
+        """
+        context: Context = self.embedding(input_ids, attention_mask, role_ids, read_from)
         return context
 
     def start(self, context: Context) -> State:
@@ -101,9 +108,7 @@ class TRMForToolCalling(nn.Module):
         Weights are cast here, once a step and outside no_grad, so that every one gets a gradient.
         """
         dtype = self.compute_dtype
-        bias = None if context.bias is None else context.bias.to(dtype)
-        tables = (context.cos.to(dtype), context.sin.to(dtype), bias)
-        arguments = (context.x.to(dtype), *state, *tables)
+        arguments = (context.x.to(dtype), *state, context.layout.to(dtype))
         if dtype == torch.float32:
             return self._core(*arguments)
         weights = {name: weight.to(dtype) for name, weight in self.core.named_parameters()}
@@ -164,10 +169,11 @@ class TRMForToolCalling(nn.Module):
                 answer.put_rows(active, output)
             if halt_threshold is not None:
                 going = output.q_logits[:, 0].sigmoid() < halt_threshold
-                active, context = active[going], context.rows(going)
-                state = (state[0][going], state[1][going])
+                active = active[going]
                 if not len(active):
                     break
+                context, places = context.rows(going)
+                state = (state[0][places], state[1][places])
         assert answer is not None
         return answer
 
@@ -180,7 +186,7 @@ class _Callable(nn.Module):
         self.core = core
         self.call = call
 
-    def forward(self, *arguments: Tensor) -> State:
+    def forward(self, *arguments: Tensor | Layout) -> State:
         return self.call(*arguments)  # type: ignore[operator]
 
 

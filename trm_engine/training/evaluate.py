@@ -107,11 +107,11 @@ class Evaluation:
     def batches(self, batch_size: int = 32) -> Iterator[np.ndarray]:
         """Evaluate, and yield the indices of each batch's samples when it is done.
 
-        Batches run from short samples to long ones.
+        Batches are of whole dialogues and run from short ones to long ones.
         """
         device = next(self.model.parameters()).device
         loss_fn = DeepSupervisionLoss(self.model.config)
-        loader = create_dataloader(self.dataset, batch_size, shuffle=False)
+        loader = create_dataloader(self.dataset, batch_size, shuffle=False, whole_dialogues=True)
         counts = torch.zeros(len(Counted))
         for batch in loader:
             counts += Targets.of(batch).counts()
@@ -191,7 +191,8 @@ class Evaluation:
     ) -> Iterator[tuple[float, Decoded]]:
         """The batch's share of the loss and its decoded answers at each supervision step."""
         model, targets = self.model, Targets.of(batch)
-        context = model.embed(batch["input_ids"], batch["attention_mask"], batch["role_ids"])
+        inputs = (batch["input_ids"], batch["attention_mask"], batch["role_ids"])
+        context = model.embed(*inputs, batch["read_from"])
         for output in model.supervision_steps(context, self.steps):
             loss = loss_fn.step(output, targets, counts)["total_loss"]
             decoded = decode(

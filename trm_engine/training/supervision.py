@@ -88,13 +88,18 @@ def deep_probability(share: float, progress: float) -> float:
 
 
 def mask_words(batch: Batch, share: float, seed: tuple[int, ...]) -> Batch:
-    """Hide a share of the text tokens behind the mask token; a function of ``seed`` alone."""
+    """Hide a share of the text tokens behind the mask token; a function of ``seed`` alone.
+
+    Only tokens that are read are hidden: those of a sample that others may be read from.
+    """
     if not share:
         return batch
     generator = torch.Generator().manual_seed(hash(seed) & 0x7FFF_FFFF_FFFF_FFFF)
     ids = batch["input_ids"]
     hidden = torch.rand(ids.shape, generator=generator).to(ids.device) < share
-    hidden &= ids > MASK_ID
+    is_read = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+    is_read[batch["read_from"]] = True
+    hidden &= (ids > MASK_ID) & is_read[:, None]
     labels = ids.masked_fill(~hidden, -1)
     return {**batch, "input_ids": ids.masked_fill(hidden, MASK_ID), WORD_LABELS: labels}
 
@@ -114,7 +119,8 @@ def _losses(
 
 
 def _embed(model: TRMForToolCalling, batch: Batch) -> Context:
-    return model.embed(batch["input_ids"], batch["attention_mask"], batch["role_ids"])
+    inputs = (batch["input_ids"], batch["attention_mask"], batch["role_ids"])
+    return model.embed(*inputs, batch["read_from"])
 
 
 def _add(sums: Losses, losses: Losses) -> None:

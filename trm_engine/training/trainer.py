@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from trm_engine.config import Config
 from trm_engine.data.collator import BucketBatchSampler, TRMCollator
 from trm_engine.data.dataset import TRMToolCallingDataset
-from trm_engine.data.next_call import next_calls, with_next_call
-from trm_engine.data.value_exchange import ValueExchange, collect_values
+from trm_engine.data.training_items import TrainingItems
 from trm_engine.errors import CheckpointError, RunError
 from trm_engine.models.ema import EMA
 from trm_engine.models.trm import TRMForToolCalling
@@ -114,9 +113,11 @@ class Trainer:
             training.batch_size * group.world_size,
             seed=training.seed,
             max_tokens=training.max_batch_tokens and training.max_batch_tokens * group.world_size,
+            dialogues=train.dialogues if training.whole_dialogues else None,
         )
-        self.exchange = _value_exchange(train, training.value_exchange, training.seed)
-        self.next_calls = next_calls(train) if config.model.next_call_weight else {}
+        self.items = TrainingItems(
+            train, bool(config.model.next_call_weight), training.value_exchange, training.seed
+        )
         self.collator = TRMCollator(pad_to_multiple=PAD_TO_MULTIPLE)
         self.steps_per_epoch = self._updates_in(0)
         planned = sum(map(self._updates_in, range(training.num_epochs)))
@@ -196,14 +197,9 @@ class Trainer:
             self._save(f"epoch_{finished_epoch}.pt", "epoch", finished_epoch)
 
     def _updates_in(self, epoch: int) -> int:
-        """An epoch's updates; a token budget makes them differ from epoch to epoch."""
-        training = self.config.training
-        if training.max_batch_tokens is None:
-            batches = math.ceil(len(self.train_data) / self.sampler.batch_size)
-        else:
-            self.sampler.set_epoch(epoch)
-            batches = len(self.sampler)
-        return math.ceil(batches / training.gradient_accumulation_steps)
+        """An epoch's updates; how dialogues fit into batches differs from epoch to epoch."""
+        self.sampler.set_epoch(epoch)
+        return math.ceil(len(self.sampler) / self.config.training.gradient_accumulation_steps)
 
     def _plan(self, epoch: int) -> Iterator[list[np.ndarray]]:
         """The epoch's updates, each the sample indices of its batches, those of this process."""
@@ -212,7 +208,7 @@ class Trainer:
         size = self.config.training.gradient_accumulation_steps
         for begin in range(0, len(batches), size):
             rank, world = self.group.rank, self.group.world_size
-            yield [batch[rank::world] for batch in batches[begin : begin + size]]
+            yield [np.array_split(batch, world)[rank] for batch in batches[begin : begin + size]]
 
     def _update(self, indices: list[np.ndarray]) -> None:
         """One update (averaged) or one a supervision step (per step) on a group of batches."""
@@ -238,26 +234,13 @@ class Trainer:
         return self.config.model.N_supervision if is_deep else 1
 
     def _part(self, indices: np.ndarray, place: int) -> Part:
-        batch = self.collator([self._item(int(index)) for index in indices])
+        batch = self.collator(self.items(indices, self.epoch))
         tokens = int(batch["attention_mask"].sum())
         batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
         training = self.config.training
         seed = (training.seed, self.global_step, place, self.group.rank)
         batch = mask_words(batch, training.word_dropout, seed)
         return Part(batch, Targets.of(batch), tokens)
-
-    def _item(self, index: int) -> dict[str, Tensor]:
-        """A training sample: with its next call, and a share of them with other values."""
-        call = self.next_calls.get(index)
-        is_drawn = self.exchange is not None and self.exchange.draws(self.epoch, index)
-        if call is None and not is_drawn:
-            return self.train_data[index]
-        sample = self.train_data.sample(index)
-        if call is not None:
-            sample = with_next_call(sample, call)
-        if self.exchange is not None and is_drawn:
-            sample = self.exchange.exchanged(sample, self.epoch, index)
-        return self.train_data.encoded(index, sample)
 
     def _counts(self, parts: list[Part]) -> Tensor:
         """Labels in the whole update, over all its batches and processes, [len(Counted)]."""
@@ -493,11 +476,3 @@ class Trainer:
         if self.ema:
             with self.ema.applied():
                 self._write(self.model.state_dict(), self.folder.model_ema, "final")
-
-
-def _value_exchange(train: TRMToolCallingDataset, share: float, seed: int) -> ValueExchange | None:
-    """What exchanges values for others of the training samples; None if it is off."""
-    if not share:
-        return None
-    samples = (train.sample(index) for index in range(len(train)))
-    return ValueExchange(collect_values(samples, train.labels), share, seed)

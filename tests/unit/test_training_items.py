@@ -1,0 +1,44 @@
+"""Training items: what a dialogue's samples share stays shared, whatever is done to them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from trm_engine.data.collator import TRMCollator
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.training_items import TrainingItems
+
+
+def test_items_are_a_function_of_seed_epoch_and_sample(dataset: TRMToolCallingDataset) -> None:
+    indices = np.arange(0, len(dataset), 5)
+    items = TrainingItems(dataset, with_next_calls=True, value_exchange=0.5, seed=1)
+    one = items(indices, epoch=3)
+    assert [int(item["sample_index"]) for item in one] == indices.tolist()
+    again = TrainingItems(dataset, with_next_calls=True, value_exchange=0.5, seed=1)
+    backwards = again(indices[::-1], epoch=3)[::-1]
+    later = items(indices, epoch=4)
+    changed = 0
+    for item, same, other in zip(one, backwards, later, strict=True):
+        assert all(torch.equal(item[name], same[name]) for name in item)
+        changed += not torch.equal(item["input_ids"], other["input_ids"])
+    assert 0 < changed < len(one)
+
+
+def test_without_augmentation_items_are_the_datasets(dataset: TRMToolCallingDataset) -> None:
+    items = TrainingItems(dataset, with_next_calls=False, value_exchange=0.0, seed=0)
+    for item, index in zip(items(np.arange(5), epoch=0), range(5), strict=True):
+        assert all(torch.equal(item[name], dataset[index][name]) for name in item)
+
+
+def test_other_values_leave_a_dialogue_to_be_read_once(dataset: TRMToolCallingDataset) -> None:
+    plain = TrainingItems(dataset, with_next_calls=True, value_exchange=0.0, seed=0)
+    moved = TrainingItems(dataset, with_next_calls=True, value_exchange=1.0, seed=0)
+    changed = 0
+    for dialogue in np.unique(dataset.dialogues)[:8]:
+        indices = np.flatnonzero(dataset.dialogues == dialogue)
+        before, after = plain(indices, epoch=0), moved(indices, epoch=0)
+        changed += not torch.equal(before[-1]["input_ids"], after[-1]["input_ids"])
+        sources = [TRMCollator()(items)["read_from"].tolist() for items in (before, after)]
+        assert sources[0] == sources[1]
+    assert changed >= 6

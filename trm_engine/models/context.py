@@ -1,0 +1,94 @@
+"""Context: a batch as the core sees it. What samples have in common is read once.
+
+Samples of one dialogue begin alike. A token sees its own turn and earlier ones only, so that what
+becomes of it is the same in all of them: the longest is read, and the others read from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+OLDEST = 7
+"""Turns are told apart by age: the newest 0, the one before 1, ..., all older ones 7."""
+
+REGISTER_AGE = OLDEST + 1
+AGES = REGISTER_AGE + 1
+
+
+class Layout(NamedTuple):
+    """Where the core's N positions stand and what they see: G sequences of L tokens, then the R
+    registers of each of B samples.
+
+    A token sees the tokens of its own turn and of earlier ones; a register those of its sample and
+    the sample's other registers. ``cos``, ``sin`` [N, 1, D/H]; ``token_bias`` [G, 1, L, L] and
+    ``register_bias`` [B, 1, 1, R+L], added to the attention's scores; ``sequences`` [B]: which one
+    each sample reads; ``ages`` [B, R+L]: of what a sample's registers see, REGISTER_AGE or how many
+    turns before the sample's newest that was said, at most OLDEST.
+    """
+
+    cos: Tensor
+    sin: Tensor
+    token_bias: Tensor
+    register_bias: Tensor
+    sequences: Tensor
+    ages: Tensor
+
+    def to(self, dtype: torch.dtype) -> Layout:
+        """With cosines, sines and biases of another type."""
+        return self._replace(
+            cos=self.cos.to(dtype),
+            sin=self.sin.to(dtype),
+            token_bias=self.token_bias.to(dtype),
+            register_bias=self.register_bias.to(dtype),
+        )
+
+    def split(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """h [N, ...] to tokens [G, L, ...] and registers [B, R, ...]."""
+        sequences, _, _, length = self.token_bias.shape
+        tokens, registers = h.tensor_split((sequences * length,))
+        samples = len(self.register_bias)
+        return tokens.unflatten(0, (sequences, length)), registers.unflatten(0, (samples, -1))
+
+    def join(self, tokens: Tensor, registers: Tensor) -> Tensor:
+        """Tokens [G, L, ...] and registers [B, R, ...] to [N, ...]."""
+        return torch.cat((tokens.flatten(0, 1), registers.flatten(0, 1)))
+
+
+@dataclass(frozen=True)
+class Context:
+    """B samples' question ``x`` [N, D] in its ``layout``; ``token_mask`` [B, L]: what of its
+    sequence each sample reads."""
+
+    x: Tensor
+    layout: Layout
+    token_mask: Tensor
+
+    @property
+    def token_ages(self) -> Tensor:
+        """How many turns before its sample's newest each token was said, at most OLDEST, [B, L]."""
+        return self.layout.ages[:, -self.token_mask.shape[1] :]
+
+    def with_input(self, x: Tensor) -> Context:
+        """The same context with another x."""
+        return replace(self, x=x)
+
+    def rows(self, rows: Tensor) -> tuple[Context, Tensor]:
+        """The samples ``rows`` (indices or a mask, [B]), and which positions theirs are, [N]."""
+        layout = self.layout
+        kept, sequences = layout.sequences[rows].unique(return_inverse=True)
+        places = torch.arange(len(self.x), device=self.x.device)
+        tokens, registers = layout.split(places)
+        places = layout.join(tokens[kept], registers[rows])
+        layout = Layout(
+            layout.cos[places],
+            layout.sin[places],
+            layout.token_bias[kept],
+            layout.register_bias[rows],
+            sequences,
+            layout.ages[rows],
+        )
+        return Context(self.x[places], layout, self.token_mask[rows]), places
