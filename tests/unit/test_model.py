@@ -18,7 +18,7 @@ from trm_engine.data.collator import Batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.prefixes import read_from
 from trm_engine.models import TRMForToolCalling, TRMOutput
-from trm_engine.models.context import OLDEST, REGISTER_AGE
+from trm_engine.models.context import OLDEST, REGISTER_AGE, Layout, readers
 from trm_engine.models.embeddings import SHARED_REGISTERS, turn_ages
 from trm_engine.models.heads import MASKED_LOGIT, Q_BIAS, Needs
 from trm_engine.models.layers import attend, rope_tables, rotate, swiglu_width
@@ -230,10 +230,22 @@ def test_registers_stand_where_the_conversation_ends(
     seen = context.layout.register_bias[:, 0, 0] == 0
     assert seen[:, :registers].all()
     assert torch.equal(seen[:, registers:], context.token_mask)
-    assert (context.layout.ages[:, :registers] == REGISTER_AGE).all()
+    assert (context.layout.ages[:, :registers].argmax(dim=-1) == REGISTER_AGE).all()
 
 
 # --- shared histories ---------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=12), st.booleans())
+def test_products_with_what_is_shared_are_those_of_each(readers_of: list[int], deep: bool) -> None:
+    sequences = torch.tensor(readers_of).unique(return_inverse=True)[1]
+    inner = (2,) if deep else ()
+    rows = torch.randn(len(sequences), *inner, 3, 4)
+    tokens = torch.randn(int(sequences.max()) + 1, *inner, 4, 5)
+    nothing = torch.empty(0)
+    layout = Layout(*[nothing] * 4, sequences, *readers(sequences), nothing)
+    expected = rows @ layout.for_samples(tokens)
+    assert torch.allclose(layout.products(rows, tokens), expected, atol=1e-5)
 
 
 def is_marker(token: int) -> bool:

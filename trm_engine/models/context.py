@@ -26,8 +26,10 @@ class Layout(NamedTuple):
     A token sees the tokens of its own turn and of earlier ones; a register those of its sample and
     the sample's other registers. ``cos``, ``sin`` [N, 1, D/H]; ``token_bias`` [G, 1, L, L] and
     ``register_bias`` [B, 1, 1, R+L], added to the attention's scores; ``sequences`` [B]: which one
-    each sample reads; ``ages`` [B, R+L]: of what a sample's registers see, REGISTER_AGE or how many
-    turns before the sample's newest that was said, at most OLDEST.
+    each sample reads; ``members`` [G, P], the samples that read each sequence, some of them twice
+    where others have more; ``places`` [B], where among all members each sample stands;
+    ``ages`` [B, R+L, AGES], one-hot: of what a sample's registers see,
+    REGISTER_AGE or how many turns before the sample's newest that was said, at most OLDEST.
     """
 
     cos: Tensor
@@ -35,6 +37,8 @@ class Layout(NamedTuple):
     token_bias: Tensor
     register_bias: Tensor
     sequences: Tensor
+    members: Tensor
+    places: Tensor
     ages: Tensor
 
     def to(self, dtype: torch.dtype) -> Layout:
@@ -44,6 +48,7 @@ class Layout(NamedTuple):
             sin=self.sin.to(dtype),
             token_bias=self.token_bias.to(dtype),
             register_bias=self.register_bias.to(dtype),
+            ages=self.ages.to(dtype),
         )
 
     def split(self, h: Tensor) -> tuple[Tensor, Tensor]:
@@ -52,6 +57,20 @@ class Layout(NamedTuple):
         tokens, registers = h.tensor_split((sequences * length,))
         samples = len(self.register_bias)
         return tokens.unflatten(0, (sequences, length)), registers.unflatten(0, (samples, -1))
+
+    def for_samples(self, tokens: Tensor) -> Tensor:
+        """Of tokens [G, ...] those that each sample reads, [B, ...]."""
+        return tokens.index_select(0, self.sequences)
+
+    def products(self, rows: Tensor, tokens: Tensor) -> Tensor:
+        """The matrix product of each sample's rows [B, ..., K, D] and the tokens that it reads,
+        [G, ..., D, L]; [B, ..., K, L]. What samples share is not copied for each."""
+        shape = self.members.shape
+        together = rows.index_select(0, self.members.flatten()).unflatten(0, shape)
+        together = together.movedim(1, -3)  # (g ... p k d)
+        product = together.flatten(-3, -2) @ tokens
+        apart = product.unflatten(-2, together.shape[-3:-1]).movedim(-3, 1)  # (g p ... k l)
+        return apart.flatten(0, 1).index_select(0, self.places)
 
     def join(self, tokens: Tensor, registers: Tensor) -> Tensor:
         """Tokens [G, L, ...] and registers [B, R, ...] to [N, ...]."""
@@ -69,7 +88,7 @@ class Context:
 
     @property
     def token_ages(self) -> Tensor:
-        """How many turns before its sample's newest each token was said, at most OLDEST, [B, L]."""
+        """How many turns before its sample's newest each token was said, one-hot, [B, L, AGES]."""
         return self.layout.ages[:, -self.token_mask.shape[1] :]
 
     def with_input(self, x: Tensor) -> Context:
@@ -89,6 +108,19 @@ class Context:
             layout.token_bias[kept],
             layout.register_bias[rows],
             sequences,
+            *readers(sequences),
             layout.ages[rows],
         )
         return Context(self.x[places], layout, self.token_mask[rows]), places
+
+
+def readers(sequences: Tensor) -> tuple[Tensor, Tensor]:
+    """The samples that read each sequence, [G, P], and where each sample stands there, [B]."""
+    order = sequences.argsort(stable=True)
+    counts = sequences.bincount()
+    firsts = counts.cumsum(0) - counts
+    ranks = torch.empty_like(order)
+    ranks[order] = torch.arange(len(order), device=order.device) - firsts[sequences[order]]
+    most = int(counts.max())
+    numbers = torch.arange(most, device=order.device).clamp(max=counts[:, None] - 1)  # (g p)
+    return order[firsts[:, None] + numbers], sequences * most + ranks

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import one_hot, pad
 
 from trm_engine.config import TRMConfig
-from trm_engine.models.context import OLDEST, REGISTER_AGE, Context, Layout
+from trm_engine.models.context import AGES, OLDEST, REGISTER_AGE, Context, Layout, readers
 from trm_engine.models.layers import lecun_, rope_tables
 from trm_engine.vocabulary import EOS_ID, FIRST_MARKER_ID, MASK_ID, ROLES
 
@@ -73,7 +73,8 @@ class ConversationEmbedding(nn.Module):
             _token_bias(turn_numbers(input_ids[read]), token_mask[read]),
             pad(_bias(token_mask), (count, 0))[:, None, None],
             sequences,
-            pad(turn_ages(input_ids), (count, 0), value=REGISTER_AGE),
+            *readers(sequences),
+            one_hot(pad(turn_ages(input_ids), (count, 0), value=REGISTER_AGE), AGES).float(),
         )
         return Context(x, layout, token_mask)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trm_engine.config import TRMConfig
-from trm_engine.models.context import OLDEST, Context
+from trm_engine.models.context import AGES, Context
 from trm_engine.models.embeddings import SHARED_REGISTERS
 from trm_engine.models.layers import lecun_, linear
 
@@ -65,11 +65,11 @@ class Ages(nn.Module):
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
         self.scale = width**0.5
-        self.weight = nn.Parameter(torch.zeros(OLDEST + 1, channels))
+        self.weight = nn.Parameter(torch.zeros(AGES, channels))
 
     def forward(self, context: Context) -> Tensor:
         """[B, L, F]."""
-        return self.weight[context.token_ages] * self.scale
+        return context.token_ages @ (self.weight * self.scale)
 
 
 class Pointers(nn.Module):
@@ -102,18 +102,20 @@ class Pointers(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """tokens, words [G, L, D], registers [B, F, D] to starts, ends [B, L, F], reads [B, F, D]
         and evidence [B, F]."""
-        sequences = context.layout.sequences
         queries = self.registers(registers) + self.queries * self.size**0.5  # (b f d/2)
         queries = queries.index_add(1, self.shared[0], queries[:, self.shared[1]])
-        start_keys, end_keys = self.keys(tokens)[sequences].chunk(2, dim=-1)  # (b l d/2)
+        start_keys, end_keys = self.keys(tokens).chunk(2, dim=-1)  # (g l d/2)
         starts = self._logits(start_keys, queries, context)
-        reads = starts.softmax(dim=1).mT @ words[sequences]  # (b f d)
+        reads = context.layout.products(starts.softmax(dim=-1), words)  # (b f d)
         ends = self._logits(end_keys, queries + self.beginnings(reads), context)
-        return starts, ends, reads, self.trust * log_mean_exp(starts, context.token_mask)
+        return starts.mT, ends.mT, reads, self.trust * log_mean_exp(starts.mT, context.token_mask)
 
     def _logits(self, keys: Tensor, queries: Tensor, context: Context) -> Tensor:
-        logits = (keys @ queries.mT) * self.size**-0.5 + self.ages(context)
-        return logits.masked_fill(~context.token_mask[..., None], MASKED_LOGIT)
+        """[B, F, L]."""
+        logits = context.layout.products(queries, keys.mT) * self.size**-0.5
+        return (logits + self.ages(context).mT).masked_fill(
+            ~context.token_mask[:, None], MASKED_LOGIT
+        )
 
 
 class Votes(nn.Module):
@@ -127,7 +129,7 @@ class Votes(nn.Module):
 
     def forward(self, register: Tensor, tokens: Tensor, context: Context) -> Tensor:
         """register [B, D], tokens [G, L, D] to [B, classes]."""
-        votes = self.tokens(tokens)[context.layout.sequences] + self.ages(context)  # (b l c)
+        votes = context.layout.for_samples(self.tokens(tokens)) + self.ages(context)  # (b l c)
         votes = votes.masked_fill(~context.token_mask[..., None], MASKED_LOGIT)
         logits: Tensor = self.register(register) + log_mean_exp(votes, context.token_mask)
         return logits
@@ -231,8 +233,8 @@ class Heads(nn.Module):
             slot_end_logits=slot_ends,
             slot_presence_logits=slot_presence + slot_evidence,
             q_logits=self.q(answer),
-            y=layout.split(y)[0][layout.sequences],
-            z=layout.split(z)[0][layout.sequences],
+            y=layout.for_samples(layout.split(y)[0]),
+            z=layout.for_samples(layout.split(z)[0]),
             arg_presence_logits=arg_presence,
             arg_lacks=lacks,
             slot_choice_logits=self.slot_choice(slots, slot_reads),
