@@ -27,10 +27,11 @@ from trm_engine.training.evaluate import evaluate
 @pytest.fixture(scope="module")
 def checkpoint(dataset: TRMToolCallingDataset) -> dict[str, Any]:
     model = small_model(small_config(dataset.labels, N_supervision=4), seed=5, spread=0.3)
-    output = model.inference(**inputs_of(batch_of(dataset, range(24))), num_steps=2)
+    inputs = inputs_of(batch_of(dataset, range(24)))
+    second, last = model.inference(**inputs, num_steps=2), model.inference(**inputs)
     with torch.no_grad():  # half of the answers are calls, and half of them halt early
-        model.heads.decision.register.bias -= output.decision_logits.median()
-        model.heads.q.bias -= output.q_logits.median() + 0.01
+        model.heads.decision.register.bias -= last.decision_logits.median() + 0.01
+        model.heads.q.bias -= second.q_logits.median() + 0.01
     return checkpoint_of(model, dataset)
 
 
