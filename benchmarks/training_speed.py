@@ -16,7 +16,7 @@ from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.training.device import choose_dtype
 
 BATCH = 16
-BATCHES = 4
+DIALOGUES = 6
 MATRIX = 2048
 """Rows and columns of the matrices whose product tells the machine's rate."""
 
@@ -26,31 +26,36 @@ Step = Callable[[TRMForToolCalling, Batch], object]
 def measure() -> Iterator[str]:
     """Samples a second of each way, and the share of the machine's rate that the fastest uses."""
     config, data = prepared()
-    shuffled = np.random.default_rng(0).permutation(len(data.train))[: BATCH * BATCHES]
-    mixed = [batch_of(data, part.tolist()) for part in np.split(shuffled, BATCHES)]
-    sampler = BucketBatchSampler(data.train.lengths, BATCH)
-    alike = [batch_of(data, part.tolist()) for part in sampler.batches()[:BATCHES]]
+    random = np.random.default_rng(0)
+    dialogues = random.permutation(np.unique(data.train.dialogues))[:DIALOGUES]
+    samples = np.flatnonzero(np.isin(data.train.dialogues, dialogues))
+    parts = np.array_split(random.permutation(samples), -(-len(samples) // BATCH))
+    mixed = [batch_of(data, part.tolist()) for part in parts]
+    lengths, dialogues = data.train.lengths[samples], data.train.dialogues[samples]
+    sampler = BucketBatchSampler(lengths, BATCH, dialogues=dialogues)
+    whole = [batch_of(data, samples[part].tolist()) for part in sampler.batches()]
+    apart = [{**batch, "read_from": torch.arange(len(batch["read_from"]))} for batch in whole]
     native, _ = choose_dtype("auto", torch.device("cpu"))
+    tasks: dict[str, tuple[Step, Sequence[Batch], torch.dtype]] = {
+        "plain loop": (plain_step, mixed, torch.float32),
+        "ours, each sample read by itself, fp32": (streamed_step, apart, torch.float32),
+        "ours, fp32": (streamed_step, whole, torch.float32),
+    }
+    if native != torch.float32:
+        tasks["ours, bf16"] = (streamed_step, whole, native)
 
     def epoch(step: Step, batches: Sequence[Batch], dtype: torch.dtype) -> Callable[[], None]:
         model = model_for(config, dtype)
         return lambda: [step(model, batch) for batch in batches] and None
 
-    tasks = {
-        "plain loop": epoch(plain_step, mixed, torch.float32),
-        "plain loop, batches of like length": epoch(plain_step, alike, torch.float32),
-        "ours, fp32": epoch(streamed_step, alike, torch.float32),
-    }
-    if native != torch.float32:
-        tasks["ours, bf16"] = epoch(streamed_step, alike, native)
-    times = seconds({**tasks, "matrix": _matrix_product(native)}, rounds=3)
-    samples = {name: _samples(mixed if name == "plain loop" else alike) for name in tasks}
-    speeds = {name: samples[name] / times[name] for name in tasks}
+    timed = {name: epoch(*task) for name, task in tasks.items()}
+    times = seconds({**timed, "matrix": _matrix_product(native)}, rounds=3)
+    speeds = {name: len(samples) / times[name] for name in tasks}
     for name, speed in speeds.items():
         ratio = speed / speeds["plain loop"]
         yield f"{name}: {speed:.1f} samples/s, {ratio:.2f} x ({torch.get_num_threads()} threads)"
     fastest = list(tasks)[-1]
-    rate = _operations(model_for(config), alike) / times[fastest]
+    rate = _operations(model_for(config), whole) / times[fastest]
     machine = 2 * MATRIX**3 / times["matrix"]
     yield (
         f"{fastest}: {rate / 1e9:.1f} of {machine / 1e9:.1f} GFLOP/s that a product of "
@@ -62,10 +67,6 @@ def measure() -> Iterator[str]:
 def _matrix_product(dtype: torch.dtype) -> Callable[[], object]:
     left, right = (torch.randn(MATRIX, MATRIX).to(dtype) for _ in range(2))
     return lambda: left @ right
-
-
-def _samples(batches: Sequence[Batch]) -> int:
-    return sum(len(batch["input_ids"]) for batch in batches)
 
 
 def _operations(model: TRMForToolCalling, batches: Sequence[Batch]) -> int:

@@ -167,6 +167,9 @@ class TrainingConfig(Section):
     value_exchange: float = Field(
         0.0, ge=0, le=1, description="Share of dialogues trained on with other values."
     )
+    subword_sampling: float = Field(
+        0.0, ge=0, le=1, description="Share of dialogues whose words are split by chance."
+    )
     log_interval: int = Field(10, ge=1, description="Updates between readings of the losses.")
     eval_interval: int = Field(500, ge=1, description="Updates between evaluations.")
     save_interval: int = Field(1000, ge=1, description="Updates between checkpoints.")

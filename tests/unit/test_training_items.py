@@ -12,10 +12,14 @@ from trm_engine.data.training_items import TrainingItems
 
 def test_items_are_a_function_of_seed_epoch_and_sample(dataset: TRMToolCallingDataset) -> None:
     indices = np.arange(0, len(dataset), 5)
-    items = TrainingItems(dataset, with_next_calls=True, value_exchange=0.5, seed=1)
+    items = TrainingItems(
+        dataset, with_next_calls=True, value_exchange=0.5, subword_sampling=0.5, seed=1
+    )
     one = items(indices, epoch=3)
     assert [int(item["sample_index"]) for item in one] == indices.tolist()
-    again = TrainingItems(dataset, with_next_calls=True, value_exchange=0.5, seed=1)
+    again = TrainingItems(
+        dataset, with_next_calls=True, value_exchange=0.5, subword_sampling=0.5, seed=1
+    )
     backwards = again(indices[::-1], epoch=3)[::-1]
     later = items(indices, epoch=4)
     changed = 0
@@ -26,14 +30,22 @@ def test_items_are_a_function_of_seed_epoch_and_sample(dataset: TRMToolCallingDa
 
 
 def test_without_augmentation_items_are_the_datasets(dataset: TRMToolCallingDataset) -> None:
-    items = TrainingItems(dataset, with_next_calls=False, value_exchange=0.0, seed=0)
+    items = TrainingItems(
+        dataset, with_next_calls=False, value_exchange=0.0, subword_sampling=0.0, seed=0
+    )
     for item, index in zip(items(np.arange(5), epoch=0), range(5), strict=True):
         assert all(torch.equal(item[name], dataset[index][name]) for name in item)
 
 
-def test_other_values_leave_a_dialogue_to_be_read_once(dataset: TRMToolCallingDataset) -> None:
-    plain = TrainingItems(dataset, with_next_calls=True, value_exchange=0.0, seed=0)
-    moved = TrainingItems(dataset, with_next_calls=True, value_exchange=1.0, seed=0)
+def test_other_values_and_subwords_leave_a_dialogue_to_be_read_once(
+    dataset: TRMToolCallingDataset,
+) -> None:
+    plain = TrainingItems(
+        dataset, with_next_calls=True, value_exchange=0.0, subword_sampling=0.0, seed=0
+    )
+    moved = TrainingItems(
+        dataset, with_next_calls=True, value_exchange=1.0, subword_sampling=1.0, seed=0
+    )
     changed = 0
     for dialogue in np.unique(dataset.dialogues)[:8]:
         indices = np.flatnonzero(dataset.dialogues == dialogue)

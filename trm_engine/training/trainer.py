@@ -116,7 +116,11 @@ class Trainer:
             dialogues=train.dialogues if training.whole_dialogues else None,
         )
         self.items = TrainingItems(
-            train, bool(config.model.next_call_weight), training.value_exchange, training.seed
+            train,
+            bool(config.model.next_call_weight),
+            training.value_exchange,
+            training.subword_sampling,
+            training.seed,
         )
         self.collator = TRMCollator(pad_to_multiple=PAD_TO_MULTIPLE)
         self.steps_per_epoch = self._updates_in(0)
