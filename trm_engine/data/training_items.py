@@ -17,7 +17,8 @@ STREAM = 0x5355
 
 
 class TrainingItems:
-    """The items of a dataset's samples in an epoch; a function of (seed, epoch, sample).
+    """The items of a dataset's samples; a function of the seed, of the epoch and of which samples
+    of a dialogue are asked for together, since these get the same new values.
 
     Args:
         dataset: the samples.

@@ -113,9 +113,8 @@ class Pointers(nn.Module):
     def _logits(self, keys: Tensor, queries: Tensor, context: Context) -> Tensor:
         """[B, F, L]."""
         logits = context.layout.products(queries, keys.mT) * self.size**-0.5
-        return (logits + self.ages(context).mT).masked_fill(
-            ~context.token_mask[:, None], MASKED_LOGIT
-        )
+        logits = logits + self.ages(context).mT
+        return logits.masked_fill(~context.token_mask[:, None], MASKED_LOGIT)
 
 
 class Votes(nn.Module):
