@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from textual.widget import Widget
 from typer.testing import CliRunner, Result
 
 from tests.inspected import VALIDATION, finished_run
+from tests.screens.whole_screen import until
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.runs.folder import RunFolder
 from trm_tui.app import TrmApp
@@ -27,8 +26,6 @@ from trm_tui.widgets.judged_samples import JudgedList
 from trm_tui.widgets.parameters import ParametersTree
 from trm_tui.widgets.sample_detail import SampleDetail
 
-SECONDS = 60
-
 
 @pytest.fixture(scope="module")
 def run(dataset: TRMToolCallingDataset, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
@@ -37,12 +34,6 @@ def run(dataset: TRMToolCallingDataset, tmp_path_factory: pytest.TempPathFactory
 
 def trm(*arguments: object) -> Result:
     return CliRunner().invoke(command, list(map(str, arguments)))
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(SECONDS):
-        while not condition():
-            await pilot.pause(0.05)
 
 
 def screen_text(pilot: Pilot[None], widget: Widget) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
 from tests.screens.test_checkpoint_facts import summary
 from tests.screens.test_judged_samples import RECORDS
-from tests.screens.whole_screen import shown
+from tests.screens.whole_screen import shown, until
 from trm_engine.errors import DataError
 from trm_engine.runs.folder import RunFolder
 from trm_tui.app import TrmApp
@@ -54,12 +53,6 @@ class FakeInspected(Inspected):
 
 def app_of(inspected: Inspected) -> TrmApp:
     return TrmApp(lambda _: InspectScreen(inspected), Settings())
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await pilot.pause(0.02)
 
 
 async def test_all_tabs_fit_80_columns_and_it_says_that_it_opens() -> None:

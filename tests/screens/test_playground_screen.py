@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from textual.events import Key
 from textual.pilot import Pilot
 
 from tests.predicted import prediction, step, value
-from tests.screens.whole_screen import shown
+from tests.screens.whole_screen import shown, until
 from tests.support import sample, write_jsonl
 from trm_engine.data.samples import parse_sample
 from trm_tui.app import TrmApp
@@ -138,12 +138,6 @@ def app_of(
 ) -> TrmApp:
     questioned = cast(Questioned, models)
     return TrmApp(lambda _: PlaygroundScreen(questioned, draft, kept), Settings())
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await pilot.pause(0.02)
 
 
 async def type_text(pilot: Pilot[None], text: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.screens.fake_run import FakeRun
 from tests.screens.panes import text_of
-from tests.screens.test_train_screen import until
+from tests.screens.whole_screen import until
 from trm_tui.app import TrmApp
 from trm_tui.screens.overlay import OverlayScreen
 from trm_tui.screens.runs import RunsScreen
@@ -93,7 +93,7 @@ async def test_marked_runs_are_laid_over_each_other(runs: list[FakeRun], tmp_pat
 
 async def test_a_folder_without_runs_says_so(tmp_path: Path) -> None:
     async with app_of(tmp_path).run_test(size=(80, 10)) as pilot:
-        await pilot.pause(0.2)
-        assert "No run yet" in text_of(pilot.app.screen.query_one(RunsTable))
+        table = pilot.app.screen.query_one(RunsTable)
+        await until(pilot, lambda: "No run yet" in text_of(table))
         await pilot.press("enter", "space", "o")
         assert isinstance(pilot.app.screen, RunsScreen)

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 
 from tests.predicted import prediction, step, value
 from tests.screens.panes import PaneApp, assert_golden
-from tests.screens.whole_screen import shown
+from tests.screens.whole_screen import shown, until
 from trm_tui.widgets.marked_conversation import MarkedConversation
 from trm_tui.widgets.sample_detail import SampleDetail
 
@@ -156,34 +156,29 @@ async def test_the_newest_turn_is_in_sight_and_a_late_answer_does_not_scroll_bac
     async with DetailApp(SampleDetail()).run_test(size=(80, 12)) as pilot:
         pane = pilot.app.query_one(SampleDetail)
         pane.show(SAMPLE)
-        await pilot.pause(0.3)  # it scrolls once it is laid out
-        assert "not known yet" in shown(pilot.app)
+        await until(pilot, lambda: "not known yet" in shown(pilot.app))
         assert "0912 345" in shown(pilot.app)
         pane.scrolled().focus()
         await pilot.press("home")
-        await pilot.pause(0.3)
-        assert "2 tools on offer: book_[table], find_table" in shown(pilot.app)
+        await until(pilot, lambda: "2 tools on offer: book_[table], find_table" in shown(pilot.app))
         pane.show(SAMPLE, answered())
-        await pilot.pause(0.3)  # it scrolls once it is laid out
+        await pilot.pause(0.3)  # it would scroll once it is laid out
         assert pane.scrolled().scroll_offset.y == 0
         await pilot.press("end")
-        await pilot.pause(0.3)
-        assert "Slots" in shown(pilot.app)
+        await until(pilot, lambda: "Slots" in shown(pilot.app))
         pane.show({**SAMPLE, "conversation": "another"}, answered())
-        await pilot.pause(0.3)  # it scrolls once it is laid out
-        assert "0912 345    from" in shown(pilot.app)
+        await until(pilot, lambda: "0912 345    from" in shown(pilot.app))
 
 
 async def test_a_late_answer_is_brought_in_sight() -> None:
     async with DetailApp(SampleDetail()).run_test(size=(80, 12)) as pilot:
         pane = pilot.app.query_one(SampleDetail)
         pane.show(SAMPLE)
-        await pilot.pause(0.3)
+        await until(pilot, lambda: "not known yet" in shown(pilot.app))
         before = pane.scrolled().scroll_offset.y
         pane.show(SAMPLE, answered())
-        await pilot.pause(0.3)
+        await until(pilot, lambda: "P(call)" in shown(pilot.app))
         assert pane.scrolled().scroll_offset.y > before
-        assert "P(call)" in shown(pilot.app)
 
 
 async def test_what_the_model_does_not_see_is_dim_and_said() -> None:

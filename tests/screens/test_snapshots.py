@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.screens.fake_run import FakeRun
+from tests.screens.whole_screen import shown, until
 from trm_tui.app import TrmApp
 from trm_tui.screens.train import TrainScreen
 from trm_tui.settings import Settings
@@ -29,9 +30,11 @@ def run(tmp_path: Path) -> FakeRun:
 async def _until_it_is_read(pilot: Pilot[None]) -> None:
     screen = pilot.app.screen_stack[1]
     assert isinstance(screen, TrainScreen)
-    while screen.watched.store.columns.rows < 300:
-        await pilot.pause(0.05)
-    await pilot.pause(0.7)  # figures are shown twice a second
+    await until(pilot, lambda: screen.watched.store.columns.rows >= 300)
+    seen = ""
+    while seen != shown(pilot.app):
+        seen = shown(pilot.app)
+        await pilot.pause(0.7)  # figures are shown twice a second
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import TabbedContent
 
 from tests.screens.fake_run import FakeRun
-from tests.screens.whole_screen import shown
+from tests.screens.whole_screen import shown, until
 from trm_tui.app import TrmApp
 from trm_tui.screens.closing import ClosingDialog
 from trm_tui.screens.confirm import ConfirmDialog
@@ -46,13 +44,6 @@ def app_of(run: FakeRun, settings: Settings | None = None) -> TrmApp:
 
 def _has_focus(pilot: Pilot[None], tab: Widget) -> bool:
     return pilot.app.focused is not None and tab in pilot.app.focused.ancestors
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
-    """Wait for what a tick or a thread brings about."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await pilot.pause(0.02)
 
 
 def header(pilot: Pilot[None]) -> str:
@@ -318,7 +309,7 @@ async def test_a_screenshot_is_written_here(
     monkeypatch.chdir(tmp_path)
     async with app_of(run).run_test(size=SIZE) as pilot:
         await pilot.press("ctrl+p", *"screenshot")
-        await pilot.pause(0.5)
+        await until(pilot, lambda: "Save an SVG" in shown(pilot.app))
         await pilot.press("enter", "enter")
         await until(pilot, lambda: bool(list(tmp_path.glob("trm-tui-first-*.svg"))))
         written = next(tmp_path.glob("*.svg"))
