@@ -1,4 +1,4 @@
-"""``python -m benchmarks.learning FOLDER``: train briefly on a data set, print what was learnt."""
+"""``python -m benchmarks.learning FOLDER``: train on a data set, print what was learnt."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ def main() -> int:
     data = [f"data.{part}_data={arguments.folder / f'{part}.jsonl'}" for part in ("train", "val")]
     training = {
         "seed": arguments.seed,
-        "num_epochs": arguments.epochs,
         "eval_interval": 1_000_000,
         "save_interval": 1_000_000,
     }
+    if arguments.epochs:
+        training["num_epochs"] = arguments.epochs
     fixed = [*data, *(f"training.{key}={value}" for key, value in training.items())]
     config = Config.from_yaml(arguments.config, [*fixed, *arguments.set])
     with tempfile.TemporaryDirectory() as temporary:
@@ -51,7 +52,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("folder", type=Path, help="holds train.jsonl and val.jsonl")
     parser.add_argument("--config", default="configs/default.yaml")
     parser.add_argument("--samples", type=int, help="training samples, whole dialogues; else all")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, help="else as many as the configuration says")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="folder for the checkpoint; else it is forgotten")
     parser.add_argument("--plain", action="store_true", help="a transformer without recursion")

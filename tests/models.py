@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from trm_engine.config import Config, TRMConfig
-from trm_engine.data.collator import Batch, TRMCollator
+from trm_engine.data.collator import INPUTS, Batch, TRMCollator
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.labels import Labels
 from trm_engine.models import EMA, TRMForToolCalling, TRMOutput
@@ -51,7 +51,7 @@ def batch_of(dataset: TRMToolCallingDataset, indices: Sequence[int]) -> Batch:
 
 def inputs_of(batch: Batch) -> dict[str, Tensor]:
     """What the model reads of a batch."""
-    return {name: batch[name] for name in ("input_ids", "attention_mask", "role_ids")}
+    return {name: batch[name] for name in INPUTS}
 
 
 def tensors_of(output: TRMOutput) -> dict[str, Tensor]:

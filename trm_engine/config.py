@@ -170,6 +170,9 @@ class TrainingConfig(Section):
     subword_sampling: float = Field(
         0.0, ge=0, le=1, description="Share of dialogues whose words are split by chance."
     )
+    capital_dropout: float = Field(
+        0.0, ge=0, le=1, description="Share of dialogues read without their capitals."
+    )
     log_interval: int = Field(10, ge=1, description="Updates between readings of the losses.")
     eval_interval: int = Field(500, ge=1, description="Updates between evaluations.")
     save_interval: int = Field(1000, ge=1, description="Updates between checkpoints.")

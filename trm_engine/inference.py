@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from trm_engine.config import TRMConfig
-from trm_engine.data.collator import SEQUENCES
+from trm_engine.data.collator import INPUTS, SEQUENCES
 from trm_engine.data.encoding import tool_mask
 from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Conversation, Turn
@@ -157,7 +157,7 @@ class Predictor:
     def decode_steps(self, batch: ReadBatch, steps: int | None = None) -> Iterator[Decoded]:
         """What the model says at steps 1, 2, ...; all that were trained if not told how many."""
         model, tensors = self.model, batch.tensors
-        context = model.embed(tensors["input_ids"], tensors["attention_mask"], tensors["role_ids"])
+        context = model.embedding(**{name: tensors[name] for name in INPUTS})
         for output in model.supervision_steps(context, steps):
             yield decode(
                 output,

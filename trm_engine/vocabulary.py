@@ -18,10 +18,11 @@ MARKERS: Final[tuple[str, ...]] = tuple(f"<{role}>" for role in ROLES)
 MASK_TOKEN: Final = "<mask>"
 """Stands for a word hidden by word dropout."""
 
-IS_TEXT: Final = 1
-BEGINS_WORD: Final = 2
-ENDS_WORD: Final = 4
-"""Flags of a token: it stands for text of its own; no word runs across its begin, its end."""
+BEGINS_WORD: Final = 1
+ENDS_WORD: Final = 2
+CAPITALISED: Final = 4
+"""Flags of a token: no word runs across its begin, its end; its word begins with a capital, which
+says something only in a turn that has small letters, too."""
 
 FIRST_MARKER_ID: Final = EOS_ID + 1
 MASK_ID: Final = FIRST_MARKER_ID + len(MARKERS)

@@ -37,7 +37,7 @@ from trm_engine.data.samples import Sample
 from trm_engine.data.survey import PrefixIndex, split_dialogues, survey_file
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import DataError
-from trm_engine.vocabulary import BOS_ID, EOS_ID
+from trm_engine.vocabulary import BOS_ID, CAPITALISED, EOS_ID
 
 OPEN = """
 import sys, time
@@ -594,17 +594,21 @@ def test_no_samples_give_no_batches() -> None:
 
 # --- shared histories ---------------------------------------------------------------------------
 
+WORDS = st.tuples(st.integers(10, 12), st.sampled_from([0, CAPITALISED]))
+
 
 @given(
-    st.lists(st.lists(st.integers(10, 12), max_size=4), min_size=1, max_size=12),
+    st.lists(st.lists(WORDS, max_size=4), min_size=1, max_size=12),
     st.lists(st.booleans(), min_size=12, max_size=12),
 )
 def test_a_sample_is_read_from_one_that_begins_with_it(
-    texts: list[list[int]], ended: list[bool]
+    texts: list[list[tuple[int, int]]], ended: list[bool]
 ) -> None:
-    said = [[BOS_ID, *text] for text in texts]
-    ids = [[*text, EOS_ID] if end else text for text, end in zip(said, ended, strict=False)]
-    sources = read_from([torch.tensor(each) for each in ids]).tolist()
+    said = [[(BOS_ID, 0), *text] for text in texts]
+    tokens = [[*text, (EOS_ID, 0)] if end else text for text, end in zip(said, ended, strict=False)]
+    columns = [torch.tensor(each).T for each in tokens]
+    items = [{"input_ids": ids, "text_flags": flags} for ids, flags in columns]
+    sources = read_from(items).tolist()
     for place, source in enumerate(sources):
         assert said[source][: len(said[place])] == said[place]
         assert sources[source] == source

@@ -24,7 +24,15 @@ from trm_engine.models.heads import MASKED_LOGIT, Q_BIAS, Needs
 from trm_engine.models.layers import attend, rope_tables, rotate, swiglu_width
 from trm_engine.models.trm import RecursiveCore
 from trm_engine.training.losses import DeepSupervisionLoss, ValueLabels
-from trm_engine.vocabulary import BOS_ID, EOS_ID, FIRST_MARKER_ID, MASK_ID, PAD_ID, marker_id
+from trm_engine.vocabulary import (
+    BOS_ID,
+    CAPITALISED,
+    EOS_ID,
+    FIRST_MARKER_ID,
+    MASK_ID,
+    PAD_ID,
+    marker_id,
+)
 
 BY_TOKEN = ("arg_start_logits", "arg_end_logits", "slot_start_logits", "slot_end_logits", "y", "z")
 BY_SAMPLE = ("decision_logits", "tool_logits", "slot_presence_logits", "q_logits")
@@ -218,7 +226,7 @@ def test_span_logits_of_padding_are_out_of_the_question(
 def test_registers_stand_where_the_conversation_ends(
     model: TRMForToolCalling, batch: Batch
 ) -> None:
-    context = model.embed(**padded(batch, 3))
+    context = model.embedding(**padded(batch, 3))
     registers = SHARED_REGISTERS + model.config.num_slots
     said = batch["attention_mask"].sum(dim=1) - 1  # EOS is not read
     size, theta = model.embedding.head_size, model.config.rope_theta
@@ -231,6 +239,25 @@ def test_registers_stand_where_the_conversation_ends(
     assert seen[:, :registers].all()
     assert torch.equal(seen[:, registers:], context.token_mask)
     assert (context.layout.ages[:, :registers].argmax(dim=-1) == REGISTER_AGE).all()
+
+
+# --- capitals -----------------------------------------------------------------------------------
+
+
+def test_capitals_are_read_where_they_stand(model: TRMForToolCalling, batch: Batch) -> None:
+    inputs = inputs_of(batch)
+    is_capitalised = inputs["text_flags"] & CAPITALISED > 0
+    assert is_capitalised.any()
+    read = {name: inputs[name] for name in ("input_ids", "attention_mask", "role_ids")}
+    words = [
+        model.embedding(**read, text_flags=flags).x
+        for flags in (inputs["text_flags"], inputs["text_flags"] & ~CAPITALISED, None)
+    ]
+    tokens = is_capitalised.numel()
+    differs = (words[0] != words[1]).any(dim=-1)
+    assert torch.equal(differs[:tokens].view_as(is_capitalised), is_capitalised)
+    assert not differs[tokens:].any()
+    assert torch.equal(words[1], words[2])
 
 
 # --- shared histories ---------------------------------------------------------------------------
@@ -255,17 +282,21 @@ def is_marker(token: int) -> bool:
 def beginnings(batch: Batch, row: int) -> Batch:
     """A conversation, and what it was before each of its turns, as one batch that is read once."""
     length = int(batch["attention_mask"][row].sum())
-    ids, roles = batch["input_ids"][row, :length], batch["role_ids"][row, :length]
+    ids, roles, flags = (
+        batch[name][row, :length] for name in ("input_ids", "role_ids", "text_flags")
+    )
     opens = torch.tensor([is_marker(int(each)) for each in ids]).nonzero()[:, 0].tolist()
     ends = [length - 1, *opens[1:]]
     inputs = {
         "input_ids": [torch.cat((ids[:end], torch.tensor([EOS_ID]))) for end in ends],
         "role_ids": [torch.cat((roles[:end], torch.tensor([0]))) for end in ends],
+        "text_flags": [torch.cat((flags[:end], torch.tensor([0]))) for end in ends],
         "attention_mask": [torch.ones(end + 1, dtype=torch.long) for end in ends],
     }
+    pairs = zip(inputs["input_ids"], inputs["text_flags"], strict=True)
     return {
         **{name: pad_sequence(each, batch_first=True) for name, each in inputs.items()},
-        "read_from": read_from(inputs["input_ids"]),
+        "read_from": read_from([{"input_ids": i, "text_flags": f} for i, f in pairs]),
     }
 
 
@@ -282,7 +313,7 @@ def test_what_is_read_once_is_as_if_each_were_read(
         model = small_model(small_config(dataset.labels, num_layers=2))
         model.compute_dtype = dtype
         outputs = list(
-            model.supervision_steps(model.embed(**inputs_of(together), read_from=source))
+            model.supervision_steps(model.embedding(**inputs_of(together), read_from=source))
         )
         answers = torch.cat([tensors_of(outputs[-1])[name].flatten() for name in BY_SAMPLE])
         answers.float().square().mean().backward()
@@ -335,7 +366,7 @@ def test_a_choice_is_read_where_its_pointer_stands(
 ) -> None:
     """What stands elsewhere changes neither the choice nor where the value ends."""
     model = small_model(small_config(dataset.labels))
-    context = model.embed(**inputs_of(batch))
+    context = model.embedding(**inputs_of(batch))
     layout = context.layout
     tokens, registers = layout.split(torch.zeros_like(context.x))
     registers.normal_()
@@ -377,8 +408,8 @@ def test_a_sample_that_halts_keeps_the_answer_of_that_step(
     model = small_model(small_config(dataset.labels, N_supervision=5), seed=6, spread=0.5)
     model.compute_dtype = dtype
     with torch.no_grad():
-        q = torch.cat([step.q_logits for step in model.train_step(**inputs_of(batch))])
-        model.heads.q.bias -= q.median() + 0.01
+        first = model.train_step(**inputs_of(batch))[0]
+        model.heads.q.bias -= first.q_logits.median() + 0.01  # half of them halt there
         steps = model.train_step(**inputs_of(batch))
     halted = model.inference(**inputs_of(batch), halt_threshold=threshold)
     used = []
@@ -467,7 +498,7 @@ def test_gradients_in_bfloat16_point_where_those_in_float32_do(
 def test_only_the_last_round_learns(dataset: TRMToolCallingDataset, batch: Batch) -> None:
     """T rounds give the gradient of the last one, begun where the others end."""
     model = small_model(small_config(dataset.labels, T_deep_recursion=3))
-    context = model.embed(**inputs_of(batch))
+    context = model.embedding(**inputs_of(batch))
     x = context.x.detach()
     layout = context.layout
     y, z = model.start(context)
@@ -489,7 +520,7 @@ def test_only_the_last_round_learns(dataset: TRMToolCallingDataset, batch: Batch
 
 
 def test_rounds_before_the_last_keep_no_graph(model: TRMForToolCalling, batch: Batch) -> None:
-    context = model.embed(**inputs_of(batch))
+    context = model.embedding(**inputs_of(batch))
     seen: list[bool] = []
     plain = RecursiveCore._round
 
@@ -505,7 +536,7 @@ def test_rounds_before_the_last_keep_no_graph(model: TRMForToolCalling, batch: B
 
 def test_steps_are_detached_from_each_other(model: TRMForToolCalling, batch: Batch) -> None:
     """The last step's gradient is that of one step begun at the y and z before it."""
-    outputs = model.supervision_steps(model.embed(**inputs_of(batch)))
+    outputs = model.supervision_steps(model.embedding(**inputs_of(batch)))
     first = next(outputs)
     (from_first,) = torch.autograd.grad(
         first.decision_logits.sum(), model.embedding.tokens.weight, retain_graph=True

@@ -133,7 +133,7 @@ def test_each_step_gives_its_own_gradient(dataset: TRMToolCallingDataset, batch:
     each = part(batch)
     counts = each.targets.counts()
     expected = []
-    for output in model.supervision_steps(model.embed(**inputs_of(batch))):
+    for output in model.supervision_steps(model.embedding(**inputs_of(batch))):
         loss = loss_fn.step(output, each.targets, counts)[TOTAL]
         loss.backward(retain_graph=True)
         expected.append((loss.item(), gradients(model)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +23,7 @@ from trm_engine.errors import DataError, TokenizerError
 from trm_engine.vocabulary import (
     BEGINS_WORD,
     BOS_ID,
+    CAPITALISED,
     ENDS_WORD,
     EOS_ID,
     FIRST_MARKER_ID,
@@ -230,6 +232,34 @@ def test_word_borders_are_flagged(tokenizer: TRMTokenizer) -> None:
     inside = text.index("nabel")
     assert inside not in begins | ends
     assert encoding.text[[0, 1, -1]].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "capitalised"),
+    [
+        ("Take me to San José, not to new york.", ["take", "san", "josé"]),
+        ("McDonald's, O'Neil and iPhone", ["mcdonald", "o", "neil"]),
+        ("ALL OF IT IS LOUD", []),
+        ("nothing is", []),
+        ("号 Ünal 3PM", ["ünal"]),
+    ],
+)
+def test_capitals_are_flagged_word_by_word(
+    tokenizer: TRMTokenizer, text: str, capitalised: list[str]
+) -> None:
+    encoding = tokenizer.encode_turns([Turn(role="user", content=text)], 100)
+    is_flagged = encoding.text & CAPITALISED > 0
+    assert not is_flagged[[0, 1, -1]].any()
+    letters = zip(encoding.begins, encoding.ends, is_flagged, strict=True)
+    flagged = sorted({place for b, e, on in letters if on for place in range(b, e)})
+    words = [range(m.start(), m.end()) for each in capitalised for m in [found(each, text)]]
+    assert flagged == sorted(place for word in words for place in word)
+
+
+def found(word: str, text: str) -> re.Match[str]:
+    match = re.search(rf"\b{word}\b", text, re.IGNORECASE)
+    assert match
+    return match
 
 
 def test_a_conversation_is_encoded_as_the_specification_shows(tokenizer: TRMTokenizer) -> None:

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from trm_engine.data.collator import TRMCollator
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.training_items import TrainingItems
+from trm_engine.vocabulary import CAPITALISED
+
+
+def items_of(dataset: TRMToolCallingDataset, **changes: Any) -> TrainingItems:
+    """Samples with their next calls, and nothing of chance but what is asked for."""
+    plain: dict[str, Any] = {
+        "with_next_calls": True,
+        "value_exchange": 0.0,
+        "subword_sampling": 0.0,
+        "capital_dropout": 0.0,
+        "seed": 0,
+    }
+    return TrainingItems(dataset, **{**plain, **changes})
 
 
 def test_items_are_a_function_of_seed_epoch_and_sample(dataset: TRMToolCallingDataset) -> None:
     indices = np.arange(0, len(dataset), 5)
-    items = TrainingItems(
-        dataset, with_next_calls=True, value_exchange=0.5, subword_sampling=0.5, seed=1
-    )
+    chance = {"value_exchange": 0.5, "subword_sampling": 0.5, "capital_dropout": 0.5, "seed": 1}
+    items = items_of(dataset, **chance)
     one = items(indices, epoch=3)
     assert [int(item["sample_index"]) for item in one] == indices.tolist()
-    again = TrainingItems(
-        dataset, with_next_calls=True, value_exchange=0.5, subword_sampling=0.5, seed=1
-    )
-    backwards = again(indices[::-1], epoch=3)[::-1]
+    backwards = items_of(dataset, **chance)(indices[::-1], epoch=3)[::-1]
     later = items(indices, epoch=4)
     changed = 0
     for item, same, other in zip(one, backwards, later, strict=True):
@@ -30,9 +41,7 @@ def test_items_are_a_function_of_seed_epoch_and_sample(dataset: TRMToolCallingDa
 
 
 def test_without_augmentation_items_are_the_datasets(dataset: TRMToolCallingDataset) -> None:
-    items = TrainingItems(
-        dataset, with_next_calls=False, value_exchange=0.0, subword_sampling=0.0, seed=0
-    )
+    items = items_of(dataset, with_next_calls=False)
     for item, index in zip(items(np.arange(5), epoch=0), range(5), strict=True):
         assert all(torch.equal(item[name], dataset[index][name]) for name in item)
 
@@ -40,12 +49,8 @@ def test_without_augmentation_items_are_the_datasets(dataset: TRMToolCallingData
 def test_other_values_and_subwords_leave_a_dialogue_to_be_read_once(
     dataset: TRMToolCallingDataset,
 ) -> None:
-    plain = TrainingItems(
-        dataset, with_next_calls=True, value_exchange=0.0, subword_sampling=0.0, seed=0
-    )
-    moved = TrainingItems(
-        dataset, with_next_calls=True, value_exchange=1.0, subword_sampling=1.0, seed=0
-    )
+    plain = items_of(dataset)
+    moved = items_of(dataset, value_exchange=1.0, subword_sampling=1.0, capital_dropout=0.5)
     changed = 0
     for dialogue in np.unique(dataset.dialogues)[:8]:
         indices = np.flatnonzero(dataset.dialogues == dialogue)
@@ -54,3 +59,19 @@ def test_other_values_and_subwords_leave_a_dialogue_to_be_read_once(
         sources = [TRMCollator()(items)["read_from"].tolist() for items in (before, after)]
         assert sources[0] == sources[1]
     assert changed >= 6
+
+
+def test_capitals_are_hidden_in_whole_dialogues(dataset: TRMToolCallingDataset) -> None:
+    everyone = np.arange(len(dataset))
+    plain = items_of(dataset)(everyone, epoch=0)
+    small = items_of(dataset, capital_dropout=0.5)(everyone, epoch=0)
+    hidden: dict[int, set[bool]] = {}
+    for dialogue, before, after in zip(dataset.dialogues, plain, small, strict=True):
+        assert torch.equal(before["input_ids"], after["input_ids"])
+        assert torch.equal(before["text_flags"] & ~CAPITALISED, after["text_flags"] & ~CAPITALISED)
+        assert (before["text_flags"] & CAPITALISED).any()
+        is_hidden = not (after["text_flags"] & CAPITALISED).any()
+        assert is_hidden or torch.equal(before["text_flags"], after["text_flags"])
+        hidden.setdefault(int(dialogue), set()).add(is_hidden)
+    assert all(len(each) == 1 for each in hidden.values())
+    assert 0 < sum(each == {True} for each in hidden.values()) < len(hidden)

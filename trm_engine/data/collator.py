@@ -19,6 +19,9 @@ POOL_BATCHES = 50
 """Batches whose samples are sorted by length together; more means less padding, less chance."""
 
 SEQUENCES = ("input_ids", "attention_mask", "role_ids", "turn_ids", "text_flags")
+INPUTS = ("input_ids", "attention_mask", "role_ids", "text_flags")
+"""What the model reads."""
+
 PLURALS = {
     "decision_label": "decision_labels",
     "tool_name_label": "tool_name_labels",
@@ -50,7 +53,7 @@ class TRMCollator:
     def __call__(self, items: Sequence[dict[str, Tensor]]) -> Batch:
         longest = max(len(item["input_ids"]) for item in items)
         length = -(-longest // self.pad_to_multiple) * self.pad_to_multiple
-        batch = {"read_from": read_from([item["input_ids"] for item in items])}
+        batch = {"read_from": read_from(items)}
         for name in items[0]:
             values = [item[name] for item in items]
             if name in SEQUENCES:

@@ -32,7 +32,7 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
     """The samples of a JSONL file as tensors, S slots, A argument channels, T tools.
 
     An item has ``input_ids``, ``attention_mask``, ``role_ids``, ``turn_ids``, ``text_flags`` [L]
-    (IS_TEXT, BEGINS_WORD, ENDS_WORD), ``decision_label``, ``tool_name_label``,
+    (BEGINS_WORD, ENDS_WORD, CAPITALISED), ``decision_label``, ``tool_name_label``,
     ``next_tool_label``, ``sample_index`` [], ``tool_mask`` [T], ``slot_presence_labels``,
     ``slot_choice_labels`` [S], ``arg_presence_labels``, ``arg_choice_labels`` [A],
     ``slot_spans``, ``arg_spans`` [M, 3].

@@ -20,10 +20,10 @@ from trm_engine.errors import TokenizerError
 from trm_engine.vocabulary import (
     BEGINS_WORD,
     BOS_ID,
+    CAPITALISED,
     ENDS_WORD,
     EOS_ID,
     FIRST_MARKER_ID,
-    IS_TEXT,
     MARKERS,
     MASK_ID,
     MASK_TOKEN,
@@ -58,7 +58,7 @@ class Encoding:
 
     ``turns`` holds the turn's index in the history, -1 for BOS, EOS; ``begins`` and ``ends`` are
     character offsets in that turn's text without surrounding spaces (both 0 for markers); ``text``
-    what of a text a token is: IS_TEXT, BEGINS_WORD, ENDS_WORD, or 0 where it is none.
+    how a token stands in it: BEGINS_WORD, ENDS_WORD, CAPITALISED.
     ``dropped_tokens`` did not fit into the conversation, ``cut_tokens`` not into their tool turn.
     """
 
@@ -261,7 +261,7 @@ class TRMTokenizer:
         spans = [_without_spaces(text, begin, end) for begin, end in result["offsets"]]
         begins, ends = np.array([(0, 0), *spans], dtype=np.int32).T
         ids = np.array([marker_id(role), *result["ids"]], dtype=np.int32)
-        flags = np.array([0, *(_text_of(text, *span) for span in spans)], dtype=np.int32)
+        flags = np.array([0, *_text_flags(text, spans)], dtype=np.int32)
         return _EncodedTurn(ids, begins, ends, flags)
 
 
@@ -322,12 +322,18 @@ def _join(
     )
 
 
-def _text_of(text: str, begin: int, end: int) -> int:
-    """What a token is that stands there."""
-    if begin >= end:
-        return 0
-    begins = BEGINS_WORD if is_border(text, begin) else 0
-    return IS_TEXT | begins | (ENDS_WORD if is_border(text, end) else 0)
+def _text_flags(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[int]:
+    """How each token, in the order of the text, stands in it; 0 where it stands for nothing."""
+    capitals_tell = any(letter.islower() for letter in text)
+    word = 0
+    for begin, end in spans:
+        if begin >= end:
+            yield 0
+            continue
+        begins, ends = is_border(text, begin), is_border(text, end)
+        word = begin if begins else word
+        capitalised = capitals_tell and text[word].isupper()
+        yield begins * BEGINS_WORD | ends * ENDS_WORD | capitalised * CAPITALISED
 
 
 def _without_spaces(text: str, begin: int, end: int) -> tuple[int, int]:

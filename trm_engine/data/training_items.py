@@ -1,4 +1,4 @@
-"""Training items: samples as they are learnt from: next calls, other values, other subwords."""
+"""Training items: samples as they are learnt from: next calls, other values and subwords."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.next_call import next_calls, with_next_call
 from trm_engine.data.samples import Sample
 from trm_engine.data.value_exchange import ValueExchange, collect_values
+from trm_engine.vocabulary import CAPITALISED
 
 STREAM = 0x5355
 """Sets these draws apart from others that are made of the same seed."""
@@ -25,7 +26,8 @@ class TrainingItems:
         with_next_calls: whether answers are given their next call.
         value_exchange: the share of the dialogues whose values are exchanged, epoch by epoch.
         subword_sampling: the share of the dialogues whose words are split by chance.
-        seed: of both.
+        capital_dropout: the share of the dialogues whose capitals are hidden.
+        seed: of all three.
     """
 
     def __init__(
@@ -34,10 +36,12 @@ class TrainingItems:
         with_next_calls: bool,
         value_exchange: float,
         subword_sampling: float,
+        capital_dropout: float,
         seed: int,
     ) -> None:
         self.dataset = dataset
         self.subword_sampling = subword_sampling
+        self.capital_dropout = capital_dropout
         self.seed = seed
         self.next_calls = next_calls(dataset) if with_next_calls else {}
         samples = (dataset.sample(index) for index in range(len(dataset) if value_exchange else 0))
@@ -54,7 +58,16 @@ class TrainingItems:
 
     def _items(self, indices: list[int], epoch: int, dialogue: int) -> list[dict[str, Tensor]]:
         """The items of one dialogue's samples."""
-        subword_seed = self._subword_seed(epoch, dialogue)
+        random = np.random.default_rng((self.seed, STREAM, epoch, dialogue))
+        is_split, is_small = random.random(2) < (self.subword_sampling, self.capital_dropout)
+        subword_seed = int(random.integers(2**32)) if is_split else None
+        items = self._with_words(indices, epoch, dialogue, subword_seed)
+        return [_without_capitals(item) for item in items] if is_small else items
+
+    def _with_words(
+        self, indices: list[int], epoch: int, dialogue: int, subword_seed: int | None
+    ) -> list[dict[str, Tensor]]:
+        """The items with the epoch's values and subwords."""
         is_exchanged = self.exchange.draws(epoch, dialogue)
         if subword_seed is None and not is_exchanged:
             return [self._plain(index) for index in indices]
@@ -71,13 +84,11 @@ class TrainingItems:
             return self.dataset[index]
         return self.dataset.encoded(index, self._sample(index))
 
-    def _subword_seed(self, epoch: int, dialogue: int) -> int | None:
-        """What draws the words' splits in an epoch; None if they are the likeliest ones."""
-        random = np.random.default_rng((self.seed, STREAM, epoch, dialogue))
-        is_drawn = random.random() < self.subword_sampling
-        return int(random.integers(2**32)) if is_drawn else None
-
     def _sample(self, index: int) -> Sample:
         sample = self.dataset.sample(index)
         call = self.next_calls.get(index)
         return sample if call is None else with_next_call(sample, call)
+
+
+def _without_capitals(item: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {**item, "text_flags": item["text_flags"] & ~CAPITALISED}

@@ -1,4 +1,4 @@
-"""Embeddings: tokens and roles of turns, and the learned registers of each sample."""
+"""Embeddings: tokens, their capitals and roles, and the learned registers of each sample."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.nn.functional import one_hot, pad
 from trm_engine.config import TRMConfig
 from trm_engine.models.context import AGES, OLDEST, REGISTER_AGE, Context, Layout, readers
 from trm_engine.models.layers import lecun_, rope_tables
-from trm_engine.vocabulary import EOS_ID, FIRST_MARKER_ID, MASK_ID, ROLES
+from trm_engine.vocabulary import CAPITALISED, EOS_ID, FIRST_MARKER_ID, MASK_ID, ROLES
 
 MASKED_SCORE = -1e9
 
@@ -43,6 +43,7 @@ class ConversationEmbedding(nn.Module):
         self.rope_theta = config.rope_theta
         self.tokens = _embedding(config.vocab_size, width)
         self.roles = _embedding(len(ROLES), width)
+        self.capital = _embedding(1, width)
         self.registers = _embedding(SHARED_REGISTERS + config.num_slots, width)
         self.scale = width**0.5
 
@@ -51,14 +52,24 @@ class ConversationEmbedding(nn.Module):
         input_ids: Tensor,
         attention_mask: Tensor,
         role_ids: Tensor,
+        text_flags: Tensor | None = None,
         read_from: Tensor | None = None,
     ) -> Context:
+        """The question x with positions and masks; inputs [B, L] each.
+
+        Without ``text_flags`` no word is known to be capitalised. ``read_from`` [B]: the sample
+        that each sample's tokens are read from, which must begin with them; a sample of its own
+        each if not given. The answers are the same.
+        """
         batch, length = input_ids.shape
         everyone = torch.arange(batch, device=input_ids.device)
         read, sequences = (
             (everyone, everyone) if read_from is None else read_from.unique(return_inverse=True)
         )
         words = self.tokens(input_ids[read]) + self.roles(role_ids[read])  # (g l d)
+        if text_flags is not None:
+            is_capitalised = text_flags[read] & CAPITALISED > 0
+            words = words + is_capitalised[..., None] * self.capital.weight
         registers = self.registers.weight.expand(batch, -1, -1)  # (b r d)
         x = torch.cat((words.flatten(0, 1), registers.flatten(0, 1))) * self.scale  # (n d)
 

@@ -79,21 +79,6 @@ class TRMForToolCalling(nn.Module):
         """Compile the recursion with torch.compile; the parameters stay where they are."""
         self._core = torch.compile(self.core.forward, dynamic=True)
 
-    def embed(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        role_ids: Tensor,
-        read_from: Tensor | None = None,
-    ) -> Context:
-        """The question x with positions and masks; inputs [B, L] each.
-
-        ``read_from`` [B]: the sample that each sample's tokens are read from, which must begin
-        with them; a sample of its own each if not given. The answers are the same.
-        """
-        context: Context = self.embedding(input_ids, attention_mask, role_ids, read_from)
-        return context
-
     def start(self, context: Context) -> State:
         """y and z before the first step."""
         dtype = self.compute_dtype
@@ -133,10 +118,15 @@ class TRMForToolCalling(nn.Module):
             state = (state[0].detach(), state[1].detach())
 
     def train_step(
-        self, input_ids: Tensor, attention_mask: Tensor, role_ids: Tensor
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        role_ids: Tensor,
+        text_flags: Tensor | None = None,
     ) -> list[TRMOutput]:
         """The outputs of all N_sup supervision steps, graphs kept; inputs [B, L] each."""
-        return list(self.supervision_steps(self.embed(input_ids, attention_mask, role_ids)))
+        context = self.embedding(input_ids, attention_mask, role_ids, text_flags)
+        return list(self.supervision_steps(context))
 
     forward = train_step
 
@@ -148,13 +138,14 @@ class TRMForToolCalling(nn.Module):
         role_ids: Tensor,
         halt_threshold: float | None = None,
         num_steps: int | None = None,
+        text_flags: Tensor | None = None,
     ) -> TRMOutput:
         """The last step's output; inputs [B, L] each.
 
         With ``halt_threshold`` a sample stops at the first step where sigmoid(q) reaches it and
         leaves the batch; ``steps_used`` [B] says when.
         """
-        context = self.embed(input_ids, attention_mask, role_ids)
+        context = self.embedding(input_ids, attention_mask, role_ids, text_flags)
         state = self.start(context)
         steps = num_steps or self.config.N_supervision
         active = torch.arange(len(input_ids), device=input_ids.device)

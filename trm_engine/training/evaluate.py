@@ -36,6 +36,7 @@ from trm_engine.training.metrics import (
     judge,
     sample_losses,
 )
+from trm_engine.training.supervision import embed
 
 SHOWN_SAMPLES = 8
 WORST_SAMPLES = 20
@@ -191,9 +192,7 @@ class Evaluation:
     ) -> Iterator[tuple[float, Decoded]]:
         """The batch's share of the loss and its decoded answers at each supervision step."""
         model, targets = self.model, Targets.of(batch)
-        inputs = (batch["input_ids"], batch["attention_mask"], batch["role_ids"])
-        context = model.embed(*inputs, batch["read_from"])
-        for output in model.supervision_steps(context, self.steps):
+        for output in model.supervision_steps(embed(model, batch), self.steps):
             loss = loss_fn.step(output, targets, counts)["total_loss"]
             decoded = decode(
                 output,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from trm_engine.data.collator import Batch
+from trm_engine.data.collator import INPUTS, Batch
 from trm_engine.models.embeddings import Context
 from trm_engine.models.heads import TRMOutput
 from trm_engine.models.trm import State, TRMForToolCalling
@@ -41,7 +41,7 @@ def averaged(
     steps = steps or model.config.N_supervision
     losses: list[Losses] = [{} for _ in range(steps)]
     for part in parts:
-        context = _embed(model, part.batch)
+        context = embed(model, part.batch)
         x = context.x.detach().requires_grad_()
         sums = iter(losses)
         for output in model.supervision_steps(context.with_input(x), steps):
@@ -69,7 +69,7 @@ def per_step(
     for _ in range(steps or model.config.N_supervision):
         losses: Losses = {}
         for index, part in enumerate(parts):
-            context = _embed(model, part.batch)
+            context = embed(model, part.batch)
             state = model.refine(context, states[index] or model.start(context))
             output = model.heads(*state, context)
             step = _losses(model, loss_fn, output, part.targets, counts)
@@ -118,9 +118,11 @@ def _losses(
     return loss_fn.step(output, targets, counts, logits)
 
 
-def _embed(model: TRMForToolCalling, batch: Batch) -> Context:
-    inputs = (batch["input_ids"], batch["attention_mask"], batch["role_ids"])
-    return model.embed(*inputs, batch["read_from"])
+def embed(model: TRMForToolCalling, batch: Batch) -> Context:
+    """The question of a batch."""
+    inputs = {name: batch[name] for name in INPUTS}
+    context: Context = model.embedding(**inputs, read_from=batch["read_from"])
+    return context
 
 
 def _add(sums: Losses, losses: Losses) -> None:

@@ -120,6 +120,7 @@ class Trainer:
             bool(config.model.next_call_weight),
             training.value_exchange,
             training.subword_sampling,
+            training.capital_dropout,
             training.seed,
         )
         self.collator = TRMCollator(pad_to_multiple=PAD_TO_MULTIPLE)
