@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,14 @@ from trm_engine.config import Config
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.survey import split_dialogues
 from trm_engine.models.context import Layout
-from trm_engine.models.trm import RecursiveCore, State
+from trm_engine.models.trm import RecursiveCore, State, TRMForToolCalling
 from trm_engine.runs.folder import RunFolder
 from trm_engine.training.device import choose_device
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.evaluate import Evaluation
 from trm_engine.training.prepare import build_model, prepare_data, resolve
 from trm_engine.training.trainer import Trainer
+from trm_engine.vocabulary import CAPITALISED
 
 WATCHED = 32
 """Validation samples that are judged during training; all of them are at the end."""
@@ -43,7 +46,8 @@ def main() -> int:
     config = Config.from_yaml(arguments.config, [*fixed, *arguments.set])
     with tempfile.TemporaryDirectory() as temporary:
         folder = RunFolder(arguments.keep or Path(temporary))
-        print(_row(_figures(config, arguments.samples, folder, arguments.plain)))
+        for figures in _figures(config, arguments.samples, folder, arguments.plain):
+            print(_row(figures))
     return 0
 
 
@@ -62,8 +66,9 @@ def _arguments() -> argparse.Namespace:
 
 def _figures(
     config: Config, samples: int | None, folder: RunFolder, is_plain: bool
-) -> dict[str, Any]:
-    """What the averaged weights say about the validation samples after training."""
+) -> Iterator[dict[str, Any]]:
+    """What training took; what the averaged weights then say about the validation samples, as they
+    are and in small letters."""
     torch.set_num_threads(config.training.num_threads or torch.get_num_threads())
     device = choose_device(config.training.device)
     prepared = prepare_data(config)
@@ -79,18 +84,25 @@ def _figures(
     began = time.perf_counter()
     trainer.run()
     seconds = time.perf_counter() - began
-    evaluation = Evaluation(model, val)
-    if trainer.ema:
-        with trainer.ema.applied():
-            list(evaluation.batches(config.training.batch_size))
-    else:
-        list(evaluation.batches(config.training.batch_size))
-    metrics = evaluation.metrics()
-    return {
+    yield {
         "samples": len(train),
         "tokens a sample": float(train.lengths.mean()),
         "seconds": seconds,
         "samples/s": len(train) * config.training.num_epochs / seconds,
+    }
+    with trainer.ema.applied() if trainer.ema else nullcontext():
+        yield {"capitals": "as they are", **_judged(model, val, config.training.batch_size)}
+        val.__class__ = _InSmallLetters
+        yield {"capitals": "none", **_judged(model, val, config.training.batch_size)}
+
+
+def _judged(
+    model: TRMForToolCalling, val: TRMToolCallingDataset, batch_size: int
+) -> dict[str, float]:
+    evaluation = Evaluation(model, val)
+    list(evaluation.batches(batch_size))
+    metrics = evaluation.metrics()
+    return {
         "user-turn accuracy": _user_turn_accuracy(evaluation),
         "decision F1": metrics["decision"]["f1"],
         "tool": metrics["tool"]["accuracy"],
@@ -127,13 +139,21 @@ def _all_values_right(evaluation: Evaluation) -> float:
 
 def _row(figures: dict[str, Any]) -> str:
     return " | ".join(
-        f"{name} {value if isinstance(value, int) else format(value, '.3f')}"
+        f"{name} {format(value, '.3f') if isinstance(value, float) else value}"
         for name, value in figures.items()
     )
 
 
 def _silent(kind: str, /, **content: Any) -> None:
     """A report that nobody reads."""
+
+
+class _InSmallLetters(TRMToolCallingDataset):
+    """The samples as if nobody had used a capital."""
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        item = super().__getitem__(index)
+        return {**item, "text_flags": item["text_flags"] & ~CAPITALISED}
 
 
 class _PlainTransformer(RecursiveCore):

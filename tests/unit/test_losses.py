@@ -128,6 +128,11 @@ def span_problems(draw: st.DrawFn) -> tuple[Tensor, Tensor, Tensor]:
     return starts, ends, spans
 
 
+def everywhere(logits: Tensor) -> Tensor:
+    """Flags by which values can begin and end at every token, [B, L]."""
+    return torch.full(logits.shape[:2], BEGINS_WORD | ENDS_WORD)
+
+
 @given(span_problems())
 def test_span_loss_is_the_probability_of_any_occurrence(
     problem: tuple[Tensor, Tensor, Tensor],
@@ -148,7 +153,7 @@ def test_span_loss_is_the_probability_of_any_occurrence(
         expected -= math.log(mass)
     starts.requires_grad_()
     ends.requires_grad_()
-    loss = span_loss(starts, ends, spans)
+    loss = span_loss(starts, ends, spans, everywhere(starts))
     assert float(loss.detach()) == pytest.approx(expected, rel=1e-4, abs=1e-5)
     loss.backward()
     assert starts.grad is not None
@@ -260,6 +265,7 @@ def test_argument_loss_is_presence_and_value(dataset: TRMToolCallingDataset, bat
         output.arg_start_logits.masked_fill(flags & BEGINS_WORD == 0, MASKED_LOGIT),
         output.arg_end_logits.masked_fill(flags & ENDS_WORD == 0, MASKED_LOGIT),
         batch["arg_span_labels"],
+        everywhere(output.arg_start_logits),
     ) + choice_loss(output.arg_choice_logits, batch["arg_choice_labels"])
     spans = (batch["arg_span_labels"][..., 0] >= 0).any(-1).sum()
     count = spans + (batch["arg_choice_labels"] >= 0).sum()

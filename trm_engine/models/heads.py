@@ -68,8 +68,8 @@ class Ages(nn.Module):
         self.weight = nn.Parameter(torch.zeros(AGES, channels))
 
     def forward(self, context: Context) -> Tensor:
-        """[B, L, F]."""
-        return context.token_ages @ (self.weight * self.scale)
+        """[B, F, L]."""
+        return (self.weight * self.scale).mT @ context.token_ages.mT
 
 
 class Pointers(nn.Module):
@@ -108,13 +108,13 @@ class Pointers(nn.Module):
         starts = self._logits(start_keys, queries, context)
         reads = context.layout.products(starts.softmax(dim=-1), words)  # (b f d)
         ends = self._logits(end_keys, queries + self.beginnings(reads), context)
-        return starts.mT, ends.mT, reads, self.trust * log_mean_exp(starts.mT, context.token_mask)
+        evidence = self.trust * log_mean_exp(starts, context.token_mask)
+        return starts.mT, ends.mT, reads, evidence
 
     def _logits(self, keys: Tensor, queries: Tensor, context: Context) -> Tensor:
         """[B, F, L]."""
-        logits = context.layout.products(queries, keys.mT) * self.size**-0.5
-        logits = logits + self.ages(context).mT
-        return logits.masked_fill(~context.token_mask[:, None], MASKED_LOGIT)
+        logits = context.layout.products(queries * self.size**-0.5, keys.mT) + self.ages(context)
+        return logits.where(context.token_mask[:, None], MASKED_LOGIT)
 
 
 class Votes(nn.Module):
@@ -128,8 +128,8 @@ class Votes(nn.Module):
 
     def forward(self, register: Tensor, tokens: Tensor, context: Context) -> Tensor:
         """register [B, D], tokens [G, L, D] to [B, classes]."""
-        votes = context.layout.for_samples(self.tokens(tokens)) + self.ages(context)  # (b l c)
-        votes = votes.masked_fill(~context.token_mask[..., None], MASKED_LOGIT)
+        votes = context.layout.for_samples(self.tokens(tokens).mT) + self.ages(context)  # (b c l)
+        votes = votes.where(context.token_mask[:, None], MASKED_LOGIT)
         logits: Tensor = self.register(register) + log_mean_exp(votes, context.token_mask)
         return logits
 
@@ -247,6 +247,9 @@ def _products(vectors: Tensor, values: Tensor) -> Tensor:
 
 
 def log_mean_exp(logits: Tensor, token_mask: Tensor) -> Tensor:
-    """A soft maximum over the tokens, [B, L, F] to [B, F]; padding must be masked already."""
+    """A soft maximum over the tokens, [B, F, L] to [B, F]; padding must be masked already."""
     tokens = token_mask.sum(dim=1, keepdim=True)
-    return logits.logsumexp(dim=1) - tokens.log()
+    # The normaliser, read off the first token. Where padding underflows, logsumexp is ten times
+    # as slow on the CPU.
+    log_sum = (logits - logits.log_softmax(dim=-1))[..., 0]
+    return log_sum - tokens.log()

@@ -118,18 +118,20 @@ def focal_loss(logits: Tensor, targets: Tensor, gamma: float, alpha: float) -> T
     return cross_entropy.sum()
 
 
-def span_loss(starts: Tensor, ends: Tensor, spans: Tensor) -> Tensor:
+def span_loss(starts: Tensor, ends: Tensor, spans: Tensor, text_flags: Tensor) -> Tensor:
     """Sum over fields of -log P(any occurrence), P(span) = P(start) P(end).
 
     Every verbatim occurrence of a value is right, so their probability is summed (marginal
-    likelihood). starts, ends [B, L, F]; spans [B, F, M, 2], -1 where there is none.
+    likelihood). Only where words begin and end can a value: others need not be told from it.
+    starts, ends [B, L, F]; spans [B, F, M, 2], -1 where there is none; text_flags [B, L].
     """
     rows, channels = _has_span(spans).nonzero(as_tuple=True)
     if not len(rows):
         return starts.sum() * 0
     spans = spans[rows, channels]  # (k m 2)
-    log_start = starts[rows, :, channels].log_softmax(dim=-1)  # (k l)
-    log_end = ends[rows, :, channels].log_softmax(dim=-1)
+    can_begin, can_end = value_borders(text_flags[rows])  # (k l)
+    log_start = starts[rows, :, channels].masked_fill(~can_begin, MASKED_LOGIT).log_softmax(dim=-1)
+    log_end = ends[rows, :, channels].masked_fill(~can_end, MASKED_LOGIT).log_softmax(dim=-1)
     places = spans.clamp(min=0)
     log_span = log_start.gather(1, places[..., 0]) + log_end.gather(1, places[..., 1])
     log_span = log_span.masked_fill(spans[..., 0] < 0, float("-inf"))
@@ -209,12 +211,12 @@ class DeepSupervisionLoss(nn.Module):
     def _values(
         self, output: TRMOutput, targets: Targets, values: ValueLabels, counts: Tensor
     ) -> dict[str, Tensor]:
-        starts, ends = _at_borders(
-            output.slot_start_logits, output.slot_end_logits, values.text_flags
-        )
-        slot_values = span_loss(starts, ends, values.slot_span_labels) + choice_loss(
-            output.slot_choice_logits, values.slot_choice_labels
-        )
+        slot_values = span_loss(
+            output.slot_start_logits,
+            output.slot_end_logits,
+            values.slot_span_labels,
+            values.text_flags,
+        ) + choice_loss(output.slot_choice_logits, values.slot_choice_labels)
         called, sizes = targets.decision > 0.5, counts[[Counted.ARGS, Counted.ARG_VALUES]]
         return {
             "slot_span_loss": slot_values / counts[Counted.SLOT_VALUES],
@@ -304,21 +306,14 @@ def _arguments(output: TRMOutput, values: ValueLabels, rows: Tensor, counts: Ten
     presence = F.binary_cross_entropy_with_logits(
         output.arg_presence_logits[rows][asked], labels[asked], reduction="sum"
     )
-    starts, ends = _at_borders(
-        output.arg_start_logits[rows], output.arg_end_logits[rows], values.text_flags[rows]
+    spans = span_loss(
+        output.arg_start_logits,
+        output.arg_end_logits,
+        values.arg_span_labels.masked_fill(~rows[:, None, None, None], -1),
+        values.text_flags,
     )
-    spans = span_loss(starts, ends, values.arg_span_labels[rows])
     choices = choice_loss(output.arg_choice_logits[rows], values.arg_choice_labels[rows])
     return presence / counts[0] + (spans + choices) / counts[1]
-
-
-def _at_borders(starts: Tensor, ends: Tensor, text_flags: Tensor) -> tuple[Tensor, Tensor]:
-    """Only where words begin and end can a value: others need not be told from it; [B, L, F]."""
-    can_begin, can_end = value_borders(text_flags)
-    return (
-        starts.masked_fill(~can_begin[..., None], MASKED_LOGIT),
-        ends.masked_fill(~can_end[..., None], MASKED_LOGIT),
-    )
 
 
 def _has_span(spans: Tensor) -> Tensor:
