@@ -148,6 +148,19 @@ class _Choices(nn.Module):
         return _products(registers, self.register) + _products(reads, self.read)
 
 
+class TaskSlots(nn.Module):
+    """How much likelier each slot is filled, by the likely tool: its task has some slots only."""
+
+    def __init__(self, tools: int, slots: int, width: int) -> None:
+        super().__init__()
+        self.scale = width**0.5
+        self.weight = nn.Parameter(torch.zeros(tools, slots))
+
+    def forward(self, tools: Tensor) -> Tensor:
+        """Probabilities of tools [B, T] to [B, S]."""
+        return tools @ self.weight * self.scale
+
+
 class Needs(nn.Module):
     """What speaks against a call: for each argument how much the likely tool needs it, which is
     learnt, times the doubt that it was said, -log P(present).
@@ -179,9 +192,9 @@ class Heads(nn.Module):
     choice off a register and the tokens that its pointer stands on. A value is recognised where it
     stands long before a register has learnt to ask for it, so this shortens training several times.
 
-    The tool's probabilities speak with: for the slots that its task has (``slot_of_tool``), and
-    against a call that lacks what it needs. They are heard only: which tool it is, its own loss
-    teaches. Both weights are stored small, as embeddings are, so that they learn as fast.
+    The tool's probabilities speak with: for the slots that its task has, and against a call that
+    lacks what it needs. They are heard only: which tool it is, its own loss teaches. Both weights
+    are stored small, as embeddings are, so that they learn as fast.
     """
 
     def __init__(self, config: TRMConfig) -> None:
@@ -195,8 +208,7 @@ class Heads(nn.Module):
         self.pointers = Pointers(width, slots, config.arg_slots or (-1,) * args)
         self.slot_presence = nn.Parameter(lecun_(torch.empty(slots, width), width))
         self.slot_presence_bias = nn.Parameter(torch.zeros(slots))
-        self.slot_of_tool = nn.Parameter(torch.zeros(config.num_tools, slots))
-        self.scale = width**0.5
+        self.task_slots = TaskSlots(config.num_tools, slots, width)
         self.slot_choice = _Choices(width, slots, config.num_choices)
         self.arg_presence = linear(width, args, bias=True)
         self.arg_choice = _Choices(width, args, config.num_choices)
@@ -221,7 +233,7 @@ class Heads(nn.Module):
         tool_logits = self.tool(call, tokens, context)
         tools = tool_logits.detach().softmax(dim=-1)  # (b t)
         slot_presence = (slots * self.slot_presence).sum(-1) + self.slot_presence_bias
-        slot_presence = slot_presence + tools @ self.slot_of_tool * self.scale
+        slot_presence = slot_presence + self.task_slots(tools)
         lacks = self.needs(tools, arg_presence)
         return TRMOutput(
             decision_logits=self.decision(answer, tokens, context) - lacks.sum(-1, keepdim=True),
