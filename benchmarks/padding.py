@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.setup import prepared
-from trm_engine.data.collator import BucketBatchSampler, padding_share
-from trm_engine.training.trainer import PAD_TO_MULTIPLE
+from trm_engine.data.collator import LENGTH_STEP, BucketBatchSampler, padding_share
 
 
 def measure() -> Iterator[str]:
@@ -17,10 +16,10 @@ def measure() -> Iterator[str]:
     order = np.random.default_rng(0).permutation(len(lengths))
     random = np.split(order, range(32, len(order), 32))
     bucketed = BucketBatchSampler(lengths, 32).batches()
-    rounded = -(-lengths // PAD_TO_MULTIPLE) * PAD_TO_MULTIPLE
+    rounded = -(-lengths // LENGTH_STEP) * LENGTH_STEP
     tokens = sum(len(batch) * int(rounded[batch].max()) for batch in bucketed)
     yield (
         f"random {padding_share(lengths, random):.1%}, "
         f"bucketed {padding_share(lengths, bucketed):.1%} of tokens, "
-        f"{1 - int(lengths.sum()) / tokens:.1%} with lengths rounded up to {PAD_TO_MULTIPLE}"
+        f"{1 - int(lengths.sum()) / tokens:.1%} with lengths rounded up to {LENGTH_STEP}"
     )

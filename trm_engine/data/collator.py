@@ -18,6 +18,9 @@ from trm_engine.data.prefixes import read_from
 POOL_BATCHES = 50
 """Batches whose samples are sorted by length together; more means less padding, less chance."""
 
+LENGTH_STEP = 32
+"""Lengths are rounded up to this: matrix kernels are made for each length that comes up."""
+
 SEQUENCES = ("input_ids", "attention_mask", "role_ids", "turn_ids", "text_flags")
 INPUTS = ("input_ids", "attention_mask", "role_ids", "text_flags")
 """What the model reads."""
@@ -164,7 +167,8 @@ def create_dataloader(
     """A DataLoader of length-bucketed batches; ``options`` go to torch's DataLoader."""
     dialogues = dataset.dialogues if whole_dialogues else None
     sampler = BucketBatchSampler(dataset.lengths, batch_size, shuffle, seed, max_tokens, dialogues)
-    return DataLoader(dataset, batch_sampler=sampler, collate_fn=TRMCollator(), **options)
+    collator = TRMCollator(pad_to_multiple=LENGTH_STEP)
+    return DataLoader(dataset, batch_sampler=sampler, collate_fn=collator, **options)
 
 
 def padding_share(lengths: np.ndarray, batches: Sequence[np.ndarray]) -> float:

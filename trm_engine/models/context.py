@@ -18,10 +18,15 @@ OLDEST = 7
 REGISTER_AGE = OLDEST + 1
 AGES = REGISTER_AGE + 1
 
+POSITIONS_STEP = 128
+READERS_STEP = 4
+"""Sizes are rounded up to these, for a matrix kernel is made for every size that comes up, which
+takes as long as several products: of few sizes, most are there already."""
+
 
 class Layout(NamedTuple):
     """Where the core's N positions stand and what they see: G sequences of L tokens, then the R
-    registers of each of B samples.
+    registers of each of B samples, then what fills N up (``filled_up``).
 
     A token sees the tokens of its own turn and of earlier ones; a register those of its sample and
     the sample's other registers. ``cos``, ``sin`` [N, 1, D/H]; ``token_bias`` [G, 1, L, L] and
@@ -54,9 +59,11 @@ class Layout(NamedTuple):
     def split(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """h [N, ...] to tokens [G, L, ...] and registers [B, R, ...]."""
         sequences, _, _, length = self.token_bias.shape
-        tokens, registers = h.tensor_split((sequences * length,))
-        samples = len(self.register_bias)
-        return tokens.unflatten(0, (sequences, length)), registers.unflatten(0, (samples, -1))
+        samples, _, _, seen = self.register_bias.shape
+        shapes = ((sequences, length), (samples, seen - length))
+        tokens, rest = h.tensor_split((sequences * length,))
+        registers = rest[: samples * (seen - length)]
+        return tokens.unflatten(0, shapes[0]), registers.unflatten(0, shapes[1])
 
     def for_samples(self, tokens: Tensor) -> Tensor:
         """Of tokens [G, ...] those that each sample reads, [B, ...]."""
@@ -74,7 +81,7 @@ class Layout(NamedTuple):
 
     def join(self, tokens: Tensor, registers: Tensor) -> Tensor:
         """Tokens [G, L, ...] and registers [B, R, ...] to [N, ...]."""
-        return torch.cat((tokens.flatten(0, 1), registers.flatten(0, 1)))
+        return filled_up(tokens.flatten(0, 1), registers.flatten(0, 1))
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,12 @@ class Context:
         return Context(self.x[places], layout, self.token_mask[rows]), places
 
 
+def filled_up(*parts: Tensor) -> Tensor:
+    """Parts [M, ...] and zeros behind them, [N, ...]: as many positions as the core works on."""
+    missing = -sum(map(len, parts)) % POSITIONS_STEP
+    return torch.cat((*parts, parts[0].new_zeros(missing, *parts[0].shape[1:])))
+
+
 def readers(sequences: Tensor) -> tuple[Tensor, Tensor]:
     """The samples that read each sequence, [G, P], and where each sample stands there, [B]."""
     order = sequences.argsort(stable=True)
@@ -122,5 +135,6 @@ def readers(sequences: Tensor) -> tuple[Tensor, Tensor]:
     ranks = torch.empty_like(order)
     ranks[order] = torch.arange(len(order), device=order.device) - firsts[sequences[order]]
     most = int(counts.max())
+    most += -most % READERS_STEP if most > 2 else 0
     numbers = torch.arange(most, device=order.device).clamp(max=counts[:, None] - 1)  # (g p)
     return order[firsts[:, None] + numbers], sequences * most + ranks

@@ -7,7 +7,15 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot, pad
 
 from trm_engine.config import TRMConfig
-from trm_engine.models.context import AGES, OLDEST, REGISTER_AGE, Context, Layout, readers
+from trm_engine.models.context import (
+    AGES,
+    OLDEST,
+    REGISTER_AGE,
+    Context,
+    Layout,
+    filled_up,
+    readers,
+)
 from trm_engine.models.layers import lecun_, rope_tables
 from trm_engine.vocabulary import CAPITALISED, EOS_ID, FIRST_MARKER_ID, MASK_ID, ROLES
 
@@ -71,13 +79,14 @@ class ConversationEmbedding(nn.Module):
             is_capitalised = text_flags[read] & CAPITALISED > 0
             words = words + is_capitalised[..., None] * self.capital.weight
         registers = self.registers.weight.expand(batch, -1, -1)  # (b r d)
-        x = torch.cat((words.flatten(0, 1), registers.flatten(0, 1))) * self.scale  # (n d)
+        x = filled_up(words.flatten(0, 1), registers.flatten(0, 1)) * self.scale  # (n d)
 
         token_mask = attention_mask.bool() & (input_ids != EOS_ID)  # the registers stand there
         places = torch.arange(length, device=input_ids.device).repeat(len(read))
         count = registers.shape[1]
         ends = token_mask.sum(dim=1).repeat_interleave(count)
-        cos, sin = rope_tables(torch.cat((places, ends)), self.head_size, self.rope_theta)
+        positions = filled_up(places, ends)
+        cos, sin = rope_tables(positions, self.head_size, self.rope_theta)
         layout = Layout(
             cos,
             sin,

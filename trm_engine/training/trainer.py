@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from trm_engine.config import Config
-from trm_engine.data.collator import BucketBatchSampler, TRMCollator
+from trm_engine.data.collator import LENGTH_STEP, BucketBatchSampler, TRMCollator
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.training_items import TrainingItems
 from trm_engine.errors import CheckpointError, RunError
@@ -44,8 +44,6 @@ from trm_engine.training.supervision import (
 )
 
 PAUSE_SECONDS = 0.1
-PAD_TO_MULTIPLE = 16
-"""Few different lengths: matrix kernels, made for each shape, are reused; so is memory."""
 PROGRESS_SECONDS = 0.2
 
 
@@ -123,7 +121,7 @@ class Trainer:
             training.capital_dropout,
             training.seed,
         )
-        self.collator = TRMCollator(pad_to_multiple=PAD_TO_MULTIPLE)
+        self.collator = TRMCollator(pad_to_multiple=LENGTH_STEP)
         self.steps_per_epoch = self._updates_in(0)
         planned = sum(map(self._updates_in, range(training.num_epochs)))
         self.total_steps = min(planned, training.max_steps or planned)
