@@ -17,6 +17,7 @@ from torch import Tensor
 from trm_engine.config import Config
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.survey import split_dialogues
+from trm_engine.data.training_items import without_capitals
 from trm_engine.models.context import Layout
 from trm_engine.models.trm import RecursiveCore, State, TRMForToolCalling
 from trm_engine.runs.folder import RunFolder
@@ -25,7 +26,6 @@ from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.evaluate import Evaluation
 from trm_engine.training.prepare import build_model, prepare_data, resolve
 from trm_engine.training.trainer import Trainer
-from trm_engine.vocabulary import CAPITALISED
 
 WATCHED = 32
 """Validation samples that are judged during training; all of them are at the end."""
@@ -152,8 +152,7 @@ class _InSmallLetters(TRMToolCallingDataset):
     """The samples as if nobody had used a capital."""
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        item = super().__getitem__(index)
-        return {**item, "text_flags": item["text_flags"] & ~CAPITALISED}
+        return without_capitals(super().__getitem__(index))
 
 
 class _PlainTransformer(RecursiveCore):

@@ -62,7 +62,7 @@ class TrainingItems:
         is_split, is_small = random.random(2) < (self.subword_sampling, self.capital_dropout)
         subword_seed = int(random.integers(2**32)) if is_split else None
         items = self._with_words(indices, epoch, dialogue, subword_seed)
-        return [_without_capitals(item) for item in items] if is_small else items
+        return [without_capitals(item) for item in items] if is_small else items
 
     def _with_words(
         self, indices: list[int], epoch: int, dialogue: int, subword_seed: int | None
@@ -90,5 +90,6 @@ class TrainingItems:
         return sample if call is None else with_next_call(sample, call)
 
 
-def _without_capitals(item: dict[str, Tensor]) -> dict[str, Tensor]:
+def without_capitals(item: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The item as if nobody had used a capital."""
     return {**item, "text_flags": item["text_flags"] & ~CAPITALISED}
