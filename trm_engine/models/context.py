@@ -6,6 +6,7 @@ becomes of it is the same in all of them: the longest is read, and the others re
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -60,9 +61,9 @@ class Layout(NamedTuple):
         """h [N, ...] to tokens [G, L, ...] and registers [B, R, ...]."""
         sequences, _, _, length = self.token_bias.shape
         samples, _, _, seen = self.register_bias.shape
-        shapes = ((sequences, length), (samples, seen - length))
-        tokens, rest = h.tensor_split((sequences * length,))
-        registers = rest[: samples * (seen - length)]
+        shapes = (sequences, length), (samples, seen - length)
+        sizes = [math.prod(shape) for shape in shapes]
+        tokens, registers, _ = h.split((*sizes, len(h) - sum(sizes)))
         return tokens.unflatten(0, shapes[0]), registers.unflatten(0, shapes[1])
 
     def for_samples(self, tokens: Tensor) -> Tensor:

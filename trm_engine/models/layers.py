@@ -48,23 +48,23 @@ def rope_tables(positions: Tensor, head_size: int, theta: float) -> tuple[Tensor
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Apply rotary embedding to x [N, H, head_size], halves paired."""
-    left, right = x.chunk(2, dim=-1)
-    return x * cos + torch.cat((right, left), dim=-1) * sin
+    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     """Softmax attention, q [B, H, Q, d], k and v [B, H, K, d]; ``bias``, which broadcasts to
     [B, H, Q, K], is added to the scores.
 
-    PyTorch's fused kernel, but on the CPU in bf16: there its backward pass takes two to three
-    times as long as plain matrix products (benchmarks/attention.py).
+    PyTorch's fused kernel, but on the CPU in bf16 where there is a gradient: forward it takes half
+    as long as plain matrix products, with its backward pass longer (benchmarks/attention.py).
     """
-    if q.device.type != "cpu" or q.dtype != torch.bfloat16:
+    if q.device.type != "cpu" or q.dtype != torch.bfloat16 or not torch.is_grad_enabled():
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-    batch, heads, _, size = q.shape
-    q, k, v = (each.reshape(batch * heads, -1, size) for each in (q, k, v))
-    scores = torch.bmm(q * size**-0.5, k.mT).unflatten(0, (batch, heads)) + bias
-    return torch.bmm(scores.softmax(dim=-1).flatten(0, 1), v).unflatten(0, (batch, heads))
+    shape = q.shape[:2]
+    biases = bias.expand(*shape, *bias.shape[-2:]).flatten(0, 1)
+    q, k, v = (each.flatten(0, 1) for each in (q, k, v))
+    scores = torch.baddbmm(biases, q, k.mT, alpha=q.shape[-1] ** -0.5)
+    return torch.bmm(scores.softmax(dim=-1), v).unflatten(0, shape)
 
 
 class Attention(nn.Module):
@@ -87,10 +87,11 @@ class Attention(nn.Module):
         token_k, own_k = _by_head(k, layout)
         token_v, own_v = _by_head(v, layout)
         tokens = attend(token_q, token_k, token_v, layout.token_bias)  # (g h l d)
+        own_q = own_q * own_q.shape[-1] ** -0.5
         scores = torch.cat((own_q @ own_k.mT, layout.products(own_q, token_k.mT)), dim=-1)
         ages = (layout.ages @ (self.ages * self.scale)).mT[:, :, None]  # (b h 1 r+l)
-        scores = scores * own_q.shape[-1] ** -0.5 + layout.register_bias + ages  # (b h r r+l)
-        own, of_tokens = scores.softmax(dim=-1).tensor_split((own_q.shape[2],), dim=-1)
+        scores = scores + (layout.register_bias + ages)  # (b h r r+l)
+        own, of_tokens = scores.softmax(dim=-1).split((own_q.shape[2], token_k.shape[2]), dim=-1)
         registers = own @ own_v + layout.products(of_tokens, token_v)  # (b h r d)
         heads = layout.join(tokens.transpose(1, 2), registers.transpose(1, 2))
         return self.out(heads.flatten(1))
@@ -99,7 +100,7 @@ class Attention(nn.Module):
 def _by_head(each: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
     """[N, H, d] to the tokens' [G, H, L, d] and the registers' [B, H, R, d]."""
     tokens, registers = layout.split(each)
-    return tokens.transpose(1, 2), registers.transpose(1, 2)
+    return tokens.transpose(1, 2).contiguous(), registers.transpose(1, 2).contiguous()
 
 
 class SwiGLU(nn.Module):
