@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,6 +50,7 @@ def made(**changes: Tensor) -> TRMOutput:
         "q_logits": torch.zeros(2, 1),
         "y": torch.zeros(2, 4, 8),
         "z": torch.zeros(2, 4, 8),
+        "next_tool_logits": torch.zeros(2, 3),
         "arg_presence_logits": torch.zeros(2, 1),
         "arg_lacks": torch.zeros(2, 1),
         "slot_choice_logits": torch.zeros(2, 2, 3),
@@ -301,6 +303,21 @@ def test_an_unknown_tool_is_not_learnt() -> None:
     assert output.tool_logits.grad is not None
     assert (output.tool_logits.grad[0] == 0).all()
     assert Targets(*labels).counts().tolist() == [2, 1, 4]
+
+
+def test_an_answer_teaches_which_call_comes_next_not_which_it_would_be() -> None:
+    loss_fn = DeepSupervisionLoss(small_config(num_tools=3, num_slots=2, next_call_weight=0.5))
+    output = made(tool_logits=torch.randn(2, 3), next_tool_logits=torch.randn(2, 3))
+    values = replace(no_values(), next_tool_labels=torch.tensor([1, 2]))
+    losses = loss_fn(
+        [output], torch.tensor([1.0, 0.0]), torch.tensor([1, -1]), torch.zeros(2, 2), values
+    )
+    now = F.cross_entropy(output.tool_logits[:1], torch.tensor([1]))
+    coming = F.cross_entropy(output.next_tool_logits, torch.tensor([1, 2]))
+    assert torch.allclose(losses["tool_loss"], now + 0.5 * coming)
+    losses["tool_loss"].backward()
+    assert output.tool_logits.grad is not None
+    assert (output.tool_logits.grad[1] == 0).all()
 
 
 def test_no_slots_at_all() -> None:

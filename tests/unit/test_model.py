@@ -84,6 +84,7 @@ def test_shapes(model: TRMForToolCalling, batch: Batch) -> None:
             "q_logits": (rows, 1),
             "y": (rows, length, config.hidden_size),
             "z": (rows, length, config.hidden_size),
+            "next_tool_logits": (rows, config.num_tools),
             "arg_presence_logits": (rows, args),
             "arg_lacks": (rows, args),
             "slot_choice_logits": (rows, slots, choices),
@@ -359,6 +360,34 @@ def test_a_call_waits_for_what_its_tool_needs() -> None:
     )
     assert lacks[:, 0].tolist() == pytest.approx([0, 27.4, 27.4, 0], abs=0.05)
     assert lacks[:, 1:].abs().max() < 1e-3  # not needed, and no argument of either tool
+
+
+def test_slots_hear_the_next_call_and_the_decision_hears_the_tool(
+    dataset: TRMToolCallingDataset, batch: Batch
+) -> None:
+    model = small_model(small_config(dataset.labels, next_call_weight=0.5))
+    heads = model.heads
+    assert heads.next_tool is not None
+    with torch.no_grad():
+        heads.task_slots.weight.normal_()
+        before = model.train_step(**inputs_of(batch))[-1]
+        heads.next_tool.register.bias[0] += 5
+        other_next = model.train_step(**inputs_of(batch))[-1]
+        heads.tool.register.bias[0] += 5
+        other_tool = model.train_step(**inputs_of(batch))[-1]
+    assert torch.equal(before.decision_logits, other_next.decision_logits)
+    assert not torch.allclose(before.slot_presence_logits, other_next.slot_presence_logits)
+    assert not torch.allclose(other_next.decision_logits, other_tool.decision_logits)
+    assert torch.equal(other_next.slot_presence_logits, other_tool.slot_presence_logits)
+
+
+def test_without_next_calls_the_next_tool_is_the_tool(
+    model: TRMForToolCalling, batch: Batch
+) -> None:
+    assert not model.config.next_call_weight
+    assert not any("next_tool" in name for name in model.state_dict())
+    output = model.train_step(**inputs_of(batch))[-1]
+    assert torch.equal(output.next_tool_logits, output.tool_logits)
 
 
 def test_a_choice_is_read_where_its_pointer_stands(

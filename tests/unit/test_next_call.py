@@ -101,7 +101,7 @@ def test_next_calls_count_with_their_weight_only(dataset: TRMToolCallingDataset)
     batch, bare = TRMCollator()(items), TRMCollator()([call_item, dataset[answer]])
     config = TRMConfig(
         hidden_size=16, num_heads=2, vocab_size=dataset.tokenizer.vocab_size, N_supervision=1,
-        n_latent_recursion=1, T_deep_recursion=1, **dataset.labels.sizes(),
+        n_latent_recursion=1, T_deep_recursion=1, next_call_weight=1.0, **dataset.labels.sizes(),
     )  # fmt: skip
     torch.manual_seed(0)
     model = TRMForToolCalling(config)
@@ -115,16 +115,18 @@ def test_next_calls_count_with_their_weight_only(dataset: TRMToolCallingDataset)
 
     plain_losses = losses(batch, 0.0)
     assert plain_losses == pytest.approx(losses(bare, 0.0))
-    assert plain_losses == pytest.approx(losses(bare, 0.5))
+    assert losses(bare, 0.5)[1] == pytest.approx(plain_losses[1])
     twice = zip(plain_losses, losses(batch, 0.5), losses(batch, 1.0), strict=True)
     for none, half, whole in twice:
         assert half > none
         assert whole - none == pytest.approx(2 * (half - none), rel=1e-4)
     labels = Targets.of(batch).values
     assert labels is not None
-    assert labels.next_tool_labels.tolist() == [-1, dataset.tool_name_to_id["find_customer"]]
+    next_tools = [int(call_item["tool_name_label"]), dataset.tool_name_to_id["find_customer"]]
+    assert labels.next_tool_labels.tolist() == next_tools
+    assert batch["tool_name_labels"].tolist() == [next_tools[0], -1]
     counts, others = Targets.of(batch).counts(), Targets.of(bare).counts()
     of_next = [Counted.NEXT_TOOLS, Counted.NEXT_ARGS, Counted.NEXT_ARG_VALUES]
     assert (counts[of_next] > 0).all()
-    assert not others[of_next].any()
+    assert others[of_next].tolist() == [1, 0, 0]  # a call is its own next call
     assert torch.equal(counts[: of_next[0]], others[: of_next[0]])

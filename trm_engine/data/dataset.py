@@ -20,7 +20,7 @@ from trm_engine.data.cache import (
     key_of,
     read_arrays,
 )
-from trm_engine.data.encoding import NONE, EncodedSample, FieldLabels, encode_sample
+from trm_engine.data.encoding import EncodedSample, FieldLabels, encode_sample
 from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Sample, parse_sample
 from trm_engine.data.survey import Progress, Survey, no_progress, read_lines, survey_file
@@ -171,7 +171,7 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         tokens = self._tokens(index)
         return {
             **_token_tensors(tokens[:, 0], tokens[:, 1], tokens[:, 2], tokens[:, 5]),
-            **_call_tensors(arrays["decision"][row], arrays["tool"][row], NONE),
+            **_call_tensors(arrays["decision"][row], arrays["tool"][row], arrays["tool"][row]),
             "tool_mask": _tensor(arrays["tool_mask"][row]),
             **self._field_tensors("slot", row),
             **self._field_tensors("arg", row),

@@ -36,8 +36,8 @@ class FieldLabels:
 
 @dataclass(frozen=True)
 class EncodedSample:
-    """One decision point as arrays. ``decision``: 1 for a call. ``tool``: class, -1 or -2; of an
-    answer ``next_tool`` is that of its next call, if it was given one."""
+    """One decision point as arrays. ``decision``: 1 for a call. ``tool``: class, -1 or -2.
+    ``next_tool``: that of the call itself, or of the next call that an answer was given."""
 
     encoding: Encoding
     decision: int
@@ -74,7 +74,7 @@ def encode_sample(
         encoding=encoding,
         decision=int(is_call),
         tool=tool if is_call else NONE,
-        next_tool=NONE if is_call else tool,
+        next_tool=tool,
         tool_mask=tool_mask(sample, labels),
         slots=_field_labels(labels.slots, sample.slots, range(len(labels.slots)), spans),
         args=args,

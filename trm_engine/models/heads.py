@@ -30,6 +30,7 @@ class TRMOutput:
     ``decision_logits``, ``q_logits`` [B, 1]; ``tool_logits`` [B, T]; ``slot_start_logits``,
     ``slot_end_logits`` [B, L, S]; ``slot_presence_logits`` [B, S]; ``arg_start_logits``,
     ``arg_end_logits`` [B, L, A]; ``y``, ``z`` [B, L, D]; and, beyond the spec,
+    ``next_tool_logits`` [B, T] (of the call that comes next, now or later),
     ``arg_presence_logits`` [B, A], ``arg_lacks`` [B, A] (what each argument takes off the
     decision's logit), ``slot_choice_logits`` [B, S, V], ``arg_choice_logits`` [B, A, V];
     ``steps_used`` [B] after halting. Span logits of padding are -10000.
@@ -45,6 +46,7 @@ class TRMOutput:
     q_logits: Tensor
     y: Tensor
     z: Tensor
+    next_tool_logits: Tensor
     arg_presence_logits: Tensor
     arg_lacks: Tensor
     slot_choice_logits: Tensor
@@ -192,9 +194,11 @@ class Heads(nn.Module):
     choice off a register and the tokens that its pointer stands on. A value is recognised where it
     stands long before a register has learnt to ask for it, so this shortens training several times.
 
-    The tool's probabilities speak with: for the slots that its task has, and against a call that
-    lacks what it needs. They are heard only: which tool it is, its own loss teaches. Both weights
-    are stored small, as embeddings are, so that they learn as fast.
+    Which tool a call has is one question, which call comes next, be it turns later, another: asked
+    to answer both, a model names the booking where the search is due again. Both speak with: the
+    tool against a call that lacks what it needs, the next call for the slots that its task has.
+    They are heard only: what they are, their own losses teach. What they weigh is stored small, as
+    embeddings are, so that it learns as fast.
     """
 
     def __init__(self, config: TRMConfig) -> None:
@@ -204,6 +208,7 @@ class Heads(nn.Module):
         self.decision = Votes(width, 1)
         self.needs = Needs(config)
         self.tool = Votes(width, config.num_tools)
+        self.next_tool = Votes(width, config.num_tools) if config.next_call_weight else None
         self.q = linear(width, 1, bias=True)
         self.pointers = Pointers(width, slots, config.arg_slots or (-1,) * args)
         self.slot_presence = nn.Parameter(lecun_(torch.empty(slots, width), width))
@@ -231,10 +236,12 @@ class Heads(nn.Module):
         slot_reads, arg_reads = reads.split(sizes, dim=1)
         arg_presence = self.arg_presence(call) + arg_evidence
         tool_logits = self.tool(call, tokens, context)
-        tools = tool_logits.detach().softmax(dim=-1)  # (b t)
+        next_tool_logits = tool_logits
+        if self.next_tool is not None:
+            next_tool_logits = self.next_tool(call, tokens, context)
         slot_presence = (slots * self.slot_presence).sum(-1) + self.slot_presence_bias
-        slot_presence = slot_presence + self.task_slots(tools)
-        lacks = self.needs(tools, arg_presence)
+        slot_presence = slot_presence + self.task_slots(_probabilities(next_tool_logits))
+        lacks = self.needs(_probabilities(tool_logits), arg_presence)
         return TRMOutput(
             decision_logits=self.decision(answer, tokens, context) - lacks.sum(-1, keepdim=True),
             tool_logits=tool_logits,
@@ -246,11 +253,17 @@ class Heads(nn.Module):
             q_logits=self.q(answer),
             y=layout.for_samples(layout.split(y)[0]),
             z=layout.for_samples(layout.split(z)[0]),
+            next_tool_logits=next_tool_logits,
             arg_presence_logits=arg_presence,
             arg_lacks=lacks,
             slot_choice_logits=self.slot_choice(slots, slot_reads),
             arg_choice_logits=self.arg_choice(askers[:, num_slots:], arg_reads),
         )
+
+
+def _probabilities(logits: Tensor) -> Tensor:
+    """Of each class, [B, T]; without gradient."""
+    return logits.detach().softmax(dim=-1)
 
 
 def _products(vectors: Tensor, values: Tensor) -> Tensor:

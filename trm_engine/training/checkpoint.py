@@ -16,7 +16,7 @@ from torch import Tensor
 from trm_engine.data.tokenizer import Limits
 from trm_engine.errors import CheckpointError, did_you_mean
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 REQUIRED = (
     "model_state_dict",
     "config",

@@ -44,8 +44,8 @@ class ValueLabels:
     """Labels beyond the spec's three: values of slots and arguments, and the tools on offer.
 
     Shapes are the batch's: [B, S, M, 2] and [B, A, M, 2] occurrences, [B, S] and [B, A] choices,
-    [B, A] argument presence (-1: not a parameter of the call), [B] tool of an answer's next call
-    (-1: none), [B, T] tools on offer, [B, L] text flags.
+    [B, A] argument presence (-1: not a parameter of the call), [B] tool of the next call, be it
+    this one (-1: none), [B, T] tools on offer, [B, L] text flags.
     """
 
     slot_span_labels: Tensor
@@ -187,7 +187,7 @@ class DeepSupervisionLoss(nn.Module):
         counts = counts.clamp(min=1)
         losses = {
             "decision_loss": self._decision(output, targets) / counts[Counted.DECISIONS],
-            "tool_loss": _tool(output, targets.tool) / counts[Counted.TOOLS],
+            "tool_loss": _tool(output.tool_logits, targets.tool) / counts[Counted.TOOLS],
             "slot_loss": _presence(output, targets) / counts[Counted.SLOTS],
             "q_loss": _q(output, targets) / counts[Counted.DECISIONS],
         }
@@ -226,13 +226,16 @@ class DeepSupervisionLoss(nn.Module):
     def _next_call(
         self, output: TRMOutput, targets: Targets, values: ValueLabels, counts: Tensor
     ) -> dict[str, Tensor]:
-        """What answers add to the losses of calls: the tool and arguments of their next call."""
+        """What next calls add to the losses of calls: their tools, and after answers arguments."""
         answered = targets.decision <= 0.5
         sizes = counts[[Counted.NEXT_ARGS, Counted.NEXT_ARG_VALUES]]
-        tool = _tool(output, values.next_tool_labels) / counts[Counted.NEXT_TOOLS]
+        tool = _tool(output.next_tool_logits, values.next_tool_labels)
         arguments = _arguments(output, values, answered, sizes)
         weight = self.config.next_call_weight
-        return {"tool_loss": weight * tool, "arg_loss": weight * arguments}
+        return {
+            "tool_loss": weight * tool / counts[Counted.NEXT_TOOLS],
+            "arg_loss": weight * arguments,
+        }
 
     def _weighted(self, losses: dict[str, Tensor]) -> Tensor:
         config = self.config
@@ -276,9 +279,8 @@ def _presence_logits(output: TRMOutput, targets: Targets) -> Tensor:
     return output.slot_presence_logits[:, : targets.presence.shape[1]]
 
 
-def _tool(output: TRMOutput, labels: Tensor) -> Tensor:
-    labels = labels.clamp(min=-1)
-    return F.cross_entropy(output.tool_logits, labels, ignore_index=-1, reduction="sum")
+def _tool(logits: Tensor, labels: Tensor) -> Tensor:
+    return F.cross_entropy(logits, labels.clamp(min=-1), ignore_index=-1, reduction="sum")
 
 
 def _presence(output: TRMOutput, targets: Targets) -> Tensor:
