@@ -109,12 +109,12 @@ class SwiGLU(nn.Module):
     def __init__(self, hidden_size: int, expansion: float) -> None:
         super().__init__()
         width = swiglu_width(hidden_size, expansion)
-        self.gate_up = linear(hidden_size, 2 * width)
+        self.gate = linear(hidden_size, width)
+        self.up = linear(hidden_size, width)
         self.down = linear(width, hidden_size)
 
     def forward(self, h: Tensor) -> Tensor:
-        gate, up = self.gate_up(h).chunk(2, dim=-1)
-        return self.down(F.silu(gate) * up)
+        return self.down(F.silu(self.gate(h)) * self.up(h))
 
 
 class Block(nn.Module):
