@@ -21,15 +21,16 @@ LEAST_LACK = 1.0
 class Decoded:
     """A batch's predictions at one step as numpy arrays: B samples, T tools, F channels.
 
-    ``decision``, ``q`` [B] probabilities; ``tools`` [B, T] probabilities among the tools on offer
-    (all 0 if none of them is known); presences [B, F] probabilities; spans [B, F, 2] first and
-    last token; choices [B, F]; ``arg_lacks`` [B, A] what each argument takes off the decision's
-    logit.
+    ``decision``, ``q`` [B] probabilities; ``tools`` [B, T] probabilities among the tools on offer,
+    if it is a call (all 0 if none of them is known), ``next_tools`` [B, T] those of the next call;
+    presences [B, F] probabilities; spans [B, F, 2] first and last token; choices [B, F];
+    ``arg_lacks`` [B, A] what each argument takes off the logit of the decision for the next call.
     """
 
     decision: np.ndarray
     q: np.ndarray
     tools: np.ndarray
+    next_tools: np.ndarray
     slot_presence: np.ndarray
     slot_spans: np.ndarray
     slot_choices: np.ndarray
@@ -37,6 +38,10 @@ class Decoded:
     arg_spans: np.ndarray
     arg_choices: np.ndarray
     arg_lacks: np.ndarray
+
+    def coming_tools(self, row: int) -> np.ndarray:
+        """The probabilities [T] of a sample's tools: of a call its own, of an answer the next."""
+        return self.tools[row] if self.decision[row] > 0.5 else self.next_tools[row]
 
 
 @dataclass(frozen=True)
@@ -113,12 +118,11 @@ def decode(
     ends = torch.cat((output.slot_end_logits, output.arg_end_logits), dim=-1)
     spans = best_spans(starts, ends, *value_borders(text_flags), turn_ids, max_span).cpu().numpy()
     slots = output.slot_presence_logits.shape[-1]
-    offered = tool_mask.bool()
-    tools = output.tool_logits.masked_fill(~offered, float("-inf")).softmax(dim=-1)
     return Decoded(
         decision=output.decision_logits[:, 0].sigmoid().cpu().numpy(),
         q=output.q_logits[:, 0].sigmoid().cpu().numpy(),
-        tools=torch.where(offered, tools, 0.0).cpu().numpy(),
+        tools=_among_offered(output.tool_logits, tool_mask.bool()),
+        next_tools=_among_offered(output.next_tool_logits, tool_mask.bool()),
         slot_presence=output.slot_presence_logits.sigmoid().cpu().numpy(),
         slot_spans=spans[:, :slots],
         slot_choices=_choices(output.slot_choice_logits),
@@ -230,11 +234,17 @@ def argument_values(
 
 
 def missing_arguments(decoded: Decoded, row: int, tool: int, labels: Labels) -> dict[str, float]:
-    """What a call of ``tool`` would need and was not said: the most needed first, with what each
-    takes off the decision's logit."""
+    """What the next call, of ``tool``, needs and was not said: the most needed first, with what
+    each takes off the logit of the decision for it."""
     lacks = {labels.args[i].name: float(decoded.arg_lacks[row, i]) for i in labels.parameters[tool]}
     missing = {name: lack for name, lack in lacks.items() if lack >= LEAST_LACK}
     return dict(sorted(missing.items(), key=lambda each: -each[1]))
+
+
+def _among_offered(logits: Tensor, offered: Tensor) -> np.ndarray:
+    """Probabilities among the tools on offer, 0 of all others; [B, T] each."""
+    probabilities = logits.masked_fill(~offered, float("-inf")).softmax(dim=-1)
+    return probabilities.where(offered, 0.0).cpu().numpy()
 
 
 def _choices(logits: Tensor) -> np.ndarray:

@@ -34,8 +34,9 @@ from trm_engine.training.device import choose_device
 class Prediction:
     """The model's answer to one conversation at one supervision step.
 
-    ``missing``: the likeliest tool's arguments whose absence speaks against a call, and how much,
-    in units of the decision's logit.
+    ``tool_probabilities``: of a call its tool's, of an answer those of the call that comes next.
+    ``missing``: what the likeliest of them needs and was not said, each with how much that speaks
+    against the call, in units of the decision's logit.
     """
 
     decision: str
@@ -170,15 +171,15 @@ class Predictor:
     def answer(self, batch: ReadBatch, decoded: Decoded, row: int, step: int) -> Prediction:
         """The prediction for one conversation of a batch at one step."""
         texts = batch.texts[row]
-        tool = predicted_tool(decoded.tools[row])
+        probabilities = decoded.coming_tools(row)
+        tool = predicted_tool(probabilities)
         calls = bool(decoded.decision[row] > 0.5)
-        probabilities = decoded.tools[row].tolist()
         presences = decoded.slot_presence[row].tolist()
         return Prediction(
             decision="tool_call" if calls else "direct_answer",
             decision_probability=float(decoded.decision[row]),
             tool=self._call(decoded, row, tool, texts) if calls and tool >= 0 else None,
-            tool_probabilities=dict(zip(self.labels.tools, probabilities, strict=False)),
+            tool_probabilities=dict(zip(self.labels.tools, probabilities.tolist(), strict=False)),
             slots=slot_values(decoded, row, self.labels, texts),
             slot_probabilities=dict(zip(self.labels.slot_names, presences, strict=True)),
             missing=missing_arguments(decoded, row, tool, self.labels) if tool >= 0 else {},

@@ -159,6 +159,7 @@ def decoded_of(spans: list[tuple[int, int]], **changes: np.ndarray) -> Decoded:
         decision=np.ones(1),
         q=np.ones(1),
         tools=np.ones((1, 1)),
+        next_tools=np.ones((1, 1)),
         slot_presence=np.ones((1, count)),
         slot_spans=np.array([spans]),
         slot_choices=np.zeros((1, count), int),
@@ -236,6 +237,18 @@ def test_only_tools_on_offer_are_chosen(dataset: TRMToolCallingDataset) -> None:
     assert decoded.tools.sum(axis=1) == pytest.approx([1, 1, 1, 0])
     assert (decoded.tools[mask.numpy() == 0] == 0).all()
     assert np.isfinite(decoded.tools).all()
+
+
+def test_of_an_answer_the_next_call_is_told(dataset: TRMToolCallingDataset) -> None:
+    batch = batch_of(dataset, range(2))
+    output = small_model(small_config(dataset.labels)).inference(**inputs_of(batch))
+    output.decision_logits = torch.tensor([[2.0], [-2.0]])
+    output.tool_logits = torch.tensor([[5.0, -5.0]] * 2)
+    output.next_tool_logits = torch.tensor([[-5.0, 5.0]] * 2)
+    offered = torch.tensor([[1, 1]] * 2)
+    decoded = decode(output, batch["text_flags"], batch["turn_ids"], offered, 48)
+    assert [predicted_tool(decoded.coming_tools(row)) for row in (0, 1)] == [0, 1]
+    assert [predicted_tool(row) for row in decoded.tools] == [0, 0]
 
 
 def test_decoded_numbers_are_those_of_the_output(dataset: TRMToolCallingDataset) -> None:

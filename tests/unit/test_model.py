@@ -370,6 +370,7 @@ def test_slots_hear_the_next_call_and_the_decision_hears_the_tool(
     assert heads.next_tool is not None
     with torch.no_grad():
         heads.task_slots.weight.normal_()
+        heads.needs.weight.normal_()
         before = model.train_step(**inputs_of(batch))[-1]
         heads.next_tool.register.bias[0] += 5
         other_next = model.train_step(**inputs_of(batch))[-1]
@@ -379,6 +380,8 @@ def test_slots_hear_the_next_call_and_the_decision_hears_the_tool(
     assert not torch.allclose(before.slot_presence_logits, other_next.slot_presence_logits)
     assert not torch.allclose(other_next.decision_logits, other_tool.decision_logits)
     assert torch.equal(other_next.slot_presence_logits, other_tool.slot_presence_logits)
+    assert not torch.allclose(before.arg_lacks, other_next.arg_lacks)
+    assert torch.equal(other_next.arg_lacks, other_tool.arg_lacks)
 
 
 def test_without_next_calls_the_next_tool_is_the_tool(

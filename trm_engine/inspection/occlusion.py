@@ -83,11 +83,12 @@ def _answer(
 def _describe(
     predictor: Predictor, batch: ReadBatch, decoded: Decoded, row: int, step: int
 ) -> dict[str, Any]:
-    tool = predicted_tool(decoded.tools[row])
+    tools = decoded.coming_tools(row)
+    tool = predicted_tool(tools)
     return {
         "decision_probability": round(float(decoded.decision[row]), DIGITS),
         "q": round(float(decoded.q[row]), DIGITS),
         "tool": predictor.labels.tools[tool] if tool >= 0 else None,
-        "tool_probability": round(float(decoded.tools[row].max()), DIGITS),
+        "tool_probability": round(float(tools.max()), DIGITS),
         "prediction": predictor.answer(batch, decoded, row, step).to_dict(),
     }

@@ -76,7 +76,7 @@ def _describe_step(
     predictor: Predictor, batch: ReadBatch, decoded: Decoded, number: int, asked: str | None
 ) -> dict[str, Any]:
     labels, texts = predictor.labels, batch.texts[0]
-    likeliest = predicted_tool(decoded.tools[0])
+    likeliest = predicted_tool(decoded.coming_tools(0))
     shown = {likeliest, labels.tool_name_to_id[asked] if asked else -1} - {-1}
     return {
         "step": number,
@@ -97,7 +97,8 @@ def _describe_step(
 def _ranking(predictor: Predictor, batch: ReadBatch, decoded: Decoded) -> list[dict[str, Any]]:
     """All tools, the likeliest first, those on offer before those that are not."""
     offered = batch.tensors["tool_mask"][0].tolist()
-    columns = zip(predictor.labels.tools, decoded.tools[0].tolist(), offered, strict=False)
+    probabilities = decoded.coming_tools(0).tolist()
+    columns = zip(predictor.labels.tools, probabilities, offered, strict=False)
     tools = [
         {"name": name, "probability": round(probability, DIGITS), "offered": bool(on_offer)}
         for name, probability, on_offer in columns

@@ -32,8 +32,8 @@ class TRMOutput:
     ``arg_end_logits`` [B, L, A]; ``y``, ``z`` [B, L, D]; and, beyond the spec,
     ``next_tool_logits`` [B, T] (of the call that comes next, now or later),
     ``arg_presence_logits`` [B, A], ``arg_lacks`` [B, A] (what each argument takes off the
-    decision's logit), ``slot_choice_logits`` [B, S, V], ``arg_choice_logits`` [B, A, V];
-    ``steps_used`` [B] after halting. Span logits of padding are -10000.
+    logit of the decision for the next call), ``slot_choice_logits`` [B, S, V],
+    ``arg_choice_logits`` [B, A, V]; ``steps_used`` [B] after halting. Span logits of padding are -10000.
     """
 
     decision_logits: Tensor
@@ -242,6 +242,7 @@ class Heads(nn.Module):
         slot_presence = (slots * self.slot_presence).sum(-1) + self.slot_presence_bias
         slot_presence = slot_presence + self.task_slots(_probabilities(next_tool_logits))
         lacks = self.needs(_probabilities(tool_logits), arg_presence)
+        next_lacks = self.needs(_probabilities(next_tool_logits), arg_presence)
         return TRMOutput(
             decision_logits=self.decision(answer, tokens, context) - lacks.sum(-1, keepdim=True),
             tool_logits=tool_logits,
@@ -255,7 +256,7 @@ class Heads(nn.Module):
             z=layout.for_samples(layout.split(z)[0]),
             next_tool_logits=next_tool_logits,
             arg_presence_logits=arg_presence,
-            arg_lacks=lacks,
+            arg_lacks=next_lacks,
             slot_choice_logits=self.slot_choice(slots, slot_reads),
             arg_choice_logits=self.arg_choice(askers[:, num_slots:], arg_reads),
         )
