@@ -33,7 +33,8 @@ class TRMOutput:
     ``next_tool_logits`` [B, T] (of the call that comes next, now or later),
     ``arg_presence_logits`` [B, A], ``arg_lacks`` [B, A] (what each argument takes off the
     logit of the decision for the next call), ``slot_choice_logits`` [B, S, V],
-    ``arg_choice_logits`` [B, A, V]; ``steps_used`` [B] after halting. Span logits of padding are -10000.
+    ``arg_choice_logits`` [B, A, V]; ``steps_used`` [B] after halting. Span logits of
+    padding are -10000.
     """
 
     decision_logits: Tensor
