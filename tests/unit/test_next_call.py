@@ -14,7 +14,7 @@ from trm_engine.data.collator import TRMCollator
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.encoding import NONE, encode_sample
 from trm_engine.data.labels import Field, Labels
-from trm_engine.data.next_call import next_call, next_calls, with_next_call
+from trm_engine.data.next_call import next_call, next_calls, whole_next_call, with_next_call
 from trm_engine.data.samples import Sample, ToolCall
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.models.trm import TRMForToolCalling
@@ -45,10 +45,13 @@ def test_the_next_call_counts_as_far_as_it_was_said() -> None:
         told("Hello", "Yes?", "To Rome, for 2", "When?", "Monday", tool=near),
         told("Hello", "No?", "To Oslo", "When?", "Monday", tool=far),
     ]
-    assert next_call(dialogue[0], dialogue) is None
     known = {"city": "Rome", "seats": 2}
     assert next_call(dialogue[1], dialogue) == ToolCall(name="book", arguments=known)
-    assert next_call(dialogue[3], dialogue) is None
+    assert whole_next_call(dialogue[1], dialogue) == ToolCall.model_validate(near)
+    for each in (dialogue[0], dialogue[3]):
+        assert next_call(each, dialogue) is None
+    assert whole_next_call(dialogue[0], dialogue) == ToolCall.model_validate(near)
+    assert whole_next_call(dialogue[3], dialogue) is None
 
 
 def test_an_answer_with_its_next_call_is_still_an_answer(dataset: TRMToolCallingDataset) -> None:

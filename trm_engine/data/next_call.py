@@ -29,7 +29,20 @@ def next_calls(dataset: TRMToolCallingDataset) -> dict[int, ToolCall]:
 
 
 def next_call(sample: Sample, dialogue: Sequence[Sample]) -> ToolCall | None:
-    """The first call in ``dialogue`` whose history goes on from the sample's."""
+    """The call that an answer leads to, with the arguments that were said already."""
+    call = whole_next_call(sample, dialogue)
+    if call is None:
+        return None
+    arguments = {
+        name: value
+        for name, value in call.arguments.items()
+        if is_verbatim(sample.history, value_text(value))
+    }
+    return ToolCall(name=call.name, arguments=arguments) if arguments else None
+
+
+def whole_next_call(sample: Sample, dialogue: Sequence[Sample]) -> ToolCall | None:
+    """The first call in ``dialogue`` whose history goes on from the sample's, an answer's."""
     if sample.decision == "tool_call":
         return None
     said = len(sample.history)
@@ -38,16 +51,7 @@ def next_call(sample: Sample, dialogue: Sequence[Sample]) -> ToolCall | None:
         for each in dialogue
         if each.tool and len(each.history) > said and each.history[:said] == sample.history
     ]
-    if not later:
-        return None
-    call = min(later, key=lambda each: len(each.history)).tool
-    assert call is not None
-    arguments = {
-        name: value
-        for name, value in call.arguments.items()
-        if is_verbatim(sample.history, value_text(value))
-    }
-    return ToolCall(name=call.name, arguments=arguments) if arguments else None
+    return min(later, key=lambda each: len(each.history)).tool if later else None
 
 
 def with_next_call(sample: Sample, call: ToolCall) -> Sample:
