@@ -98,7 +98,8 @@ class Attention(nn.Module):
 
 
 def _by_head(each: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
-    """[N, H, d] to the tokens' [G, H, L, d] and the registers' [B, H, R, d]."""
+    """[N, H, d] to the tokens' [G, H, L, d] and the registers' [B, H, R, d]; contiguous, as matrix
+    kernels would else make them at every product."""
     tokens, registers = layout.split(each)
     return tokens.transpose(1, 2).contiguous(), registers.transpose(1, 2).contiguous()
 
