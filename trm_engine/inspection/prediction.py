@@ -76,14 +76,15 @@ def _describe_step(
     predictor: Predictor, batch: ReadBatch, decoded: Decoded, number: int, asked: str | None
 ) -> dict[str, Any]:
     labels, texts = predictor.labels, batch.texts[0]
-    likeliest = predicted_tool(decoded.coming_tools(0))
+    probabilities = decoded.coming_tools(0)
+    likeliest = predicted_tool(probabilities)
     shown = {likeliest, labels.tool_name_to_id[asked] if asked else -1} - {-1}
     return {
         "step": number,
         "decision_probability": round(float(decoded.decision[0]), DIGITS),
         "q": round(float(decoded.q[0]), DIGITS),
         "prediction": predictor.answer(batch, decoded, 0, number).to_dict(),
-        "tools": _ranking(predictor, batch, decoded),
+        "tools": _ranking(predictor, batch, probabilities.tolist()),
         "slots": [_describe_value(value) for value in read_slots(decoded, 0, labels, texts)],
         "arguments": {
             labels.tools[index]: [
@@ -94,10 +95,11 @@ def _describe_step(
     }
 
 
-def _ranking(predictor: Predictor, batch: ReadBatch, decoded: Decoded) -> list[dict[str, Any]]:
+def _ranking(
+    predictor: Predictor, batch: ReadBatch, probabilities: list[float]
+) -> list[dict[str, Any]]:
     """All tools, the likeliest first, those on offer before those that are not."""
     offered = batch.tensors["tool_mask"][0].tolist()
-    probabilities = decoded.coming_tools(0).tolist()
     columns = zip(predictor.labels.tools, probabilities, offered, strict=False)
     tools = [
         {"name": name, "probability": round(probability, DIGITS), "offered": bool(on_offer)}
