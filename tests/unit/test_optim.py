@@ -12,6 +12,7 @@ from torch import nn
 
 from tests.models import small_config, small_model
 from trm_engine.config import TrainingConfig
+from trm_engine.models.heads import Ages
 from trm_engine.training.optim import build_optimizer, build_scheduler, lr_factor
 
 
@@ -78,11 +79,27 @@ def test_only_matrices_decay() -> None:
     kept = {names[id(weight)] for weight in others["params"]}
     assert decaying | kept == set(names.values())
     assert not decaying & kept
-    for name, weight in model.named_parameters():
-        is_table = name.startswith("embedding.")
-        assert (name in decaying) == (weight.ndim >= 2 and not is_table), name
+    linear = {
+        f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Linear)
+    }
+    assert decaying == linear
     assert {"embedding.tokens.weight", "embedding.registers.weight"} <= kept
     assert {"core.layers.0.mlp.down.weight", "heads.decision.register.weight"} <= decaying
+
+
+def test_what_a_tool_needs_does_not_change_without_gradient() -> None:
+    """Decay of a softplus argument would make an argument that no call needs needed."""
+    model = small_model(small_config(num_choices=2))
+    optimizer = build_optimizer(model, TrainingConfig(weight_decay=1.0, learning_rate=0.1))
+    tables = [model.heads.needs.weight, model.heads.task_slots.weight, model.heads.pointers.queries]
+    tables += [m.weight for m in model.modules() if isinstance(m, Ages)]
+    before = [table.detach().clone() for table in tables]
+    for weight in model.parameters():
+        weight.grad = torch.zeros_like(weight)
+    for _ in range(20):
+        optimizer.step()
+    for table, old in zip(tables, before, strict=True):
+        assert torch.equal(table, old)
 
 
 def test_decay_shrinks_matrices_alone() -> None:

@@ -12,13 +12,16 @@ from trm_engine.config import TrainingConfig
 
 
 def build_optimizer(model: nn.Module, config: TrainingConfig) -> AdamW:
-    """AdamW, fused. Only matrices decay: not biases, embeddings or registers."""
-    tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
+    """AdamW, fused. Only the weight matrices of linear layers decay.
+
+    Everything else keeps its scale: biases, embeddings, registers, and tables whose zero has no
+    meaning. A table of softplus arguments, for example, would decay towards softplus(0), not 0.
+    """
+    decaying = {id(m.weight) for m in model.modules() if isinstance(m, nn.Linear)}
     matrices: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for weight in model.parameters():
-        decays = weight.ndim >= 2 and id(weight) not in tables
-        (matrices if decays else others).append(weight)
+        (matrices if id(weight) in decaying else others).append(weight)
     return AdamW(
         [
             {"params": matrices, "weight_decay": config.weight_decay},
