@@ -16,7 +16,7 @@ from trm_engine.config import TRMConfig
 from trm_engine.models.context import Context, Layout
 from trm_engine.models.embeddings import ConversationEmbedding
 from trm_engine.models.heads import Heads, TRMOutput
-from trm_engine.models.layers import Block
+from trm_engine.models.layers import Block, truncated_normal_
 
 State = tuple[Tensor, Tensor]
 """y and z, [N, D] each."""
@@ -71,8 +71,7 @@ class TRMForToolCalling(nn.Module):
         self.y_init: Tensor
         self.z_init: Tensor
         for name in STARTS:
-            start = nn.init.trunc_normal_(torch.empty(config.hidden_size), a=-2.0, b=2.0)
-            self.register_buffer(name, start)
+            self.register_buffer(name, truncated_normal_(torch.empty(config.hidden_size)))
         self._core = self.core.forward
 
     def compile_core(self) -> None:
