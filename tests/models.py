@@ -51,7 +51,7 @@ def batch_of(dataset: TRMToolCallingDataset, indices: Sequence[int]) -> Batch:
 
 def inputs_of(batch: Batch) -> dict[str, Tensor]:
     """What the model reads of a batch."""
-    return {name: batch[name] for name in INPUTS}
+    return {name: batch[name] for name in INPUTS if name in batch}
 
 
 def tensors_of(output: TRMOutput) -> dict[str, Tensor]:

@@ -132,7 +132,9 @@ class TrainingConfig(Section):
     """How the network is trained. Defaults are the paper's."""
 
     learning_rate: float = Field(1e-4, gt=0, description="Of AdamW, after the warm-up.")
-    weight_decay: float = Field(0.1, ge=0, description="Of the weights of linear layers; nothing else decays.")
+    weight_decay: float = Field(
+        0.1, ge=0, description="Of the weights of linear layers; nothing else decays."
+    )
     beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's decay of the mean gradient.")
     beta2: float = Field(0.95, ge=0, lt=1, description="AdamW's decay of its square.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")

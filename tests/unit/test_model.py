@@ -23,7 +23,7 @@ from trm_engine.models.embeddings import SHARED_REGISTERS, turn_ages
 from trm_engine.models.heads import MASKED_LOGIT, Q_BIAS, Needs
 from trm_engine.models.layers import attend, rope_tables, rotate, swiglu_width
 from trm_engine.models.trm import RecursiveCore
-from trm_engine.training.losses import DeepSupervisionLoss, ValueLabels
+from trm_engine.training.losses import DeepSupervisionLoss, Targets, ValueLabels
 from trm_engine.vocabulary import (
     BOS_ID,
     CAPITALISED,
@@ -53,7 +53,7 @@ def model(dataset: TRMToolCallingDataset) -> TRMForToolCalling:
 def padded(batch: Batch, extra: int) -> Batch:
     """The same batch with more padding."""
     return {
-        name: torch.nn.functional.pad(tensor, (0, extra))
+        name: tensor if name == "tool_mask" else torch.nn.functional.pad(tensor, (0, extra))
         for name, tensor in inputs_of(batch).items()
     }
 
@@ -95,14 +95,16 @@ def test_shapes(model: TRMForToolCalling, batch: Batch) -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_a_model_without_choices(batch: Batch) -> None:
-    output = TRMForToolCalling(small_config(num_choices=0)).train_step(**inputs_of(batch))[-1]
+    output = TRMForToolCalling(small_config(num_choices=0, num_tools=2)).train_step(
+        **inputs_of(batch)
+    )[-1]
     rows = len(batch["input_ids"])
     assert output.slot_choice_logits.shape == (rows, 6, 0)
     assert output.arg_choice_logits.shape == (rows, 10, 0)
 
 
 def test_a_model_without_slots_arguments_and_choices(batch: Batch) -> None:
-    model = small_model(small_config(num_slots=0, num_args=0, num_tools=1))
+    model = small_model(small_config(num_slots=0, num_args=0, num_tools=2))
     output = model.train_step(**inputs_of(batch))[-1]
     assert output.slot_start_logits.shape == (*batch["input_ids"].shape, 0)
     assert output.arg_choice_logits.shape == (len(batch["input_ids"]), 0, 0)
@@ -134,7 +136,7 @@ def test_an_argument_that_is_a_slot_too_is_asked_for_with_the_slots_query(
 
 
 def test_the_model_begins_sure_that_it_is_wrong(batch: Batch) -> None:
-    output = TRMForToolCalling(small_config()).train_step(**inputs_of(batch))[0]
+    output = TRMForToolCalling(small_config(num_tools=2)).train_step(**inputs_of(batch))[0]
     assert output.q_logits.tolist() == [[Q_BIAS]] * len(batch["input_ids"])
 
 
@@ -382,6 +384,50 @@ def test_slots_hear_the_next_call_and_the_decision_hears_the_tool(
     assert torch.equal(other_next.slot_presence_logits, other_tool.slot_presence_logits)
     assert not torch.allclose(before.arg_lacks, other_next.arg_lacks)
     assert torch.equal(other_next.arg_lacks, other_tool.arg_lacks)
+
+
+@pytest.mark.parametrize("next_call_weight", [0.0, 0.5])
+def test_a_tool_that_is_not_on_offer_changes_nothing_and_learns_nothing(
+    dataset: TRMToolCallingDataset, batch: Batch, next_call_weight: float
+) -> None:
+    model = small_model(small_config(dataset.labels, next_call_weight=next_call_weight))
+    heads, absent = model.heads, 1
+    offered = torch.ones_like(batch["tool_mask"])
+    offered[:, absent] = 0
+    batch = {**batch, "tool_mask": offered}
+    for name in ("tool_name_labels", "next_tool_labels"):
+        batch[name] = batch[name].where(batch[name] != absent, -1)
+    rows = [heads.needs.weight, heads.task_slots.weight, heads.tool.register.bias]
+    rows += [heads.tool.register.weight, heads.tool.tokens.weight]
+    if heads.next_tool is not None:
+        rows += [heads.next_tool.register.bias, heads.next_tool.tokens.weight]
+    targets = Targets.of(batch)
+    loss_fn = DeepSupervisionLoss(model.config)
+    outputs = model.train_step(**inputs_of(batch))
+    loss = sum(loss_fn.step(output, targets, targets.counts())["total_loss"] for output in outputs)
+    assert isinstance(loss, Tensor)
+    loss.backward()
+    for weight in rows:
+        assert weight.grad is not None
+        assert not weight.grad[absent].any()
+    with torch.no_grad():
+        for weight in rows:
+            weight[absent] = 7.0
+        changed = model.train_step(**inputs_of(batch))
+    for one, other in zip(outputs, changed, strict=True):
+        assert (one.tool_logits[:, absent] == MASKED_LOGIT).all()
+        for name, tensor in tensors_of(one).items():
+            assert torch.equal(tensor, tensors_of(other)[name]), name
+
+
+def test_where_no_known_tool_is_on_offer_nothing_is_needed(
+    model: TRMForToolCalling, batch: Batch
+) -> None:
+    inputs = inputs_of(batch)
+    inputs["tool_mask"] = torch.zeros_like(batch["tool_mask"])
+    output = model.train_step(**inputs)[-1]
+    assert not output.arg_lacks.any()
+    assert output.decision_logits.isfinite().all()
 
 
 def test_without_next_calls_the_next_tool_is_the_tool(

@@ -54,6 +54,17 @@ def test_the_next_call_counts_as_far_as_it_was_said() -> None:
     assert whole_next_call(dialogue[3], dialogue) is None
 
 
+def test_a_next_call_of_a_tool_that_is_not_on_offer_does_not_count() -> None:
+    call = {"name": "book", "arguments": {"city": "Rome"}}
+    answer = told("To Rome")
+    later = told("To Rome", "When?", "Monday", tool=call)
+    functions = [{"type": "function", "function": {"name": name}} for name in ("book", "pay")]
+    for offered, expected in ((functions, "book"), (functions[1:], None), ([], "book")):
+        asked = Sample.model_validate({**answer.model_dump(), "tools": offered})
+        found = next_call(asked, [asked, later])
+        assert (found and found.name) == expected
+
+
 def test_an_answer_with_its_next_call_is_still_an_answer(dataset: TRMToolCallingDataset) -> None:
     plain = next(
         dataset.sample(index) for index in range(len(dataset)) if not dataset.decisions[index]

@@ -22,7 +22,7 @@ LENGTH_STEP = 32
 """Lengths are rounded up to this: matrix kernels are made for each length that comes up."""
 
 SEQUENCES = ("input_ids", "attention_mask", "role_ids", "turn_ids", "text_flags")
-INPUTS = ("input_ids", "attention_mask", "role_ids", "text_flags")
+INPUTS = ("input_ids", "attention_mask", "role_ids", "text_flags", "tool_mask")
 """What the model reads."""
 
 PLURALS = {

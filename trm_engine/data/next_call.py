@@ -42,7 +42,10 @@ def next_call(sample: Sample, dialogue: Sequence[Sample]) -> ToolCall | None:
 
 
 def whole_next_call(sample: Sample, dialogue: Sequence[Sample]) -> ToolCall | None:
-    """The first call in ``dialogue`` whose history goes on from the sample's, an answer's."""
+    """The first call in ``dialogue`` whose history goes on from the sample's, an answer's.
+
+    None if its tool is not on offer in the sample: the model chooses among those that are.
+    """
     if sample.decision == "tool_call":
         return None
     said = len(sample.history)
@@ -51,7 +54,9 @@ def whole_next_call(sample: Sample, dialogue: Sequence[Sample]) -> ToolCall | No
         for each in dialogue
         if each.tool and len(each.history) > said and each.history[:said] == sample.history
     ]
-    return min(later, key=lambda each: len(each.history)).tool if later else None
+    call = min(later, key=lambda each: len(each.history)).tool if later else None
+    is_offered = call and (not sample.tools or call.name in sample.tool_names)
+    return call if is_offered else None
 
 
 def with_next_call(sample: Sample, call: ToolCall) -> Sample:

@@ -88,11 +88,12 @@ class Layout(NamedTuple):
 @dataclass(frozen=True)
 class Context:
     """B samples' question ``x`` [N, D] in its ``layout``; ``token_mask`` [B, L]: what of its
-    sequence each sample reads."""
+    sequence each sample reads; ``offered`` [B, T]: the tools on offer, None: all of them."""
 
     x: Tensor
     layout: Layout
     token_mask: Tensor
+    offered: Tensor | None = None
 
     @property
     def token_ages(self) -> Tensor:
@@ -119,7 +120,8 @@ class Context:
             *readers(sequences),
             layout.ages[rows],
         )
-        return Context(self.x[places], layout, self.token_mask[rows]), places
+        offered = None if self.offered is None else self.offered[rows]
+        return Context(self.x[places], layout, self.token_mask[rows], offered), places
 
 
 def filled_up(*parts: Tensor) -> Tensor:

@@ -61,11 +61,13 @@ class ConversationEmbedding(nn.Module):
         attention_mask: Tensor,
         role_ids: Tensor,
         text_flags: Tensor | None = None,
+        tool_mask: Tensor | None = None,
         read_from: Tensor | None = None,
     ) -> Context:
-        """The question x with positions and masks; inputs [B, L] each.
+        """The question x with positions and masks; inputs [B, L] each, ``tool_mask`` [B, T].
 
-        Without ``text_flags`` no word is known to be capitalised. ``read_from`` [B]: the sample
+        Without ``text_flags`` no word is known to be capitalised; without ``tool_mask`` all tools
+        are on offer. ``read_from`` [B]: the sample
         that each sample's tokens are read from, which must begin with them; a sample of its own
         each if not given. The answers are the same.
         """
@@ -96,7 +98,7 @@ class ConversationEmbedding(nn.Module):
             *readers(sequences),
             one_hot(pad(turn_ages(input_ids), (count, 0), value=REGISTER_AGE), AGES).float(),
         )
-        return Context(x, layout, token_mask)
+        return Context(x, layout, token_mask, None if tool_mask is None else tool_mask.bool())
 
 
 def _token_bias(turns: Tensor, token_mask: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ class TRMOutput:
     ``arg_presence_logits`` [B, A], ``arg_lacks`` [B, A] (what each argument takes off the
     logit of the decision for the next call), ``slot_choice_logits`` [B, S, V],
     ``arg_choice_logits`` [B, A, V]; ``steps_used`` [B] after halting. Span logits of
-    padding are -10000.
+    padding, and logits of tools that are not on offer, are -10000.
     """
 
     decision_logits: Tensor
@@ -236,14 +236,16 @@ class Heads(nn.Module):
         slot_evidence, arg_evidence = evidence.split(sizes, dim=-1)
         slot_reads, arg_reads = reads.split(sizes, dim=1)
         arg_presence = self.arg_presence(call) + arg_evidence
-        tool_logits = self.tool(call, tokens, context)
+        tool_logits = _among(self.tool(call, tokens, context), context.offered)
         next_tool_logits = tool_logits
         if self.next_tool is not None:
-            next_tool_logits = self.next_tool(call, tokens, context)
+            next_tool_logits = _among(self.next_tool(call, tokens, context), context.offered)
+        tools = _probabilities(tool_logits, context.offered)
+        next_tools = _probabilities(next_tool_logits, context.offered)
         slot_presence = (slots * self.slot_presence).sum(-1) + self.slot_presence_bias
-        slot_presence = slot_presence + self.task_slots(_probabilities(next_tool_logits))
-        lacks = self.needs(_probabilities(tool_logits), arg_presence)
-        next_lacks = self.needs(_probabilities(next_tool_logits), arg_presence)
+        slot_presence = slot_presence + self.task_slots(next_tools)
+        lacks = self.needs(tools, arg_presence)
+        next_lacks = self.needs(next_tools, arg_presence)
         return TRMOutput(
             decision_logits=self.decision(answer, tokens, context) - lacks.sum(-1, keepdim=True),
             tool_logits=tool_logits,
@@ -263,9 +265,15 @@ class Heads(nn.Module):
         )
 
 
-def _probabilities(logits: Tensor) -> Tensor:
-    """Of each class, [B, T]; without gradient."""
-    return logits.detach().softmax(dim=-1)
+def _among(logits: Tensor, offered: Tensor | None) -> Tensor:
+    """Logits [B, T] of the tools on offer, MASKED_LOGIT for the others; None: all are."""
+    return logits if offered is None else logits.where(offered, MASKED_LOGIT)
+
+
+def _probabilities(logits: Tensor, offered: Tensor | None) -> Tensor:
+    """The tools' probabilities, [B, T], without gradient; all 0 where no tool is on offer."""
+    probabilities = logits.detach().softmax(dim=-1)
+    return probabilities if offered is None else probabilities.where(offered, 0.0)
 
 
 def _products(vectors: Tensor, values: Tensor) -> Tensor:

@@ -122,9 +122,13 @@ class TRMForToolCalling(nn.Module):
         attention_mask: Tensor,
         role_ids: Tensor,
         text_flags: Tensor | None = None,
+        tool_mask: Tensor | None = None,
     ) -> list[TRMOutput]:
-        """The outputs of all N_sup supervision steps, graphs kept; inputs [B, L] each."""
-        context = self.embedding(input_ids, attention_mask, role_ids, text_flags)
+        """The outputs of all N_sup supervision steps, graphs kept.
+
+        Inputs are [B, L] each; ``tool_mask`` [B, T] says which tools are on offer, all if not given.
+        """
+        context = self.embedding(input_ids, attention_mask, role_ids, text_flags, tool_mask)
         return list(self.supervision_steps(context))
 
     forward = train_step
@@ -138,13 +142,14 @@ class TRMForToolCalling(nn.Module):
         halt_threshold: float | None = None,
         num_steps: int | None = None,
         text_flags: Tensor | None = None,
+        tool_mask: Tensor | None = None,
     ) -> TRMOutput:
-        """The last step's output; inputs [B, L] each.
+        """The last step's output; inputs as for ``train_step``.
 
         With ``halt_threshold`` a sample stops at the first step where sigmoid(q) reaches it and
         leaves the batch; ``steps_used`` [B] says when.
         """
-        context = self.embedding(input_ids, attention_mask, role_ids, text_flags)
+        context = self.embedding(input_ids, attention_mask, role_ids, text_flags, tool_mask)
         state = self.start(context)
         steps = num_steps or self.config.N_supervision
         active = torch.arange(len(input_ids), device=input_ids.device)
