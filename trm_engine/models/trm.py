@@ -126,7 +126,7 @@ class TRMForToolCalling(nn.Module):
     ) -> list[TRMOutput]:
         """The outputs of all N_sup supervision steps, graphs kept.
 
-        Inputs are [B, L] each; ``tool_mask`` [B, T] says which tools are on offer, all if not given.
+        Inputs are [B, L] each; ``tool_mask`` [B, T] says which tools are on offer (default: all).
         """
         context = self.embedding(input_ids, attention_mask, role_ids, text_flags, tool_mask)
         return list(self.supervision_steps(context))
