@@ -1,5 +1,12 @@
 """``python -m trm_tui``: the same as the ``trm-tui`` command."""
 
-from trm_tui.cli import main
+import os
+import sys
+
+here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+if not sys.flags.safe_path and sys.path[0] == os.getcwd() != here:
+    del sys.path[0]  # else modules that lie in the current folder are imported instead of libraries
+
+from trm_tui.cli import main  # noqa: E402 (only now are imports safe)
 
 main()

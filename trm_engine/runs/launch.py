@@ -9,6 +9,9 @@ from typing import IO
 from trm_engine.config import Config
 from trm_engine.runs.folder import RunFolder
 
+WORKER = [sys.executable, "-P", "-m", "trm_engine.worker"]
+"""-P: without it Python imports modules that lie in the current folder instead of libraries."""
+
 
 def start_worker(
     folder: RunFolder, config: Config, resume: bool = False, tied: bool = True
@@ -38,7 +41,7 @@ def start_inference(
 ) -> subprocess.Popen[bytes]:
     """Start a worker that answers on its standard output (``eval``, ``predict``)."""
     return subprocess.Popen(
-        [sys.executable, "-m", "trm_engine.worker", *arguments],
+        [*WORKER, *arguments],
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
@@ -47,8 +50,7 @@ def start_inference(
 
 def _python(config: Config) -> list[str]:
     processes = config.training.nproc_per_node
-    worker = ["-m", "trm_engine.worker"]
     if processes == 1:
-        return [sys.executable, *worker]
+        return WORKER
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    return [sys.executable, *torchrun, *worker]
+    return [*WORKER[:2], *torchrun, "--no-python", *WORKER]

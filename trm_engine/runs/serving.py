@@ -7,13 +7,13 @@ import itertools
 import json
 import os
 import signal
-import sys
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
 
 from trm_engine.errors import UserError
+from trm_engine.runs.launch import WORKER
 
 CHUNK = 1 << 16
 LOG_TAIL = 4000
@@ -119,7 +119,7 @@ class _Worker:
         """A process in a session of its own: keys pressed in the terminal do not reach it."""
         log = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the process is dead)
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "trm_engine.worker", "serve", "--device", device),
+            *(*WORKER, "serve", "--device", device),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,

@@ -188,10 +188,16 @@ def _versions() -> dict[str, str]:
 
 
 def _git_revision() -> str | None:
-    """The revision of the code in the current folder, if it is a git checkout."""
+    """The revision of this code, if it is a git checkout; never of the current folder's files."""
+    checkout = Path(__file__).parents[2] / ".git"
+    if not checkout.exists():
+        return None
     try:
         result = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, timeout=5
+            ["git", f"--git-dir={checkout}", "rev-parse", "--short", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
