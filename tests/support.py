@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -46,6 +47,11 @@ PEOPLE = (
     ("0800 11 22", "Müller", "basic"),
     ("12 12", "Jo 😀", "basic"),
 )
+
+
+def rounds(few: int) -> int:
+    """How often something is tried by chance: ``few`` times, or N of the environment."""
+    return int(os.environ.get("N", few))
 
 
 def sample(**changes: Any) -> dict[str, Any]:

@@ -19,8 +19,12 @@ from pydantic import (
 )
 
 from trm_engine.errors import ConfigError, did_you_mean, no_such_file
+from trm_engine.plain_yaml import LONGEST, Document, YamlError, read_yaml
 
 BUILTIN_PREFIX = "builtin:"
+
+MOST_TOLD = 20
+LONGEST_SHOWN = 100
 
 DECIDED_WHEN_UNSET = {
     "model": {
@@ -39,6 +43,26 @@ DECIDED_WHEN_UNSET = {
 """Keys whose default stands only until the data, or the run's folder, say what fits."""
 
 
+AT_MOST = {
+    **dict.fromkeys(("hidden_size", "batch_size", "gradient_accumulation_steps"), 1 << 20),
+    **dict.fromkeys(("num_layers", "num_heads", "expansion", "nproc_per_node"), 1024),
+    **dict.fromkeys(("n_latent_recursion", "T_deep_recursion", "N_supervision"), 1024),
+    **dict.fromkeys(("num_tools", "num_slots", "num_args", "num_choices", "num_threads"), 10_000),
+    **dict.fromkeys(("max_seq_len", "max_length", "max_tool_tokens", "max_span_tokens"), 1 << 20),
+    **dict.fromkeys(("vocab_size", "builtin_conversations"), 1 << 24),
+    **dict.fromkeys(("seed", "builtin_seed"), 2**63 - 1),  # what numpy and torch both take
+}
+"""Bounds by key, far beyond what makes sense. More than that asks for a hang or for all memory."""
+
+AT_MOST_ELSE = 10**12
+"""Bound of the other numbers."""
+
+MOST_BLOCKS = 20_000
+"""Applications of a block in one answer; the paper's model has 672."""
+
+MOST_PARAMETERS = 10_000_000_000
+
+
 class Section(BaseModel):
     """A part of the configuration; an unknown key or a value of the wrong type is an error."""
 
@@ -53,6 +77,17 @@ class Section(BaseModel):
             kind = cls.model_fields[info.field_name].annotation
             if {int, float} & {kind, *get_args(kind)}:
                 raise ValueError("input should be a number")
+        return value
+
+    @field_validator("*")
+    @classmethod
+    def _no_more_than_makes_sense(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, int | float):
+            most = AT_MOST.get(str(info.field_name), AT_MOST_ELSE)
+            if abs(value) > most:
+                raise ValueError(f"input should be at most {most}")
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("input should have no NUL character")
         return value
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,6 +138,34 @@ class TRMConfig(Section):
     )
 
     @model_validator(mode="after")
+    def _can_be_built(self) -> TRMConfig:
+        if self.blocks > MOST_BLOCKS:
+            raise ValueError(
+                f"num_layers x (n_latent_recursion + 1) x T_deep_recursion x N_supervision is "
+                f"{self.blocks}, at most {MOST_BLOCKS}"
+            )
+        if self.parameters > MOST_PARAMETERS:
+            raise ValueError(
+                f"the model would have {self.parameters:.1e} parameters, at most "
+                f"{MOST_PARAMETERS:.0e}"
+            )
+        return self
+
+    @property
+    def blocks(self) -> int:
+        """How often a block is applied to answer one conversation."""
+        rounds = self.T_deep_recursion * self.N_supervision
+        return self.num_layers * (self.n_latent_recursion + 1) * rounds
+
+    @property
+    def parameters(self) -> int:
+        """About how many parameters the model has; it is not built to tell."""
+        width, fields = self.hidden_size, self.num_slots + self.num_args
+        core = self.num_layers * width * width * (4 + 2 * self.expansion)
+        tables = self.vocab_size + 2 * self.num_tools + fields * (4 + 2 * self.num_choices)
+        return round(core) + tables * width + self.num_tools * fields
+
+    @model_validator(mode="after")
     def _arg_slots_fit(self) -> TRMConfig:
         if self.arg_slots and len(self.arg_slots) != self.num_args:
             raise ValueError(f"arg_slots must name a slot, or -1, for {self.num_args} arguments")
@@ -116,6 +179,8 @@ class TRMConfig(Section):
             raise ValueError(f"tool_args must name the arguments of {self.num_tools} tools")
         if any(not 0 <= arg < self.num_args for args in self.tool_args for arg in args):
             raise ValueError(f"tool_args must be among {self.num_args} arguments")
+        if any(len(set(args)) < len(args) for args in self.tool_args):
+            raise ValueError("tool_args must name each argument of a tool once")
         return self
 
     @model_validator(mode="after")
@@ -225,14 +290,12 @@ class Config(Section):
             ConfigError: the file is missing or broken, or a key or value is wrong; the message
                 names file, line and field.
         """
-        text = _read_text(Path(path))
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            values = yaml.safe_load(text)
-            _refuse_repeated_keys(node, path)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise ConfigError(f"{path}: not valid YAML: {_yaml_problem(error)}") from error
-        values = {} if values is None else values
+            document = read_yaml(_read_text(Path(path)))
+        except YamlError as error:
+            place = f"{path}, line {error.line}" if error.line else str(path)
+            raise ConfigError(f"{place}: {error.problem}") from None
+        values = {} if document.value is None else document.value
         if not isinstance(values, dict):
             raise ConfigError(f"{path}: expected sections model, training and data")
         values = {key: {} if value is None else value for key, value in values.items()}
@@ -242,7 +305,7 @@ class Config(Section):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigError(_explain(error, path, node, overrides)) from error
+            raise ConfigError(_explain(error, path, document, overrides)) from error
 
     def dump(self) -> str:
         """As YAML, with every key but those that decide themselves and were never set."""
@@ -272,21 +335,14 @@ def _section_class(annotation: Any) -> type[Section]:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        with open(path, encoding="utf-8") as file:  # it may be a device that never ends
+            return file.read(LONGEST + 1)
     except FileNotFoundError:
         raise ConfigError(no_such_file(path, "*.y*ml")) from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def _yaml_problem(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return f"line {mark.line + 1}: {problem}" if mark else str(problem)
 
 
 def _apply_override(values: dict[str, Any], override: str) -> None:
@@ -298,8 +354,8 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
         hint = _nearest_key([section, name])
         raise ConfigError(f"--set {override}: unknown key '{section}.{name}'{hint}")
     try:
-        value = yaml.safe_load(text) if text.strip() else ""
-    except (yaml.YAMLError, ValueError, RecursionError):
+        value = read_yaml(text).value if text.strip() else ""
+    except YamlError:
         value = text
     if _holds_text(section, name) and not isinstance(value, str | None):
         value = text
@@ -313,43 +369,37 @@ def _holds_text(section: str, name: str) -> bool:
     return str in (field.annotation, *get_args(field.annotation))
 
 
-def _refuse_repeated_keys(node: yaml.Node | None, path: str | Path) -> None:
-    if not isinstance(node, yaml.MappingNode):
-        return
-    seen: set[str] = set()
-    for key, value in node.value:
-        if key.value in seen:
-            line = key.start_mark.line + 1
-            raise ConfigError(f"{path}, line {line}: '{key.value}' is given twice")
-        seen.add(key.value)
-        _refuse_repeated_keys(value, path)
-
-
 def _explain(
-    error: ValidationError, path: str | Path, node: yaml.Node | None, overrides: list[str]
+    error: ValidationError, path: str | Path, document: Document, overrides: list[str]
 ) -> str:
-    return "\n".join(
-        _explain_one(dict(problem), path, node, overrides) for problem in error.errors()
-    )
+    problems = [dict(problem) for problem in error.errors()]
+    told = [_explain_one(problem, path, document, overrides) for problem in problems[:MOST_TOLD]]
+    if more := len(problems) - len(told):
+        told.append(f"{path}: and {more} more")
+    return "\n".join(told)
 
 
 def _explain_one(
-    problem: dict[str, Any], path: str | Path, node: yaml.Node | None, overrides: list[str]
+    problem: dict[str, Any], path: str | Path, document: Document, overrides: list[str]
 ) -> str:
     location = [str(part) for part in problem["loc"]]
-    field = ".".join(location)
+    field = _shortened(".".join(location))
     last_first = reversed(overrides)
     source = next((f"--set {o}" for o in last_first if o.partition("=")[0].strip() == field), None)
     if source is None:
-        line = _line_of(node, location)
+        line = document.line(tuple(location))
         source = f"{path}, line {line}" if line else str(path)
     if problem["type"] == "extra_forbidden":
         return f"{source}: unknown key '{field}'{_nearest_key(location)}"
     message = problem["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     given = problem["input"]
-    shown = "" if isinstance(given, dict) else f", not {given!r}"
+    shown = "" if isinstance(given, dict) else f", not {_shortened(repr(given))}"
     return f"{source}: {field}: {message}{shown}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _nearest_key(location: list[str]) -> str:
@@ -360,18 +410,3 @@ def _nearest_key(location: list[str]) -> str:
     keys = {key.partition(".")[2]: key for key in own_last}
     nearest = difflib.get_close_matches(location[-1], keys, n=1)
     return f" (did you mean '{keys[nearest[0]]}'?)" if nearest else ""
-
-
-def _line_of(node: yaml.Node | None, location: list[str]) -> int | None:
-    """The line where the deepest part of ``location`` that the file has stands, from 1."""
-    line = None
-    for part in location:
-        if not isinstance(node, yaml.MappingNode):
-            break
-        for key, value in node.value:
-            if key.value == part:
-                line, node = key.start_mark.line + 1, value
-                break
-        else:
-            break
-    return line

@@ -6,6 +6,9 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+LONGEST_NAME = 200
+"""Characters compared with known names; comparing takes time by the square of it."""
+
 
 class UserError(Exception):
     """What the user gave cannot be used; the message says where and what was expected."""
@@ -33,7 +36,7 @@ class RunError(UserError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known name nearest to ``name``, or nothing."""
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    nearest = difflib.get_close_matches(name[:LONGEST_NAME], list(known), n=1, cutoff=0.6)
     return f" (did you mean '{nearest[0]}'?)" if nearest else ""
 
 

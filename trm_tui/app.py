@@ -81,6 +81,8 @@ class TrmApp(ThemedApp):
             self, lambda theme: self.remembered.change(theme=theme.name)
         )
         self.push_screen(self._first(self.remembered), lambda _: self.exit())
+        if self.remembered.problem:
+            self.notify(self.remembered.problem, severity="warning", markup=False)
         self.set_timer(GARBAGE_SECONDS, self._collect_garbage)
 
     def _collect_garbage(self) -> None:

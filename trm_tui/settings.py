@@ -19,7 +19,11 @@ from pydantic import (
     field_validator,
 )
 
+from trm_engine.plain_yaml import LONGEST, read_yaml
+
 APP = "trm-tui"
+ASIDE = ".unread"
+"""Suffix of the name that a settings file gets that cannot be read, before it is replaced."""
 
 
 class Settings(BaseModel):
@@ -47,16 +51,27 @@ class Settings(BaseModel):
 
 
 class Remembered:
-    """The settings of this user, written whenever one changes."""
+    """The settings of this user, written whenever one changes.
+
+    ``problem`` says what of the file cannot be used; "" if all can. Such a file is not overwritten
+    but set aside.
+    """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.settings = load() if settings is None else settings
+        self.problem = ""
+        self.settings = settings or Settings()
+        if settings is None:
+            self.settings, self.problem = read()
+        self._is_to_be_kept = bool(self.problem)
 
     def change(self, **changes: Any) -> None:
         """Keep these for the next time."""
         changed = self.settings.model_copy(update=changes)
-        if changed != self.settings:
-            self.settings = changed
+        if changed == self.settings:
+            return
+        self.settings = changed
+        if not self._is_to_be_kept or _set_aside():
+            self._is_to_be_kept = False
             save(changed)
 
 
@@ -66,12 +81,57 @@ def settings_path() -> Path:
 
 
 def load() -> Settings:
-    """The settings of last time; the defaults where there are none, or none that can be read."""
+    """The settings of last time; defaults for what cannot be used."""
+    return read()[0]
+
+
+def read() -> tuple[Settings, str]:
+    """The settings of last time, and what of them cannot be used ("": all can).
+
+    What cannot be used has its default; so has everything where there is no file.
+    """
+    path = settings_path()
     try:
-        values = yaml.safe_load(settings_path().read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError, RecursionError):
-        return Settings()
-    return Settings.model_validate(values) if isinstance(values, dict) else Settings()
+        values = _read(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        return Settings(), f"{path}: {reason}; the defaults are used"
+    settings = Settings.model_validate(values)
+    wrong = [name for name, value in values.items() if _is_replaced(settings, name, value)]
+    problem = f"{path}: the defaults are used for {', '.join(wrong)}" if wrong else ""
+    return settings, problem
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a file holds, by name; nothing if there is none. Raises OSError, ValueError."""
+    if not path.exists():
+        return {}
+    if not path.is_file():
+        raise ValueError("not a file")
+    with open(path, encoding="utf-8") as file:
+        values = read_yaml(file.read(LONGEST + 1)).value
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ValueError("expected settings by name, as theme: trm-dark")
+    return values
+
+
+def _is_replaced(settings: Settings, name: str, value: Any) -> bool:
+    if name not in Settings.model_fields:
+        return False
+    default = Settings.model_fields[name].get_default(call_default_factory=True)
+    return bool(value != default and getattr(settings, name) == default)
+
+
+def _set_aside() -> bool:
+    """Rename the settings so that they are kept beside. Returns whether they are."""
+    path = settings_path()
+    try:
+        path.replace(path.with_name(f"{path.name}{ASIDE}"))
+    except OSError:
+        return False
+    return True
 
 
 def save(settings: Settings) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
+import numpy as np
 import pytest
+import torch
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from trm_engine.config import Config, TrainingConfig, TRMConfig, known_keys
+from trm_engine.config import Config, DataConfig, TrainingConfig, TRMConfig, known_keys
 from trm_engine.errors import ConfigError
 
 
@@ -106,7 +109,7 @@ def test_a_chosen_checkpoint_dir_survives_yaml(tmp_path: Path) -> None:
 
 
 @given(
-    rate=st.floats(min_value=1e-300, max_value=1e300),
+    rate=st.floats(min_value=1e-300, max_value=1e12),
     folder=st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufeff")),
     steps=st.none() | st.integers(1, 10**12),
 )
@@ -192,12 +195,35 @@ def test_a_number_without_a_point_is_a_number(tmp_path: Path) -> None:
         ("- model\n", "run.yaml: expected sections model, training and data"),
         ("false\n", "run.yaml: expected sections model, training and data"),
         ("[]\n", "run.yaml: expected sections model, training and data"),
-        ("model:\n  a: b: c\n", "run.yaml: not valid YAML: line 2: mapping values are not"),
-        ("training: {seed: 1\n", "run.yaml: not valid YAML: line 2: "),
-        ("training: &a\n  seed: *a\n", "run.yaml: not valid YAML: nested too deeply"),
-        ("{" * 3000, "run.yaml: not valid YAML: nested too deeply"),
-        ("training:\n  output_dir: 2024-99-99\n", "run.yaml: not valid YAML: month must be in"),
+        ("model:\n  a: b: c\n", "run.yaml, line 2: not valid YAML: mapping values are not"),
+        ("training: {seed: 1\n", "run.yaml, line 2: not valid YAML: "),
+        ("training: &a\n  seed: *a\n", "run.yaml, line 2: an alias, *a; write the value itself"),
+        ("{" * 3000, "run.yaml, line 1: a key must be text"),
+        ("[" * 3000, "run.yaml, line 1: nested too deeply"),
+        ("training:\n  output_dir: !!timestamp 2024-01-01\n", "run.yaml, line 2: a value of type"),
         ("training:\n  seed: \x00\n", "run.yaml: not valid YAML: unacceptable character"),
+        ("training:\n  1: 2\n", "run.yaml, line 2: a key must be text; put other keys in quotes"),
+        (
+            f"training:\n  seed: {2**63}\n",
+            f"run.yaml, line 2: training.seed: input should be at most {2**63 - 1}, not {2**63}",
+        ),
+        (f"data:\n  builtin_seed: {2**64}\n", "run.yaml, line 2: data.builtin_seed: input should"),
+        ("training:\n  seed: " + "9" * 99, "run.yaml, line 2: training.seed: input should"),
+        ("training:\n  learning_rate: 1e999\n", "run.yaml, line 2: training.learning_rate: input"),
+        (
+            "model:\n  N_supervision: 1000\n  T_deep_recursion: 1000\n",
+            "run.yaml, line 1: model: num_layers x (n_latent_recursion + 1) x T_deep_recursion x "
+            "N_supervision is 14000000, at most 20000",
+        ),
+        (
+            "model:\n  hidden_size: 65536\n  num_layers: 1000\n  N_supervision: 1\n"
+            "  T_deep_recursion: 1\n",
+            "run.yaml, line 1: model: the model would have 5.2e+13 parameters, at most 1e+10",
+        ),
+        (
+            'data:\n  train_data: "\\0"',
+            "run.yaml, line 2: data.train_data: input should have no",
+        ),
         (b"training:\n  output_dir: \xff\n", "run.yaml: not UTF-8 text (byte 24)"),
     ],
 )
@@ -225,6 +251,34 @@ def test_every_problem_is_told(tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in lines] == [
         f"run.yaml, line {number}" for number in (2, 3, 5)
     ]
+
+
+@pytest.mark.parametrize("value", ["9" * 25, f"-{'9' * 25}", ".inf", ".nan", f"[{'9' * 25}]"])
+def test_no_key_takes_a_number_beyond_all_sense(tmp_path: Path, value: str) -> None:
+    sections = {"model": TRMConfig, "training": TrainingConfig, "data": DataConfig}
+    for key in known_keys():
+        section, name = key.split(".")
+        kind = sections[section].model_fields[name].annotation
+        if str not in (kind, *get_args(kind)):
+            said = problem(tmp_path, f"{section}:\n  {name}: {value}\n")
+            assert said.startswith("run.yaml, line"), said
+
+
+@pytest.mark.parametrize("seed", [0, 2**63 - 1])
+def test_numpy_and_torch_take_every_seed_that_is_taken(seed: int) -> None:
+    config = Config(training=TrainingConfig(seed=seed))
+    np.random.default_rng((config.training.seed, 1)).random()
+    torch.manual_seed(config.training.seed)
+
+
+def test_a_long_value_is_told_in_short(tmp_path: Path) -> None:
+    said = problem(tmp_path, f"training:\n  seed: [{'1, ' * 20_000}1]\n  {'x' * 9000}: 1\n")
+    assert len(said) < 600
+
+
+def test_a_file_without_end_is_refused() -> None:
+    with pytest.raises(ConfigError, match="/dev/zero"):
+        Config.from_yaml("/dev/zero")
 
 
 def test_a_missing_file_suggests_the_nearest_name(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,7 +13,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trm_tui.settings import Settings, load, save, settings_path
+from tests.mutations import mutate
+from tests.support import rounds
+from trm_tui.settings import Remembered, Settings, load, save, settings_path
 
 words = st.text(max_size=8)
 junk = st.recursive(
@@ -74,13 +78,58 @@ def test_a_value_that_makes_no_sense_is_its_default(values: dict[str, Any]) -> N
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"[1, 2]", b"a: [", b"\xff\xfe", b"a: b: c", b"text", b"!!python/object:x {}",
-     b"[" * 1000, b"1: 2", b"theme: &a [*a]"],
+    [b"[1, 2]", b"a: [", b"\xff\xfe", b"a: b: c", b"text", b"!!python/object:x {}",
+     b"[" * 1000, b"1: 2", b"theme: &a [*a]", b"theme: !!timestamp 2024-01-01", b"tab: 1\ntab: 2",
+     b"a: !!set {b}", b"x" * (1 << 21), b"\0", b"theme: !!binary aGk=", b"a: 1" + b"0" * 5000],
 )  # fmt: skip
-def test_a_broken_file_is_no_file(content: bytes) -> None:
+def test_a_broken_file_is_told_and_kept(content: bytes) -> None:
     settings_path().parent.mkdir()
     settings_path().write_bytes(content)
     assert load() == Settings()
+    remembered = Remembered()
+    assert remembered.settings == Settings()
+    assert remembered.problem.startswith(f"{settings_path()}: ")
+    assert remembered.problem.endswith("; the defaults are used")
+    assert settings_path().read_bytes() == content
+    remembered.change(tab="log")
+    remembered.change(tab="charts")
+    assert load().tab == "charts"
+    assert settings_path().with_name("settings.yaml.unread").read_bytes() == content
+    assert Remembered().problem == ""
+
+
+def test_single_values_that_make_no_sense_are_told_and_kept() -> None:
+    settings_path().parent.mkdir()
+    text = "theme: mine\nsmoothing: 7\nhidden_series: {a: 1}\nbell: 0\nother: 1\nx_axis: step\n"
+    settings_path().write_text(text)
+    remembered = Remembered()
+    assert remembered.settings == Settings(theme="mine", bell=False)
+    said = f"{settings_path()}: the defaults are used for smoothing, hidden_series"
+    assert remembered.problem == said
+    remembered.change(tab="log")
+    assert settings_path().with_name("settings.yaml.unread").read_text() == text
+    assert load() == Settings(theme="mine", bell=False, tab="log")
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
+def test_what_is_no_file_is_told(kind: str) -> None:
+    settings_path().parent.mkdir()
+    if kind == "folder":
+        settings_path().mkdir()
+    elif kind == "pipe":
+        os.mkfifo(settings_path())
+    else:
+        settings_path().symlink_to("/dev/zero")
+    assert Remembered().problem == f"{settings_path()}: not a file; the defaults are used"
+
+
+def test_a_mutated_file_never_stops_the_app() -> None:
+    assert save(Settings(tab="log", hidden_series=["a", "b"], log_scale={"loss": True}))
+    text = settings_path().read_bytes()
+    for seed in range(rounds(100)):
+        settings_path().write_bytes(mutate(text, Random(seed)))
+        loaded = Remembered().settings
+        assert Settings.model_validate(loaded.model_dump()) == loaded
 
 
 def test_what_cannot_be_written_is_not_saved(folder: Path) -> None:
