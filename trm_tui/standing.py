@@ -8,6 +8,7 @@ from datetime import datetime
 
 from trm_engine.runs.folder import LOST
 from trm_tui.attached import AttachedRun
+from trm_tui.store.pace import epoch_ends, next_evaluation
 from trm_tui.text import duration
 
 LARGE_OVERLAP = 0.05
@@ -102,12 +103,9 @@ def _next_evaluation(run: AttachedRun) -> str:
     store = run.store
     if not store.started or run.is_over:
         return ""
-    intervals = (
-        store.started["config"]["training"]["eval_interval"],
-        store.started["steps_per_epoch"],
-    )
-    due = min((store.step // each + 1) * each for each in intervals)
-    return f"next evaluation at step {min(due, store.total_steps):,}"
+    every = store.started["config"]["training"]["eval_interval"]
+    due = next_evaluation(store.step, store.total_steps, every, epoch_ends(store.started))
+    return f"next evaluation at step {due:,}"
 
 
 def _clock(seconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -130,12 +131,22 @@ def run_table(started: Metrics, folder: Path) -> Table:
         "model": f"{started['parameters']['total']:,} parameters, {started['dtype']}",
         "device": started["device"],
         "data": f"{train['samples']:,} samples to learn from, {val['samples']:,} to judge by",
-        "steps": f"{started['total_steps']:,}, {started['steps_per_epoch']:,} an epoch{begin}",
+        "steps": updates_of(started) + begin,
     }
     table = Table.grid(padding=(0, 2, 0, 0))
     for name, value in rows.items():
         table.add_row(name, Text(value))
     return table
+
+
+def updates_of(started: Metrics) -> str:
+    """How many updates a run and its epochs have, from its ``run_started`` event."""
+    total, first = started.get("total_steps"), started.get("steps_per_epoch")
+    sizes = {end - begin for begin, end in pairwise([0, *started.get("epoch_ends", ())])}
+    if not sizes:
+        return f"{_count(total)}, {_count(first)} in the first epoch"
+    least, most = _count(min(sizes)), _count(max(sizes))
+    return f"{_count(total)}, {least if least == most else f'{least} to {most}'} an epoch"
 
 
 def final_table(events: Iterable[Metrics]) -> Table | None:
@@ -219,6 +230,10 @@ def runs_table(runs: Iterable[RunSummary]) -> Table:
             age(time.time() - run.started) if run.started else NOTHING,
         )
     return table
+
+
+def _count(number: Any) -> str:
+    return f"{number:,}" if isinstance(number, int) else NOTHING
 
 
 def _significant(number: Any) -> str:

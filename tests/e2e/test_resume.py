@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,11 @@ def test_a_run_tells_its_story(whole: tuple[dict[str, Any], list[Event]]) -> Non
     assert [event["seq"] for event in events] == list(range(len(events)))
     columns = learning_columns(events)
     assert columns["step"] == list(range(1, 41))
+    epochs = columns["epoch"]
+    assert all(one < next_one for one, next_one in pairwise(epochs))
+    [began] = [event for event in events if event["type"] == "run_started"]
+    ended = [step for step, epoch in zip(columns["step"], epochs, strict=True) if epoch % 1 == 0]
+    assert ended == began["epoch_ends"]
     assert columns["word_loss"][-1] < columns["word_loss"][0]
     assert [e["step"] for e in events if e["type"] == "eval"] == sorted(
         {e["step"] for e in events if e["type"] == "eval"}

@@ -27,7 +27,8 @@ STARTED: dict[str, Any] = {
     "device": "cpu (2 threads)", "dtype": "bfloat16", "dtype_reason": "the CPU has AMX",
     "versions": {"python": "3.11.7", "torch": "2.13.0"}, "git_revision": "e18b026",
     "seed": 0, "pid": 10186, "host": "box", "world_size": 2,
-    "total_steps": 975, "steps_per_epoch": 195, "resumed_from": 400,
+    "total_steps": 975, "steps_per_epoch": 195, "epoch_ends": [195, 392, 585, 781, 975],
+    "resumed_from": 400,
 }  # fmt: skip
 
 

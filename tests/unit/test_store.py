@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 
 from trm_engine.runs.events import Steps
 from trm_tui.store.columns import Columns
-from trm_tui.store.pace import evaluations_left, update_seconds
+from trm_tui.store.pace import epoch_ends, evaluations_left, next_evaluation, update_seconds
 from trm_tui.store.run import RunStore
+from trm_tui.store.trace import Trace
 
 numbers = st.one_of(st.floats(-1e6, 1e6), st.just("NaN"), st.none())
 
@@ -164,16 +166,40 @@ def test_no_pace_before_the_first_update() -> None:
     assert store.seconds_left() is None
 
 
-@given(st.integers(0, 50), st.integers(1, 50), st.integers(1, 20), st.integers(1, 20))
-def test_evaluations_left_are_those_the_trainer_does(
-    step: int, total: int, every: int, epoch: int
+@given(st.integers(0, 50), st.lists(st.integers(1, 20), min_size=1, max_size=9), st.data())
+def test_the_evaluations_due_are_those_the_trainer_does(
+    step: int, epochs: list[int], data: st.DataObject
 ) -> None:
-    done = [
-        each
-        for each in range(step + 1, total + 1)
-        if each % every == 0 or each % epoch == 0 or each == total
-    ]
-    assert evaluations_left(step, total, every, epoch) == len(done)
+    """Epochs differ in length, and a run may end within one."""
+    every, total = data.draw(st.integers(1, 20)), data.draw(st.integers(1, sum(epochs)))
+    ends = [end for end in accumulate(epochs) if end <= total]
+    later = range(step + 1, total + 1)
+    due = [each for each in later if each % every == 0 or each in ends or each == total]
+    assert evaluations_left(step, total, every, ends) == len(due)
+    if due:
+        assert next_evaluation(step, total, every, ends) == due[0]
+
+
+def test_an_older_run_told_only_the_length_of_its_first_epoch() -> None:
+    assert list(epoch_ends(started(total=170))) == [50, 100, 150]
+    assert epoch_ends({**started(total=170), "epoch_ends": [48, 101, 150]}) == [48, 101, 150]
+
+
+def test_an_epoch_axis_that_ran_backwards_is_searched_all_the_same() -> None:
+    """Older runs divided by the updates of their first epoch."""
+    store = RunStore()
+    store.take([steps_event(1, 3, epoch=[0.5, 1.0, 1.5])])
+    store.take([steps_event(4, 3, epoch=[1.4, "NaN", 2.0])])
+    epochs = store.columns["epoch"]
+    assert epochs.values.tolist() == [0.5, 1.0, 1.5, 1.5, 1.5, 2.0]
+    trace = Trace("loss", store.columns["total_loss"], {"epoch": epochs})
+    assert [trace.nearest("epoch", place) for place in (0.4, 1.0, 1.9)] == [0, 1, 5]
+
+
+def test_evaluations_whose_epoch_ran_backwards_stay_in_order() -> None:
+    store = RunStore()
+    store.take([{**evaluation(3), "epoch": 1.5}, {**evaluation(4), "epoch": 1.4}])
+    assert store.headlines["epoch"].values.tolist() == [1.5, 1.5]
 
 
 def test_alarms_are_errors_until_they_are_mended() -> None:

@@ -3,15 +3,16 @@
 Every event has ``v`` (format), ``seq`` (from 0, rising by 1), ``t`` (Unix seconds) and ``type``:
 
 - ``run_started``: config, data, labels, parameters, device, dtype, dtype_reason, versions,
-  git_revision, seed, pid, host, world_size, total_steps, steps_per_epoch, resumed_from (update, or
+  git_revision, seed, pid, host, world_size, total_steps, steps_per_epoch (updates of the first
+  epoch; epochs differ), epoch_ends (the updates after which epochs end), resumed_from (update, or
   null). Later steps of an earlier start are void. ``data``: figures of "train" and "val", with the
   path of the file that holds the samples judged on and "overlap", how many of them are equal to a
   sample trained on.
 - ``steps``: ``columns``, one list a name, one entry an update since the last such event: step,
-  epoch (fraction), time, lr, grad_norm, samples, tokens, samples_per_s, tokens_per_s, memory
-  (bytes: the most that tensors took on CUDA, else the process's), every loss; ``by_step``: for
-  each of those updates the total loss at each supervision step it trained. A worker that tells
-  them is running.
+  epoch (how many are done: it rises with every update), time, lr, grad_norm, samples, tokens,
+  samples_per_s, tokens_per_s, memory (bytes: the most that tensors took on CUDA, else the
+  process's), every loss; ``by_step``: for each of those updates the total loss at each
+  supervision step it trained. A worker that tells them is running.
 - ``progress``: what is done before training, share (0 to 1).
 - ``eval_progress``: step, done, total (samples).
 - ``eval``: step, epoch, seconds, metrics, best (whether it is the best so far). Samples

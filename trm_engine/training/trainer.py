@@ -22,6 +22,7 @@ from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.folder import RunFolder
 from trm_engine.training.checkpoint import FORMAT_VERSION, Checkpoint, save_atomically
 from trm_engine.training.distributed import ProcessGroup
+from trm_engine.training.epochs import Epochs
 from trm_engine.training.evaluate import evaluate
 from trm_engine.training.losses import (
     LOSSES,
@@ -122,9 +123,13 @@ class Trainer:
             training.seed,
         )
         self.collator = TRMCollator(pad_to_multiple=LENGTH_STEP)
-        self.steps_per_epoch = self._updates_in(0)
-        planned = sum(map(self._updates_in, range(training.num_epochs)))
-        self.total_steps = min(planned, training.max_steps or planned)
+        self.epochs = Epochs(
+            self.sampler,
+            training.gradient_accumulation_steps,
+            training.num_epochs,
+            training.max_steps,
+        )
+        self.total_steps = self.epochs.total
         self.loss_fn = DeepSupervisionLoss(config.model)
         learns_words = config.model.word_weight and training.word_dropout
         self.losses = (TOTAL, *LOSSES, WORD_LOSS) if learns_words else (TOTAL, *LOSSES)
@@ -199,11 +204,6 @@ class Trainer:
             self._evaluate_once()
             self._save(f"epoch_{finished_epoch}.pt", "epoch", finished_epoch)
 
-    def _updates_in(self, epoch: int) -> int:
-        """An epoch's updates; how dialogues fit into batches differs from epoch to epoch."""
-        self.sampler.set_epoch(epoch)
-        return math.ceil(len(self.sampler) / self.config.training.gradient_accumulation_steps)
-
     def _plan(self, epoch: int) -> Iterator[list[np.ndarray]]:
         """The epoch's updates, each the sample indices of its batches, those of this process."""
         self.sampler.set_epoch(epoch)
@@ -266,7 +266,7 @@ class Trainer:
         world = self.group.world_size
         row = {
             "step": self.global_step,
-            "epoch": round(self.epoch + (self.position + 1) / self.steps_per_epoch, 5),
+            "epoch": self.epochs.done(self.epoch, self.position + 1),
             "lr": significant(rate),
             "samples": world * sum(len(part.targets.decision) for part in parts),
             "tokens": world * sum(part.tokens for part in parts),
@@ -367,7 +367,7 @@ class Trainer:
         self.report(
             "eval",
             step=self.global_step,
-            epoch=self._epochs_done(),
+            epoch=self.epochs.done(self.epoch, self.position),
             seconds=round(time.perf_counter() - began, 2),
             best=is_best,
             metrics=metrics,
@@ -389,9 +389,6 @@ class Trainer:
                 raise Abort
 
         return evaluate(self.model, self.val_data, self.config.training.batch_size, done)
-
-    def _epochs_done(self) -> float:
-        return round(self.epoch + self.position / self.steps_per_epoch, 5)
 
     def _save(self, name: str, kind: str, epoch: int | None = None) -> None:
         """Write a checkpoint; a full disk pauses the run until it is told to go on or stop."""
@@ -423,7 +420,7 @@ class Trainer:
                 self.report(
                     "checkpoint",
                     step=self.global_step,
-                    epoch=self._epochs_done(),
+                    epoch=self.epochs.done(self.epoch, self.position),
                     path=str(path),
                     kind=kind,
                     bytes=size,

@@ -120,7 +120,8 @@ def _train(folder: RunFolder, resume: bool, report: Report, control: Control | F
         host=socket.gethostname(),
         world_size=group.world_size,
         total_steps=trainer.total_steps,
-        steps_per_epoch=trainer.steps_per_epoch,
+        steps_per_epoch=trainer.epochs.ends[0],
+        epoch_ends=[end for end in trainer.epochs.ends if end <= trainer.total_steps],
         resumed_from=trainer.global_step if found else None,
     )
     for note in prepared.notes:

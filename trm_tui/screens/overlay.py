@@ -10,8 +10,7 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from trm_tui.attached import AttachedRun
-from trm_tui.store.growing import Growing
-from trm_tui.store.run import AXES
+from trm_tui.store.growing import AXES, Growing
 from trm_tui.store.trace import Trace
 from trm_tui.widgets.chart import Chart
 from trm_tui.widgets.key_footer import KeyFooter

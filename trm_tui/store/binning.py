@@ -45,9 +45,8 @@ class Stretch:
         self._x = x
         self._log = log
         self._edges = np.linspace(*window, columns + 1)
-        first = np.searchsorted(x, self._edges)
-        first[-1] = np.searchsorted(x, window[1], side="right")
-        self.first = np.maximum.accumulate(first)  # a clock that was set back harms only its place
+        self.first = np.searchsorted(x, self._edges)
+        self.first[-1] = np.searchsorted(x, window[1], side="right")
 
     def spans(self, y: Array, envelope: Envelope) -> Bins:
         """The values ``y`` from the least to the greatest; their blocks are in ``envelope``."""

@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Raw
 
 from trm_engine.runs.numbers import decode_numbers
-from trm_tui.store.growing import Array, Points
+from trm_tui.store.growing import AXES, Array, Points, Rising
 
 EVENTS_AT_A_TIME = 2000
 
@@ -30,12 +30,12 @@ class _Told:
 
 
 class Column:
-    """The numbers of one name; NaN where an update told none."""
+    """The numbers of one name; NaN where an update told none. Those of an axis never fall."""
 
     def __init__(self, name: str, told: _Told, missing: int) -> None:
         self._name = name
         self._told = told
-        self._points = Points(np.full(missing, np.nan))
+        self._points = (Rising if name in AXES else Points)(np.full(missing, np.nan))
         self._taken = 0
 
     def __len__(self) -> int:

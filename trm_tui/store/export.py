@@ -12,14 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from trm_tui.store.growing import Array
+from trm_tui.store.growing import AXES, Array
 from trm_tui.store.trace import Trace
 
 Table = tuple[list[str], list[np.ma.MaskedArray]]
 """Names and columns of equal length; masked is what was not measured, NaN what was not a number."""
 Cell = float | int | str | None
-
-AXES = ("step", "time", "epoch")
 
 
 def table_of(traces: Sequence[Trace]) -> Table:

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 SMALLEST = 64
+AXES = ("step", "time", "epoch")
+"""The columns over which curves are drawn."""
 
 
 class Growing(Protocol):
@@ -68,3 +70,17 @@ class Points:
         """Take away everything and begin with ``values``."""
         self.truncate(0)
         self.extend(values)
+
+
+class Rising(Points):
+    """Places on an axis, for binary search: they never fall, whatever was told.
+
+    One that is below the place before it, or that is not finite, is put at that place.
+    """
+
+    def extend(self, values: ArrayLike) -> None:
+        """Add values at the end."""
+        last = self.values[-1] if len(self) else 0.0
+        new = np.asarray(values, dtype=np.float64)
+        finite = np.where(np.isfinite(new), new, last)
+        super().extend(np.maximum.accumulate(np.append(last, finite))[1:])

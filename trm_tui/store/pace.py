@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,15 +29,23 @@ def evaluation_seconds(evaluations: Sequence[dict[str, Any]]) -> float:
     return sum(recent) / len(recent) if recent else 0.0
 
 
-def evaluations_left(step: int, total: int, every: int, epoch_steps: int) -> int:
+def epoch_ends(started: Mapping[str, Any]) -> Sequence[int]:
+    """The updates after which epochs end; older runs told only how long the first one is."""
+    total, first = started["total_steps"], started["steps_per_epoch"]
+    ends: Sequence[int] = started.get("epoch_ends", range(first, total + 1, first))
+    return ends
+
+
+def evaluations_left(step: int, total: int, every: int, ends: Sequence[int]) -> int:
     """How many evaluations are due after ``step``.
 
     There is one every ``every`` updates, one at the end of each epoch and one at the very end.
     """
+    between = {end for end in (*ends, total) if step < end <= total and end % every}
+    return max(total // every - step // every, 0) + len(between)
 
-    def multiples(size: int) -> int:
-        return total // size - step // size
 
-    due = multiples(every) + multiples(epoch_steps) - multiples(math.lcm(every, epoch_steps))
-    ends_between = total % every != 0 and total % epoch_steps != 0
-    return max(due + (ends_between and step < total), 0)
+def next_evaluation(step: int, total: int, every: int, ends: Sequence[int]) -> int:
+    """The update after which the next evaluation is due."""
+    due = (end for end in ((step // every + 1) * every, *ends) if end > step)
+    return min(total, *due)

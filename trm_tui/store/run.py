@@ -12,12 +12,11 @@ import numpy as np
 from trm_engine.runs.events import ENDED, Steps
 from trm_engine.runs.jsonl import number
 from trm_tui.store.columns import Columns
-from trm_tui.store.growing import Points
+from trm_tui.store.growing import AXES, Points, Rising
 from trm_tui.store.log import LogLine
-from trm_tui.store.pace import evaluation_seconds, evaluations_left, update_seconds
+from trm_tui.store.pace import epoch_ends, evaluation_seconds, evaluations_left, update_seconds
 
 RECENT_EVENTS = 50
-AXES = ("step", "time", "epoch")
 HEADLINES: dict[str, Sequence[str]] = {
     "validation loss": ("loss",),
     "decision": ("decision", "accuracy"),
@@ -51,7 +50,8 @@ class RunStore:
         self.preparing: tuple[str, float] | None = None
         self.evaluating: tuple[int, int] | None = None
         self.evaluations: list[Event] = []
-        self.headlines = {name: Points() for name in (*HEADLINES, *AXES)}
+        self.headlines = {name: Points() for name in HEADLINES}
+        self.headlines |= {name: Rising() for name in AXES}
         self.checkpoints: list[Event] = []
         self.log: list[LogLine] = []
         self.alarms: list[str] = []
@@ -201,7 +201,7 @@ class RunStore:
             self.step,
             self.total_steps,
             training["eval_interval"],
-            self.started["steps_per_epoch"],
+            epoch_ends(self.started),
         )
         updates = self.total_steps - self.step
         return updates * seconds + evaluations * evaluation_seconds(self.evaluations)

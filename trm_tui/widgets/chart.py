@@ -15,6 +15,7 @@ from textual.widget import Widget
 
 from trm_tui.keys import CHART, bindings
 from trm_tui.store.export import Table, table_of
+from trm_tui.store.growing import AXES
 from trm_tui.store.smoothing import FACTORS
 from trm_tui.store.trace import Trace, Window
 from trm_tui.widgets.canvas import Glyphs, glyphs_for
@@ -29,7 +30,6 @@ ZOOM = 0.7
 WHEEL_ZOOM = 0.85
 PAN = 0.25
 WHEEL_PAN = 0.1
-AXES = ("step", "time", "epoch")
 
 
 def _series_css(number: int) -> str:

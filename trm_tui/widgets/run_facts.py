@@ -14,7 +14,7 @@ from textual.app import ComposeResult
 
 from trm_tui.keys import ROWS, bindings
 from trm_tui.printable import one_line
-from trm_tui.tables import NOTHING
+from trm_tui.tables import NOTHING, updates_of
 from trm_tui.text import size
 from trm_tui.widgets.clock import local_time
 from trm_tui.widgets.drawing import Drawing
@@ -151,8 +151,7 @@ def run_facts(started: Event) -> Facts:
     yield "began", local_time(started.get("t"))
     if resumed_from:
         yield "resumed", f"from step {resumed_from:,}"
-    total, epoch = started.get("total_steps"), started.get("steps_per_epoch")
-    yield "steps", f"{_figure(total)}, {_figure(epoch)} an epoch"
+    yield "steps", updates_of(started)
     yield "seed", str(started.get("seed", NOTHING))
     many = f", {processes} processes" if processes > 1 else ""
     yield "host", f"{started.get('host', NOTHING)}, process {started.get('pid', NOTHING)}{many}"

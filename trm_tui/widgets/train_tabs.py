@@ -13,7 +13,8 @@ from textual.widgets import TabbedContent
 from trm_engine.config import Config
 from trm_tui.attached import AttachedRun
 from trm_tui.settings import Settings
-from trm_tui.store.run import AXES, HEADLINES, Event, Topics
+from trm_tui.store.growing import AXES
+from trm_tui.store.run import HEADLINES, Event, Topics
 from trm_tui.store.trace import Trace
 from trm_tui.text import size
 from trm_tui.widgets.chart import Chart
