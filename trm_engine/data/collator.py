@@ -37,8 +37,9 @@ class TRMCollator:
     """Joins B items of the dataset into a batch of tensors, padded to its longest item L.
 
     ``input_ids``, ``attention_mask``, ``role_ids``, ``turn_ids``, ``text_flags`` [B, L];
-    ``decision_labels``, ``tool_name_labels``, ``next_tool_labels``, ``sample_index`` [B];
-    ``read_from`` [B]: the sample whose tokens begin with a sample's own; ``tool_mask`` [B, T];
+    ``decision_labels``, ``tool_name_labels``, ``next_tool_labels``, ``sample_index``,
+    ``dialogue`` [B]; ``read_from`` [B]: the sample whose tokens begin with a sample's own;
+    ``tool_mask`` [B, T];
     ``slot_presence_labels``, ``slot_choice_labels`` [B, S]; ``arg_presence_labels``,
     ``arg_choice_labels`` [B, A];
     ``slot_span_labels`` [B, S, M, 2] and ``arg_span_labels`` [B, A, M, 2]: first and last token of
@@ -153,6 +154,28 @@ class BucketBatchSampler(Sampler[list[int]]):
                 size = len(part)
             gathered[-1].append(part)
         return [np.concatenate(each) for each in gathered]
+
+
+def split_batch(
+    batch: np.ndarray, dialogues: np.ndarray, lengths: np.ndarray, shares: int
+) -> list[np.ndarray]:
+    """A batch in ``shares`` parts, one a process; the samples of a dialogue stay together.
+
+    ``batch``, ``dialogues``, ``lengths`` [B]. The longest dialogues are handed out first, each to
+    the part that has the fewest tokens to read: a dialogue costs as much as its longest sample.
+    Parts may be empty.
+    """
+    order = np.lexsort((lengths, dialogues))
+    borders = np.flatnonzero(np.diff(dialogues[order])) + 1
+    own = np.split(order, borders)
+    parts: list[list[np.ndarray]] = [[] for _ in range(shares)]
+    loads = np.zeros(shares)
+    for places in sorted(own, key=lambda places: -lengths[places[-1]]):
+        lightest = int(loads.argmin())
+        parts[lightest].append(places)
+        loads[lightest] += lengths[places[-1]]
+    none = np.arange(0)
+    return [batch[np.sort(np.concatenate([none, *part]))] for part in parts]
 
 
 def create_dataloader(

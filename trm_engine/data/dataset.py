@@ -33,9 +33,9 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
 
     An item has ``input_ids``, ``attention_mask``, ``role_ids``, ``turn_ids``, ``text_flags`` [L]
     (BEGINS_WORD, ENDS_WORD, CAPITALISED), ``decision_label``, ``tool_name_label``,
-    ``next_tool_label``, ``sample_index`` [], ``tool_mask`` [T], ``slot_presence_labels``,
-    ``slot_choice_labels`` [S], ``arg_presence_labels``, ``arg_choice_labels`` [A],
-    ``slot_spans``, ``arg_spans`` [M, 3].
+    ``next_tool_label``, ``sample_index``, ``dialogue`` [], ``tool_mask`` [T],
+    ``slot_presence_labels``, ``slot_choice_labels`` [S],
+    ``arg_presence_labels``, ``arg_choice_labels`` [A], ``slot_spans``, ``arg_spans`` [M, 3].
 
     Args:
         path: the JSONL file.
@@ -175,7 +175,7 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
             "tool_mask": _tensor(arrays["tool_mask"][row]),
             **self._field_tensors("slot", row),
             **self._field_tensors("arg", row),
-            "sample_index": torch.tensor(index),
+            **self._place_tensors(index),
         }
 
     def encoded(
@@ -192,8 +192,12 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
             "tool_mask": _tensor(encoded.tool_mask),
             **_field_tensors("slot", slots.presence, slots.choices, slots.spans),
             **_field_tensors("arg", args.presence, args.choices, args.spans),
-            "sample_index": torch.tensor(index),
+            **self._place_tensors(index),
         }
+
+    def _place_tensors(self, index: int) -> dict[str, Tensor]:
+        dialogue = int(self.survey.dialogues[self.indices[index]])
+        return {"sample_index": torch.tensor(index), "dialogue": torch.tensor(dialogue)}
 
     def _tokens(self, index: int) -> np.ndarray:
         begin, end = self._arrays["token_borders"][self.indices[index]]

@@ -11,20 +11,24 @@ from trm_engine.vocabulary import CAPITALISED, EOS_ID
 
 
 def read_from(items: Sequence[Mapping[str, Tensor]]) -> Tensor:
-    """For each sample the longest that begins with it, [B]; items have ``input_ids`` and
-    ``text_flags`` [L].
+    """For each sample the longest of its dialogue that begins with it, [B].
 
-    Where a conversation ends is no part of what it says: an EOS at its end may be missing there.
+    Items have ``input_ids`` and ``text_flags`` [L], and ``dialogue`` []; without it they are taken
+    for one dialogue. Samples of other dialogues are never read from, even if they begin alike: so
+    what a sample learns does not depend on which dialogues share its batch. Where a conversation
+    ends is no part of what it says: an EOS at its end may be missing there.
     """
     said = [_said(item["input_ids"], item["text_flags"]) for item in items]
-    sources: list[int] = []
+    dialogues = [int(item["dialogue"]) if "dialogue" in item else 0 for item in items]
+    sources: dict[int, list[int]] = {}
     places = torch.empty(len(said), dtype=torch.long)
     for index in sorted(range(len(said)), key=lambda index: -len(said[index])):
         beginning = said[index]
-        found = (one for one in sources if torch.equal(said[one][: len(beginning)], beginning))
+        own = sources.setdefault(dialogues[index], [])
+        found = (one for one in own if torch.equal(said[one][: len(beginning)], beginning))
         places[index] = source = next(found, index)
         if source == index:
-            sources.append(index)
+            own.append(index)
     return places
 
 

@@ -72,11 +72,11 @@ class TRMForToolCalling(nn.Module):
         self.z_init: Tensor
         for name in STARTS:
             self.register_buffer(name, truncated_normal_(torch.empty(config.hidden_size)))
-        self._core = self.core.forward
+        self.run_core = self.core.forward
 
     def compile_core(self) -> None:
         """Compile the recursion with torch.compile; the parameters stay where they are."""
-        self._core = torch.compile(self.core.forward, dynamic=True)
+        self.run_core = torch.compile(self.core.forward, dynamic=True)
 
     def start(self, context: Context) -> State:
         """y and z before the first step."""
@@ -94,9 +94,9 @@ class TRMForToolCalling(nn.Module):
         dtype = self.compute_dtype
         arguments = (context.x.to(dtype), *state, context.layout.to(dtype))
         if dtype == torch.float32:
-            return self._core(*arguments)
+            return self.run_core(*arguments)
         weights = {name: weight.to(dtype) for name, weight in self.core.named_parameters()}
-        return functional_call(_Callable(self.core, self._core), _inner(weights), arguments)
+        return functional_call(_Callable(self.core, self.run_core), _inner(weights), arguments)
 
     def word_logits(self, y: Tensor) -> Tensor:
         """What hidden words are, by y where they stood: [K, D] to [K, vocabulary]."""

@@ -36,7 +36,11 @@ from trm_engine.training.metrics import (
     judge,
     sample_losses,
 )
+from trm_engine.training.step_log import significant
 from trm_engine.training.supervision import embed
+
+BATCH_SIZE = 32
+"""Samples a batch. One number for every evaluation, so that each gives the same figures."""
 
 SHOWN_SAMPLES = 8
 WORST_SAMPLES = 20
@@ -49,7 +53,7 @@ Done = Callable[[int, int], None]
 def evaluate(
     model: TRMForToolCalling,
     dataset: TRMToolCallingDataset,
-    batch_size: int = 32,
+    batch_size: int = BATCH_SIZE,
     done: Done = lambda samples, total: None,
     halt_threshold: float | None = None,
 ) -> Metrics:
@@ -105,7 +109,7 @@ class Evaluation:
         self._texts = [""] * samples
         self._tools: list[str | None] = [None] * samples
 
-    def batches(self, batch_size: int = 32) -> Iterator[np.ndarray]:
+    def batches(self, batch_size: int = BATCH_SIZE) -> Iterator[np.ndarray]:
         """Evaluate, and yield the indices of each batch's samples when it is done.
 
         Batches are of whole dialogues and run from short ones to long ones.
@@ -135,13 +139,13 @@ class Evaluation:
         worst = np.argsort(-losses, kind="stable")[:WORST_SAMPLES]
         shown = np.linspace(0, len(losses) - 1, min(SHOWN_SAMPLES, len(losses))).astype(int)
         by_step = [
-            {**step, "loss": float(loss)}
+            {**step, "loss": significant(float(loss))}
             for step, loss in zip(metrics["by_step"], self._losses, strict=True)
         ]
         return {
             **metrics,
             "tool": {**metrics["tool"], "cells": cells},
-            "loss": float(self._losses.mean()),
+            "loss": significant(float(self._losses.mean())),
             "by_step": by_step,
             "worst": self.records(worst),
             "shown": self.records(shown),
@@ -224,13 +228,15 @@ class Evaluation:
 
 @contextmanager
 def _as_in_use(model: TRMForToolCalling) -> Iterator[None]:
-    """The model as inference runs it; afterwards as it was."""
-    was_training = model.training
+    """The model as inference runs it, not compiled and in fp32; afterwards as it was."""
+    before = model.training, model.compute_dtype, model.run_core
     model.eval()
+    model.compute_dtype, model.run_core = torch.float32, model.core.forward
     try:
         yield
     finally:
-        model.train(was_training)
+        model.train(before[0])
+        model.compute_dtype, model.run_core = before[1:]
 
 
 def _decision(is_call: bool) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,13 +18,15 @@ from trm_engine.vocabulary import MASK_ID
 
 Losses = dict[str, Tensor]
 
+WORD_STREAM = 0x574F
+"""Sets these draws apart from others that are made of the same seed."""
+
 
 class Part(NamedTuple):
     """One of the batches that make up an update."""
 
     batch: Batch
     targets: Targets
-    tokens: int = 0
 
 
 def averaged(
@@ -88,18 +91,20 @@ def deep_probability(share: float, progress: float) -> float:
 
 
 def mask_words(batch: Batch, share: float, seed: tuple[int, ...]) -> Batch:
-    """Hide a share of the text tokens behind the mask token; a function of ``seed`` alone.
+    """Hide a share of the text tokens behind the mask token.
 
-    Only tokens that are read are hidden: those of a sample that others may be read from.
+    Only tokens that are read are hidden: those of a sample that others may be read from. What is
+    hidden of a sample is a function of ``seed`` and its ``sample_index``, whatever its batch is.
     """
     if not share:
         return batch
-    generator = torch.Generator().manual_seed(hash(seed) & 0x7FFF_FFFF_FFFF_FFFF)
     ids = batch["input_ids"]
-    hidden = torch.rand(ids.shape, generator=generator).to(ids.device) < share
-    is_read = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
-    is_read[batch["read_from"]] = True
-    hidden &= (ids > MASK_ID) & is_read[:, None]
+    hidden = torch.zeros(ids.shape, dtype=torch.bool)
+    lengths = batch["attention_mask"].sum(dim=1).tolist()
+    for row in batch["read_from"].unique().tolist():
+        random = np.random.default_rng((*seed, WORD_STREAM, int(batch["sample_index"][row])))
+        hidden[row, : lengths[row]] = torch.from_numpy(random.random(lengths[row]) < share)
+    hidden &= ids > MASK_ID
     labels = ids.masked_fill(~hidden, -1)
     return {**batch, "input_ids": ids.masked_fill(hidden, MASK_ID), WORD_LABELS: labels}
 

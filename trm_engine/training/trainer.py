@@ -13,7 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from trm_engine.config import Config
-from trm_engine.data.collator import LENGTH_STEP, BucketBatchSampler, TRMCollator
+from trm_engine.data.collator import (
+    LENGTH_STEP,
+    BucketBatchSampler,
+    TRMCollator,
+    split_batch,
+)
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.training_items import TrainingItems
 from trm_engine.errors import CheckpointError, RunError
@@ -34,6 +39,7 @@ from trm_engine.training.losses import (
 )
 from trm_engine.training.metrics import Metrics
 from trm_engine.training.optim import build_optimizer, build_scheduler
+from trm_engine.training.safeguard import Safeguard
 from trm_engine.training.step_log import StepLog, significant
 from trm_engine.training.supervision import (
     Losses,
@@ -123,6 +129,7 @@ class Trainer:
             training.seed,
         )
         self.collator = TRMCollator(pad_to_multiple=LENGTH_STEP)
+        self.lengths, self.dialogues = train.lengths, train.dialogues
         self.epochs = Epochs(
             self.sampler,
             training.gradient_accumulation_steps,
@@ -136,6 +143,7 @@ class Trainer:
         self.optimizer = build_optimizer(model, training)
         self.scheduler = build_scheduler(self.optimizer, training, self.total_steps)
         self.ema = EMA(model, training.ema_decay) if training.use_ema else None
+        self.safeguard = Safeguard(model, self.optimizer, self.ema)
         self.supervise = averaged if training.supervision == "averaged" else per_step
 
         self.epoch = 0
@@ -144,7 +152,6 @@ class Trainer:
         self.best: float | None = None
         self.metrics: Metrics | None = None
         self.evaluated_at = -1
-        self.warned_of_nan = False
         self.saved: dict[str, list[Path]] = {}
         self.log = StepLog()
 
@@ -156,6 +163,7 @@ class Trainer:
             RunError: a checkpoint could not be written and the run was told to stop.
         """
         self.model.train()
+        self.safeguard.remember(self.global_step)
         self.report("state", state="running")
         try:
             while self.global_step < self.total_steps:
@@ -180,15 +188,21 @@ class Trainer:
             raise CheckpointError(
                 f"the checkpoint does not fit the configuration: {error}"
             ) from error
+        progress = state["data_state"]
+        if "safeguard" not in progress:
+            raise CheckpointError(
+                "the checkpoint was saved by an earlier version of trm-tui, which trained in "
+                "another way: it can be used, but its training cannot be resumed"
+            )
         self.optimizer.load_state_dict(state["optimizer_state_dict"])
         self.scheduler.load_state_dict(state["scheduler_state_dict"])
         if self.ema and state["ema_state_dict"]:
             self.ema.load_state_dict(state["ema_state_dict"])
         self.global_step = state["global_step"]
-        progress = state["data_state"]
         self.epoch, self.position = progress["epoch"], progress["position"]
         self.best, self.evaluated_at = progress["best"], progress["evaluated_at"]
         self.metrics = state["metrics"]
+        self.safeguard.load_state_dict(progress["safeguard"], self.global_step)
         torch.set_rng_state(state["rng_state"]["cpu"])
         self.log = StepLog(progress["elapsed"])
 
@@ -205,17 +219,24 @@ class Trainer:
             self._save(f"epoch_{finished_epoch}.pt", "epoch", finished_epoch)
 
     def _plan(self, epoch: int) -> Iterator[list[np.ndarray]]:
-        """The epoch's updates, each the sample indices of its batches, those of this process."""
+        """The epoch's updates, each the sample indices of its batches, over all processes."""
         self.sampler.set_epoch(epoch)
         batches = self.sampler.batches()
         size = self.config.training.gradient_accumulation_steps
         for begin in range(0, len(batches), size):
-            rank, world = self.group.rank, self.group.world_size
-            yield [np.array_split(batch, world)[rank] for batch in batches[begin : begin + size]]
+            yield batches[begin : begin + size]
 
-    def _update(self, indices: list[np.ndarray]) -> None:
+    def _share(self, batch: np.ndarray) -> np.ndarray:
+        """What this process trains of a batch."""
+        shares = split_batch(
+            batch, self.dialogues[batch], self.lengths[batch], self.group.world_size
+        )
+        return shares[self.group.rank]
+
+    def _update(self, batches: list[np.ndarray]) -> None:
         """One update (averaged) or one a supervision step (per step) on a group of batches."""
-        parts = [self._part(batch, place) for place, batch in enumerate(indices) if len(batch)]
+        own = [self._share(batch) for batch in batches]
+        parts = [self._part(share) for share in own if len(share)]
         counts = self._counts(parts)
         learning_rate = float(self.scheduler.get_last_lr()[0])
         all_losses: list[Losses] = []
@@ -226,7 +247,7 @@ class Trainer:
             all_losses += losses
         self.scheduler.step()
         self.global_step += 1
-        self._note(parts, learning_rate, all_losses, norm)
+        self._note(np.concatenate(batches), learning_rate, all_losses, norm)
 
     def _supervision_steps(self) -> int:
         """How many steps the next update trains: one or, ever more often, all N_sup."""
@@ -236,14 +257,12 @@ class Trainer:
         is_deep = draw < deep_probability(training.deep_share, progress)
         return self.config.model.N_supervision if is_deep else 1
 
-    def _part(self, indices: np.ndarray, place: int) -> Part:
-        batch = self.collator(self.items(indices, self.epoch))
-        tokens = int(batch["attention_mask"].sum())
-        batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
+    def _part(self, indices: np.ndarray) -> Part:
         training = self.config.training
-        seed = (training.seed, self.global_step, place, self.group.rank)
-        batch = mask_words(batch, training.word_dropout, seed)
-        return Part(batch, Targets.of(batch), tokens)
+        batch = self.collator(self.items(indices, self.epoch))
+        batch = mask_words(batch, training.word_dropout, (training.seed, self.global_step))
+        batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
+        return Part(batch, Targets.of(batch))
 
     def _counts(self, parts: list[Part]) -> Tensor:
         """Labels in the whole update, over all its batches and processes, [len(Counted)]."""
@@ -256,20 +275,20 @@ class Trainer:
         self.group.sum_gradients(self.model)
         limit = self.config.training.max_grad_norm
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        self.safeguard.admit(norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.ema:
             self.ema.update()
         return norm
 
-    def _note(self, parts: list[Part], rate: float, losses: list[Losses], norm: Tensor) -> None:
-        world = self.group.world_size
+    def _note(self, samples: np.ndarray, rate: float, losses: list[Losses], norm: Tensor) -> None:
         row = {
             "step": self.global_step,
             "epoch": self.epochs.done(self.epoch, self.position + 1),
             "lr": significant(rate),
-            "samples": world * sum(len(part.targets.decision) for part in parts),
-            "tokens": world * sum(part.tokens for part in parts),
+            "samples": len(samples),
+            "tokens": int(self.lengths[samples].sum()),
         }
         table = torch.zeros(len(losses), len(self.losses), device=self.device)
         for index, step in enumerate(losses):
@@ -283,6 +302,8 @@ class Trainer:
         training = self.config.training
         if self.global_step % training.log_interval == 0:
             self._flush_log()
+            for alert in self.safeguard.review(self.global_step):
+                self.report("log", level="error", message=alert)
         if self.global_step % training.eval_interval == 0:
             self._evaluate_once()
         if self.global_step % training.save_interval == 0:
@@ -294,20 +315,6 @@ class Trainer:
         if columns is None:
             return
         self.report("steps", **columns)
-        losses = columns["columns"][TOTAL]
-        if not self.warned_of_nan and not all(map(math.isfinite, losses)):
-            self.warned_of_nan = True
-            step = next(
-                step
-                for step, loss in zip(columns["columns"]["step"], losses, strict=True)
-                if not math.isfinite(loss)
-            )
-            self.report(
-                "log",
-                level="error",
-                message=f"the loss is not a number from update {step} on; a lower "
-                f"training.learning_rate may help, and checkpoints before it are good",
-            )
 
     def _agreed_commands(self) -> list[str]:
         """The commands that the main process received, in every process."""
@@ -388,10 +395,11 @@ class Trainer:
             if self.group.world_size == 1 and self.commands.wants("abort"):
                 raise Abort
 
-        return evaluate(self.model, self.val_data, self.config.training.batch_size, done)
+        return evaluate(self.model, self.val_data, done=done)
 
     def _save(self, name: str, kind: str, epoch: int | None = None) -> None:
         """Write a checkpoint; a full disk pauses the run until it is told to go on or stop."""
+        self.safeguard.remember(self.global_step)
         if not self.group.is_main:
             return
         self._flush_log()
@@ -463,6 +471,7 @@ class Trainer:
                 "best": self.best,
                 "evaluated_at": self.evaluated_at,
                 "elapsed": self.log.elapsed,
+                "safeguard": self.safeguard.state_dict(),
             },
         }
 
