@@ -20,6 +20,7 @@ from pydantic import (
 
 from trm_engine.errors import ConfigError, did_you_mean, no_such_file
 from trm_engine.plain_yaml import LONGEST, Document, YamlError, read_yaml
+from trm_engine.runs.best import BestMetric
 
 BUILTIN_PREFIX = "builtin:"
 
@@ -242,6 +243,9 @@ class TrainingConfig(Section):
     )
     log_interval: int = Field(10, ge=1, description="Updates between readings of the losses.")
     eval_interval: int = Field(500, ge=1, description="Updates between evaluations.")
+    best_metric: BestMetric = Field(
+        "exact_match_values", description="Figure by which best.pt is chosen; ties by the loss."
+    )
     save_interval: int = Field(1000, ge=1, description="Updates between checkpoints.")
     keep_checkpoints: int = Field(3, ge=0, description="Newest step_N and epoch_N kept; 0: all.")
     output_dir: str = Field("outputs", description="Unset: outputs/<config>-<date>-<time>.")

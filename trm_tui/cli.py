@@ -250,7 +250,7 @@ def runs(
 ) -> None:
     """List runs; open one, or overlay several.
 
-    The list has state, steps, best evaluation and age.
+    The list has state, steps, best evaluation (by training.best_metric) and age.
 
     \b
     Examples:

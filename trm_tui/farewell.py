@@ -5,18 +5,21 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from trm_engine.config import Config
 from trm_engine.errors import RunError
+from trm_engine.runs.best import score_told
 from trm_engine.runs.events import ENDED, Event, read_events, step_columns
 from trm_engine.runs.folder import RunFolder
 from trm_tui.curve import loss_curve
-from trm_tui.tables import final_table
+from trm_tui.tables import best_evaluation, final_table
 
 LOG_TAIL = 15
 INTERRUPTED = 130
@@ -113,16 +116,18 @@ class Farewell:
         if table := final_table(events):
             self._print("")
             self.console.print(table)
-        self._print(f"\n{self._epilogue()}")
+        self._print(f"\n{self._epilogue(best_evaluation(events) or {})}")
 
-    def _epilogue(self) -> str:
+    def _epilogue(self, evaluation: Mapping[str, Any]) -> str:
         """Where everything is, and what to do with it."""
         best = self.folder.checkpoints(self.config) / "best.pt"
         data = shlex.quote(self.config.data.val_data or "DATA.jsonl")
         lines = [f"run folder       {self.folder.path}"]
         if best.exists():
             shown = shlex.quote(str(best))
-            lines.insert(0, f"best checkpoint  {best}")
+            score = score_told(evaluation)
+            by = f" ({score} at step {evaluation['step']:,})" if score else ""
+            lines.insert(0, f"best checkpoint  {best}{by}")
             lines += ["", "Next:", f"  trm-tui eval {shown} {data}"]
             lines += [f"  trm-tui predict {shown} -", f"  trm-tui inspect {shown}"]
         return "\n".join(lines)

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from trm_engine.config import Config
+from trm_engine.runs.best import score_told
 from trm_engine.runs.commands import Command, send_command
 from trm_engine.runs.events import ENDED, Event
 from trm_engine.runs.folder import RunFolder
@@ -149,7 +150,8 @@ class PlainViewer:
         self._display.show(Text(""))
         self._display.show(EvaluationTables(event["metrics"], title))
         if event.get("best"):
-            self._show("The best so far.", "green")
+            score = score_told(event)
+            self._show(f"The best so far{f': {score}' if score else ''}.", "green")
 
     def _on_state(self, event: Event) -> None:
         self.state = event["state"]

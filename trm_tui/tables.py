@@ -13,6 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from trm_engine.runs.best import Score, score_told
 from trm_engine.runs.summary import RunSummary
 from trm_tui.text import age, size
 
@@ -149,15 +150,23 @@ def updates_of(started: Metrics) -> str:
     return f"{_count(total)}, {least if least == most else f'{least} to {most}'} an epoch"
 
 
-def final_table(events: Iterable[Metrics]) -> Table | None:
+def best_evaluation(events: Iterable[Metrics]) -> Metrics | None:
+    """The ``eval`` event of a run's best evaluation; None if there is none."""
+    return next((each for each in reversed(_evaluations(events)) if each.get("best")), None)
+
+
+def final_table(events: Sequence[Metrics]) -> Table | None:
     """The headline numbers of a run's last evaluation and of its best; None if there is none."""
     evaluations = _evaluations(events)
     if not evaluations:
         return None
-    final = evaluations[-1]
-    best = next((each for each in reversed(evaluations) if each.get("best")), final)
-    columns = {"Final = Best": final} if final is best else {"Final": final, "Best": best}
-    table = Table(title="Final and Best Evaluation", title_style="bold")
+    final, best = evaluations[-1], best_evaluation(events)
+    title, columns = "Final Evaluation", {"Final": final}
+    if best:
+        score = score_told(best)
+        title = "Final and Best Evaluation" + (f"\nbest: {score}" if score else "")
+        columns = {"Final = Best": final} if final is best else {"Final": final, "Best": best}
+    table = Table(title=title, title_style="bold")
     table.add_column("Metric", no_wrap=True)
     for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -177,6 +186,7 @@ def checkpoint_table(summary: Metrics) -> Table:
         "saved": f"{saved}, {size(summary['bytes'])}",
         "step": None if summary["step"] is None else f"{summary['step']:,}",
         "epoch": summary["epoch"],
+        "best so far": best_of(summary),
         "parameters": f"{summary['parameters']:,}{', with average' * summary['has_ema']}",
         "slots": ", ".join(field["name"] for field in labels.get("slots") or []),
         "tokenizer": f"{tokenizer['pieces']:,} pieces, {tokenizer['kind']}" if tokenizer else None,
@@ -188,6 +198,12 @@ def checkpoint_table(summary: Metrics) -> Table:
         if value:
             table.add_row(name, Text(str(value)))
     return table
+
+
+def best_of(summary: Metrics) -> str | None:
+    """The best score of a checkpoint's run so far, as ``inspect`` tells it."""
+    best = summary.get("best")
+    return str(Score(**best)) if best else None
 
 
 def parameters_table(tensors: Sequence[Metrics]) -> Table:
@@ -215,7 +231,7 @@ def runs_table(runs: Iterable[RunSummary]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("Run", overflow="fold")
     table.add_column("State", no_wrap=True)
-    for heading in ("Step", "Of", "Exact", "+ Values", "Best At", "Age"):
+    for heading in ("Step", "Of", "Best", "Best At", "Age"):
         table.add_column(heading, justify="right", no_wrap=True)
     for run in runs:
         best = run.best
@@ -224,8 +240,7 @@ def runs_table(runs: Iterable[RunSummary]) -> Table:
             run.state or "unknown",
             f"{run.step:,}",
             NOTHING if run.total_steps is None else f"{run.total_steps:,}",
-            ratio(best.exact_match if best else None),
-            ratio(best.exact_match_values if best else None),
+            str(best.score) if best else NOTHING,
             f"{best.step:,}" if best else NOTHING,
             age(time.time() - run.started) if run.started else NOTHING,
         )

@@ -101,8 +101,8 @@ class FakeRun:
         self.event("steps", columns=columns, by_step=[[2.0, 1.5]] * updates)
         self.step += updates
 
-    def evaluate(self) -> None:
-        """An evaluation, better than the one before."""
+    def evaluate(self, **more: Any) -> None:
+        """An evaluation, better than the one before; ``more`` is added to its event."""
         event = evaluation(self.evaluations)
         metrics = event["metrics"]
         counts = {"tp": 20, "fn": 3, "fp": 2, "tn": 75}
@@ -115,9 +115,8 @@ class FakeRun:
             "cells": [{"true": 0, "predicted": 1, "count": 1, "lines": [1]}],
         }
         self.evaluations += 1
-        self.event(
-            "eval", step=self.step, epoch=self.step / 200, seconds=3.0, best=True, metrics=metrics
-        )
+        told = {"step": self.step, "epoch": self.step / 200, "seconds": 3.0, "best": True, **more}
+        self.event("eval", **told, metrics=metrics)
 
     def end(self, state: str | None, **content: Any) -> None:
         """The worker ends, saying ``state``, or without a word if that is None."""

@@ -26,6 +26,7 @@ def summary(number: int = 3, **more: Any) -> dict[str, Any]:
         "parameters": 535_342,
         "has_ema": True,
         "metrics": {"samples": 693, **evaluation(number)["metrics"]},
+        "best": {"metric": "decision_f1", "value": 0.9123, "loss": 0.25},
         "labels": {
             "tools": ["a", "b"],
             "args": [{"kind": "span"}, {"kind": "choice"}],

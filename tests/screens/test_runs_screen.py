@@ -46,7 +46,7 @@ async def test_runs_are_listed_with_how_they_stand(runs: list[FakeRun], tmp_path
         assert "● running" in lines["live"]
         assert "✗ lost" in lines["lost"]
         assert " 30 " in lines["lost"]
-        assert "0.400" in lines["lost"]
+        assert "exact_match_values 0.3000" in lines["lost"]
 
 
 async def test_a_new_run_appears_and_the_cursor_stays(runs: list[FakeRun], tmp_path: Path) -> None:

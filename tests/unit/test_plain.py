@@ -252,6 +252,20 @@ def test_final_table_has_one_column_if_the_last_is_best() -> None:
     assert "Final = Best" in text
 
 
+def test_final_table_names_the_figure_that_is_the_best() -> None:
+    events = [
+        {**evaluation(40, best=True, loss=0.5), "best_metric": "loss"},
+        {**evaluation(80, loss=0.7), "best_metric": "loss"},
+    ]
+    assert "best: loss 0.5000" in printed(final_table(events), 80)
+    assert "best:" not in printed(final_table([evaluation(40, best=True)]), 80)
+
+
+def test_final_table_of_a_run_without_a_best_names_none() -> None:
+    text = printed(final_table([evaluation(80)]), 80)
+    assert "Final Evaluation" in text and "Best" not in text
+
+
 # The curve ---------------------------------------------------------------------------------------
 
 
@@ -289,7 +303,7 @@ def test_a_whole_run(run: Watched) -> None:
         steps(8.0, 4.0),
         steps(2.0, 1.0, first=99),
         {"type": "eval_progress", "step": 100, "done": 31, "total": 31},
-        evaluation(100, best=True),
+        {**evaluation(100, best=True), "best_metric": "exact_match"},
         state("finished"),
     )
 
@@ -303,11 +317,17 @@ def test_a_whole_run(run: Watched) -> None:
     assert "step 2/100  epoch 0.04  loss 6.0000  8:10 left  812 samples/s" in lines
     assert "step 100/100  epoch 2.00  loss 1.5000  0:00 left  812 samples/s" in lines
     assert any("Epoch 2 Evaluation Results" in line for line in lines)
-    assert "The best so far." in lines
+    best = f"exact_match {METRICS['exact_match']:.4f}"
+    assert f"The best so far: {best}." in lines
     assert any("Training loss by step" in line for line in lines)
-    assert f"best checkpoint  {checkpoints}/best.pt" in lines
+    assert f"best checkpoint  {checkpoints}/best.pt ({best} at step 100)" in lines
     assert f"  trm-tui predict {checkpoints}/best.pt -" in lines
     assert f"  trm-tui inspect {checkpoints}/best.pt" in lines
+
+
+def test_an_older_run_does_not_name_the_figure_that_is_the_best(run: Watched) -> None:
+    run.follow(STARTED, steps(1.0), evaluation(1, best=True), state("finished"))
+    assert "The best so far." in run.text.splitlines()
 
 
 def test_few_lines_between_the_first_and_the_last(run: Watched) -> None:

@@ -135,6 +135,17 @@ def test_the_best_is_the_last_that_was_better() -> None:
     assert store.best and store.best["step"] == 2
 
 
+def test_the_log_says_which_figure_is_the_best() -> None:
+    store = RunStore()
+    named = {**evaluation(1, best=True, exact=0.409), "best_metric": "exact_match"}
+    store.take([named, {**named, "best": False}, evaluation(2, best=True)])
+    assert [line.message for line in store.log] == [
+        "evaluated: exact_match 0.4090, the best so far",
+        "evaluated: exact_match 0.4090",
+        "evaluated, the best so far",
+    ]
+
+
 def test_evaluations_stand_at_the_time_of_their_step() -> None:
     store = RunStore()
     store.take([steps_event(1, 10), evaluation(5)])

@@ -124,7 +124,7 @@ def test_a_summary_is_what_all_events_say(
         assert best
         assert best.step == marked[-1]["step"]
         score = marked[-1]["metrics"]["exact_match_values"]
-        assert best.headline == ("exact_match_values", score)
+        assert (best.metric, best.value) == ("exact_match_values", score)
     assert found.state == run.state()
 
 
@@ -150,10 +150,29 @@ def test_a_run_is_lost_without_its_worker(tmp_path: Path) -> None:
     assert summarise(run_of(tmp_path, start(), state("finished"))).state == "finished"
 
 
-def test_figures_that_divide_by_nothing_give_way_to_others(tmp_path: Path) -> None:
-    found = summarise(run_of(tmp_path, start(), evaluation(5, None)))
-    assert found.last
-    assert found.last.headline == ("loss", 1.5)
+def test_a_summary_names_the_figure_that_is_the_best(tmp_path: Path) -> None:
+    told = evaluation(5, 0.25, best=True)
+    told["metrics"]["decision"] = {"f1": 0.75, "accuracy": 0.5}
+    found = summarise(run_of(tmp_path, start(), {**told, "best_metric": "decision_f1"})).best
+    assert found
+    assert (found.metric, found.value, str(found.score)) == (
+        ("decision_f1", 0.75, "decision_f1 0.7500")
+    )
+
+
+@pytest.mark.parametrize("metric", ["exact_match_values", "tool_accuracy", "loss"])
+def test_a_figure_that_divides_by_nothing_is_unknown(tmp_path: Path, metric: str) -> None:
+    told = {**evaluation(5, None), "best_metric": metric}
+    found = summarise(run_of(tmp_path, start(), told)).last
+    assert found
+    assert (found.value, found.loss) == (1.5 if metric == "loss" else None, 1.5)
+
+
+def test_an_evaluation_that_is_not_a_number_is_never_the_best(tmp_path: Path) -> None:
+    told = evaluation(5, 0.5)
+    told["metrics"]["loss"] = "NaN"
+    found = summarise(run_of(tmp_path, start(), told))
+    assert found.last and found.best is None
 
 
 def test_a_long_run_is_read_at_its_ends_only(
@@ -165,12 +184,17 @@ def test_a_long_run_is_read_at_its_ends_only(
     run = run_of(tmp_path, *story)
     found = summarise(run)
     assert (found.step, found.best and found.best.step) == (10_000, 1)
+    lowest = [{**each, "best_metric": "loss"} for each in later]
+    for event, loss in zip(lowest, (0.5, 0.7, 0.6), strict=True):
+        event["metrics"] = {**event["metrics"], "loss": loss}
     monkeypatch.setattr(summary_module, "TAIL", 20_000)
     found = summarise(run)
     assert (found.step, found.device, found.total_steps) == (10_000, "cpu", 900)
     assert found.best
     assert found.last
     assert (found.best.step, found.last.step) == (7000, 10_000)
+    by_loss = summarise(run_of(tmp_path, *story[:-3], *lowest)).best
+    assert by_loss and (by_loss.step, by_loss.value) == (5000, 0.5)
     assert (found.state, found.started) == (LOST, 1000.0)
 
 

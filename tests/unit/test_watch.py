@@ -96,6 +96,10 @@ def test_runs_as_a_table_and_for_machines(workplace: Path) -> None:
     assert told["path"] == "outputs/first"
     assert (told["state"], told["step"], told["total_steps"]) == ("finished", 10, 10)
     assert told["best"]["exact_match"] == pytest.approx(0.4)
+    assert told["best"]["metric"] == "exact_match_values"
+    assert told["best"]["value"] == told["best"]["exact_match_values"]
+    figure = f"exact_match_values {told['best']['value']:.4f}"
+    assert figure in trm("runs", "--plain").stdout
 
 
 def test_a_folder_of_runs_that_is_not_there() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from trm_engine.config import Config
@@ -9,17 +10,20 @@ from trm_engine.inspection.files import ModelFile, ModelFiles
 from trm_engine.inspection.job import Job
 from trm_engine.inspection.vocabulary import model_type
 from trm_engine.models.trm import STARTS
+from trm_engine.runs.best import score_saved
 
 
 def describe_file(files: ModelFiles, job: Job, path: str) -> dict[str, Any]:
     """Everything about a file but its tensors; what it does not tell is None.
 
     ``completed_by`` names the file beside that config, labels or tokenizer were taken from;
+    ``best`` is the best score of its run so far: metric, value, loss.
     ``run`` and ``data`` are the run's folder and the samples that it is judged on, if they are
     here.
     """
     file = files.open(path)
     state = file.checkpoint
+    best = score_saved(state)
     return {
         "path": str(file.path),
         "kind": file.kind,
@@ -33,6 +37,7 @@ def describe_file(files: ModelFiles, job: Job, path: str) -> dict[str, Any]:
         ),
         "has_ema": bool(file.average),
         "metrics": state.get("metrics"),
+        "best": asdict(best) if best else None,
         "config": state.get("config"),
         "defaults": Config().to_dict(),
         "labels": state.get("labels"),

@@ -15,8 +15,9 @@ Every event has ``v`` (format), ``seq`` (from 0, rising by 1), ``t`` (Unix secon
   supervision step it trained. A worker that tells them is running.
 - ``progress``: what is done before training, share (0 to 1).
 - ``eval_progress``: step, done, total (samples).
-- ``eval``: step, epoch, seconds, metrics, best (whether it is the best so far). Samples
-  are named by their line, from 1, in the file at data.val.path.
+- ``eval``: step, epoch, seconds, metrics, best (whether it is the best so far), best_metric (by
+  which figure of the metrics). Samples are named by their line, from 1, in the file at
+  data.val.path.
 - ``checkpoint``: step, epoch, path, kind (step, epoch, last, best, final), bytes.
 - ``log``: level (info, warning, error), message.
 - ``state``: state, and reason where there is one.

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from trm_engine.runs.best import Score, score_told
 from trm_engine.runs.events import ENDED
 from trm_engine.runs.folder import LOST, RunFolder
 from trm_engine.runs.jsonl import lines_newest_first, number
@@ -18,28 +19,32 @@ HEAD = 1 << 20
 TAIL = 1 << 24
 """Bytes read at most of either end: a list of many runs must not wait for a long one."""
 
+BY_OLDER_RUNS = "exact_match_values"
+
 STEPS_MARK = b'"type":"steps"'
 MARKED_WITHIN = 100
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The headline figures of one evaluation; None where they divide by nothing."""
+    """The figures of one evaluation; None where they divide by nothing.
+
+    ``metric`` is the name of the figure by which the run's evaluations are compared, ``value``
+    what it is; runs of older versions name none and show ``exact_match_values``.
+    """
 
     step: int
     epoch: float
+    metric: str
+    value: float | None
     loss: float | None
     exact_match: float | None
     exact_match_values: float | None
 
     @property
-    def headline(self) -> tuple[str, float] | None:
-        """The name and the value of the figure that says most."""
-        for name in ("exact_match_values", "exact_match", "loss"):
-            value = getattr(self, name)
-            if value is not None:
-                return name, value
-        return None
+    def score(self) -> Score:
+        """What it is compared by."""
+        return Score(self.metric, self.value, self.loss)
 
 
 @dataclass(frozen=True)
@@ -97,10 +102,20 @@ class _Columns(msgspec.Struct):
     samples_per_s: list[float] = []
 
 
+class _Part(msgspec.Struct):
+    accuracy: Any = None
+    f1: Any = None
+    value_accuracy: Any = None
+
+
 class _Metrics(msgspec.Struct):
     loss: Any = None
     exact_match: Any = None
     exact_match_values: Any = None
+    decision: _Part | None = None
+    tool: _Part | None = None
+    arguments: _Part | None = None
+    slots: _Part | None = None
 
 
 class _Event(msgspec.Struct):
@@ -113,6 +128,7 @@ class _Event(msgspec.Struct):
     epoch: float | None = None
     samples_per_s: float | None = None
     best: bool = False
+    best_metric: Any = None
     resumed_from: int | None = None
     total_steps: int | None = None
     device: str | None = None
@@ -195,18 +211,27 @@ def _state(folder: RunFolder, tail: list[_Event]) -> str | None:
 
 
 def _best(tail: list[_Event], evaluations: list[Evaluation]) -> Evaluation | None:
-    best = next((event for event in tail if event.best), None)
-    if best:
-        return _evaluation(best)
-    return max(evaluations, key=lambda each: each.exact_match_values or 0.0, default=None)
+    """The evaluation marked last; of a long run whose marks are long past, the best one read."""
+    marked = next((event for event in tail if event.best), None)
+    if marked:
+        return _evaluation(marked)
+    best: Evaluation | None = None
+    for each in reversed(evaluations):
+        if each.score.is_better_than(best.score if best else None):
+            best = each
+    return best
 
 
 def _evaluation(event: _Event) -> Evaluation:
-    metrics = event.metrics
+    metrics = msgspec.to_builtins(event.metrics)
+    told = {"best_metric": event.best_metric, "metrics": metrics}
+    score = score_told(told) or Score.of(metrics, BY_OLDER_RUNS)
     return Evaluation(
         step=event.step,
         epoch=event.epoch or 0.0,
-        loss=number(metrics.loss),
-        exact_match=number(metrics.exact_match),
-        exact_match_values=number(metrics.exact_match_values),
+        metric=score.metric,
+        value=score.value,
+        loss=score.loss,
+        exact_match=number(metrics["exact_match"]),
+        exact_match_values=number(metrics["exact_match_values"]),
     )

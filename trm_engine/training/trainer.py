@@ -23,6 +23,7 @@ from trm_engine.data.training_items import TrainingItems
 from trm_engine.errors import CheckpointError, RunError
 from trm_engine.models.ema import EMA
 from trm_engine.models.trm import TRMForToolCalling
+from trm_engine.runs.best import Score, score_resumed
 from trm_engine.runs.folder import RunFolder
 from trm_engine.training.checkpoint import FORMAT_VERSION, Checkpoint, save_atomically
 from trm_engine.training.distributed import ProcessGroup
@@ -148,7 +149,7 @@ class Trainer:
         self.epoch = 0
         self.position = 0
         self.global_step = 0
-        self.best: float | None = None
+        self.best: Score | None = None
         self.metrics: Metrics | None = None
         self.evaluated_at = -1
         self.saved: dict[str, list[Path]] = {}
@@ -199,7 +200,8 @@ class Trainer:
             self.ema.load_state_dict(state["ema_state_dict"])
         self.global_step = state["global_step"]
         self.epoch, self.position = progress["epoch"], progress["position"]
-        self.best, self.evaluated_at = progress["best"], progress["evaluated_at"]
+        self.best = score_resumed(state, self.config.training.best_metric)
+        self.evaluated_at = progress["evaluated_at"]
         self.metrics = state["metrics"]
         self.safeguard.load_state_dict(progress["safeguard"], self.global_step)
         torch.set_rng_state(state["rng_state"]["cpu"])
@@ -356,7 +358,7 @@ class Trainer:
             self._evaluate()
 
     def _evaluate(self) -> None:
-        """Judge the averaged weights; keep them as best.pt if no earlier ones were better."""
+        """Judge the averaged weights; keep them as best.pt if they are the best so far."""
         self._flush_log()
         self.evaluated_at = self.global_step
         if not self.group.is_main:
@@ -368,14 +370,15 @@ class Trainer:
         else:
             metrics = self._metrics()
         self.metrics = metrics
-        score = metrics["exact_match_values"] + metrics["exact_match"] - metrics["loss"] * 1e-6
-        is_best = self.best is None or score > self.best
+        score = Score.of(metrics, self.config.training.best_metric)
+        is_best = score.is_better_than(self.best)
         self.report(
             "eval",
             step=self.global_step,
             epoch=self.epochs.done(self.epoch, self.position),
             seconds=round(time.perf_counter() - began, 2),
             best=is_best,
+            best_metric=score.metric,
             metrics=metrics,
         )
         if is_best:
@@ -467,7 +470,7 @@ class Trainer:
             "data_state": {
                 "epoch": self.epoch,
                 "position": self.position,
-                "best": self.best,
+                "best": (self.best.value, self.best.loss) if self.best else None,
                 "evaluated_at": self.evaluated_at,
                 "elapsed": self.log.elapsed,
                 "safeguard": self.safeguard.state_dict(),

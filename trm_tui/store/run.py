@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from trm_engine.runs.best import score_told
 from trm_engine.runs.events import ENDED, Steps
 from trm_engine.runs.jsonl import number
 from trm_tui.store.columns import Columns
@@ -110,10 +111,10 @@ class RunStore:
         self.evaluating = None
         self.evaluations.append(event)
         self._add_headlines(event)
-        metrics = event["metrics"]
-        exact = metrics["exact_match_values"]
+        score = score_told(event)
+        figure = f": {score}" if score else ""
         best = ", the best so far" if event.get("best") else ""
-        self._note(event, "info", f"evaluated: exact match with values {_percent(exact)}{best}")
+        self._note(event, "info", f"evaluated{figure}{best}")
         return {"evaluations", "evaluating", "log"}
 
     def _on_checkpoint(self, event: Event) -> Topics:
@@ -221,7 +222,3 @@ class RunStore:
                         sums[place] += value
                         counts[place] += 1
         return [total / count if count else None for total, count in zip(sums, counts, strict=True)]
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.1%}"

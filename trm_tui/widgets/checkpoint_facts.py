@@ -15,7 +15,7 @@ from textual.app import ComposeResult
 from trm_tui.headlines import HEADLINES, Headline, difference
 from trm_tui.keys import ROWS, bindings
 from trm_tui.printable import one_line
-from trm_tui.tables import NOTHING
+from trm_tui.tables import NOTHING, best_of
 from trm_tui.text import size
 from trm_tui.widgets.clock import local_time
 from trm_tui.widgets.drawing import Drawing
@@ -198,6 +198,8 @@ def file_facts(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "format", NOTHING if version is None else f"version {version}"
     yield "step", _count(summary.get("step"))
     yield "epoch", _epoch(summary.get("epoch"))
+    if best := best_of(summary):
+        yield "best so far", best
     yield "saved", local_time(summary.get("saved"))
     yield "size", size(summary.get("bytes") or 0)
     yield "parameters", _count(summary.get("parameters"))

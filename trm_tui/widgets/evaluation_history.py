@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from textual.content import Content
 from textual.message import Message
 
+from trm_engine.runs.best import score_told
 from trm_tui.keys import EVALUATIONS, bindings
 from trm_tui.widgets.columns import Cells, Column, Layout
 from trm_tui.widgets.figures import figure, loss_text, seconds_text, share_text
@@ -54,6 +56,7 @@ class EvaluationHistory(CursorRows):
         in_sight = self.scroll_offset.y >= self.max_scroll_y
         before, self._evaluations = self._evaluations, list(evaluations)
         self._best = _best(self._evaluations)
+        self.border_subtitle = Content(self._standing())
         chosen = self._chosen
         gone = chosen is not None and _identity(before, chosen) != _identity(evaluations, chosen)
         self.outdate()
@@ -116,6 +119,11 @@ class EvaluationHistory(CursorRows):
         """Tell of the cursor's evaluation once more."""
         if self._evaluations:
             self.post_message(self.Selected(self._chosen))
+
+    def _standing(self) -> str:
+        """The figure by which an evaluation is the best."""
+        score = None if self._best is None else score_told(self._evaluations[self._best])
+        return f"{BEST} best: {score}" if score else ""
 
     def _choose(self, chosen: int | None) -> None:
         before, self._chosen = self.cursor(), chosen

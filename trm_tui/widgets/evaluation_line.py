@@ -9,6 +9,7 @@ from rich.text import Text
 from textual.app import RenderResult
 from textual.widget import Widget
 
+from trm_engine.runs.best import score_told
 from trm_tui.widgets.figures import MARKS, change, figure, grade, share_text
 
 FIGURES = {
@@ -49,7 +50,8 @@ class EvaluationLine(Widget):
         """One row."""
         if not self._now:
             return Text("no evaluation yet", self._look("none"))
-        best = " ★" if self._now.get("best") else ""
+        score = score_told(self._now)
+        best = (f" ★ {score}" if score else " ★") if self._now.get("best") else ""
         line = Text(f"step {self._now['step']:,}{best}", self._look("none"))
         for name, path in FIGURES.items():
             part = self._figure(name, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from trm_engine.runs.best import score_told
 from trm_tui.attached import AttachedRun
 from trm_tui.widgets.columns import Cells, Column, Layout
 from trm_tui.widgets.evaluation_history import SHARES
@@ -30,6 +31,7 @@ class RunComparison(RowsView):
     def columns(self) -> Sequence[Column]:
         """Narrow panes keep name, step and the exact matches."""
         name = max(len(run.folder.path.name) for run in self._runs)
+        best = max(len(_best_by(run)) for run in self._runs)
         shares = [
             Column(key, key, max(len(key), 5), rank=9 - place, gap=2)
             for place, key in enumerate(SHARES)
@@ -38,6 +40,7 @@ class RunComparison(RowsView):
             Column("name", "run", min(name, 24), most=name, left=True),
             Column("state", "state", 10, rank=3, gap=2, left=True),
             Column("step", "at step", 7, gap=2),
+            Column("best", "best by", max(best, 7), rank=1, gap=2, left=True),
             Column("loss", "loss", 6, rank=2, gap=2),
             *shares,
         ]
@@ -53,5 +56,10 @@ class RunComparison(RowsView):
             "name": (run.folder.path.name, ""),
             "state": (f"{mark} {run.state}", "none" if look == "note" else look),
             "step": (f"{best['step']:,}" if best else "", ""),
+            "best": (_best_by(run), ""),
             "loss": (loss_text(figure(metrics, "loss")), ""),
         }
+
+
+def _best_by(run: AttachedRun) -> str:
+    return str(score_told(run.store.best or {}) or "")

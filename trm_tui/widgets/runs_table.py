@@ -14,7 +14,6 @@ from trm_engine.runs.summary import RunSummary
 from trm_tui.keys import RUNS, bindings
 from trm_tui.text import age
 from trm_tui.widgets.columns import Cells, Column, Layout
-from trm_tui.widgets.figures import share_text
 from trm_tui.widgets.rows import CursorRows
 from trm_tui.widgets.run_header import STATES
 
@@ -61,15 +60,15 @@ class RunsTable(CursorRows):
     def columns(self) -> Sequence[Column]:
         """Narrow panes keep name, state and step."""
         name = max((len(run.name) for run in self._runs), default=8)
+        best = max((len(_best(run)) for run in self._runs), default=0)
         return [
             Column("mark", "", 1),
             Column("name", "run", min(name, 24), most=name, left=True),
             Column("state", "state", 10, gap=2, left=True),
             Column("step", "step", 7, gap=2),
             Column("total", "of", 7, rank=4, gap=2),
-            Column("exact", "best exact", 10, rank=5, gap=2),
-            Column("values", "+values", 7, rank=1, gap=2),
-            Column("best", "at step", 7, rank=6, gap=2),
+            Column("best", "best by", max(best, 7), rank=1, gap=2, left=True),
+            Column("at", "at step", 7, rank=5, gap=2),
             Column("speed", "samples/s", 9, rank=7, gap=2),
             Column("age", "age", 6, rank=2, gap=2),
         ]
@@ -85,9 +84,8 @@ class RunsTable(CursorRows):
             "state": (f"{mark} {run.state or 'unknown'}", "none" if look == "note" else look),
             "step": (_count(run.step), ""),
             "total": (_count(run.total_steps), "none"),
-            "exact": (share_text(best.exact_match if best else None), ""),
-            "values": (share_text(best.exact_match_values if best else None), ""),
-            "best": (_count(best.step if best else None), "none"),
+            "best": (_best(run), ""),
+            "at": (_count(best.step if best else None), "none"),
             "speed": (f"{run.samples_per_s:,.0f}" if run.samples_per_s else "", "none"),
             "age": (age(time.time() - run.started) if run.started else "", "none"),
         }
@@ -121,6 +119,10 @@ class RunsTable(CursorRows):
             chosen = [self._runs[self._chosen].path]
         if chosen:
             self.post_message(self.OverlayAsked(chosen))
+
+
+def _best(run: RunSummary) -> str:
+    return str(run.best.score) if run.best else ""
 
 
 def _count(number: int | None) -> str:

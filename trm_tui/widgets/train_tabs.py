@@ -11,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import TabbedContent
 
 from trm_engine.config import Config
+from trm_engine.runs.best import score_told
 from trm_tui.attached import AttachedRun
 from trm_tui.settings import Settings
 from trm_tui.store.growing import AXES
@@ -259,9 +260,12 @@ class TrainTabs(LazyTabs):
 
     def _show_facts(self) -> None:
         store = self.watched.store
+        best = store.best or {}
+        score = score_told(best)
+        extra = {"best so far": f"{score} at step {best['step']:,}"} if score else {}
         for facts in self.query(RunFacts):
             folder, state = self.watched.folder.path, self.watched.state
-            facts.show(store.started, folder, state, store.checkpoints)
+            facts.show(store.started, folder, state, store.checkpoints, extra)
         if store.started:
             for view in self.query(ConfigView):
                 view.show(store.started["config"], defaults=Config().to_dict())

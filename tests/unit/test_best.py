@@ -1,0 +1,218 @@
+"""The best evaluation: one documented figure, ties by the loss, and nothing unknown in between."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support import dialogues, write_jsonl
+from trm_engine.config import Config, TrainingConfig
+from trm_engine.data.labels import Labels
+from trm_engine.runs.best import BestMetric, Score, score_resumed, score_saved, score_told
+from trm_engine.runs.events import Event
+from trm_engine.runs.folder import RunFolder
+from trm_engine.training.checkpoint import load_checkpoint
+from trm_engine.training.distributed import ProcessGroup
+from trm_engine.training.metrics import Answers, Truth, evaluation_metrics
+from trm_engine.training.prepare import build_model, prepare_data, resolve
+from trm_engine.training.trainer import Trainer
+
+METRICS: tuple[str, ...] = get_args(BestMetric)
+NAN = math.nan
+
+numbers = st.floats(0, 1) | st.sampled_from([0.5, None, NAN, "NaN", math.inf])
+
+
+def metrics_of(figure: Any, loss: Any) -> dict[str, Any]:
+    return {"exact_match_values": figure, "loss": loss}
+
+
+def is_known(number: Any) -> bool:
+    return isinstance(number, float) and not math.isnan(number)
+
+
+@given(st.lists(st.tuples(numbers, numbers), max_size=12), st.sampled_from((*METRICS[:1], "loss")))
+def test_the_best_has_the_best_figure_and_of_equal_ones_the_lowest_loss(
+    evaluations: list[tuple[Any, Any]], metric: str
+) -> None:
+    best: Score | None = None
+    marked = None
+    for place, each in enumerate(evaluations):
+        score = Score.of(metrics_of(*each), metric)
+        if score.is_better_than(best):
+            best, marked = score, place
+    usable = [each for each in evaluations if is_known(each[1])]
+    if metric == "loss":
+        expected = min((loss for _, loss in usable if loss < math.inf), default=None)
+        assert (best and best.loss) == expected
+    elif told := [each for each in usable if is_known(each[0])]:
+        most = max(figure for figure, _ in told)
+        least = min(loss for figure, loss in told if figure == most)
+        assert best == Score(metric, most, least)
+    else:
+        losses = [loss for _, loss in usable if loss < math.inf]
+        assert (best and (best.value, best.loss)) == ((None, min(losses)) if losses else None)
+    if marked is not None:
+        assert not Score.of(metrics_of(*evaluations[marked]), metric).is_better_than(best)
+
+
+def test_a_first_loss_that_is_not_a_number_is_not_the_best_for_ever() -> None:
+    first, then = (Score.of(metrics_of(0.9, loss), "exact_match_values") for loss in (NAN, 3.0))
+    assert not first.is_better_than(None)
+    assert then.is_better_than(None) and then.is_better_than(first)
+    assert not first.is_better_than(then)
+
+
+def test_every_metric_is_a_figure_of_an_evaluation() -> None:
+    labels = Labels(("find",), (), (), ())
+    truth = Truth(np.array([True, False]), np.array([0, -1]), np.zeros((2, 0), bool))
+    answers = Answers(
+        decision=np.array([[0.9, 0.1]]),
+        q=np.array([[0.5, 0.5]]),
+        tool=np.array([[0, -1]]),
+        tool_confidence=np.array([[0.9, 0.0]]),
+        tool_probability=np.array([[0.9, 0.0]]),
+        presence=np.zeros((1, 2, 0)),
+        value_right=np.zeros((1, 2, 0), bool),
+        args_right=np.array([[True, False]]),
+    )
+    metrics = {**evaluation_metrics(truth, answers, labels, 0.9), "loss": 1.5}
+    metrics["slots"] |= {"accuracy": 0.25, "value_accuracy": 0.75}  # there are none
+    values = {metric: Score.of(metrics, metric).value for metric in METRICS}
+    assert values.pop("loss") == 1.5
+    assert (values.pop("slots_accuracy"), values.pop("slots_value_accuracy")) == (0.25, 0.75)
+    assert set(values.values()) == {1.0}
+
+
+def test_the_default_is_all_that_must_be_right() -> None:
+    assert TrainingConfig().best_metric == "exact_match_values"
+
+
+def test_a_score_says_its_figure() -> None:
+    assert str(Score("exact_match", 0.91234, 0.1)) == "exact_match 0.9123"
+    assert str(Score("tool_accuracy", None, 0.1)) == "tool_accuracy –, loss 0.1000"
+    assert str(Score("tool_accuracy", None, None)) == "tool_accuracy –, loss –"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"metrics": {}},
+        {"best_metric": "exact_match"},
+        {"best_metric": "exact_match", "metrics": None},
+        {"best_metric": "of a later version", "metrics": {}},
+        {"best_metric": ["exact_match"], "metrics": {}},
+    ],
+)
+def test_an_event_that_names_no_figure_has_no_score(event: Event) -> None:
+    assert score_told(event) is None
+
+
+@pytest.mark.parametrize("slots", [None, 3, "NaN", [], {"accuracy": [1]}, {}])
+def test_a_figure_that_is_not_there_is_unknown(slots: Any) -> None:
+    told = {"best_metric": "slots_accuracy", "metrics": {"slots": slots, "loss": 0.5}}
+    assert score_told(told) == Score("slots_accuracy", None, 0.5)
+
+
+# Resuming -----------------------------------------------------------------------------------------
+
+
+def checkpoint(best: Any, metric: str | None = "exact_match") -> dict[str, Any]:
+    return {
+        "config": {"training": {"best_metric": metric} if metric else {}},
+        "data_state": {"best": best},
+        "metrics": {"exact_match": 0.5, "exact_match_values": 0.25, "loss": 2.0},
+    }
+
+
+def test_a_resumed_run_goes_on_with_its_best() -> None:
+    assert score_resumed(checkpoint((0.75, 1.0)), "exact_match") == Score("exact_match", 0.75, 1.0)
+
+
+@pytest.mark.parametrize("state", [checkpoint((0.75, 1.0)), checkpoint(1.62, metric=None)])
+def test_a_run_that_compares_otherwise_now_has_to_beat_its_last_evaluation(
+    state: dict[str, Any],
+) -> None:
+    """As a run of an older version, whose checkpoints hold the sum of two figures."""
+    score = score_resumed(state, "exact_match_values")
+    assert score == Score("exact_match_values", 0.25, 2.0)
+    assert score_resumed({**state, "metrics": None}, "exact_match_values") is None
+
+
+@pytest.mark.parametrize("best", [None, 1.5, "a", [1.0], {1: 2.0}, [1, 2, 3], torch.ones(3)])
+def test_what_a_checkpoint_has_instead_of_a_score_is_none(best: Any) -> None:
+    assert score_saved(checkpoint(best)) is None
+    assert score_saved(checkpoint((0.5, 1.0), metric="of a later version")) is None
+    assert score_saved({}) is None
+
+
+# The trainer --------------------------------------------------------------------------------------
+
+
+class NoCommands:
+    def __call__(self) -> list[str]:
+        return []
+
+    def wants(self, *wanted: str) -> bool:
+        return False
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    config = Config()
+    config.model.hidden_size, config.model.num_heads, config.model.num_layers = 16, 2, 1
+    config.data.train_data = str(write_jsonl(tmp_path / "data.jsonl", dialogues(6)))
+    config.data.cache_dir = str(tmp_path / "cache")
+    config.data.vocab_size, config.data.val_split = 400, 0.2
+    config.training.checkpoint_dir = str(tmp_path / "checkpoints")
+    config.training.device = "cpu"
+    return config
+
+
+def trainer_of(config: Config, events: list[Event]) -> Trainer:
+    def report(kind: str, /, **content: Any) -> None:
+        events.append({"type": kind, **content})
+
+    prepared = prepare_data(config)
+    config = resolve(config, prepared)
+    device = torch.device("cpu")
+    model, group = build_model(config, device), ProcessGroup.join(device)
+    folder = RunFolder(Path(config.training.checkpoint_dir).parent)
+    return Trainer(config, model, prepared.train, prepared.val, folder, report, NoCommands(), group)
+
+
+def test_the_event_names_the_figure_that_best_pt_has(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was scored as a sum of two figures: 40.9 % and then 39.1 %, both the best so far."""
+    config.training.best_metric = "exact_match_values"
+    rows = [(0.95, 0.30, NAN), (0.80, 0.409, 1.0), (0.90, 0.391, 1.0), (0.80, 0.409, 0.9)]
+    evaluations = [
+        {"exact_match": exact, "exact_match_values": values, "loss": loss}
+        for exact, values, loss in rows
+    ]
+    events: list[Event] = []
+    trainer = trainer_of(config, events)
+    waiting = iter(evaluations)
+    monkeypatch.setattr(trainer, "_metrics", lambda: next(waiting))
+    for _ in evaluations:
+        trainer._evaluate()
+    told = [event for event in events if event["type"] == "eval"]
+    assert [event["best"] for event in told] == [False, True, False, True]
+    assert [str(score_told(event)) for event in told if event["best"]] == [
+        "exact_match_values 0.4090"
+    ] * 2
+    saved = load_checkpoint(trainer.checkpoints / "best.pt")
+    assert saved["metrics"] == evaluations[3]
+    assert score_saved(saved) == Score("exact_match_values", 0.409, 0.9)
+    resumed = trainer_of(config, events)
+    resumed.load(saved)
+    assert resumed.best == trainer.best
