@@ -80,9 +80,10 @@ def test_after_several_skips_in_a_row_training_goes_back_to_the_last_good_state(
     safeguard.remember(1)
     good = state(parts)
     update(parts, 1.0)
+    safeguard.remember(2)  # no finite gradient follows: not good
     for _ in range(SKIPS_BEFORE_RETURN):
         update(parts, float("nan"))
-    safeguard.remember(12)  # while updates are skipped, no state counts as good
+    safeguard.remember(12)
     optimizer.param_groups[0]["lr"] = 0.05
     *_, report = safeguard.review(12)
     assert report.endswith("training went back to the weights of update 1")
@@ -95,18 +96,35 @@ def test_after_several_skips_in_a_row_training_goes_back_to_the_last_good_state(
 
 def test_a_run_that_always_diverges_ends_with_a_message(parts: Parts) -> None:
     safeguard = parts[3]
-    safeguard.remember(7)
-    with pytest.raises(RunError, match=r"after update 7 no gradient is finite; .* lower"):
-        for _ in range(RETURNS_BEFORE_END + 1):
+    safeguard.remember(0)
+    returns = 0
+    with pytest.raises(RunError, match=r"training diverges: .* lower training\.learning_rate"):
+        for step in range(1, 1000):
+            update(parts, 1.0)
+            safeguard.remember(step)
             for _ in range(SKIPS_BEFORE_RETURN):
                 update(parts, float("nan"))
-            safeguard.review(8)
+            returns += any("went back" in report for report in safeguard.review(step))
+            safeguard.remember(step)
+    assert returns == RETURNS_BEFORE_END
+
+
+def test_progress_between_returns_lets_a_run_go_on(parts: Parts) -> None:
+    safeguard = parts[3]
+    safeguard.remember(0)
+    for step in range(4 * RETURNS_BEFORE_END):
+        for _ in range(SKIPS_BEFORE_RETURN):
+            update(parts, 1.0)
+        for _ in range(SKIPS_BEFORE_RETURN):
+            update(parts, float("nan"))
+        assert "went back" in safeguard.review(step)[-1]
+        safeguard.remember(step)
 
 
 def test_counts_are_part_of_a_checkpoint(parts: Parts) -> None:
     update(parts, float("nan"))
     saved = parts[3].state_dict()
     other = Safeguard(*parts[:3])
-    other.load_state_dict(saved, 5)
+    other.load_state_dict(saved)
     assert other.state_dict() == saved == {"skipped": 1, "in_a_row": 1}
     assert other.review(6) == []  # it was reported before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,22 +12,34 @@ from trm_engine.errors import RunError
 from trm_engine.models.ema import EMA
 
 SKIPS_BEFORE_RETURN = 10
-"""So many skipped updates in a row, and training returns to the last good state."""
+"""So many skipped steps in a row, and training returns to the last good state."""
 
 RETURNS_BEFORE_END = 3
-"""So many returns to one state, and the run ends: training does not get past it."""
+"""So many returns without progress in between, and the run ends."""
+
+
+class Saved(NamedTuple):
+    """A copy of weights, moments and average after update ``step``.
+
+    ``taken`` optimiser steps were taken until then. The copy is good once a further one is taken:
+    then the gradient at its weights was finite.
+    """
+
+    step: int
+    taken: int
+    state: dict[str, Any]
 
 
 class Safeguard:
     """Protects weights and optimiser from gradients that are NaN or infinite.
 
-    ``admit`` makes the optimiser skip such an update. It counts on the device, so no update waits
-    for the host. ``remember`` keeps a copy of a state that has proved sound, and ``review`` goes
-    back to it when skipping does not help.
+    ``admit`` makes the optimiser skip such a step. It counts on the device, so no update waits for
+    the host. ``remember`` keeps a copy of the state, and ``review`` goes back to the last good one
+    when skipping does not help.
 
     Args:
         model: the weights.
-        optimizer: a fused optimiser, which skips an update where ``found_inf`` is 1.
+        optimizer: a fused optimiser, which skips a step where ``found_inf`` is 1.
         ema: the average of the weights, if there is one.
     """
 
@@ -36,41 +48,49 @@ class Safeguard:
         self._optimizer = optimizer
         self._ema = ema
         device = next(model.parameters()).device
+        self._taken = torch.zeros((), dtype=torch.long, device=device)
         self._skipped = torch.zeros((), dtype=torch.long, device=device)
         self._in_a_row = torch.zeros((), dtype=torch.long, device=device)
         self._reported = 0
+        self._newest: Saved | None = None
+        self._good: Saved | None = None
         self._returns = 0
-        self._good: dict[str, Any] = {}
-        self._good_step = 0
+        self._taken_at_return = 0
 
     @property
     def skipped(self) -> int:
-        """Updates skipped so far."""
+        """Optimiser steps skipped so far."""
         return int(self._skipped)
 
     def admit(self, norm: Tensor) -> None:
-        """Have the optimiser skip its next update if the gradient's ``norm`` is not finite."""
+        """Have the optimiser skip its next step if the gradient's ``norm`` is not finite."""
         is_bad = ~norm.isfinite()
+        self._taken += ~is_bad
         self._skipped += is_bad
         self._in_a_row = (self._in_a_row + 1) * is_bad
         self._optimizer.found_inf = is_bad.float()  # type: ignore[attr-defined]
 
     def remember(self, step: int) -> None:
-        """Keep a copy of the state after ``step``, if its last update was not skipped."""
-        if not int(self._in_a_row):
-            self._keep(step)
+        """Keep a copy of the state after update ``step``, unless steps are being skipped."""
+        if int(self._in_a_row):
+            return
+        self._find_good()
+        ema = self._ema.state_dict() if self._ema else None
+        moments = self._optimizer.state_dict()["state"]
+        state = {"model": self._model.state_dict(), "moments": moments, "ema": ema}
+        self._newest = Saved(step, int(self._taken), _copy(state))
 
     def review(self, step: int) -> list[str]:
-        """Alerts for the log, if updates up to ``step`` were skipped since the last review.
+        """Alerts for the log, if steps up to update ``step`` were skipped since the last review.
 
-        Returns to the last good state after SKIPS_BEFORE_RETURN skipped updates in a row.
+        Returns to the last good state after SKIPS_BEFORE_RETURN skipped steps in a row.
 
         Raises:
             RunError: returning did not help.
         """
         alerts: list[str] = []
         skipped = self.skipped
-        if skipped >= max(1, 2 * self._reported):  # 1, 2, 4, ...: an alert, but no flood
+        if skipped >= max(1, 2 * self._reported):  # at 1, 2, 4, ...: an alert, but no flood
             self._reported = skipped
             alerts.append(
                 f"the gradient is not finite: optimiser steps skipped up to update {step}: "
@@ -84,43 +104,45 @@ class Safeguard:
         """The counts, for a checkpoint."""
         return {"skipped": self.skipped, "in_a_row": int(self._in_a_row)}
 
-    def load_state_dict(self, state: dict[str, int], step: int) -> None:
-        """Take over a checkpoint's counts; the state now loaded is the last good one."""
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Take over a checkpoint's counts."""
         self._skipped.fill_(state["skipped"])
         self._in_a_row.fill_(state["in_a_row"])
         self._reported = state["skipped"]
-        self._keep(step)
 
-    def _keep(self, step: int) -> None:
-        self._good = _copy(
-            {
-                "model": self._model.state_dict(),
-                "optimizer": self._optimizer.state_dict()["state"],
-                "ema": self._ema.state_dict() if self._ema else None,
-            }
-        )
-        self._good_step, self._returns = step, 0
+    def _find_good(self) -> None:
+        """The newest copy is good if a step was taken from it."""
+        taken = int(self._taken)
+        if self._newest and taken > self._newest.taken:
+            self._good = self._newest
+        if taken - self._taken_at_return >= SKIPS_BEFORE_RETURN:
+            self._returns = 0
 
     def _return(self) -> str:
-        if not self._good or self._returns == RETURNS_BEFORE_END:
+        self._find_good()
+        if self._good is None or self._returns == RETURNS_BEFORE_END:
+            step = self._good.step if self._good else 0
             raise RunError(
-                f"training diverges: after update {self._good_step} no gradient is finite; "
+                f"training diverges: after update {step} the gradient does not stay finite; "
                 f"start again with a lower training.learning_rate"
             )
-        self._model.load_state_dict(self._good["model"])
-        rates = [group["lr"] for group in self._optimizer.param_groups]
-        state = {**self._optimizer.state_dict(), "state": _copy(self._good["optimizer"])}
-        self._optimizer.load_state_dict(state)
-        for group, rate in zip(self._optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
-        if self._ema:
-            self._ema.load_state_dict(self._good["ema"])
+        self._load(self._good.state)
+        self._newest = None
         self._in_a_row.zero_()
         self._returns += 1
+        self._taken_at_return = int(self._taken)
         return (
             f"{SKIPS_BEFORE_RETURN} or more optimiser steps in a row were skipped: "
-            f"training went back to the weights of update {self._good_step}"
+            f"training went back to the weights of update {self._good.step}"
         )
+
+    def _load(self, state: dict[str, Any]) -> None:
+        """Put a copy back; the learning rate stays that of the schedule."""
+        self._model.load_state_dict(state["model"])
+        now = self._optimizer.state_dict()
+        self._optimizer.load_state_dict({**now, "state": _copy(state["moments"])})
+        if self._ema:
+            self._ema.load_state_dict(state["ema"])
 
 
 def _copy(value: Any) -> Any:

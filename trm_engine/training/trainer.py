@@ -203,7 +203,7 @@ class Trainer:
         self.best = score_resumed(state, self.config.training.best_metric)
         self.evaluated_at = progress["evaluated_at"]
         self.metrics = state["metrics"]
-        self.safeguard.load_state_dict(progress["safeguard"], self.global_step)
+        self.safeguard.load_state_dict(progress["safeguard"])
         torch.set_rng_state(state["rng_state"]["cpu"])
         self.log = StepLog(progress["elapsed"])
 
