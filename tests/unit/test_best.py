@@ -12,17 +12,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import dialogues, write_jsonl
-from trm_engine.config import Config, TrainingConfig
+from tests.trainers import tiny_config, trainer_of
+from trm_engine.config import TrainingConfig
 from trm_engine.data.labels import Labels
 from trm_engine.runs.best import BestMetric, Score, score_resumed, score_saved, score_told
 from trm_engine.runs.events import Event
-from trm_engine.runs.folder import RunFolder
 from trm_engine.training.checkpoint import load_checkpoint
-from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.metrics import Answers, Truth, evaluation_metrics
-from trm_engine.training.prepare import build_model, prepare_data, resolve
-from trm_engine.training.trainer import Trainer
 
 METRICS: tuple[str, ...] = get_args(BestMetric)
 NAN = math.nan
@@ -157,43 +153,11 @@ def test_what_a_checkpoint_has_instead_of_a_score_is_none(best: Any) -> None:
 # The trainer --------------------------------------------------------------------------------------
 
 
-class NoCommands:
-    def __call__(self) -> list[str]:
-        return []
-
-    def wants(self, *wanted: str) -> bool:
-        return False
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    config = Config()
-    config.model.hidden_size, config.model.num_heads, config.model.num_layers = 16, 2, 1
-    config.data.train_data = str(write_jsonl(tmp_path / "data.jsonl", dialogues(6)))
-    config.data.cache_dir = str(tmp_path / "cache")
-    config.data.vocab_size, config.data.val_split = 400, 0.2
-    config.training.checkpoint_dir = str(tmp_path / "checkpoints")
-    config.training.device = "cpu"
-    return config
-
-
-def trainer_of(config: Config, events: list[Event]) -> Trainer:
-    def report(kind: str, /, **content: Any) -> None:
-        events.append({"type": kind, **content})
-
-    prepared = prepare_data(config)
-    config = resolve(config, prepared)
-    device = torch.device("cpu")
-    model, group = build_model(config, device), ProcessGroup.join(device)
-    folder = RunFolder(Path(config.training.checkpoint_dir).parent)
-    return Trainer(config, model, prepared.train, prepared.val, folder, report, NoCommands(), group)
-
-
 def test_the_event_names_the_figure_that_best_pt_has(
-    config: Config, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was scored as a sum of two figures: 40.9 % and then 39.1 %, both the best so far."""
-    config.training.best_metric = "exact_match_values"
+    config = tiny_config(tmp_path)
     rows = [(0.95, 0.30, NAN), (0.80, 0.409, 1.0), (0.90, 0.391, 1.0), (0.80, 0.409, 0.9)]
     evaluations = [
         {"exact_match": exact, "exact_match_values": values, "loss": loss}

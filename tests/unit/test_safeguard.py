@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from tests.trainers import tiny_config, trainer_of
 from trm_engine.config import TrainingConfig
 from trm_engine.errors import RunError
 from trm_engine.models import EMA
+from trm_engine.runs.events import Event
 from trm_engine.training.optim import build_optimizer
 from trm_engine.training.safeguard import RETURNS_BEFORE_END, SKIPS_BEFORE_RETURN, Safeguard
 
@@ -128,3 +131,15 @@ def test_counts_are_part_of_a_checkpoint(parts: Parts) -> None:
     other.load_state_dict(saved)
     assert other.state_dict() == saved == {"skipped": 1, "in_a_row": 1}
     assert other.review(6) == []  # it was reported before
+
+
+def test_skipped_updates_are_reported_at_the_end_of_a_run_too(tmp_path: Path) -> None:
+    events: list[Event] = []
+    trainer = trainer_of(tiny_config(tmp_path, max_steps=3, log_interval=1000), events)
+    with torch.no_grad():
+        next(trainer.model.parameters()).fill_(float("nan"))
+    trainer.run()
+    [alert] = [event["message"] for event in events if event.get("level") == "error"]
+    assert "skipped up to update 3: 3;" in alert
+    assert not any(event["best"] for event in events if event["type"] == "eval")
+    assert not (trainer.checkpoints / "best.pt").exists()

@@ -301,7 +301,8 @@ class Trainer:
 
     def _after_update(self) -> None:
         training = self.config.training
-        if self.global_step % training.log_interval == 0:
+        is_last = self.global_step == self.total_steps
+        if is_last or self.global_step % training.log_interval == 0:
             self._flush_log()
             for alert in self.safeguard.review(self.global_step):
                 self.report("log", level="error", message=alert)

@@ -1,0 +1,56 @@
+"""Trainers that train a tiny model in the process of a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tests.support import dialogues, write_jsonl
+from trm_engine.config import Config
+from trm_engine.runs.events import Event
+from trm_engine.runs.folder import RunFolder
+from trm_engine.training.distributed import ProcessGroup
+from trm_engine.training.prepare import build_model, prepare_data, resolve
+from trm_engine.training.trainer import Trainer
+
+
+class NoCommands:
+    """Nobody asks for anything."""
+
+    def __call__(self) -> list[str]:
+        return []
+
+    def wants(self, *wanted: str) -> bool:
+        return False
+
+
+def tiny_config(path: Path, **training: Any) -> Config:
+    """A configuration whose data, cache and checkpoints are in a folder."""
+    model = {
+        **{"hidden_size": 16, "num_heads": 2, "num_layers": 1, "n_latent_recursion": 1},
+        **{"T_deep_recursion": 1, "N_supervision": 1},
+    }
+    data = {
+        "train_data": str(write_jsonl(path / "data.jsonl", dialogues(6))),
+        "cache_dir": str(path / "cache"),
+        "vocab_size": 400,
+        "val_split": 0.2,
+    }
+    fixed = {"checkpoint_dir": str(path / "checkpoints"), "device": "cpu", "num_threads": 1}
+    return Config.model_validate({"model": model, "data": data, "training": {**fixed, **training}})
+
+
+def trainer_of(config: Config, events: list[Event]) -> Trainer:
+    """A trainer that adds its events to ``events``."""
+
+    def report(kind: str, /, **content: Any) -> None:
+        events.append({"type": kind, **content})
+
+    prepared = prepare_data(config)
+    config = resolve(config, prepared)
+    device = torch.device("cpu")
+    model, group = build_model(config, device), ProcessGroup.join(device)
+    folder = RunFolder(Path(config.training.checkpoint_dir).parent)
+    return Trainer(config, model, prepared.train, prepared.val, folder, report, NoCommands(), group)
