@@ -1,4 +1,4 @@
-"""``python -m benchmarks.learning FOLDER``: train on a data set, print what was learnt."""
+"""``python -m benchmarks.learning [FOLDER]``: train on a data set, print what was learnt."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ WATCHED = 32
 def main() -> int:
     """Train on FOLDER/train.jsonl, judge on FOLDER/val.jsonl; returns the exit status."""
     arguments = _arguments()
-    data = [f"data.{part}_data={arguments.folder / f'{part}.jsonl'}" for part in ("train", "val")]
+    parts = ("train", "val") if arguments.folder else ()
+    data = [f"data.{part}_data={arguments.folder / f'{part}.jsonl'}" for part in parts]
     training = {
         "seed": arguments.seed,
         "eval_interval": 1_000_000,
@@ -53,7 +54,12 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="holds train.jsonl and val.jsonl")
+    parser.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        help="holds train.jsonl and val.jsonl; else the configuration's data",
+    )
     parser.add_argument("--config", default="configs/default.yaml")
     parser.add_argument("--samples", type=int, help="training samples, whole dialogues; else all")
     parser.add_argument("--epochs", type=int, help="else as many as the configuration says")
@@ -80,7 +86,8 @@ def _figures(
     folder.checkpoints(config).mkdir(parents=True, exist_ok=True)
     watched = val.subset(np.arange(min(WATCHED, len(val))))
     group = ProcessGroup.join(device)
-    trainer = Trainer(config, model, train, watched, folder, _silent, _NoCommands(), group)
+    report = _StepsTrained()
+    trainer = Trainer(config, model, train, watched, folder, report, _NoCommands(), group)
     began = time.perf_counter()
     trainer.run()
     seconds = time.perf_counter() - began
@@ -89,6 +96,7 @@ def _figures(
         "tokens a sample": float(train.lengths.mean()),
         "seconds": seconds,
         "samples/s": len(train) * config.training.num_epochs / seconds,
+        "supervision steps a sample": report.mean(),
     }
     with trainer.ema.applied() if trainer.ema else nullcontext():
         yield {"capitals": "as they are", **_judged(model, val, config.training.batch_size)}
@@ -144,8 +152,24 @@ def _row(figures: dict[str, Any]) -> str:
     )
 
 
-def _silent(kind: str, /, **content: Any) -> None:
-    """A report that nobody reads."""
+class _StepsTrained:
+    """A report that keeps how many supervision steps a sample trained."""
+
+    def __init__(self) -> None:
+        self._samples, self._steps = 0.0, 0.0
+
+    def __call__(self, kind: str, /, **content: Any) -> None:
+        if kind != "steps":
+            return
+        columns = content["columns"]
+        by_update = columns.get("steps_per_sample") or map(len, content["by_step"])
+        for samples, steps in zip(columns["samples"], by_update, strict=True):
+            self._samples += samples
+            self._steps += samples * steps
+
+    def mean(self) -> float:
+        """Over all samples and epochs."""
+        return self._steps / self._samples
 
 
 class _InSmallLetters(TRMToolCallingDataset):

@@ -229,6 +229,13 @@ class TrainingConfig(Section):
         le=1,
         description="Share of updates that train all N_sup steps, most of them late; others one.",
     )
+    halting: bool = Field(
+        False,
+        description="per_step only: samples that q calls right train no further step.",
+    )
+    halt_exploration: float = Field(
+        0.1, ge=0, le=1, description="Share of samples that train 2 to N_sup steps, drawn, first."
+    )
     use_ema: bool = Field(True, description="Keep an average of the weights and evaluate it.")
     ema_decay: float = Field(0.999, ge=0, lt=1, description="Its decay, reached by a ramp.")
     word_dropout: float = Field(0.0, ge=0, lt=1, description="Share of tokens hidden in training.")
@@ -258,6 +265,13 @@ class TrainingConfig(Section):
     compile: bool = Field(False, description="Compile the recursive core with torch.compile.")
     num_threads: int | None = Field(None, ge=1, description="CPU threads a process; null: all.")
     nproc_per_node: int = Field(1, ge=1, description="Processes on this machine.")
+
+    @field_validator("halting")
+    @classmethod
+    def _only_single_steps_halt(cls, halting: bool, info: ValidationInfo) -> bool:
+        if halting and info.data.get("supervision", "per_step") != "per_step":
+            raise ValueError("expected false unless training.supervision is per_step")
+        return halting
 
 
 class DataConfig(Section):

@@ -87,6 +87,23 @@ class Targets:
             batch.get(WORD_LABELS),
         )
 
+    def rows(self, rows: Tensor, read_from: Tensor) -> Targets:
+        """The labels of the samples ``rows`` [K]; ``read_from`` [B] is the whole batch's.
+
+        A hidden word stays a label as long as a sample reads its tokens: at the first that does.
+        """
+        values = self.values
+        if values is not None:
+            values = ValueLabels(
+                **{each.name: getattr(values, each.name)[rows] for each in fields(values)}
+            )
+        words = self.words
+        if words is not None:
+            sources = read_from[rows]
+            is_repeated = (sources[:, None] == sources).tril(-1).any(dim=1)
+            words = words[sources].masked_fill(is_repeated[:, None], -1)
+        return Targets(self.decision[rows], self.tool[rows], self.presence[rows], values, words)
+
     def counts(self) -> Tensor:
         """How many labels the means are over, [len(Counted)]; without value labels its first 3."""
         numbers = [

@@ -12,8 +12,9 @@ from torch import Tensor
 from trm_engine.data.collator import INPUTS, Batch
 from trm_engine.models.embeddings import Context
 from trm_engine.models.heads import TRMOutput
-from trm_engine.models.trm import State, TRMForToolCalling
-from trm_engine.training.losses import WORD_LABELS, DeepSupervisionLoss, Targets
+from trm_engine.models.trm import TRMForToolCalling
+from trm_engine.training.halting import Halting, Remaining
+from trm_engine.training.losses import WORD_LABELS, Counted, DeepSupervisionLoss, Targets
 from trm_engine.vocabulary import MASK_ID
 
 Losses = dict[str, Tensor]
@@ -62,22 +63,33 @@ def per_step(
     parts: Sequence[Part],
     counts: Tensor,
     steps: int | None = None,
+    halting: Halting | None = None,
 ) -> Iterator[list[Losses]]:
     """Leave each supervision step's gradient in the parameters in turn, ``steps`` times.
 
     The caller updates the parameters at every yield (the paper's way, section 4.1), so x is
-    embedded anew for each step.
+    embedded anew for each step. With ``halting`` samples leave; a step's losses are means over
+    the labels of those that remain, and the steps end when none remains in any process.
     """
-    states: list[State | None] = [None] * len(parts)
-    for _ in range(steps or model.config.N_supervision):
+    remaining = [Remaining(part.batch, part.targets) for part in parts]
+    steps = steps or model.config.N_supervision
+    for number in range(1, steps + 1):
+        if halting:
+            counts = halting.counts([each.targets for each in remaining])
+            if not counts[Counted.DECISIONS]:
+                return
         losses: Losses = {}
-        for index, part in enumerate(parts):
-            context = embed(model, part.batch)
-            state = model.refine(context, states[index] or model.start(context))
+        for part, each in zip(parts, remaining, strict=True):
+            if not len(each):
+                continue
+            context = each.context(embed(model, part.batch))
+            state = model.refine(context, each.state or model.start(context))
             output = model.heads(*state, context)
-            step = _losses(model, loss_fn, output, part.targets, counts)
+            step = _losses(model, loss_fn, output, each.targets, counts)
             step["total_loss"].backward()
-            states[index] = (state[0].detach(), state[1].detach())
+            each.state = (state[0].detach(), state[1].detach())
+            if halting and number < steps:
+                each.drop_halted(halting, output.q_logits, number, context)
             _add(losses, step)
         yield [losses]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,6 +30,7 @@ from trm_engine.training.checkpoint import FORMAT_VERSION, Checkpoint, save_atom
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.epochs import Epochs
 from trm_engine.training.evaluate import evaluate
+from trm_engine.training.halting import Halting
 from trm_engine.training.losses import (
     LOSSES,
     TOTAL,
@@ -238,17 +240,19 @@ class Trainer:
         """One update (averaged) or one a supervision step (per step) on a group of batches."""
         own = [self._share(batch) for batch in batches]
         parts = [self._part(share) for share in own if len(share)]
-        counts = self._counts(parts)
+        counts = self._counts([part.targets for part in parts])
         learning_rate = float(self.scheduler.get_last_lr()[0])
         all_losses: list[Losses] = []
         norm = torch.zeros((), device=self.device)
         steps = self._supervision_steps()
-        for losses in self.supervise(self.model, self.loss_fn, parts, counts, steps):
+        halting = self._halting()
+        supervise = partial(per_step, halting=halting) if halting else self.supervise
+        for losses in supervise(self.model, self.loss_fn, parts, counts, steps):
             norm = self._apply_gradients()
             all_losses += losses
         self.scheduler.step()
         self.global_step += 1
-        self._note(np.concatenate(batches), learning_rate, all_losses, norm)
+        self._note(np.concatenate(batches), learning_rate, all_losses, norm, halting)
 
     def _supervision_steps(self) -> int:
         """How many steps the next update trains: one or, ever more often, all N_sup."""
@@ -258,6 +262,14 @@ class Trainer:
         is_deep = draw < deep_probability(training.deep_share, progress)
         return self.config.model.N_supervision if is_deep else 1
 
+    def _halting(self) -> Halting | None:
+        """What takes samples out of the next update, if any does."""
+        training = self.config.training
+        if not training.halting:
+            return None
+        steps, seed = self.config.model.N_supervision, (training.seed, self.epoch)
+        return Halting(training.halt_exploration, steps, seed, self._counts)
+
     def _part(self, indices: np.ndarray) -> Part:
         training = self.config.training
         batch = self.collator(self.items(indices, self.epoch))
@@ -265,11 +277,11 @@ class Trainer:
         batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
         return Part(batch, Targets.of(batch))
 
-    def _counts(self, parts: list[Part]) -> Tensor:
+    def _counts(self, parts: Sequence[Targets]) -> Tensor:
         """Labels in the whole update, over all its batches and processes, [len(Counted)]."""
         counts = torch.zeros(len(Counted), device=self.device)
-        for part in parts:
-            counts += part.targets.counts()
+        for targets in parts:
+            counts += targets.counts()
         return self.group.sum(counts)
 
     def _apply_gradients(self) -> Tensor:
@@ -283,13 +295,21 @@ class Trainer:
             self.ema.update()
         return norm
 
-    def _note(self, samples: np.ndarray, rate: float, losses: list[Losses], norm: Tensor) -> None:
+    def _note(
+        self,
+        samples: np.ndarray,
+        rate: float,
+        losses: list[Losses],
+        norm: Tensor,
+        halting: Halting | None,
+    ) -> None:
         row = {
             "step": self.global_step,
             "epoch": self.epochs.done(self.epoch, self.position + 1),
             "lr": significant(rate),
             "samples": len(samples),
             "tokens": int(self.lengths[samples].sum()),
+            **({"steps_per_sample": significant(halting.steps_per_sample)} if halting else {}),
         }
         table = torch.zeros(len(losses), len(self.losses), device=self.device)
         for index, step in enumerate(losses):
