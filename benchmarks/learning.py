@@ -88,13 +88,14 @@ def _figures(
     group = ProcessGroup.join(device)
     report = _StepsTrained()
     trainer = Trainer(config, model, train, watched, folder, report, _NoCommands(), group)
-    began = time.perf_counter()
+    began, cpu_began = time.perf_counter(), time.process_time()
     trainer.run()
-    seconds = time.perf_counter() - began
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
     yield {
         "samples": len(train),
         "tokens a sample": float(train.lengths.mean()),
         "seconds": seconds,
+        "CPU seconds": cpu_seconds,
         "samples/s": len(train) * config.training.num_epochs / seconds,
         "supervision steps a sample": report.mean(),
     }
