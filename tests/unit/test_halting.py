@@ -249,7 +249,7 @@ class NoCommands:
 def trainer_of(
     folder: Path, report: Callable[..., None] = lambda *a, **b: None, **training: Any
 ) -> Trainer:
-    """A run in this process whose q halts samples from the beginning on."""
+    """A run in this process whose q halts all samples that need not explore."""
     run, config = tiny_run(
         folder,
         supervision="per_step",
@@ -257,7 +257,8 @@ def trainer_of(
         word_dropout=0.1,
         value_exchange=0.5,
         gradient_accumulation_steps=2,
-        deep_share=0.75,
+        halt_exploration=0.5,
+        deep_share=0.9,
         max_steps=10,
         save_interval=4,
         **training,
@@ -268,8 +269,7 @@ def trainer_of(
     config = resolve(config, prepared)
     model = build_model(config, torch.device("cpu"))
     with torch.no_grad():
-        model.heads.q.bias.fill_(0.0)
-        model.heads.q.weight.normal_(generator=torch.Generator().manual_seed(0))
+        model.heads.q.bias.fill_(1.0)
     run.checkpoints(config).mkdir(parents=True)
     return Trainer(
         config, model, prepared.train, prepared.val, run, report, NoCommands(), ProcessGroup()

@@ -11,8 +11,10 @@ Every event has ``v`` (format), ``seq`` (from 0, rising by 1), ``t`` (Unix secon
 - ``steps``: ``columns``, one list a name, one entry an update since the last such event: step,
   epoch (how many are done: it rises with every update), time, lr, grad_norm, samples, tokens,
   samples_per_s, tokens_per_s, memory (bytes: the most that tensors took on CUDA, else the
-  process's), every loss; ``by_step``: for each of those updates the total loss at each
-  supervision step it trained. A worker that tells them is running.
+  process's), every loss, and with training.halting steps_per_sample (supervision steps that a
+  sample trained, on average); ``by_step``: for each of those updates the total loss at each
+  supervision step it trained, a mean over the samples that trained it. A worker that tells them is
+  running.
 - ``progress``: what is done before training, share (0 to 1).
 - ``eval_progress``: step, done, total (samples).
 - ``eval``: step, epoch, seconds, metrics, best (whether it is the best so far), best_metric (by
