@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from trm_tui.printable import one_line
+from trm_engine.printable import one_line
 from trm_tui.store.step_answer import PRESENT, called, missing
 from trm_tui.tables import NOTHING
 

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -15,12 +15,15 @@ from typing import Any
 from textual import events, on
 from textual.app import SystemCommand
 from textual.events import Event
+from textual.filter import LineFilter
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.widget import Widget
 
+from trm_tui.console import PrintableConsole
 from trm_tui.keys import EVERYWHERE, bindings
+from trm_tui.printable_filter import PrintableFilter
 from trm_tui.screens.help import HelpScreen
 from trm_tui.settings import Remembered, Settings
 from trm_tui.theme import ThemedApp
@@ -63,6 +66,8 @@ class TrmApp(ThemedApp):
         self, first: Callable[[Remembered], Screen[Any]], settings: Settings | None = None
     ) -> None:
         super().__init__()
+        self.error_console = PrintableConsole(stderr=True)
+        self._printable = PrintableFilter(())
         self.remembered = Remembered(settings)
         self._first = first
         self._typed: deque[events.Key] = deque()
@@ -84,6 +89,13 @@ class TrmApp(ThemedApp):
         if self.remembered.problem:
             self.notify(self.remembered.problem, severity="warning", markup=False)
         self.set_timer(GARBAGE_SECONDS, self._collect_garbage)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """One filter: nothing of others steers the terminal, whichever widget shows it."""
+        others = super().get_line_filters()
+        if others != self._printable.others:
+            self._printable = PrintableFilter(others)
+        return [self._printable]
 
     def _collect_garbage(self) -> None:
         """From now on; what is there already stays, and is not looked at again and again."""

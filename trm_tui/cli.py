@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from trm_engine.printable import guard_output, printable
 from trm_tui.data_commands import app as data_app
 from trm_tui.look_alikes import LOOK_ALIKES, register
 
@@ -59,6 +59,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):
             stream.reconfigure(errors=LOOK_ALIKES)  # type: ignore[union-attr]
+    guard_output()
     app(prog_name="trm-tui")
 
 
@@ -355,12 +356,14 @@ def evaluate(
       trm-tui eval outputs/first val.jsonl --json | jq .exact_match
     """
     from trm_engine.runs.folder import find_checkpoint
-    from trm_tui.tables import EvaluationTables, steps_table, table_console
+    from trm_engine.runs.jsonl import write_json
+    from trm_tui.console import table_console
+    from trm_tui.tables import EvaluationTables, steps_table
 
     options = {"--device": device, "--batch-size": batch_size, "--halt-threshold": halt_threshold}
     metrics = _evaluation(str(find_checkpoint(checkpoint)), str(data), *_arguments(options, raw))
     if as_json:
-        typer.echo(json.dumps(metrics, ensure_ascii=False))
+        write_json(metrics)
         return
     console = table_console()
     console.print(EvaluationTables(metrics, f"Evaluation Results\n{metrics['samples']:,} samples"))
@@ -435,9 +438,10 @@ def _last_record(
 ) -> dict[str, Any] | None:
     """The metrics, or None if the worker dies before; an error of the user's is raised."""
     from trm_engine.errors import UserError
+    from trm_engine.runs.jsonl import from_message
 
     for line in worker.stdout or ():
-        record = json.loads(line)
+        record = from_message(line)
         kind = record.pop("type")
         if kind == "progress":
             done(record["done"] / max(record["total"], 1))
@@ -449,6 +453,9 @@ def _last_record(
 
 
 def _print_error(error: Exception) -> None:
-    in_colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    prefix = typer.style("error:", fg="red", bold=True) if in_colour else "error:"
-    typer.echo(f"{prefix} {error}", err=True)
+    from rich.text import Text
+
+    from trm_tui.console import table_console
+
+    message = Text.assemble(("error:", "bold red"), printable(f" {error}"))
+    table_console(stderr=True).print(message, soft_wrap=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
+
+from trm_engine.printable import data_stream, one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -95,6 +95,7 @@ def stats(
     """
     from trm_engine.data.stats import file_statistics
     from trm_engine.data.tokenizer import TRMTokenizer
+    from trm_engine.runs.jsonl import write_json
     from trm_tui.displays import progress_bar
 
     model = TRMTokenizer(tokenizer) if tokenizer else None
@@ -102,7 +103,7 @@ def stats(
     with progress_bar(f"reading {file.name}", size) as done:
         found = file_statistics(file, model, done)
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False))
+        write_json(found)
     else:
         _print_statistics(found)
 
@@ -137,28 +138,30 @@ def convert(
 
 
 def _write_lines(out: str, records: Iterable[dict[str, Any]]) -> int:
-    """Write records as JSON lines and return their number."""
+    """Write records as JSON lines in UTF-8 and return their number."""
+    from trm_engine.runs.jsonl import to_json
+
     count = 0
     with _output(out) as file:
         for record in records:
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            file.write(to_json(record).encode() + b"\n")
             count += 1
         file.flush()
     return count
 
 
 @contextmanager
-def _output(out: str) -> Iterator[IO[str]]:
+def _output(out: str) -> Iterator[BinaryIO]:
     """Standard output, or a file that appears under its name only when it is whole."""
     from trm_engine.errors import DataError
 
     if out == STDOUT:
-        yield sys.stdout
+        yield data_stream()
         return
     target = Path(out)
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with open(unfinished, "w", encoding="utf-8") as file:
+        with open(unfinished, "wb") as file:
             yield file
         os.replace(unfinished, target)
     except OSError as error:
@@ -185,13 +188,11 @@ def _counting_conversations(
 
 
 def _print_problems(file: Path, usable: int, problems: list[Problem], as_json: bool) -> None:
+    from trm_engine.runs.jsonl import write_json
+
     if as_json:
         listed = [{"line": each.line, "message": each.message} for each in problems]
-        typer.echo(
-            json.dumps(
-                {"file": str(file), "samples": usable, "problems": listed}, ensure_ascii=False
-            )
-        )
+        write_json({"file": str(file), "samples": usable, "problems": listed})
         return
     for problem in problems:
         typer.echo(str(problem))
@@ -203,11 +204,12 @@ def _print_problems(file: Path, usable: int, problems: list[Problem], as_json: b
 
 
 def _print_statistics(found: dict[str, Any]) -> None:
-    from trm_tui.tables import table_console
+    from trm_tui.console import table_console
 
     console = table_console()
     conversations = _counted(found["conversations"], "conversation")
-    console.print(f"{found['file']}: {_counted(found['samples'], 'sample')} of {conversations}")
+    told = f"{found['file']}: {_counted(found['samples'], 'sample')} of {conversations}"
+    console.print(told, soft_wrap=True)
     tables = [
         _decision_table(found["decisions"], found["samples"]),
         _tool_table(found["tools"]),
@@ -241,7 +243,7 @@ def _tool_table(tools: dict[str, Any]) -> Table:
     table.add_column("Share", justify="right")
     total = sum(tools["calls"].values())
     for name, count in tools["calls"].items():
-        table.add_row(name, f"{count:,}", _percent(count / total))
+        table.add_row(one_line(name), f"{count:,}", _percent(count / total))
     return table
 
 
@@ -253,7 +255,7 @@ def _value_table(title: str, heading: str, fields: dict[str, dict[str, Any]]) ->
     for name, each in fields.items():
         verbatim = each["verbatim"]
         table.add_row(
-            name,
+            one_line(name),
             f"{each['filled']:,}",
             _percent(each["filled_share"]),
             f"{each['distinct']:,}",

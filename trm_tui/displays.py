@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from trm_engine.runs.jsonl import number
+from trm_tui.console import PrintableConsole
 from trm_tui.text import duration
 
 LINE_SECONDS = 10.0
@@ -105,6 +106,8 @@ class Bars(Lines):
             console=console,
             auto_refresh=False,
             transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self._tasks: dict[str, TaskID] = {}
         self._parts: dict[str, list[str]] = {}
@@ -154,12 +157,17 @@ class Bars(Lines):
 @contextmanager
 def progress_bar(what: str, total: int) -> Iterator[Callable[[float], None]]:
     """A bar on standard error while something runs, if a person watches; yields its setter."""
-    console = Console(stderr=True)
+    console = PrintableConsole(stderr=True)
     if not console.is_terminal or not total:
         yield lambda done: None
         return
     with Progress(
-        TextColumn(what, markup=False), BarColumn(), console=console, transient=True
+        TextColumn(what, markup=False),
+        BarColumn(),
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
     ) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from trm_engine.config import Config
 from trm_engine.errors import RunError
+from trm_engine.printable import printable
 from trm_engine.runs.best import score_told
 from trm_engine.runs.events import ENDED, Event, read_events, step_columns
 from trm_engine.runs.folder import RunFolder
@@ -133,7 +134,7 @@ class Farewell:
         return "\n".join(lines)
 
     def _print(self, text: str) -> None:
-        self.console.print(Text(text), soft_wrap=True)
+        self.console.print(Text(printable(text)), soft_wrap=True)
 
 
 def _complain(*lines: str) -> None:

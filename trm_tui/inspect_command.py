@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from trm_engine.runs.folder import find_checkpoint
+from trm_engine.runs.jsonl import write_json
 from trm_tui.show_run import has_screen, open_app
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ def inspect(
 
     facts = asyncio.run(collect(path, data, compared, raw, device))
     if as_json:
-        typer.echo(json.dumps(facts, ensure_ascii=False))
+        write_json(facts)
     else:
         _print(facts)
     return 0
@@ -66,8 +64,8 @@ def _show(inspected: Inspected) -> int:
 
 
 def _print(facts: Answer) -> None:
+    from trm_tui.console import table_console
     from trm_tui.inspect_tables import tables_of
-    from trm_tui.tables import table_console
 
     console = table_console()
     for table in tables_of(facts):

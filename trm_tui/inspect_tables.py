@@ -9,9 +9,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from trm_engine.printable import one_line
 from trm_tui.headlines import HEADLINES, difference
 from trm_tui.inspect_facts import judged_samples
-from trm_tui.printable import one_line
 from trm_tui.store.judged import LOSS, WRONG, Judged
 from trm_tui.tables import (
     EvaluationTables,

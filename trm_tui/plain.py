@@ -17,14 +17,16 @@ from rich.console import Console
 from rich.text import Text
 
 from trm_engine.config import Config
+from trm_engine.printable import printable
 from trm_engine.runs.best import score_told
 from trm_engine.runs.commands import Command, send_command
 from trm_engine.runs.events import ENDED, Event
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.jsonl import JsonlReader, number
+from trm_tui.console import table_console
 from trm_tui.displays import Bars, Lines, Pace
 from trm_tui.farewell import INTERRUPTED, Ending, Farewell
-from trm_tui.tables import EvaluationTables, run_table, table_console
+from trm_tui.tables import EvaluationTables, run_table
 
 POLL_SECONDS = 0.1
 LOOK_SECONDS = 1.0
@@ -174,7 +176,7 @@ class PlainViewer:
         self._show(prefix + event["message"], LOG_COLOURS.get(level, ""))
 
     def _show(self, message: str, style: str = "") -> None:
-        self._display.show(Text(message, style))
+        self._display.show(Text(printable(message), style))
 
     # Stopping -------------------------------------------------------------------------------
 

@@ -114,7 +114,7 @@ def _show(questioned: Questioned, draft: Draft | None) -> int:
 
 async def _print(questioned: Questioned, draft: Draft) -> None:
     from trm_tui.answer_table import answer_tables
-    from trm_tui.tables import table_console
+    from trm_tui.console import table_console
 
     try:
         await questioned.open()

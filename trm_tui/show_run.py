@@ -49,8 +49,8 @@ def show_run(
 
 def _farewell(run: AttachedRun) -> int:
     """Say what became of the run; return the exit status."""
+    from trm_tui.console import table_console
     from trm_tui.farewell import Ending, Farewell
-    from trm_tui.tables import table_console
 
     farewell = Farewell(run.folder, run.config, table_console())
     if run.is_ours:

@@ -13,6 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from trm_engine.printable import one_line
 from trm_engine.runs.best import Score, score_told
 from trm_engine.runs.summary import RunSummary
 from trm_tui.text import age, size
@@ -21,7 +22,6 @@ GOOD = 0.9
 FAIR = 0.7
 NOTHING = "–"
 GAP = 2
-WIDTH_WITHOUT_TERMINAL = 100
 HEADLINES = {
     "Decision Accuracy": ("decision", "accuracy"),
     "Tool Accuracy": ("tool", "accuracy"),
@@ -99,7 +99,9 @@ def slot_table(per_slot: Mapping[str, Metrics]) -> Table | None:
     table.add_column("Slot Field", min_width=15, max_width=48, no_wrap=True)
     table.add_column("Accuracy", justify="right")
     for name, slot in per_slot.items():
-        table.add_row(Text(name), Text(ratio(slot["accuracy"]), colour_of(slot["accuracy"])))
+        table.add_row(
+            Text(one_line(name)), Text(ratio(slot["accuracy"]), colour_of(slot["accuracy"]))
+        )
     return table
 
 
@@ -136,7 +138,7 @@ def run_table(started: Metrics, folder: Path) -> Table:
     }
     table = Table.grid(padding=(0, 2, 0, 0))
     for name, value in rows.items():
-        table.add_row(name, Text(value))
+        table.add_row(name, Text(one_line(value)))
     return table
 
 
@@ -196,7 +198,7 @@ def checkpoint_table(summary: Metrics) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     for name, value in rows.items():
         if value:
-            table.add_row(name, Text(str(value)))
+            table.add_row(name, Text(one_line(str(value))))
     return table
 
 
@@ -216,7 +218,7 @@ def parameters_table(tensors: Sequence[Metrics]) -> Table:
     for tensor in tensors:
         average = tensor["ema"]
         table.add_row(
-            Text(tensor["name"]),
+            Text(one_line(tensor["name"])),
             "×".join(map(str, tensor["shape"])),
             f"{tensor['count']:,}",
             *(_significant(tensor[key]) for key in ("norm", "mean", "max_abs")),
@@ -236,7 +238,7 @@ def runs_table(runs: Iterable[RunSummary]) -> Table:
     for run in runs:
         best = run.best
         table.add_row(
-            Text(str(run.path)),
+            Text(one_line(str(run.path))),
             run.state or "unknown",
             f"{run.step:,}",
             NOTHING if run.total_steps is None else f"{run.total_steps:,}",
@@ -265,14 +267,6 @@ def colour_of(share: float | None) -> str:
     if share is None:
         return "dim"
     return "green" if share >= GOOD else "yellow" if share >= FAIR else "red"
-
-
-def table_console(stderr: bool = False) -> Console:
-    """A console for people: as wide as the terminal, or 100 plain columns where there is none."""
-    console = Console(stderr=stderr, highlight=False)
-    if console.is_terminal:
-        return console
-    return Console(stderr=stderr, highlight=False, width=WIDTH_WITHOUT_TERMINAL, no_color=True)
 
 
 def _evaluations(events: Iterable[Metrics]) -> list[Metrics]:

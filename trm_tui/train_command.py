@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import shlex
 import sys
@@ -74,7 +74,7 @@ def _source(given: Path | None) -> Path:
 
 def _read(source: Path, flags: Flags, settings: list[str], *more: str) -> Config:
     """The configuration with all changes; errors name the flag that was typed."""
-    typed = {f"{FLAG_KEYS[flag]}={json.dumps(value)}": flag for flag, value in flags.items()}
+    typed = {f"{FLAG_KEYS[flag]}={_yaml(value)}": flag for flag, value in flags.items()}
     try:
         return Config.from_yaml(source, [*settings, *typed, *more])
     except ConfigError as error:
@@ -171,14 +171,14 @@ def _write(folder: RunFolder, source: Path, flags: Flags, settings: list[str]) -
     _check_files(config, flags)
     paths = {key: getattr(config.data, key) for key in ("train_data", "val_data", "tokenizer_path")}
     places = [
-        f"data.{key}={json.dumps(os.path.abspath(path))}"
+        f"data.{key}={_yaml(os.path.abspath(path))}"
         for key, path in paths.items()
         if path and not path.startswith(BUILTIN_PREFIX)
     ]
     if "checkpoint_dir" in config.training.model_fields_set:
         path = os.path.abspath(config.training.checkpoint_dir)
-        places.append(f"training.checkpoint_dir={json.dumps(path)}")
-    places.append(f"training.output_dir={json.dumps(os.path.abspath(folder.path))}")
+        places.append(f"training.checkpoint_dir={_yaml(path)}")
+    places.append(f"training.output_dir={_yaml(os.path.abspath(folder.path))}")
     config = _read(source, flags, settings, *places)
     folder.create()
     text = yaml.safe_dump(config.model_dump(exclude_unset=True), sort_keys=False)
@@ -190,6 +190,13 @@ def _write(folder: RunFolder, source: Path, flags: Flags, settings: list[str]) -
         beside.unlink(missing_ok=True)
         raise RunError(f"{folder.config}: cannot be written: {error.strerror}") from None
     return config
+
+
+def _yaml(value: Any) -> str:
+    """A flag's value as an override has it; unlike in JSON, 😀 is one character in YAML."""
+    style = '"' if isinstance(value, str) else None
+    text = yaml.safe_dump(value, default_style=style, width=math.inf)
+    return text.removesuffix("\n...\n").strip()
 
 
 def _run(folder: RunFolder, config: Config, is_resumed: bool, background: bool, plain: bool) -> int:

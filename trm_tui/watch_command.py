@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trm_engine.config import Config
 from trm_engine.errors import RunError, did_you_mean, no_such_file
 from trm_engine.runs.folder import RunFolder, list_runs
+from trm_engine.runs.jsonl import write_json
 from trm_tui.show_run import has_screen, open_app, show_run
 
 if TYPE_CHECKING:
@@ -57,9 +57,10 @@ def show_runs(parent: Path, plain: bool, as_json: bool) -> None:
 
     summaries = [summarise(run) for run in list_runs(parent)]
     if as_json:
-        print(json.dumps([_record(each) for each in summaries], ensure_ascii=False))
+        write_json([_record(each) for each in summaries])
         return
-    from trm_tui.tables import runs_table, table_console
+    from trm_tui.console import table_console
+    from trm_tui.tables import runs_table
 
     table_console().print(runs_table(summaries) if summaries else f"No run in {parent}.")
 

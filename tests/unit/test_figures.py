@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from trm_tui.printable import printable
+from trm_engine.printable import printable
 from trm_tui.widgets.figures import (
     BLOCKS,
     LEVELS,

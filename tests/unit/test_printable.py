@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trm_tui.printable import one_line, printable
+from trm_engine.printable import one_line, printable
 
 ANYTHING = st.text(st.characters(codec=None))
 

@@ -5,22 +5,56 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from trm_engine.printable import data_stream, is_plain, replace_hidden
+
 BLOCK = 1 << 16
+NUMBER = "$number"
+"""Marks a number that JSON does not have in a line for another process."""
+
+
+def to_json(value: Any, **layout: Any) -> str:
+    """A value as JSON that any reader takes and no terminal obeys.
+
+    NaN and infinities are strings, as ``number`` reads them. Control and format characters, and
+    halves of characters, are escapes. ``layout`` is what ``json.dumps`` knows of blanks.
+    """
+    text = _dumps(value, _name, **layout)
+    return text if is_plain(text) else replace_hidden(text, _escape)
+
+
+def write_json(value: Any) -> None:
+    """Write a value on standard output, one line of JSON in UTF-8."""
+    stream = data_stream()
+    stream.write(to_json(value).encode() + b"\n")
+    stream.flush()
 
 
 def to_line(record: dict[str, Any]) -> bytes:
-    """One record as a line; NaN and infinities become null-safe strings."""
-    text = json.dumps(_finite(record), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8", "replace") + b"\n"
+    """One record as a line, as ``to_json`` writes it, but half a character becomes "?"."""
+    text = _dumps(record, _name, separators=(",", ":"))
+    if not is_plain(text):
+        text = replace_hidden(text.encode("utf-8", "replace").decode(), _escape)
+    return text.encode() + b"\n"
 
 
 def number(value: Any) -> Any:
-    """The inverse of what ``to_line`` does to numbers that JSON does not have."""
+    """The inverse of what ``to_json`` does to numbers that JSON does not have."""
     return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
+
+
+def to_message(record: dict[str, Any]) -> bytes:
+    """One record as a line for another process, which ``from_message`` reads back exactly."""
+    text = _dumps(record, lambda value: {NUMBER: _name(value)}, ensure_ascii=True, default=str)
+    return text.encode() + b"\n"
+
+
+def from_message(line: bytes) -> Any:
+    """What ``to_message`` was given; raises ValueError for other lines."""
+    return json.loads(line, object_hook=_unmark if NUMBER.encode() in line else None)
 
 
 def append(path: Path, lines: bytes) -> None:
@@ -92,11 +126,32 @@ def _record(line: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _finite(value: Any) -> Any:
+def _dumps(value: Any, replace: Callable[[float], Any], **layout: Any) -> str:
+    """JSON, with a replacement for each number that JSON does not have."""
+    options = {"ensure_ascii": False, "allow_nan": False, **layout}
+    try:
+        return json.dumps(value, **options)
+    except ValueError:
+        return json.dumps(_finite(value, replace), **options)
+
+
+def _finite(value: Any, replace: Callable[[float], Any]) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+        return replace(value)
     if isinstance(value, dict):
-        return {str(key): _finite(each) for key, each in value.items()}
+        return {str(key): _finite(each, replace) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
+        return [_finite(each, replace) for each in value]
     return value
+
+
+def _name(value: float) -> str:
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _unmark(record: dict[str, Any]) -> Any:
+    return float(record[NUMBER]) if record.keys() == {NUMBER} else record
+
+
+def _escape(character: str) -> str:
+    return json.dumps(character)[1:-1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import os
 import signal
 import tempfile
@@ -13,6 +12,7 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 from trm_engine.errors import UserError
+from trm_engine.runs.jsonl import from_message, to_message
 from trm_engine.runs.launch import WORKER
 
 CHUNK = 1 << 16
@@ -153,7 +153,7 @@ class _Worker:
 
     def _send(self, message: Message) -> None:
         assert self._process.stdin
-        self._process.stdin.write(json.dumps(message).encode() + b"\n")
+        self._process.stdin.write(to_message(message))
 
     async def _read(self) -> None:
         """Hand out messages until the process ends; then tell all who wait."""
@@ -180,7 +180,7 @@ class _Worker:
             )
 
     def _hand_out(self, line: bytes) -> None:
-        message = json.loads(line)
+        message = from_message(line)
         inbox = self._inboxes.get(message.pop("id", 0))
         if inbox:
             inbox.put_nowait(message)

@@ -6,11 +6,14 @@ import argparse
 import os
 import sys
 
+from trm_engine.printable import guard_output
+
 EXIT_INTERRUPTED = 130
 
 
 def main() -> int:
     """Run the command given; returns the exit status."""
+    guard_output()
     arguments = _parser().parse_args()
     try:
         return _run(arguments)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.samples import Conversation, explain, parse_conversation
 from trm_engine.errors import DataError, UserError
 from trm_engine.inference import Predictor
+from trm_engine.printable import data_stream
+from trm_engine.runs.jsonl import to_message, write_json
 from trm_engine.training.evaluate import evaluate
 
 BATCH = 16
@@ -33,13 +34,13 @@ def evaluate_file(arguments: argparse.Namespace) -> int:
             predictor.model,
             dataset,
             arguments.batch_size,
-            _print_progress,
+            _tell_progress,
             arguments.halt_threshold,
         )
     except UserError as error:
-        _print({"type": "error", "message": str(error)})
+        _tell({"type": "error", "message": str(error)})
         return 2
-    _print({"type": "result", **metrics})
+    _tell({"type": "result", **metrics})
     return 0
 
 
@@ -50,7 +51,7 @@ def predict_lines(arguments: argparse.Namespace) -> int:
         with _open(arguments.file) as file:
             for batch in _batches(file, arguments.file):
                 for answer in predictor.predict(batch, arguments.steps, arguments.halt_threshold):
-                    _print(answer.to_dict())
+                    write_json(answer.to_dict())
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -90,9 +91,12 @@ def _open(name: str) -> BinaryIO:
         raise DataError(f"{name}: cannot be read: {error.strerror}") from None
 
 
-def _print_progress(done: int, total: int) -> None:
-    _print({"type": "progress", "done": done, "total": total})
+def _tell_progress(done: int, total: int) -> None:
+    _tell({"type": "progress", "done": done, "total": total})
 
 
-def _print(record: dict[str, Any]) -> None:
-    print(json.dumps(record, ensure_ascii=False), flush=True)
+def _tell(record: dict[str, Any]) -> None:
+    """Write a line for the process that waits for it."""
+    stream = data_stream()
+    stream.write(to_message(record))
+    stream.flush()

@@ -9,7 +9,6 @@ question between batches or supervision steps. Questions are answered one at a t
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import sys
@@ -23,6 +22,7 @@ from trm_engine.errors import UserError
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Cancelled
 from trm_engine.inspection.requests import REQUESTS
+from trm_engine.runs.jsonl import from_message, to_message
 
 PROGRESS_SECONDS = 0.1
 
@@ -116,7 +116,7 @@ class Answers:
 
     def write(self, message: Message) -> None:
         try:
-            self._stream.write(json.dumps(message, default=str).encode() + b"\n")
+            self._stream.write(to_message(message))
             self._stream.flush()
         except BrokenPipeError:
             raise SystemExit(0) from None
@@ -154,7 +154,7 @@ class _Job:
 
 def _parse(line: bytes) -> Message:
     try:
-        message = json.loads(line)
+        message = from_message(line)
     except ValueError as error:
         return {"unreadable": f"not a JSON line: {error}"}
     if not isinstance(message, dict):

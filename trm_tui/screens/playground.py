@@ -17,10 +17,10 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from trm_engine.errors import UserError
+from trm_engine.printable import one_line
 from trm_engine.runs.serving import WorkerError
 from trm_tui.kept import KeptConversations
 from trm_tui.keys import PLAYGROUND, bindings
-from trm_tui.printable import one_line
 from trm_tui.questioned import Model, Questioned
 from trm_tui.screens.pick_sample import PickSampleDialog
 from trm_tui.screens.save_sample import SaveSampleDialog

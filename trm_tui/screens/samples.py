@@ -16,8 +16,8 @@ from textual.widgets.option_list import Option
 from textual.worker import get_current_worker
 
 from trm_engine.errors import UserError
+from trm_engine.printable import one_line
 from trm_tui.keys import CELL, KEYS, bindings
-from trm_tui.printable import one_line
 from trm_tui.widgets.conversation import ConversationView, last_user_text
 
 Load = Callable[[int], dict[str, Any] | None]

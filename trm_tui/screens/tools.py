@@ -14,7 +14,7 @@ from textual.widgets.selection_list import Selection
 
 from trm_engine.data.convert.tools import inferred_tool
 from trm_engine.data.samples import Tool, explain
-from trm_tui.printable import one_line
+from trm_engine.printable import one_line
 from trm_tui.screens.dialogs import Choice, Dialog
 
 Record = Mapping[str, Any]

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from trm_tui.printable import printable
+from trm_engine.printable import printable
 from trm_tui.widgets.drawing import Drawing
 
 ANSWERS = "It answers; it calls no tool."

@@ -10,8 +10,8 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
 
+from trm_engine.printable import one_line
 from trm_tui.keys import ANSWER, ROWS, bindings
-from trm_tui.printable import one_line
 from trm_tui.widgets.answer_json import AnswerJson
 from trm_tui.widgets.scrolling import Scroller, ScrollKeys
 from trm_tui.widgets.step_answer import StepAnswer

@@ -12,9 +12,9 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from trm_engine.errors import DataError
+from trm_engine.printable import HIDDEN, JOINERS, one_line
 from trm_tui.keys import COMPOSER, bindings
 from trm_tui.pasted import read_conversation
-from trm_tui.printable import HIDDEN, JOINERS, one_line
 from trm_tui.store.draft import Draft, DraftTurn
 from trm_tui.widgets.figures import clip
 

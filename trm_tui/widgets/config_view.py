@@ -16,8 +16,8 @@ from textual.app import ComposeResult
 from textual.content import Content
 
 from trm_engine.config import Config
+from trm_engine.printable import printable
 from trm_tui.keys import CONFIG, ROWS, bindings
-from trm_tui.printable import printable
 from trm_tui.widgets.drawing import Drawing
 from trm_tui.widgets.log_buffer import fold
 from trm_tui.widgets.scrolling import Scroller

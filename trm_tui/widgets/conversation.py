@@ -13,9 +13,9 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from trm_engine.printable import one_line, printable
 from trm_engine.vocabulary import ROLES, TOOL_ROLES
 from trm_tui.keys import ROWS, bindings
-from trm_tui.printable import one_line, printable
 from trm_tui.widgets.figures import clip
 from trm_tui.widgets.plain_text import wrap
 from trm_tui.widgets.scrolling import ScrollKeys

@@ -14,8 +14,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
+from trm_engine.printable import one_line
 from trm_tui.keys import EDITOR, bindings
-from trm_tui.printable import one_line
 from trm_tui.store.draft import Draft, DraftTurn, Edits, State
 from trm_tui.store.step_answer import Place
 from trm_tui.widgets.composer import Composer

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.strip import Strip
 from textual.widget import Widget
 
-from trm_tui.printable import one_line
+from trm_engine.printable import one_line
 from trm_tui.widgets.figures import pad
 
 Histogram = Mapping[str, Any]

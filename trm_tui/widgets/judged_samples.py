@@ -13,8 +13,8 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
 
+from trm_engine.printable import one_line
 from trm_tui.keys import JUDGED, ROWS, bindings
-from trm_tui.printable import one_line
 from trm_tui.store.judged import (
     ALL,
     CONFIDENT,

@@ -13,8 +13,8 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.content import Content
 
+from trm_engine.printable import one_line
 from trm_tui.keys import LABELS, ROWS, bindings
-from trm_tui.printable import one_line
 from trm_tui.widgets.drawing import Drawing
 from trm_tui.widgets.figures import clip_middle, pad
 from trm_tui.widgets.log_buffer import fold

@@ -12,8 +12,8 @@ from rich.style import Style
 from rich.text import Text
 
 from trm_engine.data.samples import Turn
+from trm_engine.printable import one_line
 from trm_engine.vocabulary import ROLES
-from trm_tui.printable import one_line
 from trm_tui.store.step_answer import PREDICTED, TRUE, UNSEEN, Place
 from trm_tui.widgets.drawing import Drawing
 from trm_tui.widgets.marked_text import Kinds, Span, marked_text

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rich.style import Style
 from rich.text import Text
 
-from trm_tui.printable import printable
+from trm_engine.printable import printable
 
 Kinds = frozenset[str]
 

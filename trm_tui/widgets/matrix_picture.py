@@ -14,8 +14,8 @@ from rich.style import Style
 from textual.geometry import Offset, Size
 from textual.strip import Strip
 
+from trm_engine.printable import one_line
 from trm_tui.confusion import SHARES, Confusion
-from trm_tui.printable import one_line
 from trm_tui.tables import NOTHING
 from trm_tui.widgets.figures import clip, pad
 from trm_tui.widgets.heat import SHADES, Heat, shade

@@ -9,8 +9,8 @@ from typing import Any
 from rich.cells import cell_len
 from textual.message import Message
 
+from trm_engine.printable import one_line
 from trm_tui.keys import SAMPLES, bindings
-from trm_tui.printable import one_line
 from trm_tui.widgets.columns import Cells, Column, Layout
 from trm_tui.widgets.figures import (
     RIGHT,

@@ -9,8 +9,8 @@ from typing import Any
 from textual.content import Content
 from textual.message import Message
 
+from trm_engine.printable import one_line
 from trm_tui.keys import OCCLUSION, ROWS, bindings
-from trm_tui.printable import one_line
 from trm_tui.store.draft import Draft
 from trm_tui.store.occlusion import Left, Occlusion
 from trm_tui.widgets.columns import Cells, Column, Layout

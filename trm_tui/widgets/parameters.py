@@ -11,8 +11,8 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
 
+from trm_engine.printable import one_line
 from trm_tui.keys import PARAMETERS, ROWS, bindings
-from trm_tui.printable import one_line
 from trm_tui.tables import NOTHING
 from trm_tui.widgets.columns import Cells, Column, Layout
 from trm_tui.widgets.figures import bar, clip_middle

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 
+from trm_engine.printable import one_line
 from trm_tui.keys import ROWS, bindings
-from trm_tui.printable import one_line
 from trm_tui.tables import NOTHING, updates_of
 from trm_tui.text import size
 from trm_tui.widgets.clock import local_time

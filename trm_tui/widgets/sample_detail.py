@@ -12,8 +12,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
+from trm_engine.printable import one_line
 from trm_tui.keys import DETAIL, ROWS, bindings
-from trm_tui.printable import one_line
 from trm_tui.store.step_answer import places
 from trm_tui.widgets.figures import RIGHT, WRONG
 from trm_tui.widgets.marked_conversation import MarkedConversation

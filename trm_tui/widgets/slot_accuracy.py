@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from trm_tui.printable import one_line
+from trm_engine.printable import one_line
 from trm_tui.widgets.columns import Cells, Column, Layout
 from trm_tui.widgets.figures import (
     DOWN,

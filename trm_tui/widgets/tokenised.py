@@ -17,9 +17,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from trm_engine.printable import printable
 from trm_engine.vocabulary import ROLES
 from trm_tui.keys import TOKENS, bindings
-from trm_tui.printable import printable
 from trm_tui.widgets.figures import clip, pad
 
 BAR = "│"

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import RenderableType
 from rich.text import Text
 
-from trm_tui.printable import one_line
+from trm_engine.printable import one_line
 from trm_tui.widgets.drawing import Drawing
 from trm_tui.widgets.figures import bar, pad, share_text
 

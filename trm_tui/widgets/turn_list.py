@@ -16,9 +16,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from trm_engine.printable import one_line
 from trm_engine.vocabulary import ROLES
 from trm_tui.keys import TURNS, bindings
-from trm_tui.printable import one_line
 from trm_tui.store.step_answer import PREDICTED, TRUE, UNSEEN
 from trm_tui.widgets.marked_text import Kinds, Span, marked_text
 

@@ -13,8 +13,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from trm_engine.printable import printable
 from trm_tui.keys import ROWS, VOCABULARY, bindings
-from trm_tui.printable import printable
 from trm_tui.widgets.columns import Cells, Column, Layout
 from trm_tui.widgets.log_buffer import fold
 from trm_tui.widgets.rows import CursorRows

@@ -1,0 +1,45 @@
+"""PrintableFilter: the last place that every line of a screen passes on its way to the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter
+
+from trm_engine.printable import replace_hidden
+
+UNKNOWN = "\ufffd"
+
+
+class PrintableFilter(LineFilter):
+    """Takes out what a terminal could obey or hide, then applies the app's other filters.
+
+    Panes spell such characters out (``printable``); this one holds where a pane forgets to. A line
+    stays as wide as it is laid out: a character without width goes, another becomes "�".
+    """
+
+    def __init__(self, others: Sequence[LineFilter]) -> None:
+        super().__init__()
+        self.others = others
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        for text, style, _ in segments:
+            if not text.isprintable() or (style is not None and style.link):
+                segments = [_safe(segment) for segment in segments]
+                break
+        for each in self.others:
+            segments = each.apply(segments, background)
+        return segments
+
+
+def _safe(segment: Segment) -> Segment:
+    text = replace_hidden(segment.text.replace("\n", ""), _stand_in)
+    style = segment.style.update_link(None) if segment.style else None
+    return Segment(text, style, segment.control)
+
+
+def _stand_in(character: str) -> str:
+    return UNKNOWN * cell_len(character)
