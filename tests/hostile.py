@@ -56,3 +56,19 @@ def _changed(value: Any) -> Any:
 
 def _name(text: str) -> str:
     return text + NAME if text in _NAMES else text
+
+
+def steered(content: Any) -> Any:
+    """An event's content with the same in every text of it that is free."""
+    if isinstance(content, dict):
+        return {
+            key if key not in _SLOTS else key + TEXT: each if key in _FIXED else steered(each)
+            for key, each in content.items()
+        }
+    if isinstance(content, list):
+        return [steered(each) for each in content]
+    return content + TEXT if isinstance(content, str) else content
+
+
+_FIXED = {"state", "level", "decision", "config", "kind", "wrong", "columns", "training"}
+_SLOTS = {"phone", "python", "total", "restaurant_1.number_of_seats"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trm_engine.printable import one_line
+from trm_engine.runs.jsonl import to_json
 from trm_tui.store.step_answer import PRESENT, called, missing
 from trm_tui.tables import NOTHING
 
@@ -25,7 +25,7 @@ def answer_tables(answer: Record, title: str) -> RenderableType:
     parts: list[RenderableType] = [_steps(answer, title), _values(last)]
     call = called(last)
     if call:
-        parts.append(Text(f"call: {one_line(json.dumps(call, ensure_ascii=False))}"))
+        parts.append(Text(f"call: {to_json(call)}"))
     if lacks := missing(last):
         parts.append(Text(f"missing: {one_line(lacks)}"))
     if dropped := answer["dropped_tokens"]:

@@ -18,9 +18,11 @@ from textual.events import Event
 from textual.filter import LineFilter
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widget import Widget
 
+from trm_engine.printable import one_line, printable
 from trm_tui.console import PrintableConsole
 from trm_tui.keys import EVERYWHERE, bindings
 from trm_tui.printable_filter import PrintableFilter
@@ -87,8 +89,21 @@ class TrmApp(ThemedApp):
         )
         self.push_screen(self._first(self.remembered), lambda _: self.exit())
         if self.remembered.problem:
-            self.notify(self.remembered.problem, severity="warning", markup=False)
+            self.notify(self.remembered.problem, severity="warning")
         self.set_timer(GARBAGE_SECONDS, self._collect_garbage)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Show a message over the screen as it is: it may be of others, so it is never markup."""
+        message, title = printable(message), one_line(title)
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=False)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """One filter: nothing of others steers the terminal, whichever widget shows it."""
@@ -148,9 +163,9 @@ class TrmApp(ThemedApp):
             file.write_text(self.export_screenshot(), encoding="utf-8")
         except OSError as error:
             problem = f"{file}: {error.strerror}"
-            self.notify(problem, severity="error", markup=False)
+            self.notify(problem, severity="error")
         else:
-            self.notify(f"Screenshot written to {file}", markup=False)
+            self.notify(f"Screenshot written to {file}")
         return None
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:

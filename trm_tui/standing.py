@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
+from trm_engine.printable import one_line
 from trm_engine.runs.folder import LOST
 from trm_tui.attached import AttachedRun
 from trm_tui.store.pace import epoch_ends, next_evaluation
@@ -44,8 +45,8 @@ def standing_of(run: AttachedRun) -> Standing:
     if run.behind:
         preparing = ("reading the run", 1 - run.behind)
     return Standing(
-        name=run.folder.path.name,
-        device=f"{started['device']}  {started['dtype']}" if started else "",
+        name=one_line(run.folder.path.name),
+        device=one_line(f"{started['device']}  {started['dtype']}") if started else "",
         state=run.state,
         waits_for=" ".join(ASKING[each] for each in run.waiting if each in ASKING),
         figures=_figures(run),

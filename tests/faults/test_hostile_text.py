@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 from tests.e2e.runs import tiny_run
 from tests.e2e.terminal import PseudoTerminal
 from tests.faults.command import SECONDS, TRM
-from tests.hostile import NAME, STYLES, TEXT, hidden_in, hostile_dialogues
+from tests.hostile import NAME, SCREEN, STYLES, TEXT, hidden_in, hostile_dialogues
 from tests.support import ROOT, sample, write_jsonl
 
 BAD = [
@@ -132,7 +134,7 @@ COSTLY: dict[str, tuple[int, list[Any]]] = {
     "predict": (0, ["predict", RUN, DATA]),
     "predict on bad data": (2, ["predict", RUN, f"bad{NAME}.jsonl"]),
     "playground": (0, ["playground", "--plain", RUN, "--sample", f"{DATA}:2"]),
-    "playground, bad sample": (2, ["playground", "--plain", RUN, "--sample", f"bad{DATA}:2"]),
+    "playground, bad sample": (2, ["playground", "--plain", RUN, "--sample", f"bad{DATA}:10"]),
 }
 
 PIPED = (
@@ -164,3 +166,29 @@ def test_on_a_terminal_nothing_of_others_steers_it(name: str, place: Path) -> No
     assert hidden_in(raw, STYLES) == []
     assert ended == status, raw.decode()
     assert b"Traceback" not in raw
+
+
+def test_on_a_full_screen_nothing_of_others_steers_it(place: Path) -> None:
+    command = [*TRM, "watch", RUN]
+    with PseudoTerminal(command, env=environment(place), cwd=place) as terminal:
+        assert terminal.wait_for_bytes(re.compile(rb"finished")) is not None
+        for tab in "2345678q":
+            seen = len(terminal.chunks)
+            terminal.press(tab)
+            assert terminal.wait_for_bytes(re.compile(rb"\x1b"), seen) is not None
+        assert terminal.wait_exit(SECONDS) == 0
+        assert hidden_in(terminal.raw, SCREEN) == []
+
+
+def test_a_screen_that_breaks_leaves_a_traceback_that_steers_nothing(place: Path) -> None:
+    program = (
+        "from textual.screen import Screen; from tests.hostile import TEXT;"
+        "from trm_engine.printable import guard_output; from trm_tui.app import TrmApp;"
+        "guard_output(); TrmApp(lambda _: Screen(name={}[TEXT])).run()"
+    )
+    command = [sys.executable, "-c", program]
+    with PseudoTerminal(command, env=environment(place), cwd=place) as terminal:
+        terminal.wait_exit(SECONDS)
+        assert b"KeyError" in terminal.raw
+        assert terminal.raw.count(b"\x07") == 1  # the app rings its bell
+        assert hidden_in(terminal.raw.replace(b"\x07", b""), SCREEN) == []

@@ -8,6 +8,7 @@ from pathlib import Path
 from textual.widget import Widget
 from textual.widgets import Static
 
+from trm_engine.printable import one_line
 from trm_tui.keys import ROWS, bindings
 from trm_tui.screens.dialogs import Choice, Dialog
 from trm_tui.widgets.plain_text import lines_of
@@ -34,7 +35,7 @@ class CrashDialog(Dialog[None], ScrollKeys):
         self._message = message
         self._traceback = traceback_text
         self.set_class(bool(traceback_text.strip()), "-long")
-        self._places = f"run  {run_path}\nlog  {log_path}"
+        self._places = f"run  {one_line(str(run_path))}\nlog  {one_line(str(log_path))}"
 
     def body(self) -> Iterable[Widget]:
         """Message, traceback and paths."""

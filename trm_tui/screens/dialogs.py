@@ -17,6 +17,8 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from trm_engine.printable import one_line
+
 Answer = TypeVar("Answer")
 
 
@@ -116,7 +118,7 @@ class Dialog(ModalScreen[Answer]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog", classes="-danger" if self._danger else "") as box:
-            box.border_title = Content(self._title)
+            box.border_title = Content(one_line(self._title))
             box.border_subtitle = self.HINT
             yield from self.body()
             with Container(id="choices"):

@@ -10,6 +10,7 @@ from textual import on
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from trm_engine.printable import one_line
 from trm_tui.screens.dialogs import Choice, Dialog
 
 Forms = Mapping[str, str]
@@ -81,7 +82,7 @@ class ExportDialog(Dialog[Path | None]):
         self._say(problem_of(self._path(), self._forms) or "")
 
     def _say(self, problem: str) -> None:
-        self.query_one("#problem", Static).update(problem)
+        self.query_one("#problem", Static).update(one_line(problem))
         form = self._forms.get(self._path().suffix.lower(), "")
         self.query_one("#form", Static).update(form)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import TabbedContent
 
 from trm_engine.errors import UserError
+from trm_engine.runs.jsonl import to_json
 from trm_engine.runs.serving import WorkerError
 from trm_tui.inspected import Inspected
 from trm_tui.keys import INSPECT, bindings
@@ -162,7 +162,7 @@ class InspectScreen(Screen[None]):
         try:
             return await self.inspected.ask(request, **arguments)
         except (UserError, WorkerError) as error:
-            self.notify(str(error), severity="error", markup=False)
+            self.notify(str(error), severity="error")
             return None
 
     def _progress(self) -> str:
@@ -256,7 +256,7 @@ class InspectScreen(Screen[None]):
         try:
             return await self.inspected.predict(sample)
         except (UserError, WorkerError) as error:
-            self.notify(str(error), severity="error", markup=False)
+            self.notify(str(error), severity="error")
             return None
 
     def _load(self, line: int) -> dict[str, Any] | None:
@@ -270,7 +270,7 @@ class InspectScreen(Screen[None]):
         try:
             return self._file.load(line)
         except (OSError, UserError) as error:
-            self.notify(str(error), severity="error", markup=False)
+            self.notify(str(error), severity="error")
             return None
 
     @on(SampleDetail.Moved)
@@ -296,10 +296,10 @@ class InspectScreen(Screen[None]):
     @work(thread=True)
     def _write_samples(self, path: Path, lines: list[int]) -> None:
         samples = [sample for line in lines if (sample := self._load(line))]
-        texts = (json.dumps(sample, ensure_ascii=False) + "\n" for sample in samples)
+        texts = (to_json(sample) + "\n" for sample in samples)
         try:
             path.write_text("".join(texts), encoding="utf-8")
         except OSError as error:
-            self.notify(f"{path}: {error.strerror}", severity="error", markup=False)
+            self.notify(f"{path}: {error.strerror}", severity="error")
         else:
-            self.notify(f"{len(samples):,} samples written to {path}", markup=False)
+            self.notify(f"{len(samples):,} samples written to {path}")

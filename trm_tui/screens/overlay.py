@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 
+from trm_engine.printable import one_line
 from trm_tui.attached import AttachedRun
 from trm_tui.store.growing import AXES, Growing
 from trm_tui.store.trace import Trace
@@ -54,7 +55,7 @@ class OverlayScreen(Screen[None]):
         return [self._trace(run, title) for run in self.runs]
 
     def _trace(self, run: AttachedRun, title: str) -> Trace:
-        name, store = run.folder.path.name, run.store
+        name, store = one_line(run.folder.path.name), run.store
         if title == TRAINING_LOSS:
             return Trace(name, store.columns["total_loss"], _axes(store.columns))
         return Trace(name, store.headlines[JUDGED[title]], _axes(store.headlines), points=True)

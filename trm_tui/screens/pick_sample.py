@@ -18,6 +18,7 @@ from textual.worker import get_current_worker
 
 from trm_engine.data.samples import iter_lines
 from trm_engine.errors import DataError, UserError
+from trm_engine.printable import one_line, printable
 from trm_tui.keys import KEYS, PICKER, bindings
 from trm_tui.sample_file import SampleFile
 from trm_tui.widgets.columns import Cells, Column, Layout
@@ -169,7 +170,7 @@ class PickSampleDialog(ModalScreen[dict[str, Any] | None]):
         try:
             self.dismiss(self._file.load(selected.line))
         except (OSError, UserError) as error:
-            self._say(str(error))
+            self._say(printable(str(error)))
 
     def action_close(self) -> None:
         """Close without a sample."""
@@ -206,10 +207,10 @@ class PickSampleDialog(ModalScreen[dict[str, Any] | None]):
                 if line.number % LOOK_LINES == 0:
                     self.app.call_from_thread(self._show, list(listed), f"{len(listed):,} so far")
         except DataError as error:
-            self.app.call_from_thread(self._show, [], str(error))
+            self.app.call_from_thread(self._show, [], printable(str(error)))
             return
         if not worker.is_cancelled:
-            words = f"{len(listed):,} samples in {Path(path).name}"
+            words = f"{len(listed):,} samples in {one_line(Path(path).name)}"
             words += f", {bad:,} lines are no conversations" if bad else ""
             self.app.call_from_thread(self._show, listed, words)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
@@ -18,6 +17,7 @@ from textual.screen import Screen
 
 from trm_engine.errors import UserError
 from trm_engine.printable import one_line
+from trm_engine.runs.jsonl import to_json
 from trm_engine.runs.serving import WorkerError
 from trm_tui.kept import KeptConversations
 from trm_tui.keys import PLAYGROUND, bindings
@@ -266,7 +266,7 @@ class PlaygroundScreen(Screen[None]):
                     self._show_explanation()
             self._show_header()
         except (UserError, WorkerError) as error:
-            self.notify(str(error), severity="error", markup=False)
+            self.notify(str(error), severity="error")
         finally:
             self._is_explaining = False
 
@@ -321,7 +321,7 @@ class PlaygroundScreen(Screen[None]):
         try:
             draft = Draft.of(record)
         except UserError as error:
-            self.notify(str(error), severity="error", markup=False)
+            self.notify(str(error), severity="error")
             return
         self._keep()
         self._kept_record = None
@@ -334,7 +334,7 @@ class PlaygroundScreen(Screen[None]):
         problem = draft.problem or ("" if draft.said else "There is nothing to save yet.")
         answer = draft.right_answer or self._answer_of(draft)
         if problem or answer is None:
-            self.notify(problem or "There is no answer yet.", severity="warning", markup=False)
+            self.notify(problem or "There is no answer yet.", severity="warning")
             return
         record = {**draft.record(), **answer}
         source = "of the sample" if draft.right_answer else "the model's"
@@ -367,9 +367,9 @@ class PlaygroundScreen(Screen[None]):
         prediction = self._asked.prediction(self.questioned.models[0])
         call = prediction and prediction["tool"]
         if not call:
-            self.notify("No call is predicted.", markup=False)
+            self.notify("No call is predicted.")
             return
-        text = json.dumps(call, ensure_ascii=False)
+        text = to_json(call)
         self._editor.add_turns(DraftTurn("tool_call", text), DraftTurn("tool_response"))
         self._editor.write()
 
@@ -380,9 +380,9 @@ class PlaygroundScreen(Screen[None]):
         else:
             copied = self._asked.prediction(self.questioned.models[0])
         if copied is None:
-            self.notify("There is no answer yet.", markup=False)
+            self.notify("There is no answer yet.")
             return
-        self.app.copy_to_clipboard(json.dumps(copied, ensure_ascii=False))
+        self.app.copy_to_clipboard(to_json(copied))
         self.notify(f"Copied the {'conversation' if what == CONVERSATION else 'prediction'}")
 
     @work(exclusive=True, group="models")
@@ -394,7 +394,7 @@ class PlaygroundScreen(Screen[None]):
         elif self.questioned.summary and self.questioned.summary["has_ema"]:
             self.questioned.models = [first, replace(first, raw=not first.raw)]
         else:
-            self.notify("The file has but one set of weights.", markup=False)
+            self.notify("The file has but one set of weights.")
             return
         await self._tabs.set_models(self._titles())
         self._ask(self._editor.draft)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from textual import on, work
 from textual.app import ComposeResult
+from textual.content import Content
 from textual.screen import Screen
 
 from trm_engine.config import Config
 from trm_engine.errors import UserError
+from trm_engine.printable import one_line
 from trm_engine.runs.folder import RunFolder, list_runs
 from trm_engine.runs.summary import RunSummary, summarise
 from trm_tui.attached import AttachedRun
@@ -33,7 +35,7 @@ class RunsScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """The table is all there is."""
         table = RunsTable(classes="panel")
-        table.border_title = f"Runs in {self.folder}"
+        table.border_title = Content(one_line(f"Runs in {self.folder}"))
         yield table
         yield KeyFooter()
 

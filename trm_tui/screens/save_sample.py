@@ -13,7 +13,8 @@ from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
 from trm_engine.data.samples import explain, parse_sample
-from trm_engine.runs.jsonl import append
+from trm_engine.printable import one_line
+from trm_engine.runs.jsonl import append, to_json
 from trm_tui.screens.dialogs import Choice, Dialog
 from trm_tui.screens.export import SAMPLES, problem_of
 from trm_tui.store.draft import ANSWER_KEYS
@@ -46,7 +47,7 @@ class SaveSampleDialog(Dialog[None]):
         yield Static("Add it to the file:", markup=False)
         yield Input(str(Path.cwd() / SUGGESTED), select_on_focus=False, compact=True)
         yield Static(f"The right answer ({self._source}; put it right here):", markup=False)
-        text = json.dumps(answer, ensure_ascii=False, indent=1)
+        text = to_json(answer, indent=1)
         yield TextArea(text, compact=True, soft_wrap=True)
         yield Static(id="problem", markup=False)
 
@@ -78,7 +79,7 @@ class SaveSampleDialog(Dialog[None]):
         except OSError as error:
             self._say(f"{path}: {error.strerror}")
             return
-        self.notify(f"Added to {path}", markup=False)
+        self.notify(f"Added to {path}")
         self.dismiss(None)
 
     def _line(self) -> bytes:
@@ -86,9 +87,9 @@ class SaveSampleDialog(Dialog[None]):
         answer = json.loads(self.query_one(TextArea).text)
         if not isinstance(answer, dict):
             raise ValueError("expected a JSON object")
-        line = json.dumps({**self._sample, **answer}, ensure_ascii=False).encode()
+        line = to_json({**self._sample, **answer}).encode()
         parse_sample(line)
         return line + b"\n"
 
     def _say(self, problem: str) -> None:
-        self.query_one("#problem", Static).update(problem)
+        self.query_one("#problem", Static).update(one_line(problem))

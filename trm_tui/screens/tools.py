@@ -15,6 +15,7 @@ from textual.widgets.selection_list import Selection
 from trm_engine.data.convert.tools import inferred_tool
 from trm_engine.data.samples import Tool, explain
 from trm_engine.printable import one_line
+from trm_engine.runs.jsonl import to_json
 from trm_tui.screens.dialogs import Choice, Dialog
 
 Record = Mapping[str, Any]
@@ -59,7 +60,7 @@ class ToolsDialog(Dialog[Tools | None]):
         yield Static("Ticked tools are on offer; without any, all that the model knows are.")
         with TabbedContent(initial=LIST):
             yield TabPane("List", SelectionList[str](*names), id=LIST)
-            text = json.dumps([*offered.values()], ensure_ascii=False, indent=1)
+            text = to_json([*offered.values()], indent=1)
             yield TabPane("JSON", TextArea(text, compact=True), id=JSON)
         yield Static(id="problem", markup=False)
 
@@ -71,7 +72,7 @@ class ToolsDialog(Dialog[Tools | None]):
     def _bring_over(self, event: TabbedContent.TabActivated) -> None:
         """What is ticked is what the JSON begins with."""
         if event.pane.id == JSON:
-            tools = json.dumps(self._ticked(), ensure_ascii=False, indent=1)
+            tools = to_json(self._ticked(), indent=1)
             self.query_one(TextArea).text = tools
 
     def choose(self, position: int) -> None:
@@ -87,7 +88,7 @@ class ToolsDialog(Dialog[Tools | None]):
         try:
             self.dismiss(self._written())
         except ValueError as error:
-            self.query_one("#problem", Static).update(explain(error)[0])
+            self.query_one("#problem", Static).update(one_line(explain(error)[0]))
 
     def _ticked(self) -> list[Record]:
         chosen = set(self.query_one(SelectionList).selected)

@@ -141,7 +141,7 @@ class TrainScreen(Screen[None]):
         new = [line.message for line in lines if line.level == "warning"]
         if new and self.watched.was_live and not self.watched.is_over:
             text = new[0] if len(new) == 1 else f"{len(new)} warnings, see Log"
-            self.notify(text, severity="warning", timeout=WARNING_SECONDS, markup=False)
+            self.notify(text, severity="warning", timeout=WARNING_SECONDS)
 
     # Control ----------------------------------------------------------------------------------
 

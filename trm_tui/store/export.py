@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import os
 from collections.abc import Iterable, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trm_engine.runs.jsonl import to_json
 from trm_tui.store.growing import AXES, Array
 from trm_tui.store.trace import Trace
 
@@ -101,5 +101,5 @@ def _csv(names: Sequence[str], rows: Iterable[tuple[Cell, ...]]) -> str:
 
 
 def _json(names: Sequence[str], rows: Iterable[tuple[Cell, ...]]) -> str:
-    lines = (json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) for row in rows)
+    lines = (to_json(dict(zip(names, row, strict=True))) for row in rows)
     return "[\n" + ",\n".join(lines) + "\n]\n"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from trm_engine.printable import printable
+from trm_engine.runs.jsonl import to_json
 from trm_tui.widgets.drawing import Drawing
 
 ANSWERS = "It answers; it calls no tool."
@@ -47,5 +46,5 @@ class AnswerJson(Drawing):
         if call is None:
             words = ANSWERS if answer["decision"] == "direct_answer" else NO_TOOL
             return heading.append(words, self.look("json--faint"))
-        text = printable(json.dumps(call, ensure_ascii=False, indent=2))
+        text = to_json(call, indent=2)
         return heading.append(text, self.look("json--call"))

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.widgets import Static
 
+from trm_engine.printable import one_line
+
 MARK = "⚠ "
 
 
@@ -30,4 +32,4 @@ class Banner(Static):
             return
         self._warnings = tuple(warnings)
         self.display = bool(warnings)
-        self.update(Text("\n").join(Text(MARK + each) for each in warnings))
+        self.update(Text("\n").join(Text(MARK + one_line(each)) for each in warnings))

@@ -114,7 +114,7 @@ class Composer(TextArea, inherit_bindings=True):
         try:
             draft = read_conversation(event.text)
         except DataError as error:
-            self.notify(f"Pasted as text: {error}", severity="warning", markup=False)
+            self.notify(f"Pasted as text: {error}", severity="warning")
             return
         if draft:
             event.prevent_default()

@@ -7,6 +7,8 @@ from rich.text import Text
 from textual.app import RenderResult
 from textual.widget import Widget
 
+from trm_engine.printable import one_line
+
 GAP = "   "
 
 
@@ -35,8 +37,8 @@ class InspectHeader(Widget):
     def render(self) -> RenderResult:
         """One row, what does not fit left out."""
         width = self.content_size.width
-        busy = Text(self._busy, self._look("busy"))
-        line = Text(self._shown, Style(bold=True))
+        busy = Text(one_line(self._busy), self._look("busy"))
+        line = Text(one_line(self._shown), Style(bold=True))
         room = width - busy.cell_len - len(GAP)
         for figure in self._figures:
             if line.cell_len + len(GAP) + len(figure) <= room:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len
+
+from trm_engine.printable import one_line
 from trm_engine.runs.best import score_told
 from trm_tui.attached import AttachedRun
 from trm_tui.widgets.columns import Cells, Column, Layout
@@ -30,7 +33,7 @@ class RunComparison(RowsView):
 
     def columns(self) -> Sequence[Column]:
         """Narrow panes keep name, step and the exact matches."""
-        name = max(len(run.folder.path.name) for run in self._runs)
+        name = max(cell_len(one_line(run.folder.path.name)) for run in self._runs)
         best = max(len(_best_by(run)) for run in self._runs)
         shares = [
             Column(key, key, max(len(key), 5), rank=9 - place, gap=2)
@@ -53,7 +56,7 @@ class RunComparison(RowsView):
         mark, look = STATES.get(run.state, ("?", "none"))
         return {
             **{key: (share_text(figure(metrics, *path)), "") for key, path in SHARES.items()},
-            "name": (run.folder.path.name, ""),
+            "name": (one_line(run.folder.path.name), ""),
             "state": (f"{mark} {run.state}", "none" if look == "note" else look),
             "step": (f"{best['step']:,}" if best else "", ""),
             "best": (_best_by(run), ""),

@@ -186,7 +186,7 @@ def facts_table(facts: Facts, look: Look) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts:
-        table.add_row(Text(name, look("faint")), Text(one_line(str(value))))
+        table.add_row(Text(one_line(name), look("faint")), Text(one_line(str(value))))
     return table
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from textual.message import Message
 
+from trm_engine.printable import one_line
 from trm_engine.runs.summary import RunSummary
 from trm_tui.keys import RUNS, bindings
 from trm_tui.text import age
@@ -59,7 +61,7 @@ class RunsTable(CursorRows):
 
     def columns(self) -> Sequence[Column]:
         """Narrow panes keep name, state and step."""
-        name = max((len(run.name) for run in self._runs), default=8)
+        name = max((cell_len(one_line(run.name)) for run in self._runs), default=8)
         best = max((len(_best(run)) for run in self._runs), default=0)
         return [
             Column("mark", "", 1),
@@ -80,7 +82,7 @@ class RunsTable(CursorRows):
         best = run.best
         return {
             "mark": (MARKED if run.path in self._marked else "", "best"),
-            "name": (run.name, ""),
+            "name": (one_line(run.name), ""),
             "state": (f"{mark} {run.state or 'unknown'}", "none" if look == "note" else look),
             "step": (_count(run.step), ""),
             "total": (_count(run.total_steps), "none"),
