@@ -48,13 +48,12 @@ class Layout(NamedTuple):
     ages: Tensor
 
     def to(self, dtype: torch.dtype) -> Layout:
-        """With cosines, sines and biases of another type."""
+        """With cosines, sines and biases of another type; what counts ages stays fp32."""
         return self._replace(
             cos=self.cos.to(dtype),
             sin=self.sin.to(dtype),
             token_bias=self.token_bias.to(dtype),
             register_bias=self.register_bias.to(dtype),
-            ages=self.ages.to(dtype),
         )
 
     def split(self, h: Tensor) -> tuple[Tensor, Tensor]:

@@ -102,8 +102,9 @@ class Attention(nn.Module):
         tokens = attend(token_q, token_k, token_v, layout.token_bias)  # (g h l d)
         own_q = own_q * own_q.shape[-1] ** -0.5
         scores = torch.cat((own_q @ own_k.mT, layout.products(own_q, token_k.mT)), dim=-1)
-        ages = (layout.ages @ (self.ages * self.scale)).mT[:, :, None]  # (b h 1 r+l)
-        scores = scores + (layout.register_bias + ages)  # (b h r r+l)
+        # In fp32: bf16 would keep a kernel for every number of rows that comes up.
+        ages = (layout.ages @ (self.ages * self.scale).float()).mT[:, :, None]  # (b h 1 r+l)
+        scores = scores + (layout.register_bias + ages.to(scores.dtype))  # (b h r r+l)
         own, of_tokens = scores.softmax(dim=-1).split((own_q.shape[2], token_k.shape[2]), dim=-1)
         registers = own @ own_v + layout.products(of_tokens, token_v)  # (b h r d)
         heads = layout.join(tokens.transpose(1, 2), registers.transpose(1, 2))

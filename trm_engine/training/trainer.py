@@ -22,6 +22,7 @@ from trm_engine.data.collator import (
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.training_items import TrainingItems
 from trm_engine.errors import CheckpointError, RunError
+from trm_engine.memory import TRIM_INTERVAL, return_free_memory
 from trm_engine.models.ema import EMA
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.best import Score, score_resumed
@@ -330,6 +331,8 @@ class Trainer:
             self._evaluate_once()
         if self.global_step % training.save_interval == 0:
             self._save(f"step_{self.global_step}.pt", "step")
+        if self.global_step % TRIM_INTERVAL == 0:
+            return_free_memory()
         self._obey_commands()
 
     def _flush_log(self) -> None:

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from trm_engine.memory import limit_kernel_caches
 from trm_engine.printable import guard_output
 
 EXIT_INTERRUPTED = 130
@@ -23,6 +24,7 @@ def main() -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     """Import what the task needs, torch among it, and do it."""
+    limit_kernel_caches()
     if arguments.task == "train":
         from trm_engine.worker.train import train_run
 
