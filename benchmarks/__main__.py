@@ -9,6 +9,7 @@ NAMES = (
     "padding",
     "attention",
     "memory",
+    "step_memory",
     "training_speed",
     "startup",
     "chart",

@@ -87,7 +87,7 @@ def _figures(
     watched = val.subset(np.arange(min(WATCHED, len(val))))
     group = ProcessGroup.join(device)
     report = _StepsTrained()
-    trainer = Trainer(config, model, train, watched, folder, report, _NoCommands(), group)
+    trainer = Trainer(config, model, train, watched, folder, report, NoCommands(), group)
     began, cpu_began = time.perf_counter(), time.process_time()
     trainer.run()
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
@@ -187,7 +187,7 @@ class _PlainTransformer(RecursiveCore):
         return self._net(x, layout), z
 
 
-class _NoCommands:
+class NoCommands:
     """Nobody tells the run what to do."""
 
     def __call__(self) -> list[str]:

@@ -1,62 +1,126 @@
-"""Peak memory of a training step at N_sup 16 against 1: ours, and a plain one."""
+"""``python -m benchmarks.memory [FILE]``: memory of a training process over its updates.
+
+Resident memory, what of it is the process's own (without mapped files), and how many shapes its
+batches have had so far (Linux). The last line holds the curve as JSON.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
-import numpy as np
+from trm_engine.memory import limit_kernel_caches
 
-from benchmarks.plain import plain_step
-from benchmarks.setup import batch_of, model_for, prepared, streamed_step
-from trm_engine.data.collator import BucketBatchSampler
+SHORT = ("data.builtin_conversations=200", "model.hidden_size=64", "training.num_epochs=8")
+"""What `make bench` measures."""
 
-BATCH = 16
-"""The plain way's outputs of 32 long conversations do not fit into 24 GB."""
-
-STEPS = {"ours": streamed_step, "plain": plain_step}
+Row = dict[str, float]
 
 
 def measure() -> Iterator[str]:
-    """One row for each way; every figure is a process of its own (Linux)."""
-    peaks = {}
-    for way in STEPS:
-        one, sixteen = _peak(way, 1), _peak(way, 16)
-        peaks[way] = sixteen
-        yield f"{way}: {one:.0f} MB at N_sup 1, {sixteen:.0f} MB at 16: {sixteen / one:.2f} x"
-    yield f"ours takes 1/{peaks['plain'] / peaks['ours']:.1f} of the plain one's memory at N_sup 16"
+    """The curve of a short run, in a process of its own."""
+    settings = [part for setting in SHORT for part in ("--set", setting)]
+    command = [sys.executable, "-m", "benchmarks.memory", *settings]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    yield from result.stdout.splitlines()
 
 
-def _peak(way: str, steps: int) -> float:
-    command = [sys.executable, "-m", "benchmarks.memory", way, str(steps)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def main() -> int:
+    """Train, with the worker's bounds; print the curve. Returns the exit status."""
+    arguments = _arguments()
+    if not arguments.unbounded:
+        limit_kernel_caches()
+    curve = _train(arguments)
+    first = next((row for row in curve if row["epoch"] >= 1), curve[-1])
+    later = [row for row in curve if row["update"] >= first["update"]]
+    ratios = {
+        f"{when}_{name}": round(choose(row[name] for row in later) / first[name], 3)
+        for name in ("resident_mb", "own_mb")
+        for when, choose in (("end", lambda values: list(values)[-1]), ("highest", max))
+    }
+    print(json.dumps({"to_end_of_first_epoch": ratios, "curve": curve}))
+    return 0
 
 
-def _train(way: str, steps: int) -> float:
-    """The megabytes that two steps need beyond what stood in memory before, on the longest batch
-    of whole dialogues."""
-    config, data = prepared()
-    config.model.N_supervision = steps
-    lengths, dialogues = data.train.lengths, data.train.dialogues
-    batches = BucketBatchSampler(lengths, BATCH, shuffle=False, dialogues=dialogues).batches()
-    longest = max(batches, key=lambda batch: len(batch) * int(np.max(lengths[batch])))
-    batch = batch_of(data, longest.tolist())
-    model = model_for(config)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted anew
-    before = _megabytes("VmRSS")
-    for _ in range(2):
-        STEPS[way](model, batch)
-    return _megabytes("VmHWM") - before
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", nargs="?", help="samples as JSON lines; else built-in ones")
+    parser.add_argument("--config", default="configs/default.yaml")
+    parser.add_argument("--every", type=int, default=50, help="updates between two rows")
+    parser.add_argument("--unbounded", action="store_true", help="as without trm_engine/memory.py")
+    parser.add_argument("--set", action="append", default=[], metavar="section.key=value")
+    return parser.parse_args()
 
 
-def _megabytes(name: str) -> float:
-    found = re.search(rf"^{name}:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
-    assert found
-    return int(found[1]) / 1024
+def _train(arguments: argparse.Namespace) -> list[Row]:
+    """Train; print and return a row every so many updates."""
+    # They import torch, which reads the bounds once.
+    import torch
+
+    from benchmarks.learning import NoCommands
+    from trm_engine.config import Config
+    from trm_engine.models.context import Layout
+    from trm_engine.models.trm import RecursiveCore, State
+    from trm_engine.runs.folder import RunFolder
+    from trm_engine.training import trainer
+    from trm_engine.training.device import choose_device
+    from trm_engine.training.distributed import ProcessGroup
+    from trm_engine.training.prepare import build_model, prepare_data, resolve
+
+    shapes: set[tuple[torch.Size, ...]] = set()
+
+    class Noting(RecursiveCore):
+        """Notes what decides the shapes of a batch's products."""
+
+        def _round(self, x: torch.Tensor, y: torch.Tensor, z: torch.Tensor, at: Layout) -> State:
+            shapes.add((x.shape, at.token_bias.shape, at.register_bias.shape, at.members.shape))
+            return super()._round(x, y, z, at)
+
+    rows: list[Row] = []
+
+    def report(kind: str, /, **content: Any) -> None:
+        if kind != "steps" or content["columns"]["step"][-1] % arguments.every:
+            return
+        update, epoch = (content["columns"][name][-1] for name in ("step", "epoch"))
+        rows.append({"update": update, "epoch": epoch, **_memory(), "shapes": len(shapes)})
+        print("  ".join(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
+
+    data = [f"data.train_data={arguments.file}"] if arguments.file else []
+    config = Config.from_yaml(arguments.config, [*data, *arguments.set])
+    torch.set_num_threads(config.training.num_threads or torch.get_num_threads())
+    device = choose_device(config.training.device)
+    prepared = prepare_data(config)
+    config = resolve(config, prepared)
+    model = build_model(config, device)
+    model.core.__class__ = Noting
+    unbounded: AbstractContextManager[Any] = nullcontext()
+    if arguments.unbounded:
+        unbounded = patch.object(trainer, "return_free_memory", lambda: None)
+    with tempfile.TemporaryDirectory() as temporary, unbounded:
+        folder = RunFolder(Path(temporary))
+        folder.checkpoints(config).mkdir(parents=True)
+        group = ProcessGroup.join(device)
+        parts = (config, model, prepared.train, prepared.val, folder, report, NoCommands(), group)
+        trainer.Trainer(*parts).run()
+    return rows
+
+
+def _memory() -> Row:
+    """Megabytes resident, and of them the process's own: no file holds them."""
+    status = Path("/proc/self/status").read_text()
+    found = dict(re.findall(r"^(\w+):\s*(\d+) kB", status, re.MULTILINE))
+    names = {"resident_mb": "VmRSS", "own_mb": "RssAnon"}
+    return {name: int(found[field]) // 1024 for name, field in names.items()}
 
 
 if __name__ == "__main__":
-    print(_train(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main())
