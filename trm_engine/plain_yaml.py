@@ -17,6 +17,9 @@ from yaml.resolver import Resolver
 LONGEST = 1 << 20
 """Characters of a document."""
 
+LONGEST_ESCAPED = 1 << 16
+"""The same where PyYAML's own parser reads it: it takes a minute or more for a million."""
+
 DEEPEST = 32
 LONGEST_NUMBER = 100
 
@@ -58,11 +61,14 @@ def read_yaml(text: str) -> Document:
     Raises:
         YamlError: it is not YAML, or it holds what is refused.
     """
-    if len(text) > LONGEST:
-        raise YamlError(f"longer than {LONGEST} characters")
+    is_escaped = "\\u" in text
+    longest = LONGEST_ESCAPED if is_escaped else LONGEST
+    if len(text) > longest:
+        escapes = " with escapes (\\u)" if is_escaped else ""
+        raise YamlError(f"longer than {longest} characters{escapes}")
     document = Document()
     try:
-        events = yaml.parse(text, Loader=yaml.SafeLoader if "\\u" in text else FAST)
+        events = yaml.parse(text, Loader=yaml.SafeLoader if is_escaped else FAST)
         first = next(event for event in events if not _is_start(event))
         if not isinstance(first, yaml.StreamEndEvent):
             document.value = _Reader(events, document.lines).value(first, ())

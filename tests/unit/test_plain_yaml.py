@@ -10,7 +10,7 @@ import yaml
 
 from tests.mutations import mutate
 from tests.support import rounds
-from trm_engine.plain_yaml import DEEPEST, LONGEST, YamlError, read_yaml
+from trm_engine.plain_yaml import DEEPEST, LONGEST, LONGEST_ESCAPED, YamlError, read_yaml
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
@@ -93,6 +93,7 @@ def test_the_line_of_each_key_is_known() -> None:
         ("a: \ud800", "not Unicode text"),
         ('a: "\\ud83d"', "line 1: not Unicode text"),
         ("x" * (LONGEST + 1), f"longer than {LONGEST} characters"),
+        ("# \\u\na: [" + "1, " * (LONGEST_ESCAPED // 3) + "]", "longer than 65536 characters with"),
     ],
 )
 def test_all_else_is_refused_with_its_line(text: str, said: str) -> None:
