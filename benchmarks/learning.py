@@ -85,7 +85,7 @@ def _figures(
         model.core.__class__ = _PlainTransformer
     folder.checkpoints(config).mkdir(parents=True, exist_ok=True)
     watched = val.subset(np.arange(min(WATCHED, len(val))))
-    group = ProcessGroup.join(device)
+    group = ProcessGroup()
     report = _StepsTrained()
     trainer = Trainer(config, model, train, watched, folder, report, NoCommands(), group)
     began, cpu_began = time.perf_counter(), time.process_time()

@@ -51,6 +51,6 @@ def trainer_of(config: Config, events: list[Event]) -> Trainer:
     prepared = prepare_data(config)
     config = resolve(config, prepared)
     device = torch.device("cpu")
-    model, group = build_model(config, device), ProcessGroup.join(device)
+    model, group = build_model(config, device), ProcessGroup()
     folder = RunFolder(Path(config.training.checkpoint_dir).parent)
     return Trainer(config, model, prepared.train, prepared.val, folder, report, NoCommands(), group)

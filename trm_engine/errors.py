@@ -34,6 +34,14 @@ class RunError(UserError):
     """A run's folder cannot be used."""
 
 
+class LostProcess(RunError):
+    """Another process of a training has ended."""
+
+
+class Abort(Exception):
+    """A run was asked to end at once; no error."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known name nearest to ``name``, or nothing."""
     nearest = difflib.get_close_matches(name[:LONGEST_NAME], list(known), n=1, cutoff=0.6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import IO
@@ -25,10 +26,11 @@ def start_worker(
     flags = ["--resume"] * resume + ["--tied"] * tied
     with open(folder.log, "ab") as log:
         return subprocess.Popen(
-            [*_python(config), "train", str(folder.path), *flags],
+            [*WORKER, "train", str(folder.path), *flags],
             stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            env=_without_torchrun(),
             start_new_session=True,
         )
 
@@ -48,9 +50,6 @@ def start_inference(
     )
 
 
-def _python(config: Config) -> list[str]:
-    processes = config.training.nproc_per_node
-    if processes == 1:
-        return WORKER
-    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    return [*WORKER[:2], *torchrun, "--no-python", *WORKER]
+def _without_torchrun() -> dict[str, str]:
+    """The environment without the mark of torchrun, under which a viewer may run by chance."""
+    return {name: text for name, text in os.environ.items() if name != "TORCHELASTIC_RUN_ID"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Literal
 
 import psutil
@@ -11,14 +10,22 @@ import torch
 from trm_engine.errors import ConfigError
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str, local_rank: int = 0) -> torch.device:
     """The device of a configuration; "auto" is CUDA, else MPS, else the CPU.
+
+    Each process of a machine, by its ``local_rank``, has a CUDA device of its own.
 
     Raises:
         ConfigError: there is no such device here.
     """
     if name in ("auto", "cuda") and torch.cuda.is_available():
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        found = torch.cuda.device_count()
+        if local_rank >= found:
+            raise ConfigError(
+                f"training.nproc_per_node: each process needs a CUDA device of its own; there are "
+                f"{found} here"
+            )
+        device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)
         return device
     if name == "auto":

@@ -1,4 +1,4 @@
-"""Train one run: claim its folder, prepare, train, say how it ended."""
+"""Train one run: prepare its data and model, tell what they are, train."""
 
 from __future__ import annotations
 
@@ -7,82 +7,43 @@ import platform
 import socket
 import subprocess
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import sentencepiece
 import torch
+import yaml
 
 from trm_engine.config import Config
 from trm_engine.data.dataset import describe
 from trm_engine.data.labels import Labels
 from trm_engine.data.tokenizer import TRMTokenizer
-from trm_engine.errors import CheckpointError, RunError, UserError
-from trm_engine.runs.events import EventWriter
-from trm_engine.runs.folder import RunFolder, claim
+from trm_engine.errors import Abort, CheckpointError, RunError
+from trm_engine.runs.folder import RunFolder
 from trm_engine.training.checkpoint import Checkpoint, find_resumable
 from trm_engine.training.device import choose_device, choose_dtype
-from trm_engine.training.distributed import ProcessGroup
+from trm_engine.training.distributed import Links, ProcessGroup
 from trm_engine.training.prepare import build_model, count_parameters, prepare_data, resolve
-from trm_engine.training.trainer import Abort, Report, Trainer
+from trm_engine.training.trainer import Report, Trainer
 from trm_engine.worker.control import Control, Follower
+from trm_engine.worker.place import Place
 
 PROGRESS_SECONDS = 0.1
 
 
-def train_run(path: str, resume: bool, tied: bool) -> int:
-    """Train the run in folder ``path``. Returns the exit status: 0, 1 failed, 2 user error."""
-    folder = RunFolder(Path(path))
-    is_main = os.environ.get("RANK", "0") == "0"
-    try:
-        lock = claim(folder) if is_main else None
-    except UserError as error:
-        print(error)
-        return 2
-    events = EventWriter(folder.events) if is_main else None
-    report: Report = events.write if events else _silent
-    control = Control(folder.commands, tied) if is_main else Follower()
-    try:
-        return _train_reporting_errors(folder, resume, report, control)
-    finally:
-        if events:
-            events.close()
-        if lock:
-            lock.release()
+def train(
+    folder: RunFolder, resume: bool, report: Report, control: Control | Follower, place: Place
+) -> str:
+    """Train the run in a folder. Returns the state that it ends in.
 
-
-def _train_reporting_errors(
-    folder: RunFolder, resume: bool, report: Report, control: Control | Follower
-) -> int:
-    report("state", state="starting")
-    try:
-        state = _train(folder, resume, report, control)
-    except Abort:
-        report("state", state="stopped", reason="at once, without saving")
-        return 0
-    except (UserError, OSError) as error:  # OSError: the disk is full, a folder is gone
-        report("failed", message=str(error), traceback="", user_error=True)
-        report("state", state="failed", reason=str(error))
-        print(error)
-        return 2
-    except Exception as error:
-        message = "".join(traceback.format_exception_only(error)).strip()
-        report("failed", message=message, traceback=traceback.format_exc(), user_error=False)
-        report("state", state="failed", reason=message)
-        traceback.print_exc()
-        return 1
-    report("state", state=state)
-    return 0
-
-
-def _train(folder: RunFolder, resume: bool, report: Report, control: Control | Follower) -> str:
-    config = Config.from_yaml(folder.config)
-    if config.training.num_threads:
-        torch.set_num_threads(config.training.num_threads)
-    device = choose_device(config.training.device)
-    group = ProcessGroup.join(device)
+    Raises:
+        Abort: it was told to end at once.
+        UserError: the run cannot be trained.
+    """
+    config = _configuration(folder, place)
+    torch.set_num_threads(_threads(config, place))
+    device = choose_device(config.training.device, place.local_rank)
+    group = _group(place, device)
     found = find_resumable(folder.checkpoints(config)) if resume else None
     tokenizer = TRMTokenizer(found[1]["tokenizer"]) if found else None
 
@@ -92,8 +53,9 @@ def _train(folder: RunFolder, resume: bool, report: Report, control: Control | F
     if found:
         _refuse_other_labels(found, prepared.train.labels)
     config = resolve(config, prepared)
-    folder.tokenizer.write_bytes(prepared.tokenizer.model_bytes)
-    _write_config(config, folder)
+    if group.is_main:
+        folder.tokenizer.write_bytes(prepared.tokenizer.model_bytes)
+        _write_config(config, folder)
     val = prepared.val
     if group.is_main and not config.data.val_data:
         val = val.written_to(folder.validation)
@@ -131,6 +93,31 @@ def _train(folder: RunFolder, resume: bool, report: Report, control: Control | F
     return state
 
 
+def _configuration(folder: RunFolder, place: Place) -> Config:
+    """The run's configuration; that which the main process read, if it started this one."""
+    if not place.links:
+        return Config.from_yaml(folder.config)
+    links = Links(place.is_main, place.links)
+    if not place.is_main:
+        return Config.model_validate(yaml.safe_load(links.tell(b"")))
+    config = Config.from_yaml(folder.config)
+    links.tell(config.dump().encode())
+    return config
+
+
+def _threads(config: Config, place: Place) -> int:
+    """Threads for tensors: as configured, else this process's share of what there is."""
+    if config.training.num_threads or "OMP_NUM_THREADS" in os.environ:
+        return config.training.num_threads or torch.get_num_threads()
+    return max(1, torch.get_num_threads() // config.training.nproc_per_node)
+
+
+def _group(place: Place, device: torch.device) -> ProcessGroup:
+    if place.by_torchrun:
+        return ProcessGroup.of_torchrun(device)
+    return ProcessGroup.of_links(place.rank, place.links, place.world_size, device)
+
+
 def _refuse_other_checkpoints(checkpoints: Path) -> None:
     """A new run must not overwrite the checkpoints of another one."""
     if any(checkpoints.glob("*.pt")):
@@ -166,9 +153,9 @@ def _progress_events(report: Report, control: Control | Follower) -> Callable[[s
 
 
 def _write_config(config: Config, folder: RunFolder) -> None:
-    """The resolved configuration, unless it stands there already (another process may read it)."""
+    """Write the resolved configuration, unless it stands there already."""
     text = config.dump()
-    if folder.config.read_text(encoding="utf-8") != text and os.environ.get("RANK", "0") == "0":
+    if folder.config.read_text(encoding="utf-8") != text:
         beside = folder.config.with_suffix(".yaml.new")
         beside.write_text(text, encoding="utf-8")
         beside.replace(folder.config)
@@ -203,7 +190,3 @@ def _git_revision() -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return result.stdout.strip() or None
-
-
-def _silent(kind: str, /, **content: Any) -> None:
-    """Report nothing: only the main process writes events."""

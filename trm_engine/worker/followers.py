@@ -1,0 +1,97 @@
+"""Followers: the processes of a training that its main one starts on the same machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from trm_engine.runs.launch import WORKER
+from trm_engine.worker.place import Place
+
+END_SECONDS = 10.0
+LOOK_SECONDS = 0.5
+
+
+class Followers:
+    """The other processes of a training on this machine.
+
+    Each is connected to this one by a pair of sockets, which have no address: nothing else can
+    connect. A follower ends when this process does, however it ends.
+    """
+
+    def __init__(self, run: Path, resume: bool, world_size: int) -> None:
+        """Start them.
+
+        Raises:
+            OSError: there is no room for so many processes; those started are ended.
+        """
+        self._links: list[socket.socket] = []
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._command = [*WORKER, "train", str(run), *["--resume"] * resume]
+        self._world_size = world_size
+        self._is_ending = threading.Event()
+        try:
+            for rank in range(1, world_size):
+                self._start(rank)
+        except OSError:
+            self.end()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    @property
+    def place(self) -> Place:
+        """The main process's place."""
+        return Place(world_size=self._world_size, links=tuple(self._links))
+
+    def watch(self, on_loss: Callable[[str], None]) -> None:
+        """Call ``on_loss`` with a message, from a thread, when one of them has failed."""
+        threading.Thread(target=self._watch, args=(on_loss,), name="others", daemon=True).start()
+
+    def end(self) -> None:
+        """Wait until they are gone; by force if they do not end by themselves."""
+        self._is_ending.set()
+        for link in self._links:
+            link.close()
+        for process in self._processes:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(END_SECONDS)
+            process.kill()
+            process.wait()
+
+    def _start(self, rank: int) -> None:
+        ours, theirs = socket.socketpair()
+        self._links.append(ours)
+        with theirs:
+            link = str(theirs.fileno())
+            place = ("--rank", str(rank), "--of", str(self._world_size), "--link", link)
+            process = subprocess.Popen(
+                [*self._command, *place, "--parent", str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+        self._processes.append(process)
+
+    def _watch(self, on_loss: Callable[[str], None]) -> None:
+        while not self._is_ending.wait(LOOK_SECONDS):
+            for rank, process in enumerate(self._processes, 1):
+                if process.poll():
+                    on_loss(f"process {rank} of this training has ended ({ending(process)})")
+                    return
+
+
+def ending(process: subprocess.Popen[bytes]) -> str:
+    """How a process ended."""
+    status = process.returncode
+    return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
