@@ -150,7 +150,9 @@ def _name(value: float) -> str:
 
 
 def _unmark(record: dict[str, Any]) -> Any:
-    return float(record[NUMBER]) if record.keys() == {NUMBER} else record
+    name = record.get(NUMBER)
+    is_marked = len(record) == 1 and name in ("NaN", "Infinity", "-Infinity")
+    return number(name) if is_marked else record
 
 
 def _escape(character: str) -> str:
