@@ -23,3 +23,64 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    """Import what the task needs and do it."""
+    limit_kernel_caches()
+    if arguments.task == "train":
+        from trm_engine.worker.start import train_run
+
+        return train_run(arguments)
+    if arguments.task == "serve":
+        # Threads that wait by spinning would take the screen's processor from it.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        from trm_engine.worker.serve import serve
+
+        return serve(arguments.device)
+    from trm_engine.worker.infer import evaluate_file, predict_lines
+
+    task = evaluate_file if arguments.task == "eval" else predict_lines
+    return task(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m trm_engine.worker", description=__doc__)
+    tasks = parser.add_subparsers(dest="task", required=True)
+    train = tasks.add_parser("train", help="train the run in a folder that has a config.yaml")
+    train.add_argument("run")
+    train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    train.add_argument(
+        "--tied", action="store_true", help="save and stop when standard input closes"
+    )
+    train.add_argument(
+        "--torchrun", action="store_true", help="be one of the processes that torchrun starts"
+    )
+    for name in ("--rank", "--of", "--link", "--parent"):  # what the main process tells another
+        train.add_argument(name, type=int, help=argparse.SUPPRESS)
+    evaluation = tasks.add_parser("eval", help="evaluate a checkpoint on a file")
+    evaluation.add_argument("checkpoint")
+    evaluation.add_argument("data")
+    evaluation.add_argument("--batch-size", type=int, default=32)
+    prediction = tasks.add_parser("predict", help="predict JSON lines")
+    prediction.add_argument("checkpoint")
+    prediction.add_argument("file", nargs="?", default="-")
+    prediction.add_argument("--steps", type=int)
+    server = tasks.add_parser("serve", help="answer questions on standard input")
+    server.add_argument("--device", default="auto")
+    for task in (evaluation, prediction):
+        task.add_argument("--raw", action="store_true", help="raw instead of averaged weights")
+        task.add_argument("--halt-threshold", type=float)
+        task.add_argument("--device", default="auto")
+    return parser
+
+
+def _leave(status: int) -> None:
+    """Exit. One of several processes skips the interpreter's shutdown, in which gloo's threads
+    now and then abort a process that has done all its work."""
+    if "--torchrun" not in sys.argv:
+        sys.exit(status)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    _leave(main())
