@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 FIRST_CJK = 0x2E80
 UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF))  # Thai, Lao, Burmese, Khmer
@@ -15,6 +16,7 @@ def is_border(text: str, position: int) -> bool:
     return not (_in_word(text[position - 1]) and _in_word(text[position]))
 
 
+@lru_cache(4096)
 def _in_word(letter: str) -> bool:
     code = ord(letter)
     if code >= FIRST_CJK or any(first <= code <= last for first, last in UNSPACED):

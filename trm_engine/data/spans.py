@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -62,14 +62,9 @@ class TokenSpans:
     """Finds values in one encoded conversation as token spans ``(start, end)``, end inclusive."""
 
     def __init__(self, history: Sequence[Turn], encoding: Encoding) -> None:
-        kept = set(encoding.turns.tolist())
         self._history = history
         self._is_whole = not encoding.dropped_tokens and not encoding.cut_tokens
-        self._turns = [
-            (turn, *_token_borders(encoding, index))
-            for index, turn in enumerate(history)
-            if index in kept
-        ]
+        self._borders = cache(partial(_token_borders, encoding))
 
     def find(self, value: str) -> list[tuple[int, int]]:
         """The newest occurrences in what the user said; only if there is none, in what else was
@@ -87,10 +82,11 @@ class TokenSpans:
         return not self._is_whole and any(find_value(turn.text(), value) for turn in self._history)
 
     def _search(self, value: str, is_source: Callable[[Turn], bool]) -> Iterator[tuple[int, int]]:
-        for turn, starts, ends in self._turns:
+        for index, turn in enumerate(self._history):
             if not is_source(turn):
                 continue
             for begin, end in find_value(turn.text(), value):
+                starts, ends = self._borders(index)  # none of a turn that was cut off
                 if begin in starts and end in ends:
                     yield starts[begin], ends[end]
 

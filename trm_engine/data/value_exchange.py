@@ -129,6 +129,7 @@ class _Replacement:
     def __init__(self, new_values: dict[str, str], kept: set[str]) -> None:
         self._new_values = new_values
         self._longest_first = sorted({*new_values, *kept}, key=lambda value: (-len(value), value))
+        self._texts: dict[str, str] = {}  # samples of one dialogue share their turns
 
     def whole(self, value: Any) -> Any:
         """A field's value, exchanged if it is one of the old ones."""
@@ -146,6 +147,11 @@ class _Replacement:
         return self._in_text(content) if isinstance(content, str) else content
 
     def _in_text(self, text: str) -> str:
+        if text not in self._texts:
+            self._texts[text] = self._exchanged(text)
+        return self._texts[text]
+
+    def _exchanged(self, text: str) -> str:
         taken: list[tuple[int, int]] = []
         for value in self._longest_first:
             for begin, end in find_value(text, value):
@@ -164,8 +170,9 @@ def _is_faithful(old: Sample, new: Sample, new_values: dict[str, str]) -> bool:
     Where one value was part of another, its own places must be left.
     """
     for before, after in zip(old.history, new.history, strict=True):
+        old_text, new_text = before.text(), after.text()
         for value, other in new_values.items():
-            if len(find_value(after.text(), other)) > len(find_value(before.text(), value)):
+            if len(find_value(new_text, other)) > len(find_value(old_text, value)):
                 return False
     pairs = zip(_values(old), _values(new), strict=True)
     return all(
