@@ -51,6 +51,7 @@ AT_MOST = {
     **dict.fromkeys(("num_tools", "num_slots", "num_args", "num_choices", "num_threads"), 10_000),
     **dict.fromkeys(("max_seq_len", "max_length", "max_tool_tokens", "max_span_tokens"), 1 << 20),
     **dict.fromkeys(("vocab_size", "builtin_conversations"), 1 << 24),
+    "num_epochs": 100_000,  # the batches of each are counted before training begins
     **dict.fromkeys(("seed", "builtin_seed"), 2**63 - 1),  # what numpy and torch both take
 }
 """Bounds by key, far beyond what makes sense. More than that asks for a hang or for all memory."""

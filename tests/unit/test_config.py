@@ -207,6 +207,10 @@ def test_a_number_without_a_point_is_a_number(tmp_path: Path) -> None:
             f"training:\n  seed: {2**63}\n",
             f"run.yaml, line 2: training.seed: input should be at most {2**63 - 1}, not {2**63}",
         ),
+        (
+            "training:\n  num_epochs: 100001\n",
+            "run.yaml, line 2: training.num_epochs: input should",
+        ),
         (f"data:\n  builtin_seed: {2**64}\n", "run.yaml, line 2: data.builtin_seed: input should"),
         ("training:\n  seed: " + "9" * 99, "run.yaml, line 2: training.seed: input should"),
         ("training:\n  learning_rate: 1e999\n", "run.yaml, line 2: training.learning_rate: input"),

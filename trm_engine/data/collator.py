@@ -101,6 +101,7 @@ class BucketBatchSampler(Sampler[list[int]]):
         self._max_tokens = max_tokens or math.inf
         self.epoch = 0
         self._parts = self._split(np.arange(len(self._lengths)) if dialogues is None else dialogues)
+        self._sizes = np.array([len(part) for part in self._parts], dtype=np.int64)
         self._longest = np.array([self._lengths[part[-1]] for part in self._parts])
 
     def set_epoch(self, epoch: int) -> None:
@@ -109,16 +110,11 @@ class BucketBatchSampler(Sampler[list[int]]):
 
     def batches(self) -> list[np.ndarray]:
         """The sample indices of every batch of the epoch, in order."""
+        random = self._random()
+        groups = self._groups(random)
+        batches = [np.concatenate([self._parts[part] for part in group]) for group in groups]
         if not self._shuffle:
-            return self._join(np.argsort(self._longest, kind="stable"))
-        random = np.random.default_rng((self._seed, self.epoch))
-        order = random.permutation(len(self._parts))
-        pool = max(1, POOL_BATCHES * self.batch_size * len(order) // max(1, len(self._lengths)))
-        batches = [
-            batch
-            for begin in range(0, len(order), pool)
-            for batch in self._join(self._by_length(order[begin : begin + pool]))
-        ]
+            return batches
         return [batches[place] for place in random.permutation(len(batches))]
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -126,34 +122,52 @@ class BucketBatchSampler(Sampler[list[int]]):
             yield batch.tolist()
 
     def __len__(self) -> int:
-        return len(self.batches())
+        return len(self._groups(self._random()))
 
-    def _by_length(self, parts: np.ndarray) -> np.ndarray:
-        return parts[np.argsort(self._longest[parts], kind="stable")]
+    def _random(self) -> np.random.Generator:
+        return np.random.default_rng((self._seed, self.epoch))
+
+    def _groups(self, random: np.random.Generator) -> list[np.ndarray]:
+        """The parts of every batch, before the batches are shuffled."""
+        if not self._shuffle:
+            return self._join(np.arange(len(self._parts)))
+        order = random.permutation(len(self._parts))
+        pool = max(1, POOL_BATCHES * self.batch_size * len(order) // max(1, len(self._lengths)))
+        pools = (order[begin : begin + pool] for begin in range(0, len(order), pool))
+        return [group for parts in pools for group in self._join(parts)]
 
     def _split(self, dialogues: np.ndarray) -> list[np.ndarray]:
         """Each dialogue's samples, the shortest first; in parts if they exceed a batch."""
         order = np.lexsort((self._lengths, dialogues))
         borders = np.flatnonzero(np.diff(dialogues[order])) + 1
         whole = np.split(order, borders) if len(order) else []
-        return [part for samples in whole for part in self._gather(np.split(samples, len(samples)))]
+        return [
+            part
+            for samples in whole
+            for part in np.split(
+                samples, self._borders(np.ones_like(samples), self._lengths[samples])
+            )
+        ]
 
     def _join(self, parts: np.ndarray) -> list[np.ndarray]:
-        """Parts, sorted by length, to batches."""
-        return self._gather([self._parts[part] for part in parts])
+        """Parts of like length in groups, one a batch."""
+        parts = parts[np.argsort(self._longest[parts], kind="stable")]
+        borders = self._borders(self._sizes[parts], self._longest[parts])
+        return np.split(parts, borders) if len(parts) else []
 
-    def _gather(self, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """As many parts after each other into one as keep both bounds; longest last."""
-        gathered: list[list[np.ndarray]] = []
-        size = 0
-        for part in parts:
-            size += len(part)
-            fits = size <= self.batch_size and size * self._lengths[part[-1]] <= self._max_tokens
-            if not gathered or not fits:
-                gathered.append([])
-                size = len(part)
-            gathered[-1].append(part)
-        return [np.concatenate(each) for each in gathered]
+    def _borders(self, sizes: np.ndarray, longest: np.ndarray) -> list[int]:
+        """Where new batches begin, if each has as many parts as keep both bounds.
+
+        ``sizes`` and ``longest`` are each part's samples and tokens, the shortest part first.
+        """
+        borders: list[int] = []
+        samples = 0
+        for place, (size, tokens) in enumerate(zip(sizes.tolist(), longest.tolist(), strict=True)):
+            samples += size
+            if place and (samples > self.batch_size or samples * tokens > self._max_tokens):
+                borders.append(place)
+                samples = size
+        return borders
 
 
 def split_batch(
