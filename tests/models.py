@@ -78,6 +78,15 @@ def checkpoint_of(
     }
 
 
+TRAINING: dict[str, Any] = {
+    "optimizer_state_dict": {"state": {}, "param_groups": []},
+    "scheduler_state_dict": {"last_epoch": 0, "base_lrs": [], "_last_lr": []},
+    "rng_state": {"cpu": torch.get_rng_state()},
+    "data_state": {"epoch": 0, "position": 0, "best": None, "evaluated_at": -1, "elapsed": 0.0},
+}
+"""What training reads of a checkpoint to go on, as short as can be."""
+
+
 def saved(path: Path, **contents: Any) -> Path:
     """A file with the required keys of a checkpoint, and ``contents``."""
     plain = {
@@ -87,6 +96,7 @@ def saved(path: Path, **contents: Any) -> Path:
         "labels": {},
         "tokenizer": b"model",
         "global_step": 0,
+        **TRAINING,
     }
     save_atomically({**plain, **contents}, path)
     return path

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from trm_engine.config import TRMConfig
 from trm_engine.data.collator import INPUTS, SEQUENCES
@@ -27,6 +28,13 @@ from trm_engine.decoding import (
 from trm_engine.errors import CheckpointError
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.training.checkpoint import Checkpoint, load_checkpoint, token_limits
+from trm_engine.training.contents import (
+    Foreign,
+    check_finite,
+    check_sizes,
+    check_weights,
+    explained,
+)
 from trm_engine.training.device import choose_device
 
 
@@ -86,21 +94,27 @@ class Predictor:
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto", raw: bool = False) -> None:
         try:
-            self.config = TRMConfig.model_validate(checkpoint["config"]["model"])
+            self.config = TRMConfig.model_validate(checkpoint["config"].get("model"))
             self.labels = Labels.from_dict(checkpoint["labels"])
             self.max_length, self.max_tool_tokens = token_limits(checkpoint["config"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"the checkpoint's configuration is foreign: {error}") from error
+        except ValidationError as error:
+            problem = explained(error)
+            raise CheckpointError(f"the checkpoint's configuration is foreign: {problem}") from None
+        except ValueError as error:
+            raise CheckpointError(f"the checkpoint cannot predict: {error}") from None
         self.tokenizer = TRMTokenizer(checkpoint["tokenizer"])
+        weights = checkpoint["model_state_dict"]
+        if checkpoint.get("ema_state_dict") and not raw:
+            weights = {**weights, **checkpoint["ema_state_dict"]["shadow"]}
+        try:
+            check_sizes(self.config, self.labels, self.tokenizer.vocab_size)
+            check_weights(weights, self.config)
+            check_finite(weights)
+        except Foreign as error:
+            raise CheckpointError(f"the checkpoint's weights do not fit: {error}") from None
         self.device = choose_device(device)
         self.model = TRMForToolCalling(self.config)
-        try:
-            self.model.load_state_dict(checkpoint["model_state_dict"])
-            if checkpoint.get("ema_state_dict") and not raw:
-                weights = checkpoint["ema_state_dict"]["shadow"]
-                self.model.load_state_dict(weights, strict=False)
-        except RuntimeError as error:
-            raise CheckpointError(f"the checkpoint's weights do not fit: {error}") from error
+        self.model.load_state_dict(weights)
         self.model.to(self.device).eval()  # in fp32: an answer does not depend on its batch
 
     @classmethod

@@ -266,7 +266,7 @@ def damaged(kind: str, good: Path, folder: Path) -> Path:
         ("weights", "holds weights only, no labels and tokenizer; the run's checkpoints folder"),
         ("trap", "holds pickled Python objects, which are never loaded (they could run code)"),
         ("pickle", "(they could run code)"),
-        ("pickle4", "truncated, or not a checkpoint"),
+        ("pickle4", "(they could run code)"),
     ],
 )
 def test_a_checkpoint_that_is(kind: str, said: str, trained: RunFolder, tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import random
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,7 @@ def refused(path: Path) -> str:
 
 
 def test_what_is_written_is_read_back(path: Path) -> None:
-    contents = {"config": {"a": [1, None, "x"]}, "tokenizer": b"\0\xff", "global_step": 7}
+    contents = {"config": {"a": {"b": [1, None, "x"]}}, "tokenizer": b"\0\xff", "global_step": 7}
     saved(path, **contents)
     state = load_checkpoint(path)
     assert {name: state[name] for name in contents} == contents
@@ -155,16 +157,29 @@ def test_another_file_is_named_for_what_it_seems_to_be(
     assert refused(path).endswith("(it begins like one and is cut off or damaged)")
 
 
-@pytest.mark.parametrize("zipped", [True, False])
-def test_tensors_may_stay_in_the_file(path: Path, zipped: bool) -> None:
-    """Of an older torch format, which cannot be mapped, they are read."""
+def test_tensors_may_stay_in_the_file(path: Path) -> None:
     state = torch.load(saved(path), weights_only=True)
-    torch.save(state, path, _use_new_zipfile_serialization=zipped)
     mapped = load_model_file(path, mmap=True)
     assert not is_weights(mapped)
     assert torch.equal(mapped["model_state_dict"]["weight"], torch.arange(1000.0))
-    torch.save(state["model_state_dict"], path, _use_new_zipfile_serialization=zipped)
+    save_atomically(state["model_state_dict"], path)
     assert is_weights(load_model_file(path, mmap=True))
+
+
+def test_a_file_without_checksums_is_refused(path: Path) -> None:
+    state = torch.load(saved(path), weights_only=True)
+    torch.save(state, path, _use_new_zipfile_serialization=False)
+    assert "in PyTorch's old format, which has no checksums" in refused(path)
+
+
+@pytest.mark.parametrize("mmap", [False, True])
+def test_a_file_that_was_compressed_by_another_program_is_refused(path: Path, mmap: bool) -> None:
+    whole = saved(path).read_bytes()
+    with zipfile.ZipFile(io.BytesIO(whole)) as source, zipfile.ZipFile(path, "w", 8) as target:
+        for entry in source.infolist():
+            target.writestr(entry.filename, source.read(entry))
+    with pytest.raises(CheckpointError, match="is compressed by another program; load and save"):
+        load_model_file(path, mmap)
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")

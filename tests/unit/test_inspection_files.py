@@ -211,11 +211,16 @@ def test_weights_of_another_model_are_refused(files: ModelFiles, tmp_path: Path)
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"model_state_dict": {"y_init": 1}}, "its weights are no tensors"),
-        ({"model_state_dict": []}, "its weights are no tensors"),
+        ({"model_state_dict": {"y_init": 1}}, "model_state_dict.y_init: input should be an inst"),
+        ({"model_state_dict": []}, "model_state_dict: input should be a valid dictionary"),
         ({"ema_state_dict": {"shadow": {"core": torch.zeros(2)}}}, "of other weights (core)"),
-        ({"ema_state_dict": {"shadow": {"y_init": torch.zeros(2)}}}, "of other weights (y_init)"),
-        ({"ema_state_dict": {"shadow": [1]}}, "its weights are no tensors"),
+        (
+            {"ema_state_dict": {"shadow": {"y_init": torch.zeros(2)}}},
+            "other weights (y_init: 2)",
+        ),
+        ({"ema_state_dict": {"shadow": [1]}}, "ema_state_dict.shadow: input should be a valid"),
+        ({"ema_state_dict": 7}, "ema_state_dict: input should be"),
+        ({"labels": {"tools": 5}}, "labels.tools: "),
     ],
 )
 def test_a_checkpoint_with_other_contents_is_refused(

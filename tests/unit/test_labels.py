@@ -241,25 +241,27 @@ def test_choice_of_ignores_case() -> None:
 
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+values = st.lists(names, max_size=4).map(tuple)
 fields = st.builds(
-    Field,
+    lambda name, values, json_type: Field(name, "choice" if values else "span", values, json_type),
     names,
-    st.sampled_from(["span", "choice"]),
-    st.lists(names, max_size=4).map(tuple),
+    values,
     st.sampled_from(["string", "number", "boolean", "json"]),
 )
+different_fields = st.lists(fields, max_size=4, unique_by=lambda field: field.name)
 
 
 @given(
-    st.lists(names, max_size=4),
-    st.lists(st.integers(0, 3), max_size=4),
-    st.lists(fields, max_size=4),
-    st.lists(fields, max_size=4),
+    st.lists(names, max_size=4, unique=True),
+    st.lists(st.integers(0, 3), max_size=4, unique=True),
+    different_fields,
+    different_fields,
 )
 def test_labels_survive_json(
     tools: list[str], channels: list[int], slots: list[Field], args: list[Field]
 ) -> None:
-    labels = Labels(tuple(tools), (tuple(channels),) * len(tools), tuple(slots), tuple(args))
+    known = tuple(channel for channel in channels if channel < len(args))
+    labels = Labels(tuple(tools), (known,) * len(tools), tuple(slots), tuple(args))
     again = Labels.from_dict(json.loads(json.dumps(labels.to_dict())))
     assert again == labels
     assert again.fingerprint == labels.fingerprint
@@ -327,3 +329,32 @@ def test_a_value_that_was_cut_off_has_presence_but_no_span(
     whole = encode_sample(record, tokenizer, labels, 512)
     assert short.slots.presence.tolist() == whole.slots.presence.tolist() == [1, 0, 0]
     assert (len(short.slots.spans), len(whole.slots.spans)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tools": "f"},
+        {"tools": ["f", "f"]},
+        {"tools": [1]},
+        {"tools": []},
+        {"parameters": [[1]]},
+        {"parameters": [[-1]]},
+        {"parameters": [[0, 0]]},
+        {"parameters": [["a"]]},
+        {"slots": [{"name": 1}]},
+        {"slots": [{"name": "a", "kind": "other"}]},
+        {"slots": [{"name": "a", "kind": "choice"}]},
+        {"slots": [{"name": "a", "values": ["b"]}]},
+        {"slots": [{"name": "a", "json_type": "date"}]},
+        {"args": {}},
+        {"args": None},
+    ],
+)
+def test_what_are_no_labels_is_refused_on_one_line(changes: dict[str, Any]) -> None:
+    good = {"tools": ["f"], "parameters": [[0]], "slots": [], "args": [{"name": "a"}]}
+    Labels.from_dict(good)
+    for values in ({**good, **changes}, {key: good[key] for key in good if key not in changes}):
+        with pytest.raises(ValueError) as caught:
+            Labels.from_dict(values)
+        assert "\n" not in str(caught.value)

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 from trm_engine.data.samples import Function, Sample, ToolCall
 from trm_engine.data.spans import is_verbatim, value_text
 
@@ -17,7 +19,10 @@ MAX_CHOICES = 32
 SELDOM_VERBATIM = 0.9
 ENUM_COVERAGE = 0.95
 
-JSON_TYPES = {
+Kind = Literal["span", "choice"]
+JsonType = Literal["string", "number", "integer", "boolean", "json"]
+
+JSON_TYPES: dict[str, JsonType] = {
     "string": "string",
     "number": "number",
     "integer": "integer",
@@ -26,8 +31,6 @@ JSON_TYPES = {
     "object": "json",
 }
 """A field's type for each type of JSON Schema."""
-
-Kind = Literal["span", "choice"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Field:
     name: str
     kind: Kind = "span"
     values: tuple[str, ...] = ()
-    json_type: str = "string"
+    json_type: JsonType = "string"
 
     def choice_of(self, value: str) -> int:
         """Index of ``value`` among the choices, case aside; -1 if it is none."""
@@ -125,13 +128,33 @@ class Labels:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Labels:
-        """The inverse of ``to_dict``."""
-        return cls(
-            tools=tuple(values["tools"]),
-            parameters=tuple(tuple(channels) for channels in values["parameters"]),
-            slots=tuple(_field_from(each) for each in values["slots"]),
-            args=tuple(_field_from(each) for each in values["args"]),
-        )
+        """The inverse of ``to_dict``.
+
+        Raises:
+            ValueError: ``values`` are no labels; the message is one line.
+        """
+        try:
+            labels: Labels = TypeAdapter(cls).validate_python(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise ValueError(f"labels.{place}: {first['msg']}") from None
+        labels.refuse_impossible()
+        return labels
+
+    def refuse_impossible(self) -> None:
+        """Raise ValueError if names recur or parameters are of channels that there are not."""
+        for names in (self.tools, self.slot_names, [arg.name for arg in self.args]):
+            if len(set(names)) < len(names):
+                raise ValueError("labels: a name is given twice")
+        if len(self.parameters) != len(self.tools):
+            raise ValueError("labels: parameters of other tools")
+        for channels in self.parameters:
+            known = all(0 <= channel < len(self.args) for channel in channels)
+            if not known or len(set(channels)) < len(channels):
+                raise ValueError("labels: parameters that there are not")
+        if any((each.kind == "choice") != bool(each.values) for each in (*self.slots, *self.args)):
+            raise ValueError("labels: a choice without values")
 
 
 @dataclass
@@ -141,7 +164,7 @@ class FieldCounts:
     filled: int = 0
     verbatim: int = 0
     values: Counter[str] = field(default_factory=Counter)
-    types: Counter[str] = field(default_factory=Counter)
+    types: Counter[JsonType] = field(default_factory=Counter)
     many_values: bool = False
 
     def add(self, value: Any, sample: Sample) -> None:
@@ -155,7 +178,7 @@ class FieldCounts:
 
     def to_field(self, name: str, enum: Sequence[str]) -> Field:
         """Decide between span and choice. A choice's values: the enum's, then the others seen."""
-        json_type = self.types.most_common(1)[0][0] if self.types else "string"
+        json_type: JsonType = self.types.most_common(1)[0][0] if self.types else "string"
         values = _one_spelling([*enum, *_most_frequent_first(self.values)])
         if self._is_choice(enum) and 0 < len(values) <= MAX_CHOICES:
             return Field(name, "choice", tuple(values), json_type)
@@ -185,7 +208,7 @@ class LabelBuilder:
     slots: dict[str, FieldCounts] = field(default_factory=dict)
     args: dict[str, FieldCounts] = field(default_factory=dict)
     enums: dict[str, dict[str, None]] = field(default_factory=dict)
-    types: dict[str, set[str]] = field(default_factory=dict)
+    types: dict[str, set[JsonType]] = field(default_factory=dict)
 
     def add(self, sample: Sample) -> None:
         for tool in sample.tools:
@@ -242,7 +265,7 @@ def _one_spelling(texts: Iterable[str]) -> list[str]:
     return list(spellings.values())
 
 
-def _json_type(value: Any) -> str:
+def _json_type(value: Any) -> JsonType:
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, int | float):
@@ -250,7 +273,7 @@ def _json_type(value: Any) -> str:
     return "string" if isinstance(value, str) else "json"
 
 
-def _schema_type(schema: dict[str, Any]) -> str | None:
+def _schema_type(schema: dict[str, Any]) -> JsonType | None:
     """The JSON type that a parameter's schema declares, null aside; None if there is not one."""
     declared = schema.get("type")
     types = declared if isinstance(declared, list) else [declared]
@@ -262,7 +285,3 @@ def _schema_type(schema: dict[str, Any]) -> str | None:
 
 def _field_dict(each: Field) -> dict[str, Any]:
     return {**asdict(each), "values": list(each.values)}
-
-
-def _field_from(values: dict[str, Any]) -> Field:
-    return Field(**{**values, "values": tuple(values["values"])})

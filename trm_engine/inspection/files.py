@@ -8,9 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from torch import Tensor
-
 from trm_engine.config import Config
+from trm_engine.data.labels import Labels
 from trm_engine.data.tokenizer import Limits, TRMTokenizer
 from trm_engine.errors import CheckpointError, UserError
 from trm_engine.inference import Predictor
@@ -24,6 +23,7 @@ from trm_engine.training.checkpoint import (
     load_model_file,
     token_limits,
 )
+from trm_engine.training.contents import check_average
 
 KEPT_FILES = 4
 COMPANIONS = ("last.pt", "best.pt")
@@ -80,7 +80,7 @@ class ModelFile:
             self.checkpoint, self.completed_by = _complete(path, state)
         self.weights: Weights = self.checkpoint["model_state_dict"]
         self.average: Weights = _average(self.checkpoint)
-        _refuse_foreign(path, self.weights, self.average)
+        _refuse_foreign(self)
         self._device = device
         self._predictors: dict[bool, Predictor] = {}
 
@@ -139,8 +139,8 @@ class ModelFile:
 
 def _average(checkpoint: Checkpoint) -> Weights:
     """The averaged weights by name; none if no average was kept."""
-    ema = checkpoint.get("ema_state_dict") or {}
-    return ema.get("shadow", {}) if isinstance(ema, dict) else {}
+    ema = checkpoint.get("ema_state_dict")
+    return ema["shadow"] if ema else {}
 
 
 def _complete(path: Path, weights: Weights) -> tuple[Checkpoint, dict[str, str]]:
@@ -169,16 +169,14 @@ def _companion(run: RunFolder) -> tuple[Checkpoint, dict[str, str]]:
     return {}, {}
 
 
-def _refuse_foreign(path: Path, weights: Any, average: Any) -> None:
-    """Weights must be those of our model, and their average must be one of them."""
-    if not (_are_tensors(weights) and _are_tensors(average)):
-        raise CheckpointError(f"{path}: not a checkpoint of trm-tui: its weights are no tensors")
+def _refuse_foreign(file: ModelFile) -> None:
+    """What can be looked at: weights of our model, their average, and labels that are some."""
+    path, weights = file.path, file.weights
     if not set(STARTS) <= weights.keys():
         raise CheckpointError(f"{path}: weights of another model ({', '.join([*weights][:3])})")
-    for name, tensor in average.items():
-        if name not in weights or tensor.shape != weights[name].shape:
-            raise CheckpointError(f"{path}: its average is one of other weights ({name})")
-
-
-def _are_tensors(values: Any) -> bool:
-    return isinstance(values, dict) and all(isinstance(each, Tensor) for each in values.values())
+    try:
+        check_average(file.average, weights)
+        if "labels" in file.checkpoint:
+            Labels.from_dict(file.checkpoint["labels"])
+    except ValueError as error:
+        raise CheckpointError(f"{path}: not a checkpoint of trm-tui: {error}") from None

@@ -1,4 +1,8 @@
-"""Checkpoints: one self-contained file, written whole or not at all, read without running code."""
+"""Checkpoints: one self-contained file, written whole or not at all, read without running code.
+
+Nothing of a file is used before its checksums (``archive``) and its contents (``contents``) are
+checked.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,26 @@ import errno
 import os
 import pickle
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import torch
 from torch import Tensor
 
+from trm_engine.config import DataConfig
 from trm_engine.data.tokenizer import Limits
 from trm_engine.errors import CheckpointError, did_you_mean
+from trm_engine.training.archive import Part, damaged_part
+from trm_engine.training.contents import (
+    Foreign,
+    check_contents,
+    check_finite,
+    check_values,
+    leaves,
+)
 
 FORMAT_VERSION = 7
 REQUIRED = (
@@ -31,6 +47,17 @@ Weights = dict[str, Tensor]
 
 START_BYTES = 64
 ZIP_START = b"PK\x03\x04"
+OLD_START = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+PICKLE, PROTOCOLS = 0x80, (b"\2", b"\3", b"\4", b"\5")
+
+NO_CHECKPOINT = "not a checkpoint of trm-tui"
+TRUNCATED = "truncated, or not a checkpoint"
+PICKLED = "holds pickled Python objects, which are never loaded (they could run code)"
+OLD_FORMAT = (
+    "in PyTorch's old format, which has no checksums and could run code; save it again with "
+    "torch 1.6 or newer"
+)
+LONGEST_VERSION = 20
 
 
 def save_atomically(state: Any, path: Path) -> int:
@@ -58,19 +85,24 @@ def save_atomically(state: Any, path: Path) -> int:
     return path.stat().st_size
 
 
-def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Read a checkpoint onto the CPU.
+def load_checkpoint(path: str | Path, to_resume: bool = False) -> Checkpoint:
+    """Read a checkpoint onto the CPU; ``to_resume``: one that training can go on with.
 
     Raises:
-        CheckpointError: there is none, it is truncated, foreign or too new, or it holds pickled
+        CheckpointError: there is none, it is damaged, foreign or too new, or it holds pickled
             code, which is never run.
     """
+    path = Path(path)
     state = load_model_file(path)
     if is_weights(state):
         raise CheckpointError(
             f"{path}: holds weights only, no labels and tokenizer; the run's checkpoints folder "
             f"has self-contained files (best.pt, last.pt)"
         )
+    if to_resume:
+        with _named(path):
+            check_contents(state, to_resume)
+            check_finite(state["model_state_dict"])
     return state
 
 
@@ -78,12 +110,14 @@ def token_limits(config: dict[str, Any]) -> Limits:
     """How a checkpoint's model reads a conversation, from its ``config``.
 
     Raises:
-        KeyError, TypeError, ValueError: the configuration is foreign.
+        ValueError: the configuration is foreign.
     """
-    data = config["data"]
-    conversation = int(data["max_length"])
-    tool_turn = data.get("max_tool_tokens")  # older checkpoints have no such limit
-    return conversation, None if tool_turn is None else int(tool_turn)
+    names = ("max_length", "max_tool_tokens")  # older checkpoints have the first one only
+    given = config.get("data", {})
+    if names[0] not in given:
+        raise ValueError("data.max_length is missing from its configuration")
+    data = DataConfig.model_validate({name: given[name] for name in names if name in given})
+    return data.max_length, data.max_tool_tokens
 
 
 def load_model_file(path: str | Path, mmap: bool = False) -> Checkpoint:
@@ -95,20 +129,30 @@ def load_model_file(path: str | Path, mmap: bool = False) -> Checkpoint:
     Raises:
         CheckpointError: as ``load_checkpoint``.
     """
-    state = _load(Path(path), mmap)
+    path = Path(path)
+    _refuse_damaged(path)
+    state = _load(path)
+    with _named(path):
+        check_values(state, path.stat().st_size)
     if not isinstance(state, dict):
-        raise CheckpointError(f"{path}: not a checkpoint of trm-tui, but a {type(state).__name__}")
-    if is_weights(state):
-        return state
+        raise CheckpointError(f"{path}: {NO_CHECKPOINT}, but a {type(state).__name__}")
+    if not is_weights(state):
+        _check(path, state)
+    return state if mmap else _copied(state)
+
+
+def _check(path: Path, state: Checkpoint) -> None:
     missing = [key for key in REQUIRED if key not in state]
     if missing:
-        raise CheckpointError(f"{path}: not a checkpoint of trm-tui: '{missing[0]}' is missing")
-    if state["format_version"] != FORMAT_VERSION:
+        raise CheckpointError(f"{path}: {NO_CHECKPOINT}: '{missing[0]}' is missing")
+    version = state["format_version"]
+    if type(version) is not int or version != FORMAT_VERSION:
         raise CheckpointError(
-            f"{path}: written by another trm-tui (format {state['format_version']}, "
+            f"{path}: written by another trm-tui (format {str(version)[:LONGEST_VERSION]}, "
             f"this one reads format {FORMAT_VERSION})"
         )
-    return state
+    with _named(path):
+        check_contents(state)
 
 
 def is_weights(state: Checkpoint) -> bool:
@@ -116,48 +160,109 @@ def is_weights(state: Checkpoint) -> bool:
     return bool(state) and all(isinstance(value, torch.Tensor) for value in state.values())
 
 
-def find_resumable(folder: Path) -> tuple[Path, Checkpoint]:
-    """The checkpoint of a folder that is furthest on and whole.
+def find_resumable(
+    folder: Path, note: Callable[[str], None] = lambda _: None
+) -> tuple[Path, Checkpoint]:
+    """The checkpoint of a folder that is furthest on and whole; ``note`` hears of others that are
+    further on, or that cannot be read.
 
     Raises:
         CheckpointError: there is none.
     """
-    found: list[tuple[int, Path, Checkpoint]] = []
-    for path in sorted(folder.glob("*.pt"), key=lambda each: each.stat().st_mtime, reverse=True):
+    found: list[tuple[int, float, Path]] = []
+    for path in sorted(folder.glob("*.pt")):
         try:
-            state = load_checkpoint(path)
-        except CheckpointError:
-            continue
-        found.append((state["global_step"], path, state))
-        if path.name == "last.pt" or len(found) >= 3:
-            break
-    if not found:
-        raise CheckpointError(f"{folder}: no checkpoint to resume from")
-    _, path, state = max(found, key=lambda each: each[0])
-    return path, state
+            found.append((_step(path), path.stat().st_mtime, path))
+        except (CheckpointError, OSError) as error:
+            note(f"passed over: {error}")
+    for _, _, path in sorted(found, reverse=True):
+        try:
+            return path, load_checkpoint(path, to_resume=True)
+        except CheckpointError as error:
+            note(f"passed over: {error}")
+    raise CheckpointError(f"{folder}: no checkpoint to resume from")
 
 
-def _load(path: Path, mmap: bool) -> Any:
+def _step(path: Path) -> int:
+    """How far a checkpoint's training was, as the file says; nothing is checked."""
     start = _read_start(path)
+    if not start.startswith(ZIP_START):
+        raise CheckpointError(f"{path}: {_foreign(start)}")
+    state = _load(path)
+    step = state.get("global_step") if isinstance(state, dict) else None
+    if type(step) is not int:
+        raise CheckpointError(f"{path}: {NO_CHECKPOINT}: 'global_step' is missing")
+    return step
+
+
+def _refuse_damaged(path: Path) -> None:
+    """Compare the checksums of all parts."""
+    start = _read_start(path)
+    if not start.startswith(ZIP_START):
+        raise CheckpointError(f"{path}: {_foreign(start)}")
+    try:
+        part = damaged_part(path)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {TRUNCATED} (it begins like one and {error})") from None
+    if part:
+        what = _tensor_of(path, part) or f"part '{part.name}'"
+        others = ", ".join(sorted(each.name for each in path.parent.glob("*.pt") if each != path))
+        advice = f" or take another: {others}" if others else ""
+        raise CheckpointError(
+            f"{path}: damaged: the data of {what} are not those that were written; "
+            f"restore the file from a copy{advice}"
+        )
+
+
+def _tensor_of(path: Path, part: Part) -> str | None:
+    """The name of the tensor that a part holds: the one whose bytes have the part's checksum."""
+    with suppress(CheckpointError, Foreign, RuntimeError):
+        for keys, value in leaves(_load(path)):
+            if not isinstance(value, Tensor) or value.untyped_storage().nbytes() != part.size:
+                continue
+            stored = torch.empty(0, dtype=torch.uint8).set_(value.untyped_storage())
+            if crc32(stored.numpy().tobytes()) == part.found:
+                name = ".".join(keys[1:]) or keys[0]
+                return f"'{name}'" + (f" ({keys[0]})" if len(keys) > 1 else "")
+    return None
+
+
+def _load(path: Path) -> Any:
+    """What a file holds. Its tensors are mapped: read, a part shorter than it says crashes."""
     try:
         with warnings.catch_warnings(action="ignore"):  # of a foreign pickle's protocol
-            return torch.load(
-                path,
-                map_location="cpu",
-                weights_only=True,
-                mmap=mmap and start.startswith(ZIP_START),
-            )
-    except Exception as error:  # a damaged file makes torch raise almost anything
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # a foreign file makes torch raise almost anything
         pickled = isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error)
-        reason = (
-            "holds pickled Python objects, which are never loaded (they could run code)"
-            if pickled
-            else f"truncated, or not a checkpoint{_guess(start)}"
-        )
-        raise CheckpointError(f"{path}: {reason}") from None
+        raise CheckpointError(f"{path}: {PICKLED if pickled else TRUNCATED}") from None
+
+
+def _copied(value: Any) -> Any:
+    """The same in memory; dicts and lists are changed in place."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, tuple):
+        return tuple(map(_copied, value))
+    if isinstance(value, dict | list):
+        for key, each in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            value[key] = _copied(each)
+    return value
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say in which file something foreign is."""
+    try:
+        yield
+    except Foreign as error:
+        raise CheckpointError(f"{path}: {NO_CHECKPOINT}: {error}") from None
 
 
 def _read_start(path: Path) -> bytes:
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise CheckpointError(f"{path}: not a file")
     try:
         with open(path, "rb") as file:
             return file.read(START_BYTES)
@@ -168,17 +273,19 @@ def _read_start(path: Path) -> bytes:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _guess(start: bytes) -> str:
-    """What a file that is no checkpoint seems to be, by its first bytes."""
+def _foreign(start: bytes) -> str:
+    """What a file that is no archive seems to be, by its first bytes."""
     if not start:
-        return " (the file is empty)"
-    if start.startswith(ZIP_START):
-        return " (it begins like one and is cut off or damaged)"
+        return f"{TRUNCATED} (the file is empty)"
+    if start.startswith(OLD_START):
+        return OLD_FORMAT
+    if start[0] == PICKLE and start[1:2] in PROTOCOLS:
+        return PICKLED
     try:
         codecs.getincrementaldecoder("utf-8")().decode(start)  # its last character may be cut
     except UnicodeDecodeError:
-        return ""
-    return "" if b"\0" in start else " (it is text)"
+        return TRUNCATED
+    return TRUNCATED if b"\0" in start else f"{TRUNCATED} (it is text)"
 
 
 def _system_error(error: BaseException) -> int | None:

@@ -28,6 +28,7 @@ from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.best import Score, score_resumed
 from trm_engine.runs.folder import RunFolder
 from trm_engine.training.checkpoint import FORMAT_VERSION, Checkpoint, save_atomically
+from trm_engine.training.contents import Foreign, check_training
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.epochs import Epochs
 from trm_engine.training.evaluate import evaluate
@@ -179,7 +180,8 @@ class Trainer:
         """Go on where a checkpoint was saved.
 
         Raises:
-            CheckpointError: the configuration now makes another model.
+            CheckpointError: the configuration now makes another model, or its state of training
+                is of another one.
         """
         try:
             self.model.load_state_dict(state["model_state_dict"])
@@ -193,6 +195,10 @@ class Trainer:
                 "the checkpoint was saved by an earlier version of trm-tui, which trained in "
                 "another way: it can be used, but its training cannot be resumed"
             )
+        try:
+            check_training(state, self.optimizer, self.ema.shadow if self.ema else {})
+        except Foreign as error:
+            raise CheckpointError(f"the checkpoint cannot be resumed: {error}") from None
         self.optimizer.load_state_dict(state["optimizer_state_dict"])
         self.scheduler.load_state_dict(state["scheduler_state_dict"])
         if self.ema and state["ema_state_dict"]:

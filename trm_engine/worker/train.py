@@ -44,7 +44,8 @@ def train(
     torch.set_num_threads(_threads(config, place))
     device = choose_device(config.training.device, place.local_rank)
     group = _group(place, device)
-    found = find_resumable(folder.checkpoints(config)) if resume else None
+    passed_over: list[str] = []
+    found = find_resumable(folder.checkpoints(config), passed_over.append) if resume else None
     tokenizer = TRMTokenizer(found[1]["tokenizer"]) if found else None
 
     if not found:
@@ -86,7 +87,7 @@ def train(
         epoch_ends=[end for end in trainer.epochs.ends if end <= trainer.total_steps],
         resumed_from=trainer.global_step if found else None,
     )
-    for note in prepared.notes:
+    for note in (*passed_over, *prepared.notes):
         report("log", level="warning", message=note)
     state = trainer.run()
     group.leave()
