@@ -82,7 +82,7 @@ TRAINING: dict[str, Any] = {
     "optimizer_state_dict": {"state": {}, "param_groups": []},
     "scheduler_state_dict": {"last_epoch": 0, "base_lrs": [], "_last_lr": []},
     "rng_state": {"cpu": torch.get_rng_state()},
-    "data_state": {"epoch": 0, "position": 0, "best": None, "evaluated_at": -1, "elapsed": 0.0},
+    "data_state": {"epoch": 0, "position": 0, "evaluated_at": -1, "elapsed": 0.0},
 }
 """What training reads of a checkpoint to go on, as short as can be."""
 

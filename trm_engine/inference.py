@@ -25,7 +25,7 @@ from trm_engine.decoding import (
     read_arguments,
     slot_values,
 )
-from trm_engine.errors import CheckpointError
+from trm_engine.errors import CheckpointError, TokenizerError
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.training.checkpoint import Checkpoint, load_checkpoint, token_limits
 from trm_engine.training.contents import (
@@ -119,8 +119,18 @@ class Predictor:
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto", raw: bool = False) -> Predictor:
-        """Read a checkpoint's file; raises CheckpointError."""
-        return cls(load_checkpoint(path), device, raw)
+        """Read a checkpoint's file; raises CheckpointError, which names it."""
+        return cls.of_file(path, load_checkpoint(path), device, raw)
+
+    @classmethod
+    def of_file(
+        cls, path: str | Path, checkpoint: Checkpoint, device: str = "auto", raw: bool = False
+    ) -> Predictor:
+        """Of a checkpoint that was read from ``path``; raises CheckpointError, which names it."""
+        try:
+            return cls(checkpoint, device, raw)
+        except (CheckpointError, TokenizerError) as error:
+            raise CheckpointError(f"{path}: {error}") from None
 
     def predict(
         self,

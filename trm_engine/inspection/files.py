@@ -125,7 +125,7 @@ class ModelFile:
         if raw not in self._predictors:
             for part in SHARED:
                 self._part(part)
-            self._predictors[raw] = Predictor(self.checkpoint, self._device, raw)
+            self._predictors[raw] = Predictor.of_file(self.path, self.checkpoint, self._device, raw)
         return self._predictors[raw]
 
     def _part(self, name: str) -> Any:

@@ -15,7 +15,7 @@ from trm_engine.data.labels import Labels
 from trm_engine.models.trm import TRMForToolCalling
 
 DEEPEST = 16
-MOST_VALUES = 2_000_000
+MOST_VALUES = 200_000
 LONGEST_TEXT = 1 << 20
 LARGEST_NUMBER = 2**64
 LARGEST_RATE = 1e12
@@ -77,10 +77,15 @@ class _ResumableAverage(_Average):
     updates: Count
 
 
+class _Skipped(_Part):
+    skipped: Count
+    in_a_row: Count
+
+
 class _Progress(_Part):
     epoch: Count
     position: Count
-    best: float | None
+    safeguard: _Skipped = _Skipped(skipped=0, in_a_row=0)
     evaluated_at: Annotated[int, Field(ge=-1, le=10**12)]
     elapsed: Annotated[Number, Field(ge=0)]
 
