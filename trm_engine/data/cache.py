@@ -1,15 +1,23 @@
-"""Arrays on disk: written once, memory-mapped afterwards, safe when two processes build at once."""
+"""Arrays on disk: written once, memory-mapped afterwards, safe when two processes build at once.
+
+A folder of the cache has a seal: sizes and checksums of its files. What does not agree with its
+seal is built again.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import os
 import shutil
+import stat
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from filelock import FileLock
@@ -18,6 +26,10 @@ from platformdirs import user_cache_dir
 from trm_engine.errors import DataError, no_such_file
 
 META = "arrays.json"
+SEAL = "seal.json"
+CHUNK = 1 << 20
+
+LOG = logging.getLogger(__name__)
 
 
 def default_cache_dir() -> Path:
@@ -73,20 +85,24 @@ def read_arrays(folder: Path) -> dict[str, np.ndarray]:
 
 
 def build_once(folder: Path, build: Callable[[Path], None]) -> bool:
-    """Have ``build`` fill ``folder`` unless it exists; the folder appears whole or not at all.
+    """Have ``build`` fill ``folder`` unless it is there and whole; it appears whole or not at all.
 
-    Returns whether it was built now. A second process that comes meanwhile waits.
+    Returns whether it was built now. A second process that comes meanwhile waits. That a damaged
+    folder is built again is logged.
 
     Raises:
-        DataError: the cache folder cannot be written.
+        DataError: the cache folder cannot be written, or is another user's.
     """
-    if folder.exists():
+    if is_whole(folder):
         return False
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_strangers(folder)
         with FileLock(f"{folder}.lock"):
-            if folder.exists():
+            if is_whole(folder):
                 return False
+            if folder.exists():
+                LOG.warning("%s: damaged or incomplete; it is made again", folder)
             _build_beside(folder, build)
     except OSError as error:
         raise DataError(
@@ -96,15 +112,94 @@ def build_once(folder: Path, build: Callable[[Path], None]) -> bool:
     return True
 
 
+def is_whole(folder: Path) -> bool:
+    """Whether a folder of the cache holds what was written, to the last byte.
+
+    Raises:
+        DataError: it is another user's.
+    """
+    if not folder.exists():
+        return False
+    _refuse_strangers(folder)
+    try:
+        seal = json.loads((folder / SEAL).read_bytes())
+        files = seal["files"]
+        if seal != _sealed(folder.name, files) or files.keys() != _file_names(folder):
+            return False
+        sizes = [(folder / name).stat().st_size == size for name, (size, _) in files.items()]
+        checksums = (_checksum(folder / name) == known for name, (_, known) in files.items())
+        return all(sizes) and all(checksums)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return False
+
+
+def _seal(folder: Path, name: str) -> None:
+    """Write the seal of a folder that will be called ``name``; all of it is on the disk then."""
+    files = {each: [_sync(folder / each), _checksum(folder / each)] for each in _file_names(folder)}
+    (folder / SEAL).write_text(json.dumps(_sealed(name, files)), encoding="utf-8")
+    for place in (folder / SEAL, folder):
+        _sync(place)
+
+
+def _sealed(name: str, files: Any) -> dict[str, Any]:
+    """A seal. Its own checksum covers the folder's name: no other folder can take its place."""
+    text = json.dumps([name, files], sort_keys=True)
+    return {"files": files, "checksum": zlib.crc32(text.encode())}
+
+
+def _file_names(folder: Path) -> set[str]:
+    return {each.name for each in folder.iterdir()} - {SEAL}
+
+
+def _checksum(path: Path) -> int:
+    checksum, chunk = 0, bytearray(CHUNK)
+    with open(path, "rb") as file:
+        while size := file.readinto(chunk):
+            checksum = zlib.crc32(memoryview(chunk)[:size], checksum)
+    return checksum
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Nobody else may decide what is read: neither the folder nor the one it is in is theirs."""
+    if not hasattr(os, "geteuid"):
+        return
+    for place, allowed in ((folder.parent, {0, os.geteuid()}), (folder, {os.geteuid()})):
+        try:
+            status = place.stat() if place is not folder else place.lstat()
+        except FileNotFoundError:
+            continue
+        if status.st_uid not in allowed or stat.S_ISLNK(status.st_mode):
+            raise DataError(
+                f"{place}: belongs to another user, so it is not read; data.cache_dir names "
+                f"another cache folder"
+            )
+
+
 def _build_beside(folder: Path, build: Callable[[Path], None]) -> None:
     for left in folder.parent.glob(f".{folder.name}-*"):  # by a process that was killed
         shutil.rmtree(left, ignore_errors=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    damaged = beside.with_name(f"{beside.name}-damaged")
     try:
         build(beside)
+        _seal(beside, folder.name)
+        if folder.exists():
+            folder.rename(damaged)  # who reads it still has its files
         beside.rename(folder)
+        _sync(folder.parent)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(damaged, ignore_errors=True)
+
+
+def _sync(path: Path) -> int:
+    """Wait until a file or folder is on the disk. Returns its size."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+        return os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
 
 
 def content_hash(path: str | Path) -> str:
