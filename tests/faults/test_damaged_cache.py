@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from trm_engine.data.cache import SEAL, build_once, is_whole
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import DataError
+from trm_engine.worker.train import Notes
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
@@ -177,7 +177,8 @@ def test_a_link_is_never_followed(
         tokens_of(data, tokenizer, cache)
 
 
-def test_notes_of_the_cache_are_warnings(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+def test_the_run_tells_what_the_cache_logs(tmp_path: Path) -> None:
     (tmp_path / "entry").mkdir()
-    build_once(tmp_path / "entry", lambda target: (target / "file").touch())
-    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    with Notes() as notes:
+        build_once(tmp_path / "entry", lambda target: (target / "file").touch())
+    assert notes.texts == [f"{tmp_path / 'entry'}: damaged or incomplete; it is made again"]

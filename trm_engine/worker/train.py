@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import socket
@@ -29,6 +30,25 @@ from trm_engine.worker.control import Control, Follower
 from trm_engine.worker.place import Place
 
 PROGRESS_SECONDS = 0.1
+ENGINE_LOG = logging.getLogger("trm_engine")
+
+
+class Notes(logging.Handler):
+    """Collects what the engine logs within a ``with`` block, for the run's own log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+    def __enter__(self) -> Notes:
+        ENGINE_LOG.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        ENGINE_LOG.removeHandler(self)
 
 
 def train(
@@ -44,13 +64,14 @@ def train(
     torch.set_num_threads(_threads(config, place))
     device = choose_device(config.training.device, place.local_rank)
     group = _group(place, device)
-    passed_over: list[str] = []
-    found = find_resumable(folder.checkpoints(config), passed_over.append) if resume else None
+    notes = Notes()
+    found = find_resumable(folder.checkpoints(config), notes.texts.append) if resume else None
     tokenizer = TRMTokenizer(found[1]["tokenizer"]) if found else None
 
     if not found:
         _refuse_other_checkpoints(folder.checkpoints(config))
-    prepared = prepare_data(config, tokenizer, _progress_events(report, control))
+    with notes:
+        prepared = prepare_data(config, tokenizer, _progress_events(report, control))
     if found:
         _refuse_other_labels(found, prepared.train.labels)
     config = resolve(config, prepared)
@@ -87,7 +108,7 @@ def train(
         epoch_ends=[end for end in trainer.epochs.ends if end <= trainer.total_steps],
         resumed_from=trainer.global_step if found else None,
     )
-    for note in (*passed_over, *prepared.notes):
+    for note in (*notes.texts, *prepared.notes):
         report("log", level="warning", message=note)
     state = trainer.run()
     group.leave()
