@@ -41,9 +41,12 @@ def start_inference(
     stdout: int | IO[bytes] | None = subprocess.PIPE,
     stderr: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a worker that answers on its standard output (``eval``, ``predict``)."""
+    """Start a worker that answers on its standard output (``eval``, ``predict``).
+
+    It ends when this process does, however that ends.
+    """
     return subprocess.Popen(
-        [*WORKER, *arguments],
+        [*WORKER, *arguments, "--parent", str(os.getpid())],
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,

@@ -119,7 +119,7 @@ class _Worker:
         """A process in a session of its own: keys pressed in the terminal do not reach it."""
         log = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the process is dead)
         process = await asyncio.create_subprocess_exec(
-            *(*WORKER, "serve", "--device", device),
+            *(*WORKER, "serve", "--device", device, "--parent", str(os.getpid())),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,

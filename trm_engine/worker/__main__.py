@@ -8,6 +8,7 @@ import sys
 
 from trm_engine.memory import limit_kernel_caches
 from trm_engine.printable import guard_output
+from trm_engine.worker.parent import end_with
 
 EXIT_INTERRUPTED = 130
 
@@ -25,6 +26,8 @@ def main() -> int:
 def _run(arguments: argparse.Namespace) -> int:
     """Import what the task needs and do it."""
     limit_kernel_caches()
+    if arguments.parent:
+        end_with(arguments.parent)
     if arguments.task == "train":
         from trm_engine.worker.start import train_run
 
@@ -53,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--torchrun", action="store_true", help="be one of the processes that torchrun starts"
     )
-    for name in ("--rank", "--of", "--link", "--parent"):  # what the main process tells another
+    for name in ("--rank", "--of", "--link"):  # what the main process tells another
         train.add_argument(name, type=int, help=argparse.SUPPRESS)
     evaluation = tasks.add_parser("eval", help="evaluate a checkpoint on a file")
     evaluation.add_argument("checkpoint")
@@ -65,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     prediction.add_argument("--steps", type=int)
     server = tasks.add_parser("serve", help="answer questions on standard input")
     server.add_argument("--device", default="auto")
+    for task in (train, evaluation, prediction, server):
+        task.add_argument("--parent", type=int, help="end when this process ends, its parent")
     for task in (evaluation, prediction):
         task.add_argument("--raw", action="store_true", help="raw instead of averaged weights")
         task.add_argument("--halt-threshold", type=float)

@@ -18,7 +18,6 @@ from trm_engine.runs.events import EventWriter
 from trm_engine.runs.folder import RunFolder, claim
 from trm_engine.worker.control import Control, Follower
 from trm_engine.worker.followers import Followers
-from trm_engine.worker.parent import end_with
 from trm_engine.worker.place import Place
 
 if TYPE_CHECKING:
@@ -51,7 +50,6 @@ def _place(arguments: argparse.Namespace) -> Place:
         ConfigError: torchrun did not start this process, or did and was not asked for.
     """
     if arguments.rank:
-        end_with(arguments.parent)
         link = socket.socket(fileno=arguments.link)
         return Place(arguments.rank, arguments.of, arguments.rank, (link,))
     if arguments.torchrun:
