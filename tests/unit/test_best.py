@@ -174,7 +174,7 @@ def test_the_event_names_the_figure_that_best_pt_has(
     assert [str(score_told(event)) for event in told if event["best"]] == [
         "exact_match_values 0.4090"
     ] * 2
-    saved = load_checkpoint(trainer.checkpoints / "best.pt")
+    saved = load_checkpoint(trainer.checkpoints / "best.pt", to_resume=True)
     assert saved["metrics"] == evaluations[3]
     assert score_saved(saved) == Score("exact_match_values", 0.409, 0.9)
     resumed = trainer_of(config, events)
