@@ -94,7 +94,12 @@ class AttachedRun:
         self.was_live |= not self.behind and not self.is_over
 
     def send(self, command: Command) -> bool:
-        """Ask the worker for something; False if the command cannot be written."""
+        """Ask the worker for something; False if the command cannot be written.
+
+        An evaluation or a checkpoint that is waited for is not asked for again.
+        """
+        if command in ("evaluate", "save") and command in self.waiting:
+            return True
         try:
             send_command(self.folder.commands, command)
         except OSError:

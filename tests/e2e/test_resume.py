@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.runs import (
+    SECONDS,
     assert_same,
     finish,
     kill_group,
@@ -202,16 +202,18 @@ def wait_for_later_steps(run: Any, worker: Any, steps: int) -> int:
                 return int(event["seq"])
 
 
-def test_commands_given_together_are_obeyed_in_order(tmp_path: Path) -> None:
-    run, config = tiny_run(tmp_path / "run", max_steps=400, num_epochs=400)
-    together = ("pause", "save", "resume", "pause", "stop")
+def test_a_stop_overtakes_what_was_asked_for_before(tmp_path: Path) -> None:
+    run, config = tiny_run(tmp_path / "run", max_steps=4000, num_epochs=400, eval_interval=4000)
     worker = start_worker(run, config)
     wait_for(run, "state", worker, state="running")
-    now = time.time()
-    append(run.commands, b"".join(to_line({"command": each, "t": now}) for each in together))
-    assert worker.wait(timeout=60) == 0
-    states = [e["state"] for e in read_events(run.events) if e["type"] == "state"]
-    assert states[-5:] == ["paused", "running", "paused", "stopping", "stopped"]
+    together = ("pause", *["evaluate"] * 1000, "resume", "pause", "stop")
+    lines = [to_line({"command": each, "t": t}) for t, each in enumerate(together)]
+    append(run.commands, b"".join(lines))
+    assert worker.wait(timeout=SECONDS) == 0
+    events = read_events(run.events)
+    states = [event["state"] for event in events if event["type"] == "state"]
+    assert states == ["starting", "running", "stopping", "stopped"]
+    assert not any(event["type"] == "eval" for event in events)
 
 
 def test_checkpoints_of_another_run_are_not_overwritten(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from trm_engine.runs.commands import CommandReader, send_command
-from trm_engine.worker.control import Control
+from trm_engine.worker.control import SIGNALS, Control
 
 
 class Viewer:
@@ -36,7 +36,7 @@ class Viewer:
 
 @pytest.fixture
 def viewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Viewer]:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     viewer = Viewer(tmp_path / "commands.jsonl")
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(fileno=lambda: viewer.worker_end))
     yield viewer
@@ -86,5 +86,13 @@ def test_looking_for_a_command_does_not_take_it(viewer: Viewer, control: Control
     send_command(viewer.commands, "abort")
     assert control.wants("stop", "abort")
     assert not control.wants("stop")
-    assert control() == ["pause", "abort"]
+    assert control() == ["abort"]
     assert not control.wants("stop", "abort")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_stops(control: Control, number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+    assert control.wants("stop")
+    assert control() == ["stop"]
+    assert control() == []

@@ -19,7 +19,13 @@ from tests.support import kill, start_python, wait_until
 from trm_engine.config import Config, TrainingConfig
 from trm_engine.errors import RunError
 from trm_engine.runs import events as events_module
-from trm_engine.runs.commands import COMMANDS, CommandReader, send_command
+from trm_engine.runs.commands import (
+    COMMANDS,
+    CommandReader,
+    given_so_far,
+    in_order_of_weight,
+    send_command,
+)
 from trm_engine.runs.events import EventWriter, last_state, read_events, step_columns
 from trm_engine.runs.folder import LOST, RunFolder, claim, default_output_dir, list_runs
 from trm_engine.runs.jsonl import JsonlReader, append, number, to_line
@@ -365,8 +371,7 @@ def test_a_start_from_the_beginning_forgets_all() -> None:
 def test_commands_are_read_once_and_in_order(tmp_path: Path) -> None:
     path = tmp_path / "commands.jsonl"
     send_command(path, "stop")
-    time.sleep(0.01)
-    reader = CommandReader(path, since=time.time())
+    reader = CommandReader(path, given_so_far(path))
     assert reader.read() == []  # given to an earlier worker
     for command in COMMANDS:
         send_command(path, command)  # type: ignore[arg-type]
@@ -374,10 +379,46 @@ def test_commands_are_read_once_and_in_order(tmp_path: Path) -> None:
     assert reader.read() == []
 
 
+def test_a_clock_that_is_set_back_hides_no_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "commands.jsonl"
+    reader = CommandReader(path, given_so_far(path))
+    for back in (3600, 10, 0):
+        now = time.time() - back
+        with monkeypatch.context() as clock:
+            clock.setattr(time, "time", lambda now=now: now)
+            send_command(path, "stop")
+        assert reader.read() == ["stop"]
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_is_cut_off_or_replaced_hides_no_command(
+    tmp_path: Path, replaced: bool
+) -> None:
+    path = tmp_path / "commands.jsonl"
+    send_command(path, "save")
+    reader = CommandReader(path, given_so_far(path))
+    send_command(path, "pause")
+    assert reader.read() == ["pause"]
+    kept = path.read_bytes() if replaced else b""
+    if replaced:
+        path.unlink()
+    path.write_bytes(kept)
+    for command in COMMANDS:  # as long as what was there, and longer
+        send_command(path, command)  # type: ignore[arg-type]
+    assert reader.read() == list(COMMANDS)
+
+
 def test_what_is_no_command_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "commands.jsonl"
-    reader = CommandReader(path, since=0)
+    path.mkdir()
+    reader = CommandReader(path)
+    assert reader.read() == []
+    path.rmdir()
     append(path, b'{"command": "fly"}\n{"command": ["stop"]}\n{}\n[]\nstop\n{"command": "pa')
+    assert reader.read() == []
+    append(path, b"[" * 100_000 + b"\n" + b"[" * 199 + b"\n")
     assert reader.read() == []
     send_command(path, "save")
     assert reader.read() == ["save"]
@@ -386,9 +427,17 @@ def test_what_is_no_command_is_passed_over(tmp_path: Path) -> None:
 def test_a_torn_command_does_not_hide_the_next(tmp_path: Path) -> None:
     path = tmp_path / "commands.jsonl"
     path.write_bytes(b'{"command": "sto')
-    reader = CommandReader(path, since=0)
+    reader = CommandReader(path)
     send_command(path, "save")
     assert reader.read() == ["save"]
+
+
+def test_a_stop_overtakes_and_equal_commands_count_once() -> None:
+    assert in_order_of_weight(["evaluate"] * 1000) == ["evaluate"]
+    assert in_order_of_weight(["evaluate"] * 1000 + ["stop", "save"]) == ["stop"]
+    assert in_order_of_weight(["stop", "abort", "pause"]) == ["abort"]
+    assert in_order_of_weight(["pause", "save", "resume", "pause"]) == ["save", "resume", "pause"]
+    assert in_order_of_weight([]) == []
 
 
 # --- The folder and its lock

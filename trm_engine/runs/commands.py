@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from trm_engine.runs.jsonl import JsonlReader, append, to_line
+from trm_engine.runs.jsonl import append, to_line
 
 Command = Literal["pause", "resume", "evaluate", "save", "stop", "abort", "detach"]
 COMMANDS: tuple[str, ...] = get_args(Command)
+LONGEST = 200
+"""Bytes of a line beyond which it is no command."""
 
 
 def send_command(path: Path, command: Command) -> None:
@@ -17,22 +21,62 @@ def send_command(path: Path, command: Command) -> None:
     append(path, to_line({"command": command, "t": time.time()}))
 
 
-class CommandReader:
-    """The commands given since ``since`` (Unix seconds), in order; unknown ones are passed over.
+def given_so_far(path: Path) -> int:
+    """The size of a file of commands: a worker started now obeys what comes after it."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
-    A worker reads those given since its process began, also while it was still starting, and none
-    that were meant for an earlier worker of the same run.
+
+class CommandReader:
+    """The commands given after the first ``begin`` bytes, in order; other lines are passed over.
+
+    No clock decides which commands are new, and a file that is cut off or replaced hides none:
+    new are the lines that were not there before. Each has its time, so that no two are equal.
     """
 
-    def __init__(self, path: Path, since: float) -> None:
-        self._reader = JsonlReader(path)
-        self._since = since
+    def __init__(self, path: Path, begin: int = 0) -> None:
+        self._path = path
+        self._seen: set[bytes] = set()
+        self._looked_at: tuple[int, ...] = ()
+        if begin:
+            self._seen.update(self._lines(begin))
 
     def read(self) -> list[str]:
         """The commands given since the last look."""
-        given = (record for record in self._reader.read() if self._is_new(record))
-        return [record["command"] for record in given if record.get("command") in COMMANDS]
+        try:
+            status = os.stat(self._path)
+            now = status.st_ino, status.st_size, status.st_mtime_ns  # before reading
+            if now == self._looked_at:
+                return []
+            lines = self._lines()
+        except OSError:  # there is no file yet, or what is there is none
+            return []
+        self._looked_at = now
+        new = [line for line in dict.fromkeys(lines) if line not in self._seen]
+        self._seen.update(new)
+        return [command for line in new if (command := _command(line))]
 
-    def _is_new(self, record: dict[str, Any]) -> bool:
-        given_at = record.get("t")
-        return isinstance(given_at, int | float) and given_at >= self._since
+    def _lines(self, size: int = -1) -> list[bytes]:
+        """The whole lines that can be commands."""
+        with open(self._path, "rb") as file:
+            return [line for line in file.read(size).split(b"\n")[:-1] if len(line) <= LONGEST]
+
+
+def _command(line: bytes) -> str | None:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    command = record.get("command") if isinstance(record, dict) else None
+    return command if isinstance(command, str) and command in COMMANDS else None
+
+
+def in_order_of_weight(commands: list[str]) -> list[str]:
+    """What is left to do of commands given together: an abort or a stop overtakes all others, and
+    of equal ones the last counts."""
+    for word in ("abort", "stop"):
+        if word in commands:
+            return [word]
+    return list(dict.fromkeys(reversed(commands)))[::-1]

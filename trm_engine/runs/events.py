@@ -28,8 +28,9 @@ Every event has ``v`` (format), ``seq`` (from 0, rising by 1), ``t`` (Unix secon
 Commands are answered so: ``pause`` and ``resume`` by ``state`` paused and running, ``evaluate`` by
 ``eval``, ``save`` by ``checkpoint`` of kind step, ``stop`` by ``state`` stopping and stopped,
 ``abort`` by ``state`` stopped. They are obeyed after the update at work, or after the evaluation;
-an abort also ends an evaluation, and it and a stop the preparation. What changes nothing (a second
-``pause``) has no answer, ``detach`` neither.
+an abort also ends an evaluation, and it and a stop the preparation. A stop overtakes
+what was asked for before, and equal commands that wait together are obeyed once. What changes
+nothing (a second ``pause``) has no answer, ``detach`` neither.
 
 Numbers that JSON lacks are the strings "NaN", "Infinity" and "-Infinity".
 """

@@ -8,6 +8,7 @@ import sys
 from typing import IO
 
 from trm_engine.config import Config
+from trm_engine.runs.commands import given_so_far
 from trm_engine.runs.folder import RunFolder
 
 WORKER = [sys.executable, "-P", "-m", "trm_engine.worker"]
@@ -24,6 +25,7 @@ def start_worker(
     input closes, which the viewer's death does too, unless it was sent "detach" before.
     """
     flags = ["--resume"] * resume + ["--tied"] * tied
+    flags += ["--commands-from", str(given_so_far(folder.commands))]
     with open(folder.log, "ab") as log:
         return subprocess.Popen(
             [*WORKER, "train", str(folder.path), *flags],

@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
         "--tied", action="store_true", help="save and stop when standard input closes"
     )
     train.add_argument(
+        "--commands-from", type=int, help="obey what comes after so many bytes of commands"
+    )
+    train.add_argument(
         "--torchrun", action="store_true", help="be one of the processes that torchrun starts"
     )
     for name in ("--rank", "--of", "--link"):  # what the main process tells another

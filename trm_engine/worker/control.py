@@ -8,25 +8,26 @@ import sys
 import threading
 from pathlib import Path
 
-import psutil
+from trm_engine.runs.commands import CommandReader, given_so_far, in_order_of_weight
 
-from trm_engine.runs.commands import CommandReader
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Control:
     """The commands to obey since it was last asked.
 
-    SIGTERM and SIGINT mean stop. A tied worker whose standard input closes stops too, unless it
-    was told to detach before.
+    SIGTERM, SIGINT and SIGHUP mean stop. A tied worker whose standard input closes stops too,
+    unless it was told to detach before.
     """
 
-    def __init__(self, path: Path, tied: bool) -> None:
-        self._reader = CommandReader(path, since=psutil.Process().create_time())
+    def __init__(self, path: Path, tied: bool, begin: int | None = None) -> None:
+        """``begin``: bytes of the file that were there before this worker was started."""
+        self._reader = CommandReader(path, given_so_far(path) if begin is None else begin)
         self._asked_to_stop = threading.Event()
         self._viewer_gone = threading.Event()
         self._detached = not tied
         self._waiting: list[str] = []
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
             signal.signal(number, lambda *_: self._asked_to_stop.set())
         if tied:
             threading.Thread(target=self._watch_viewer, name="viewer", daemon=True).start()
@@ -34,7 +35,7 @@ class Control:
     def __call__(self) -> list[str]:
         """The commands since the last call."""
         commands, self._waiting = self._waiting + self._read(), []
-        return commands
+        return in_order_of_weight(commands)
 
     def wants(self, *wanted: str) -> bool:
         """Whether one of these commands is among those that wait to be taken."""
@@ -59,10 +60,10 @@ class Control:
 
 
 class Follower:
-    """The control of all but the main process: torchrun passes signals to all, one decides."""
+    """The control of all but the main process: a signal may come to all, one decides."""
 
     def __init__(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
     def __call__(self) -> list[str]:

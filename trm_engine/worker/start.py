@@ -70,7 +70,7 @@ def _lead(folder: RunFolder, arguments: argparse.Namespace, place: Place) -> int
     """
     lock = claim(folder)
     events = EventWriter(folder.events)
-    control = Control(folder.commands, arguments.tied)
+    control = Control(folder.commands, arguments.tied, arguments.commands_from)
     try:
         return _reporting(
             events.write, lambda: _train_with_others(folder, arguments, events, control, place)
