@@ -108,7 +108,7 @@ def _train(arguments: argparse.Namespace) -> list[Row]:
     with tempfile.TemporaryDirectory() as temporary, unbounded:
         folder = RunFolder(Path(temporary))
         folder.checkpoints(config).mkdir(parents=True)
-        group = ProcessGroup.join(device)
+        group = ProcessGroup()
         parts = (config, model, prepared.train, prepared.val, folder, report, NoCommands(), group)
         trainer.Trainer(*parts).run()
     return rows

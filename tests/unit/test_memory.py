@@ -23,7 +23,7 @@ from trm_engine.vocabulary import FIRST_MARKER_ID
 from trm_engine.worker import __main__ as worker
 
 TASKS = {
-    "train": ["train", "run"],
+    "start": ["train", "run"],
     "serve": ["serve"],
     "infer": ["eval", "checkpoint.pt", "data.jsonl"],
 }
@@ -87,7 +87,7 @@ def test_every_worker_bounds_the_kernels_it_keeps(
 def test_bounds_that_the_user_set_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     name = next(iter(KERNEL_CACHES))
     monkeypatch.setenv(name, "7")
-    assert run_worker(monkeypatch, "train") == {**KERNEL_CACHES, name: "7"}
+    assert run_worker(monkeypatch, "start") == {**KERNEL_CACHES, name: "7"}
 
 
 def test_the_worker_bounds_them_before_it_imports_torch() -> None:
