@@ -13,7 +13,8 @@ its first epoch and new ones ever after. Half as many keep half the memory; 1 pr
 its kernel anew, which takes about a millisecond."""
 
 TRIM_INTERVAL = 100
-"""Updates between calls of ``return_free_memory``, which takes a thousandth of their time."""
+"""Updates between calls of ``return_free_memory``. One call costs 0.2 s, with the page faults that
+follow: 0.4 % of the time of 100 updates."""
 
 
 def limit_kernel_caches() -> None:
