@@ -63,4 +63,6 @@ class KeptConversations:
 
     def _records(self) -> Iterator[dict[str, Any]]:
         """The newest first; raises OSError if they are there and cannot be read."""
+        if self.path.exists() and not self.path.is_file():
+            raise OSError(f"{self.path}: not a file")
         return (each for each in newest_first(self.path) if each.get("history"))

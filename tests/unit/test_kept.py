@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -193,3 +194,13 @@ def test_processes_at_once_lose_nothing(conversations: KeptConversations) -> Non
     assert sorted(kept_now) == sorted(chain(*groups))
     for names in groups:
         assert [name for name in kept_now if name in names] == names
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_file_neither_stops_nor_is_replaced(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "conversations.jsonl"
+    os.mkfifo(path) if kind == "pipe" else path.mkdir()
+    kept = KeptConversations(path)
+    assert kept.last() is None
+    assert kept.keep({"history": [{"role": "user", "content": "x"}]}) is False
+    assert not path.is_file()

@@ -42,6 +42,7 @@ MIN_VOCAB_SIZE = MASK_ID + 1 + 256 + 1  # special tokens, every byte, one piece
 MAX_TRAINING_SENTENCES = 2_000_000
 LONGEST_LINE = 1000  # characters; SentencePiece passes over lines above 4192 bytes
 CACHED_TURNS = 8192
+LARGEST_MODEL = 1 << 28
 
 SUBWORD_SMOOTHING = 0.2
 """How much likelier the best split of a text is than others, when one is drawn: 0 is not at all."""
@@ -343,10 +344,16 @@ def _without_spaces(text: str, begin: int, end: int) -> tuple[int, int]:
 
 
 def _read_model(path: Path) -> bytes:
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise TokenizerError(f"{path}: not a file")
     try:
-        return path.read_bytes()
+        with open(path, "rb") as file:
+            model = file.read(LARGEST_MODEL + 1)
     except OSError as error:
         raise TokenizerError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(model) > LARGEST_MODEL:
+        raise TokenizerError(f"{path}: not a SentencePiece model: more than {LARGEST_MODEL} bytes")
+    return model
 
 
 def _refuse_other_ids(processor: spm.SentencePieceProcessor, source: str) -> None:
