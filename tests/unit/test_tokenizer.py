@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,8 @@ import sentencepiece as spm
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import dialogues, write_jsonl
+from tests.mutations import mutate
+from tests.support import dialogues, rounds, write_jsonl
 from trm_engine.data.samples import Turn
 from trm_engine.data.spans import TokenSpans, find_value, same_text
 from trm_engine.data.tokenizer import MIN_VOCAB_SIZE, NO_TURN, Encoding, TRMTokenizer
@@ -483,3 +487,17 @@ def test_a_limit_for_tool_turns_cuts_their_ends_only(
 
 def columns_of(encoding: Encoding) -> tuple[np.ndarray, ...]:
     return encoding.input_ids, encoding.role_ids, encoding.begins, encoding.ends
+
+
+def test_a_mutated_model_is_read_or_refused(tokenizer: TRMTokenizer) -> None:
+    for seed in range(rounds(60)):
+        mutated = mutate(tokenizer.model_bytes, Random(seed))
+        with suppress(TokenizerError):
+            TRMTokenizer(mutated).encode_turns([{"role": "user", "content": "It is 0901 Zoë 😀"}])
+
+
+def test_a_model_without_end_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(TokenizerError, match="not a file"):
+            TRMTokenizer(path)

@@ -113,7 +113,9 @@ class TRMTokenizer:
         self._processor = spm.SentencePieceProcessor()
         try:
             self._processor.LoadFromSerializedProto(self.model_bytes)
-        except RuntimeError as error:
+            self._processor.id_to_piece(list(range(self._processor.get_piece_size())))
+            self._processor.encode("0 a", return_type="offset_mapping")
+        except (RuntimeError, UnicodeDecodeError) as error:
             raise TokenizerError(f"{source}: not a SentencePiece model") from error
         _refuse_other_ids(self._processor, source)
         self._encode_turn = lru_cache(CACHED_TURNS)(self._encode_turn_uncached)
