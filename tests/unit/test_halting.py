@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from threading import Barrier, Thread
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from tests.e2e.runs import assert_same, tiny_run
+from tests.e2e.runs import assert_same
 from tests.models import batch_of, small_config, small_model
+from tests.trainers import tiny_config, trainer_of
 from tests.unit.test_supervision import apart, counts_of, gradients, part
 from trm_engine.config import Config
 from trm_engine.data.collator import Batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.errors import ConfigError
 from trm_engine.models import TRMForToolCalling
+from trm_engine.runs.events import Event, step_columns
 from trm_engine.training.checkpoint import load_checkpoint
-from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.halting import Halting
 from trm_engine.training.losses import LOSSES, TOTAL, Counted, DeepSupervisionLoss, Targets
-from trm_engine.training.prepare import build_model, prepare_data, resolve
 from trm_engine.training.supervision import Losses, Part, mask_words, per_step
 from trm_engine.training.trainer import Trainer
 
@@ -238,61 +237,43 @@ def test_processes_halt_together_and_learn_what_one_learns(
 # --- a whole run --------------------------------------------------------------------------------
 
 
-class NoCommands:
-    def __call__(self) -> list[str]:
-        return []
-
-    def wants(self, *wanted: str) -> bool:
-        return False
-
-
-def trainer_of(
-    folder: Path, report: Callable[..., None] = lambda *a, **b: None, **training: Any
-) -> Trainer:
+def halting_trainer(folder: Path, events: list[Event]) -> Trainer:
     """A run in this process whose q halts all samples that need not explore."""
-    run, config = tiny_run(
+    folder.mkdir()
+    config = tiny_config(
         folder,
         supervision="per_step",
         halting=True,
-        word_dropout=0.1,
-        value_exchange=0.5,
-        gradient_accumulation_steps=2,
         halt_exploration=0.5,
         deep_share=0.9,
-        max_steps=10,
-        save_interval=4,
-        **training,
+        word_dropout=0.1,
+        gradient_accumulation_steps=2,
+        batch_size=4,
+        max_steps=8,
+        save_interval=3,
     )
     config.model.N_supervision = STEPS
+    config.model.word_weight = 0.25
     config.model.next_call_weight = 0.5
-    prepared = prepare_data(config)
-    config = resolve(config, prepared)
-    model = build_model(config, torch.device("cpu"))
+    trainer = trainer_of(config, events)
+    trainer.checkpoints.mkdir()
     with torch.no_grad():
-        model.heads.q.bias.fill_(1.0)
-    run.checkpoints(config).mkdir(parents=True)
-    return Trainer(
-        config, model, prepared.train, prepared.val, run, report, NoCommands(), ProcessGroup()
-    )
+        trainer.model.heads.q.bias.fill_(1.0)
+    return trainer
 
 
 def test_a_halting_run_resumes_bit_for_bit_and_tells_its_steps(tmp_path: Path) -> None:
-    told: dict[str, list[Any]] = {}
-
-    def report(kind: str, /, **content: Any) -> None:
-        if kind == "steps":
-            for name, values in {**content["columns"], "by_step": content["by_step"]}.items():
-                told.setdefault(name, []).extend(values)
-
-    whole = trainer_of(tmp_path / "whole", report)
+    events: list[Event] = []
+    whole = halting_trainer(tmp_path / "whole", events)
     whole.run()
+    told = step_columns(event for event in events if event["type"] == "steps")
     steps = told["steps_per_sample"]
-    assert len(steps) == 10
+    assert len(steps) == 8
     assert all(1 <= mean <= len(by) for mean, by in zip(steps, told["by_step"], strict=True))
     assert any(1 < mean < STEPS for mean in steps)
 
-    resumed = trainer_of(tmp_path / "resumed")
-    resumed.load(load_checkpoint(whole.checkpoints / "step_4.pt"))
+    resumed = halting_trainer(tmp_path / "resumed", [])
+    resumed.load(load_checkpoint(whole.checkpoints / "step_3.pt"))
     resumed.run()
     one, other = (load_checkpoint(each.checkpoints / "last.pt") for each in (whole, resumed))
     for key in ("model_state_dict", "ema_state_dict", "optimizer_state_dict", "metrics"):
