@@ -8,7 +8,8 @@ from pathlib import Path
 from trm_engine.config import Config, DataConfig, TrainingConfig, TRMConfig
 from trm_tui.keys import CHART, EVERYWHERE, KEYS, TRAINING
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 
 
 def test_readme_lists_every_setting_with_its_default() -> None:
@@ -39,3 +40,13 @@ def _shown(value: object) -> str:
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def test_the_papers_configuration_names_its_departures_as_the_documentation_does() -> None:
+    text = (ROOT / "docs" / "model.md").read_text(encoding="utf-8")
+    table = text.partition("## Departures")[2].partition("Only in `configs/default.yaml`")[0]
+    names = re.findall(r"^\| \*\*(.+?)\*\* \|", table, re.MULTILINE)
+    assert len(names) > 10
+    comments = (ROOT / "configs" / "paper.yaml").read_text(encoding="utf-8")
+    told = " ".join(comments.partition("by these names:")[2].partition("model:")[0].split())
+    assert told.replace("# ", "").rstrip(".").split("; ") == names
