@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -40,6 +42,27 @@ class LostProcess(RunError):
 
 class Abort(Exception):
     """A run was asked to end at once; no error."""
+
+
+class WorkerError(Exception):
+    """The worker failed at a question, or died; ``details`` is its traceback or its last words."""
+
+    def __init__(self, message: str, details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
+
+
+def in_words(error: OSError) -> str:
+    """What the system refused, and of which file."""
+    if error.filename is None:
+        return error.strerror or str(error)
+    name = "a file" if isinstance(error.filename, int) else os.fsdecode(error.filename)
+    return f"{shortened(name)}: {error.strerror or error}"
+
+
+def shortened(message: str) -> str:
+    """The message with the middle of very long names left out."""
+    return re.sub(r"\S{300,}", lambda found: f"{found[0][:60]}…{found[0][-60:]}", message)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -30,6 +30,11 @@ def is_plain(text: str) -> bool:
     return text.isprintable() or text.replace("\n", "").isprintable()
 
 
+def is_text(path: str) -> bool:
+    """Whether a path is text that any file can hold; a name of other bytes has half characters."""
+    return "\0" not in path and not any("\ud800" <= each <= "\udfff" for each in path)
+
+
 def replace_hidden(text: str, replace: Callable[[str], str]) -> str:
     """The text with another one for each control and format character, except line breaks."""
     return "".join(replace(each) if is_hidden(each) else each for each in text)

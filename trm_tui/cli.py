@@ -18,6 +18,7 @@ from trm_engine.printable import guard_output, printable
 from trm_tui.data_commands import app as data_app
 from trm_tui.look_alikes import LOOK_ALIKES, register
 
+WORKER_FAILED = 1
 USER_ERROR = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -27,18 +28,24 @@ class Commands(TyperGroup):
     """All commands; what goes wrong in one becomes a message and an exit status."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
-        from trm_engine.errors import UserError
+        from trm_engine.errors import UserError, WorkerError, in_words
 
         try:
             return super().invoke(ctx)
         except UserError as error:
-            _print_error(error)
+            _print_error(str(error))
             raise typer.Exit(USER_ERROR) from None
+        except WorkerError as error:
+            _print_error("\n".join(filter(None, (str(error), error.details))))
+            raise typer.Exit(WORKER_FAILED) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(BROKEN_PIPE) from None
+        except OSError as error:
+            _print_error(in_words(error))
+            raise typer.Exit(USER_ERROR) from None
 
 
 app = typer.Typer(
@@ -361,7 +368,8 @@ def evaluate(
     from trm_tui.tables import EvaluationTables, steps_table
 
     options = {"--device": device, "--batch-size": batch_size, "--halt-threshold": halt_threshold}
-    metrics = _evaluation(str(find_checkpoint(checkpoint)), str(data), *_arguments(options, raw))
+    files = str(find_checkpoint(checkpoint)), str(data)
+    metrics = _evaluation(*_arguments(options, raw), "--", *files)
     if as_json:
         write_json(metrics)
         return
@@ -394,7 +402,7 @@ def predict(
 
     options = {"--steps": steps, "--device": device, "--halt-threshold": halt_threshold}
     path = str(find_checkpoint(checkpoint))
-    worker = start_inference("predict", path, file, *_arguments(options, raw), stdout=None)
+    worker = start_inference("predict", *_arguments(options, raw), "--", path, file, stdout=None)
     try:
         status = worker.wait()
     except KeyboardInterrupt:
@@ -452,10 +460,11 @@ def _last_record(
     return None
 
 
-def _print_error(error: Exception) -> None:
+def _print_error(message: str) -> None:
     from rich.text import Text
 
+    from trm_engine.errors import shortened
     from trm_tui.console import table_console
 
-    message = Text.assemble(("error:", "bold red"), printable(f" {error}"))
-    table_console(stderr=True).print(message, soft_wrap=True)
+    text = Text.assemble(("error:", "bold red"), printable(f" {shortened(message)}"))
+    table_console(stderr=True).print(text, soft_wrap=True)

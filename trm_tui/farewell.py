@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import sys
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from trm_engine.runs.events import ENDED, Event, read_events, step_columns
 from trm_engine.runs.folder import RunFolder
 from trm_tui.curve import loss_curve
 from trm_tui.tables import best_evaluation, final_table
+from trm_tui.text import shell_word
 
 LOG_TAIL = 15
 INTERRUPTED = 130
@@ -70,7 +70,7 @@ class Farewell:
 
     def say_how_to_resume(self) -> None:
         """Name the command that goes on with the run."""
-        run = shlex.quote(str(self.folder.path))
+        run = shell_word(self.folder.path)
         if any(self.folder.checkpoints(self.config).glob("*.pt")):
             self._print(f"Resume from the last checkpoint: trm-tui train --resume {run}")
         else:
@@ -78,14 +78,14 @@ class Farewell:
 
     def say_it_goes_on(self) -> None:
         """Name the commands for a run that trains on in the background."""
-        run = shlex.quote(str(self.folder.path))
+        run = shell_word(self.folder.path)
         self._print(f"Training goes on in the background: {self.folder.path}")
         self._print(f"  look at it, pause it, stop it:  trm-tui watch {run}")
 
     def say_it_stops(self) -> None:
         """Tell of a worker that saves and stops because nobody looks any more."""
         self._print(f"The training saves and stops: {self.folder.path}")
-        self._print(f"  go on later:  trm-tui train --resume {shlex.quote(str(self.folder.path))}")
+        self._print(f"  go on later:  trm-tui train --resume {shell_word(self.folder.path)}")
 
     def _report_failure(self, failure: Event) -> int:
         message = failure.get("message") or "the worker gave no reason"
@@ -122,10 +122,10 @@ class Farewell:
     def _epilogue(self, evaluation: Mapping[str, Any]) -> str:
         """Where everything is, and what to do with it."""
         best = self.folder.checkpoints(self.config) / "best.pt"
-        data = shlex.quote(self.config.data.val_data or "DATA.jsonl")
+        data = shell_word(self.config.data.val_data or "DATA.jsonl")
         lines = [f"run folder       {self.folder.path}"]
         if best.exists():
-            shown = shlex.quote(str(best))
+            shown = shell_word(best)
             score = score_told(evaluation)
             by = f" ({score} at step {evaluation['step']:,})" if score else ""
             lines.insert(0, f"best checkpoint  {best}{by}")

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from trm_engine.printable import one_line
 from trm_engine.runs.best import Score, score_told
+from trm_engine.runs.jsonl import number
 from trm_engine.runs.summary import RunSummary
 from trm_tui.text import age, size
 
@@ -259,12 +260,14 @@ def _significant(number: Any) -> str:
 
 def ratio(share: float | None) -> str:
     """Four decimals; a dash for a ratio over nothing."""
-    return NOTHING if share is None else f"{share:.4f}"
+    value = number(share)
+    return NOTHING if value is None else f"{value:.4f}"
 
 
 def colour_of(share: float | None) -> str:
     """The colour that says how good a share is."""
-    if share is None:
+    share = number(share)
+    if share is None or share != share:
         return "dim"
     return "green" if share >= GOOD else "yellow" if share >= FAIR else "red"
 

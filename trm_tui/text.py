@@ -2,6 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+from pathlib import Path
+
+from trm_engine.printable import is_hidden
+
+
+def shell_word(path: str | Path) -> str:
+    """A path as a shell takes it, neither an option nor anything that a terminal obeys."""
+    text = str(path)
+    text = f"./{text}" if text.startswith("-") else text
+    if not any(map(is_hidden, text)):
+        return shlex.quote(text)
+    return "$'" + "".join(map(_in_quotes, text)) + "'"
+
+
+def _in_quotes(character: str) -> str:
+    if is_hidden(character):
+        return "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
+    return f"\\{character}" if character in "\\'" else character
+
 
 def duration(seconds: float) -> str:
     """Seconds as 1:05 or 2:03:10."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -14,10 +13,12 @@ import typer
 import yaml
 
 from trm_engine.config import BUILTIN_PREFIX, Config
-from trm_engine.errors import ConfigError, RunError, did_you_mean, no_such_file
+from trm_engine.errors import ConfigError, RunError, did_you_mean, in_words, no_such_file
+from trm_engine.printable import is_text
 from trm_engine.runs import launch
 from trm_engine.runs.folder import RunFolder, default_output_dir
 from trm_tui.show_run import has_screen, show_run
+from trm_tui.text import shell_word
 
 Flags = dict[str, Any]
 
@@ -55,6 +56,7 @@ def run_training(
     if is_resumed:
         _refuse_changes(flags, None, settings)
         source = folder.config
+    _refuse_names(folder, _read(source, flags, settings))
     config = _write(folder, source, flags, settings)
     return _run(folder, config, is_resumed, background, plain)
 
@@ -101,7 +103,7 @@ def _target(given: Path, config: Config, flags: Flags) -> tuple[RunFolder, bool]
             )
         return folder, False
     if not _confirms(f"{folder.path} holds an unfinished run ({state}). Resume it?"):
-        path = shlex.quote(str(folder.path))
+        path = shell_word(folder.path)
         raise RunError(
             f"{folder.path}: holds an unfinished run ({state})\n"
             f"  go on with it:  trm-tui train --resume {path}\n"
@@ -118,7 +120,7 @@ def _resumable(path: Path) -> RunFolder:
         raise RunError(f"{path}: the folder holds no run{did_you_mean(str(path), beside)}")
     _unfinished_state(folder)
     if not _has_checkpoints(folder):
-        again = shlex.quote(str(folder.config))
+        again = shell_word(folder.config)
         raise RunError(f"{path}: nothing was saved yet; start again: trm-tui train {again}")
     return folder
 
@@ -147,6 +149,26 @@ def _refuse_changes(flags: Flags, source: Path | None, settings: list[str]) -> N
     changes += [f"--set {setting}" for setting in settings]
     if changes:
         raise RunError(f"--resume goes on with the run's own config.yaml; leave out {changes[0]}")
+
+
+def _refuse_names(folder: RunFolder, config: Config) -> None:
+    """Paths that cannot be used, or not be kept as text in config.yaml and events."""
+    paths = {
+        "training.output_dir": os.path.abspath(folder.path),
+        "training.checkpoint_dir": config.training.checkpoint_dir,
+        "data.train_data": config.data.train_data,
+        "data.val_data": config.data.val_data or "",
+        "data.tokenizer_path": config.data.tokenizer_path or "",
+    }
+    for key, path in paths.items():
+        if not is_text(path):
+            raise ConfigError(f"{key}: {path}: its name is not UTF-8 text; give it another name")
+        try:
+            os.stat(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise ConfigError(f"{key}: {in_words(error)}") from None
 
 
 def _check_files(config: Config, flags: Flags) -> None:
@@ -204,7 +226,7 @@ def _run(folder: RunFolder, config: Config, is_resumed: bool, background: bool, 
     if background:
         worker = launch.start_worker(folder, config, resume=is_resumed, tied=False)
         typer.echo(f"Training in the background, process {worker.pid}: {folder.path}")
-        typer.echo(f"  look at it:  trm-tui watch {shlex.quote(str(folder.path))}")
+        typer.echo(f"  look at it:  trm-tui watch {shell_word(folder.path)}")
         typer.echo(f"  stop it:     kill {worker.pid}  (it saves first)")
         return 0
     if not plain and has_screen():

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from trm_engine.data import strict_json
 from trm_engine.errors import DataError, did_you_mean, no_such_file
 from trm_engine.vocabulary import ROLES, TOOL_ROLES
 
@@ -268,7 +269,7 @@ def _parse_line(raw: bytes) -> dict[str, Any]:
 
 def _parse_json(text: str) -> Any:
     try:
-        value = json.loads(text)
+        value = strict_json.parse(text)
         if "\\ud" in text.lower():
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:

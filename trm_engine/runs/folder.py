@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -75,16 +77,13 @@ class RunFolder:
 
     def is_live(self) -> bool:
         """Whether a worker is at work on this run now."""
-        if not (self.path / "worker.lock").exists():
-            return False
-        lock = self.lock()
         try:
-            lock.acquire()
-        except Timeout:
-            return True
-        except OSError:
+            with open(self.path / "worker.lock", "rb") as lock:  # another user's cannot be written
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
             return False
-        lock.release()
+        except OSError:  # it is locked, or not ours to look into: then it may be live
+            return True
         return False
 
     def state(self) -> str | None:
@@ -173,5 +172,8 @@ def default_output_dir(config_path: str | Path, now: datetime | None = None) -> 
 
 def list_runs(parent: str | Path = "outputs") -> list[RunFolder]:
     """The runs directly in a folder, the newest first."""
-    runs = [RunFolder(path) for path in Path(parent).glob("*") if (path / "config.yaml").exists()]
-    return sorted(runs, key=lambda run: os.stat(run.config).st_mtime, reverse=True)
+    runs: dict[RunFolder, float] = {}
+    for path in Path(parent).glob("*"):
+        with suppress(OSError):  # no run, or another user's
+            runs[RunFolder(path)] = os.stat(path / "config.yaml").st_mtime
+    return sorted(runs, key=lambda run: runs[run], reverse=True)

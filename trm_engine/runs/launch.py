@@ -28,7 +28,7 @@ def start_worker(
     flags += ["--commands-from", str(given_so_far(folder.commands))]
     with open(folder.log, "ab") as log:
         return subprocess.Popen(
-            [*WORKER, "train", str(folder.path), *flags],
+            [*WORKER, "train", *flags, "--", str(folder.path)],
             stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
 
-from trm_engine.errors import UserError
+from trm_engine.errors import UserError, WorkerError
 from trm_engine.runs.jsonl import from_message, to_message
 from trm_engine.runs.launch import WORKER
 
@@ -20,14 +20,6 @@ LOG_TAIL = 4000
 END_SECONDS = 2.0
 
 Message = dict[str, Any]
-
-
-class WorkerError(Exception):
-    """The worker failed at a question, or died; ``details`` is its traceback or its last words."""
-
-    def __init__(self, message: str, details: str = "") -> None:
-        super().__init__(message)
-        self.details = details
 
 
 class InferenceServer:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.samples import Conversation, explain, parse_conversation
-from trm_engine.errors import DataError, UserError
+from trm_engine.errors import DataError, UserError, in_words
 from trm_engine.inference import Predictor
 from trm_engine.printable import data_stream
 from trm_engine.runs.jsonl import to_message, write_json
@@ -40,6 +40,9 @@ def evaluate_file(arguments: argparse.Namespace) -> int:
     except UserError as error:
         _tell({"type": "error", "message": str(error)})
         return 2
+    except OSError as error:
+        _tell({"type": "error", "message": in_words(error)})
+        return 2
     _tell({"type": "result", **metrics})
     return 0
 
@@ -58,6 +61,9 @@ def predict_lines(arguments: argparse.Namespace) -> int:
     except BrokenPipeError:
         sys.stdout = None  # nobody reads any more: end quietly
         return 0
+    except OSError as error:
+        print(f"error: {in_words(error)}", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from trm_engine.errors import UserError
+from trm_engine.errors import UserError, in_words
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Cancelled
 from trm_engine.inspection.requests import REQUESTS
@@ -50,7 +50,8 @@ def _answer(files: ModelFiles, question: Message, job: _Job) -> Message:
     except Cancelled:
         return {"type": "cancelled"}
     except (UserError, OSError) as error:  # OSError: a file is gone, the disk is full
-        return {"type": "error", "message": str(error), "user_error": True, "traceback": ""}
+        message = in_words(error) if isinstance(error, OSError) else str(error)
+        return {"type": "error", "message": message, "user_error": True, "traceback": ""}
     except Exception as error:
         message = "".join(traceback.format_exception_only(error)).strip()
         trace = traceback.format_exc()

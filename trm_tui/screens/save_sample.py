@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +11,7 @@ from textual import on
 from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
+from trm_engine.data import strict_json
 from trm_engine.data.samples import explain, parse_sample
 from trm_engine.printable import one_line
 from trm_engine.runs.jsonl import append, to_json
@@ -84,7 +84,7 @@ class SaveSampleDialog(Dialog[None]):
 
     def _line(self) -> bytes:
         """The sample as a line that training takes; raises ValueError."""
-        answer = json.loads(self.query_one(TextArea).text)
+        answer = strict_json.parse(self.query_one(TextArea).text)
         if not isinstance(answer, dict):
             raise ValueError("expected a JSON object")
         line = to_json({**self._sample, **answer}).encode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import SelectionList, Static, TabbedContent, TabPane, TextArea
 from textual.widgets.selection_list import Selection
 
+from trm_engine.data import strict_json
 from trm_engine.data.convert.tools import inferred_tool
 from trm_engine.data.samples import Tool, explain
 from trm_engine.printable import one_line
@@ -96,7 +96,7 @@ class ToolsDialog(Dialog[Tools | None]):
 
     def _written(self) -> list[Record]:
         """The tools as JSON has them; raises ValueError."""
-        tools: list[Record] = json.loads(self.query_one(TextArea).text)
+        tools: list[Record] = strict_json.parse(self.query_one(TextArea).text)
         TOOLS.validate_python(tools)
         return tools
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from trm_engine.data import strict_json
 from trm_engine.errors import DataError, did_you_mean
 
 
@@ -87,7 +87,7 @@ def json_or_text(value: Any) -> Any:
 def parse_json(text: str) -> Any:
     """Parses JSON that can be written again as UTF-8 JSON; raises ValueError for any other text."""
     try:
-        value = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        value = strict_json.parse(text)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
@@ -95,13 +95,6 @@ def parse_json(text: str) -> Any:
     except UnicodeEncodeError:
         raise ValueError("half a surrogate pair is no character") from None
     return value
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is no finite number")
-    return number
 
 
 def fail(where: str, name: str | None, expected: str, value: Any, hint: str = "") -> NoReturn:

@@ -1,0 +1,50 @@
+"""JSON of others: numbers are finite. Python's own reader also takes NaN and 1e999."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+
+def parse(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        json.JSONDecodeError: it is none.
+        ValueError: a number is not finite; the message begins with its field.
+        RecursionError: it is nested too deeply.
+    """
+    try:
+        return _decode(text)
+    except _NotFiniteError as error:
+        field = next(_not_finite(json.loads(text)), "")
+        where = f"{field}: " if field else ""
+        raise ValueError(f"{where}{error} is no finite number, as JSON's are") from None
+
+
+class _NotFiniteError(ValueError):
+    """A number that is not finite, as it is written."""
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise _NotFiniteError(text if len(text) < 40 else f"{text[:40]}…")
+    return number
+
+
+_decode = json.JSONDecoder(parse_float=_finite, parse_constant=_finite).decode
+
+
+def _not_finite(value: Any, field: str = "") -> Iterator[str]:
+    """The fields that are not finite, such as ``tool.arguments.price`` and ``history[0]``."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield field
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from _not_finite(each, f"{field}.{key}" if field else key)
+    elif isinstance(value, list):
+        for place, each in enumerate(value):
+            yield from _not_finite(each, f"{field}[{place}]")
