@@ -34,7 +34,7 @@ class Followers:
         """
         self._links: list[socket.socket] = []
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._command = [*WORKER, "train", str(run), *["--resume"] * resume]
+        self._command = [*WORKER, "train", *["--resume"] * resume, "--", str(run)]
         self._world_size = world_size
         self._is_ending = threading.Event()
         try:
