@@ -374,7 +374,7 @@ def test_eval_as_json_is_one_object(workplace: Path, answers: list[str]) -> None
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout) == metrics()
     assert result.stderr == ""
-    expected = "eval run/checkpoints/best.pt val.jsonl --device cpu --batch-size 4 --raw"
+    expected = "eval --device cpu --batch-size 4 --raw -- run/checkpoints/best.pt val.jsonl"
     assert answers[-1] == expected
 
 
@@ -429,7 +429,7 @@ def test_predict_returns_the_workers_status(
     monkeypatch.setattr("trm_engine.runs.launch.start_inference", start)
     result = trm("predict", "a.pt", "-", "--steps", 2, "--halt-threshold", 0.5)
     assert result.exit_code == status
-    expected = ("predict", "a.pt", "-", "--steps", "2", "--halt-threshold", "0.5")
+    expected = ("predict", "--steps", "2", "--halt-threshold", "0.5", "--", "a.pt", "-")
     assert given == {"stdout": None, "arguments": expected}
 
 

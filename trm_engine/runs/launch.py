@@ -38,6 +38,7 @@ def start_worker(
 
 
 def start_inference(
+    task: str,
     *arguments: str,
     stdin: int | IO[bytes] | None = None,
     stdout: int | IO[bytes] | None = subprocess.PIPE,
@@ -48,7 +49,7 @@ def start_inference(
     It ends when this process does, however that ends.
     """
     return subprocess.Popen(
-        [*WORKER, *arguments, "--parent", str(os.getpid())],
+        [*WORKER, task, "--parent", str(os.getpid()), *arguments],
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
