@@ -20,6 +20,7 @@ from trm_engine.data.survey import split_dialogues
 from trm_engine.data.training_items import without_capitals
 from trm_engine.models.context import Layout
 from trm_engine.models.trm import RecursiveCore, State, TRMForToolCalling
+from trm_engine.runs.events import Silent
 from trm_engine.runs.folder import RunFolder
 from trm_engine.training.device import choose_device
 from trm_engine.training.distributed import ProcessGroup
@@ -153,7 +154,7 @@ def _row(figures: dict[str, Any]) -> str:
     )
 
 
-class _StepsTrained:
+class _StepsTrained(Silent):
     """A report that keeps how many supervision steps a sample trained."""
 
     def __init__(self) -> None:

@@ -37,6 +37,7 @@ Numbers that JSON lacks are the strings "NaN", "Infinity" and "-Infinity".
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import threading
@@ -54,6 +55,7 @@ VERSION = 1
 FLUSH_SECONDS = 0.05
 RETRY_SECONDS = 1.0
 BLOCK = 1 << 18
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 State = Literal["starting", "running", "paused", "stopping", "finished", "stopped", "failed"]
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "failed"})
@@ -71,7 +73,7 @@ class EventWriter:
     def __init__(self, path: Path, on_error: Callable[[OSError], None] | None = None) -> None:
         self._path = path
         self._on_error = on_error
-        self._failing = False
+        self._error: OSError | None = None
         self._pending: list[bytes] = []
         self._lock = threading.RLock()  # ``on_error`` may write an event
         self._wake = threading.Event()
@@ -90,10 +92,26 @@ class EventWriter:
             self._seq += 1
         self._wake.set()
 
+    __call__ = write
+
     def flush(self) -> bool:
-        """Write what is queued, now. Returns whether it is on disk."""
+        """Write what is queued, now. Returns whether it is in the file."""
         with self._lock:
             return self._write_pending()
+
+    def sync(self) -> None:
+        """Write what is queued and have it on the disk, where a power cut leaves it.
+
+        Raises:
+            OSError: the disk has no room for it. Nothing else is raised: a file that cannot be
+                written for another reason must not keep a checkpoint from being saved.
+        """
+        with self._lock:
+            if self._write_pending():
+                with suppress(OSError), open(self._path, "rb") as file:
+                    os.fsync(file.fileno())
+            elif self._error and self._error.errno in NO_ROOM:
+                raise self._error
 
     def close(self) -> None:
         """Write what is queued and end the thread."""
@@ -104,7 +122,7 @@ class EventWriter:
 
     def _run(self) -> None:
         while not self._closing:
-            self._wake.wait(RETRY_SECONDS if self._failing else None)
+            self._wake.wait(RETRY_SECONDS if self._error else None)
             self._wake.clear()
             time.sleep(FLUSH_SECONDS)
             self.flush()
@@ -115,13 +133,23 @@ class EventWriter:
         try:
             append(self._path, b"".join(self._pending))
         except OSError as error:
-            first, self._failing = not self._failing, True
+            first, self._error = self._error is None, error
             if first and self._on_error:
                 self._on_error(error)
             return False
         self._pending.clear()
-        self._failing = False
+        self._error = None
         return True
+
+
+class Silent:
+    """Reports nothing: only the main process of a run writes events."""
+
+    def __call__(self, kind: str, /, **content: Any) -> None:
+        """Forget the event."""
+
+    def sync(self) -> None:
+        """There is nothing to write."""
 
 
 class Steps(msgspec.Struct, tag_field="type", tag="steps", gc=False):
@@ -217,6 +245,21 @@ def last_state(path: Path) -> str | None:
     """The state that a file's events end in; None if none was told. Who tells of steps runs."""
     told = ({"steps": "running"}.get(e.get("type", ""), e.get("state")) for e in newest_first(path))
     return next((state for state in told if state), None)
+
+
+def tells_of_checkpoint(path: Path, checkpoint: Path, step: int) -> bool:
+    """Whether a file's events say that ``checkpoint`` was saved at ``step``.
+
+    They do not if the process was killed between the file and its event. Events keep their order,
+    so those before that step need not be looked at.
+    """
+    for event in newest_first(path):
+        if event.get("type") == "checkpoint" and event["step"] == step:
+            if Path(event["path"]).name == checkpoint.name:
+                return True
+        elif event.get("type") == "steps" and event["columns"]["step"]:
+            return bool(event["columns"]["step"][-1] > step)
+    return False
 
 
 _decode_steps = msgspec.json.Decoder(Steps).decode

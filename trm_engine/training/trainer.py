@@ -59,9 +59,11 @@ PROGRESS_SECONDS = 0.2
 
 
 class Report(Protocol):
-    """Writes one event (``EventWriter.write``)."""
+    """Writes one event; ``sync`` has those so far on the disk (``EventWriter``)."""
 
     def __call__(self, kind: str, /, **content: Any) -> None: ...
+
+    def sync(self) -> None: ...
 
 
 class Commands(Protocol):
@@ -152,7 +154,6 @@ class Trainer:
         self.best: Score | None = None
         self.metrics: Metrics | None = None
         self.evaluated_at = -1
-        self.saved: dict[str, list[Path]] = {}
         self.log = StepLog()
 
     def run(self) -> str:
@@ -166,6 +167,8 @@ class Trainer:
         self.safeguard.remember(self.global_step)
         self.report("state", state="running")
         try:
+            self._save_what_is_due()
+            self._train_epoch()
             while self.global_step < self.total_steps:
                 self._train_epoch()
         except Stop:
@@ -436,32 +439,51 @@ class Trainer:
         self._prune(self.checkpoints / name, kind)
         self.log.restart_clock()
 
+    def _save_what_is_due(self) -> None:
+        """Save the numbered checkpoints of this update that a kill after ``best.pt`` prevented."""
+        if not self.group.is_main or not self.global_step:
+            return
+        step, epoch = f"step_{self.global_step}.pt", f"epoch_{self.epoch - 1}.pt"
+        is_due = self.global_step % self.config.training.save_interval == 0
+        if is_due and not (self.checkpoints / step).exists():
+            self._save(step, "step")
+        if self.epoch and not self.position and not (self.checkpoints / epoch).exists():
+            self._save(epoch, "epoch", self.epoch - 1)
+
     def _prune(self, newest: Path, kind: str) -> None:
-        """Delete the oldest numbered checkpoints of this start beyond those to keep."""
+        """Delete the numbered checkpoints before ``newest`` beyond those to keep.
+
+        One with a higher number is of an earlier start, and is overwritten when its turn comes.
+        """
         if kind not in ("step", "epoch") or not self.config.training.keep_checkpoints:
             return
-        saved = self.saved.setdefault(kind, [])
-        if newest not in saved:
-            saved.append(newest)
-        while len(saved) > self.config.training.keep_checkpoints:
-            saved.pop(0).unlink(missing_ok=True)
+        numbers = [_number(path) for path in self.checkpoints.glob(f"{kind}_*.pt")]
+        older = sorted(n for n in numbers if n is not None and n <= (_number(newest) or 0))
+        for number in older[: -self.config.training.keep_checkpoints]:
+            (self.checkpoints / f"{kind}_{number}.pt").unlink(missing_ok=True)
 
     def _write(self, state: Any, path: Path, kind: str) -> None:
+        """Write a file once the events of all that it has seen are on the disk."""
         while True:
             try:
+                self.report.sync()
                 size = save_atomically(state, path)
             except OSError as error:
                 self._wait_for_room(path, error)
             else:
-                self.report(
-                    "checkpoint",
-                    step=self.global_step,
-                    epoch=self.epochs.done(self.epoch, self.position),
-                    path=str(path),
-                    kind=kind,
-                    bytes=size,
-                )
+                self.report_saved(path, kind, size)
                 return
+
+    def report_saved(self, path: Path, kind: str, size: int) -> None:
+        """Report a checkpoint of the present update."""
+        self.report(
+            "checkpoint",
+            step=self.global_step,
+            epoch=self.epochs.done(self.epoch, self.position),
+            path=str(path),
+            kind=kind,
+            bytes=size,
+        )
 
     def _wait_for_room(self, path: Path, error: OSError) -> None:
         """Pause until told to resume. Only the main process is here; the others wait for it."""
@@ -513,3 +535,9 @@ class Trainer:
         if self.ema:
             with self.ema.applied():
                 self._write(self.model.state_dict(), self.folder.model_ema, "final")
+
+
+def _number(checkpoint: Path) -> int | None:
+    """The number in the name of a numbered checkpoint."""
+    digits = checkpoint.stem.partition("_")[2]
+    return int(digits) if digits.isdecimal() else None
