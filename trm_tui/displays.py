@@ -38,7 +38,7 @@ class Pace:
         rate = (self.step - self._first) / max(now - self._begun, 1e-9)
         left = duration((self.total - self.step) / rate) if rate > 0 else "–"
         self.figures = [
-            f"epoch {columns['epoch'][-1]:.2f}",
+            f"epoch {number(columns['epoch'][-1]):.2f}",
             f"loss {sum(losses) / len(losses):.4f}",
             f"{left} left",
             f"{number(columns['samples_per_s'][-1]):,.0f} samples/s",

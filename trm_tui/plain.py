@@ -23,6 +23,7 @@ from trm_engine.runs.commands import Command, send_command
 from trm_engine.runs.events import ENDED, Event
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.jsonl import JsonlReader, number
+from trm_engine.runs.schema import is_event
 from trm_tui.console import table_console
 from trm_tui.displays import Bars, Lines, Pace
 from trm_tui.farewell import INTERRUPTED, Ending, Farewell
@@ -33,6 +34,7 @@ LOOK_SECONDS = 1.0
 ASK_AGAIN_SECONDS = 1.0
 ABORT_SECONDS = 2.0
 EXIT_SECONDS = 10.0
+SHOWN = {"epoch", "total_loss", "samples_per_s"}
 LOG_COLOURS = {"warning": "yellow", "error": "red"}
 
 
@@ -117,7 +119,7 @@ class PlainViewer:
             time.sleep(POLL_SECONDS)
 
     def _drain(self) -> None:
-        events = self._reader.read()
+        events = list(filter(is_event, self._reader.read()))
         for event in events:
             handle = getattr(self, f"_on_{event.get('type')}", None)
             if handle:
@@ -140,7 +142,7 @@ class PlainViewer:
 
     def _on_steps(self, event: Event) -> None:
         columns = event["columns"]
-        if not columns["step"]:
+        if not columns.keys() >= SHOWN:
             return
         losses = [number(loss) for loss in columns["total_loss"]]
         self._warn_of_nan(columns["step"], losses)

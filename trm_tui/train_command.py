@@ -57,6 +57,8 @@ def run_training(
         _refuse_changes(flags, None, settings)
         source = folder.config
     _refuse_names(folder, _read(source, flags, settings))
+    if not is_resumed:  # a run goes on with the data that it began with, wherever their file is
+        _check_files(_read(source, flags, settings), flags)
     config = _write(folder, source, flags, settings)
     return _run(folder, config, is_resumed, background, plain)
 
@@ -190,7 +192,6 @@ def _write(folder: RunFolder, source: Path, flags: Flags, settings: list[str]) -
     Only what was set is written: the worker fills in the rest, with the sizes the data decide.
     """
     config = _read(source, flags, settings)
-    _check_files(config, flags)
     paths = {key: getattr(config.data, key) for key in ("train_data", "val_data", "tokenizer_path")}
     places = [
         f"data.{key}={_yaml(os.path.abspath(path))}"

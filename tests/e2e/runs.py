@@ -19,6 +19,15 @@ from trm_engine.runs.launch import start_worker
 from trm_engine.training.checkpoint import load_checkpoint
 
 SECONDS = 300.0
+LEARNT = (
+    "model_state_dict",
+    "ema_state_dict",
+    "optimizer_state_dict",
+    "scheduler_state_dict",
+    "global_step",
+    "epoch",
+    "metrics",
+)
 UNREPEATED = ("time", "samples_per_s", "tokens_per_s", "memory")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.runs import (
+    LEARNT,
     SECONDS,
     assert_same,
     finish,
@@ -25,16 +26,6 @@ from trm_engine.runs.events import Event, read_events
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.jsonl import append, to_line
 from trm_engine.runs.launch import start_worker
-
-LEARNT = (
-    "model_state_dict",
-    "ema_state_dict",
-    "optimizer_state_dict",
-    "scheduler_state_dict",
-    "global_step",
-    "epoch",
-    "metrics",
-)
 
 
 @pytest.fixture(scope="module")
@@ -227,13 +218,3 @@ def test_checkpoints_of_another_run_are_not_overwritten(tmp_path: Path) -> None:
     failed = [event for event in read_events(second.events) if event["type"] == "failed"]
     assert "holds the checkpoints of another run" in failed[0]["message"]
     assert kept == {path: path.read_bytes() for path in shared.glob("*.pt")}
-
-
-def test_a_run_whose_data_changed_is_not_resumed(tmp_path: Path) -> None:
-    run, config = tiny_run(tmp_path / "run", max_steps=3)
-    finish(run, config)
-    data = Path(config.data.train_data)
-    data.write_text(data.read_text().replace("change_plan", "alter_plan"))
-    assert start_worker(run, config, resume=True).wait(timeout=60) == 2
-    failed = [event for event in read_events(run.events) if event["type"] == "failed"]
-    assert "made for other tools" in failed[0]["message"]

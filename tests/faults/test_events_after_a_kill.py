@@ -37,7 +37,7 @@ train_run(folder, False, False)
 """
 
 SETTINGS: dict[str, Any] = {
-    "max_steps": 20,
+    "max_steps": 26,  # two epochs
     "log_interval": 7,
     "eval_interval": 10,
     "save_interval": 5,

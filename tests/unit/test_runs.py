@@ -62,7 +62,7 @@ def path(tmp_path: Path) -> Path:
 def write(path: Path, *messages: Any) -> None:
     writer = EventWriter(path)
     for message in messages:
-        writer.write("log", message=message)
+        writer.write("note", message=message)
     writer.close()
 
 
@@ -141,7 +141,7 @@ def test_events_are_read_as_they_were_written(path: Path) -> None:
     ]
     assert [event["seq"] for event in events] == [0, 1, 2]
     assert {event["v"] for event in events} == {1}
-    assert {event["type"] for event in events} == {"log"}
+    assert {event["type"] for event in events} == {"note"}
     assert all(before - 1 <= event["t"] <= time.time() + 1 for event in events)
 
 
@@ -161,7 +161,7 @@ def test_the_numbers_go_on_after_reopening(path: Path) -> None:
 
 def test_an_event_is_on_disk_soon_without_a_flush(path: Path) -> None:
     writer = EventWriter(path)
-    writer.write("log", message="a")
+    writer.write("note", message="a")
     deadline = time.monotonic() + 5
     while not read_events(path):
         assert time.monotonic() < deadline
@@ -191,7 +191,7 @@ def test_a_file_cut_anywhere_can_be_written_on(
 ) -> None:
     path = tmp_path_factory.mktemp("cut") / "events.jsonl"
     for message in ("một", "hai", "ba", "bốn"):
-        append(path, to_line({"seq": len(read_events(path)), "type": "log", "message": message}))
+        append(path, to_line({"seq": len(read_events(path)), "type": "note", "t": 1.0, "message": message}))
     path.write_bytes(path.read_bytes()[:size])
     whole = read_events(path)
     write(path, "new")
@@ -220,7 +220,7 @@ def test_many_events_from_two_threads(path: Path) -> None:
 
     def tell(name: str) -> None:
         for each in range(3000):
-            writer.write("log", message=[name, each])
+            writer.write("note", message=[name, each])
 
     threads = [threading.Thread(target=tell, args=(name,)) for name in "ab"]
     for thread in threads:
@@ -246,7 +246,7 @@ def test_writing_does_not_wait_for_the_disk(path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(events_module, "append", counted)
     begin = time.monotonic()
     for each in range(200):
-        writer.write("log", message=each)
+        writer.write("note", message=each)
         time.sleep(0.001)
     elapsed = time.monotonic() - begin
     writer.close()
@@ -266,21 +266,21 @@ def test_a_full_disk_loses_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     def warn(error: OSError) -> None:
         told.append(str(error.strerror))
-        writer.write("log", message="disk full")
+        writer.write("note", message="disk full")
 
     writer = EventWriter(path, on_error=warn)
     monkeypatch.setattr(events_module, "append", limited)
     for each in range(3):
-        writer.write("log", message=each)
+        writer.write("note", message=each)
         assert not writer.flush()
     assert told == ["No space left on device"]  # once for each spell of failures
     assert messages(path) == []
     full = False
-    writer.write("log", message="space again")
+    writer.write("note", message="space again")
     assert writer.flush()
     assert messages(path) == [0, "disk full", 1, 2, "space again"]
     full = True
-    writer.write("log", message="again")
+    writer.write("note", message="again")
     assert not writer.flush()
     assert len(told) == 2
     full = False
@@ -303,18 +303,18 @@ def test_what_a_full_disk_held_up_is_written_by_itself(
     writer = EventWriter(path)
     monkeypatch.setattr(events_module, "append", limited)
     monkeypatch.setattr(events_module, "RETRY_SECONDS", 0.01)
-    writer.write("log", message="a")
+    writer.write("note", message="a")
     wait_until(lambda: messages(path) == ["a"])
     writer.close()
 
 
 def test_half_a_write_counts_for_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    append(path, to_line({"seq": 0, "type": "log", "message": "a"}))
+    append(path, to_line({"seq": 0, "type": "note", "t": 1.0, "message": "a"}))
     before = path.read_bytes()
     real = os.write
     monkeypatch.setattr("os.write", lambda file, lines: real(file, lines[: len(lines) // 2]))
     with pytest.raises(OSError, match="No space left"):
-        append(path, to_line({"seq": 1, "type": "log", "message": "b" * 100}))
+        append(path, to_line({"seq": 1, "type": "note", "t": 1.0, "message": "b" * 100}))
     assert path.read_bytes() == before
 
 

@@ -210,11 +210,16 @@ def content_hash(path: str | Path) -> str:
     """
     try:
         with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:24]
+            return short(hashlib.file_digest(file, "sha256"))
     except FileNotFoundError:
         raise DataError(no_such_file(path, "*.jsonl")) from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def short(digest: hashlib._Hash) -> str:
+    """A digest as ``content_hash`` gives it."""
+    return digest.hexdigest()[:24]
 
 
 def code_hash(*modules: str) -> str:

@@ -22,8 +22,8 @@ from trm_engine.data.cache import (
 )
 from trm_engine.data.encoding import EncodedSample, FieldLabels, encode_sample
 from trm_engine.data.labels import Labels
-from trm_engine.data.samples import Sample, parse_sample
-from trm_engine.data.survey import Progress, Survey, no_progress, read_lines, survey_file
+from trm_engine.data.samples import Sample
+from trm_engine.data.survey import Progress, Survey, no_progress, survey_file
 from trm_engine.data.tokenizer import Limits, TRMTokenizer
 from trm_engine.errors import DataError, did_you_mean
 
@@ -38,7 +38,7 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
     ``arg_presence_labels``, ``arg_choice_labels`` [A], ``slot_spans``, ``arg_spans`` [M, 3].
 
     Args:
-        path: the JSONL file.
+        path: the JSONL file, which is read once; or its survey.
         tokenizer: turns text into tokens.
         labels: what to call tools and slots; learnt from this file if not given.
         max_length: tokens kept of a conversation.
@@ -53,7 +53,7 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | Survey,
         tokenizer: TRMTokenizer,
         labels: Labels | None = None,
         max_length: int = 2048,
@@ -63,7 +63,9 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         max_tool_tokens: int | None = None,
     ) -> None:
         cache = Path(cache_dir) if cache_dir else default_cache_dir()
-        self.survey = survey_file(path, cache, on_error, progress)
+        self.survey = (
+            path if isinstance(path, Survey) else survey_file(path, cache, on_error, progress)
+        )
         self.labels = labels or self.survey.labels
         self.tokenizer = tokenizer
         self.max_length = max_length
@@ -105,8 +107,8 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         """
         beside = path.with_name(f"{path.name}.new")
         with open(beside, "wb") as file:
-            for raw in read_lines(self.survey.path, self.survey.offsets, self.indices.tolist()):
-                file.write(raw.strip() + b"\n")
+            for row in self.indices.tolist():
+                file.write(self.survey.raw(row) + b"\n")
         beside.replace(path)
         other = self.subset(np.arange(len(self)))
         other._own_file = path
@@ -156,9 +158,8 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         return index + 1 if self._own_file else int(self.survey.lines[self.indices[index]])
 
     def sample(self, index: int) -> Sample:
-        """The sample itself, read from its file."""
-        place = [int(self.indices[index])]
-        return parse_sample(next(read_lines(self.survey.path, self.survey.offsets, place)))
+        """The sample itself."""
+        return self.survey.sample(int(self.indices[index]))
 
     def token_offsets(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Turn and character offsets of each token of a sample, [L] each."""
@@ -282,11 +283,10 @@ def _build(
     folder: Path,
 ) -> None:
     total = len(survey)
-    lines = read_lines(survey.path, survey.offsets, range(total))
     with ArrayWriter(folder) as arrays:
         ends: dict[str, int] = {"token": 0, "slot_span": 0, "arg_span": 0}
-        for index, raw in enumerate(lines):
-            sample = parse_sample(raw)
+        for index in range(total):
+            sample = survey.sample(index)
             _append(arrays, ends, encode_sample(sample, tokenizer, labels, *limits))
             progress(f"tokenising {survey.path.name}", index / total)
 

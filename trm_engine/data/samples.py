@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -174,17 +175,20 @@ class SampleReader:
 
     With ``on_error="skip"`` bad lines are left out and collected in ``problems``; with ``"fail"``
     the whole file is still read, and then a DataError names the first problems and their number.
+    ``digest`` is SHA-256 of all bytes read.
     """
 
     path: str | Path
     on_error: Literal["fail", "skip"] = "fail"
     problems: list[Problem] = field(default_factory=list)
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def __iter__(self) -> Iterator[tuple[Line, Sample]]:
         slot_names: list[str] | None = None
         self.problems.clear()
+        self.digest = hashlib.sha256()
         found = 0
-        for line in iter_lines(self.path):
+        for line in iter_lines(self.path, self.digest):
             try:
                 sample = parse_sample(line.raw)
                 slot_names = slot_names if slot_names is not None else list(sample.slots)
@@ -205,8 +209,8 @@ class SampleReader:
         ]
 
 
-def iter_lines(path: str | Path) -> Iterator[Line]:
-    """Yield the lines of a file that are not blank.
+def iter_lines(path: str | Path, digest: hashlib._Hash | None = None) -> Iterator[Line]:
+    """Yield the lines of a file that are not blank; ``digest`` is updated with all of its bytes.
 
     Raises:
         DataError: the file is missing or cannot be read.
@@ -215,6 +219,8 @@ def iter_lines(path: str | Path) -> Iterator[Line]:
     try:
         with open(path, "rb") as file:
             for number, raw in enumerate(file, 1):
+                if digest:
+                    digest.update(raw)
                 if raw.strip():
                     yield Line(number, offset, raw)
                 offset += len(raw)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,9 +20,14 @@ from trm_engine.data.cache import (
     content_hash,
     key_of,
     read_arrays,
+    short,
 )
 from trm_engine.data.labels import LabelBuilder, Labels
-from trm_engine.data.samples import Problem, Sample, SampleReader
+from trm_engine.data.samples import Problem, Sample, SampleReader, parse_sample
+from trm_engine.errors import DataError
+
+READINGS = 3
+"""How often a file that changes while it is read is tried."""
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share done, 0 to 1."""
@@ -33,24 +39,39 @@ def no_progress(what: str, share: float) -> None:
 
 @dataclass(frozen=True)
 class Survey:
-    """What is known of a data file before it is tokenised; N usable samples.
+    """What a data file held when it was read; N usable samples.
 
-    ``offsets`` [N]: byte where each sample's line begins. ``lines`` [N]: its number.
-    ``dialogues`` [N]: equal for samples of one conversation. ``digests`` [N]: equal for samples
-    with the same history and answer.
+    ``content``: hash of the file's bytes. ``text`` [bytes]: the samples' lines, one after the
+    other, so that the file is not needed any more. ``ends`` [N]: where each ends in it. ``lines``
+    [N]: its number. ``dialogues`` [N]: equal for samples of one conversation. ``digests`` [N]:
+    equal for samples with the same history and answer.
     """
 
     path: Path
     content: str
     labels: Labels
-    offsets: np.ndarray
+    text: np.ndarray
+    ends: np.ndarray
     lines: np.ndarray
     dialogues: np.ndarray
     digests: np.ndarray
     problems: list[Problem]
 
     def __len__(self) -> int:
-        return len(self.offsets)
+        return len(self.ends)
+
+    def raw(self, index: int) -> bytes:
+        """The line of a sample, without the spaces around it."""
+        begin = self.ends[index - 1] if index else 0
+        return self.text[begin : self.ends[index]].tobytes()
+
+    def sample(self, index: int) -> Sample:
+        """A sample, read from its line."""
+        return parse_sample(self.raw(index))
+
+
+class _Changed(Exception):
+    """A file is no longer what it was when its hash was taken."""
 
 
 def survey_file(
@@ -64,17 +85,40 @@ def survey_file(
     Raises:
         DataError: the file is missing, empty, or has bad lines and ``on_error`` is "fail".
     """
-    content = content_hash(path)
+    for _ in range(READINGS):
+        content = content_hash(path)
+        folder = _folder(cache_dir, content, on_error)
+        try:
+            build_once(folder, partial(_build, Path(path), content, on_error, progress))
+        except _Changed:
+            continue
+        return _read(Path(path), content, folder)
+    raise DataError(f"{path}: changes while it is read; begin again when it is whole")
+
+
+def earlier_survey(
+    path: str | Path, content: str, cache_dir: Path, on_error: Literal["fail", "skip"]
+) -> Survey | None:
+    """The survey of a file when its hash was ``content``; None if the cache does not have it."""
+    folder = _folder(cache_dir, content, on_error)
+    return _read(Path(path), content, folder) if folder.exists() else None
+
+
+def _folder(cache_dir: Path, content: str, on_error: Literal["fail", "skip"]) -> Path:
     code = code_hash("survey", "samples", "labels", "spans", "borders")
-    folder = cache_dir / f"survey-{key_of(content, on_error, code)}"
-    build_once(folder, lambda target: _build(Path(path), on_error, target, progress))
+    return cache_dir / f"survey-{key_of(content, on_error, code)}"
+
+
+def _read(path: Path, content: str, folder: Path) -> Survey:
+    """The survey in a folder of the cache."""
     arrays = read_arrays(folder)
     facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
     return Survey(
-        path=Path(path),
+        path=path,
         content=content,
         labels=Labels.from_dict(facts["labels"]),
-        offsets=arrays["offsets"],
+        text=arrays["text"],
+        ends=arrays["ends"],
         lines=arrays["lines"],
         dialogues=arrays["dialogues"],
         digests=arrays["digests"],
@@ -103,20 +147,28 @@ def split_dialogues(
     return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
 
 
-def _build(path: Path, on_error: Literal["fail", "skip"], folder: Path, progress: Progress) -> None:
+def _build(
+    path: Path, content: str, on_error: Literal["fail", "skip"], progress: Progress, folder: Path
+) -> None:
     reader = SampleReader(path, on_error)
     builder = LabelBuilder()
     prefixes = PrefixIndex()
-    size = path.stat().st_size
+    size = max(1, path.stat().st_size)
+    end = 0
     with ArrayWriter(folder) as arrays:
         for line, sample in reader:
             builder.add(sample)
             prefixes.add(sample)
-            arrays.append("offsets", np.array([line.offset], dtype=np.int64))
+            raw = line.raw.strip()
+            end += len(raw)
+            arrays.append("text", np.frombuffer(raw, dtype=np.uint8))
+            arrays.append("ends", np.array([end], dtype=np.int64))
             arrays.append("lines", np.array([line.number], dtype=np.int64))
             arrays.append("digests", np.array([_digest(sample)], dtype=np.uint64))
             progress(f"reading {path.name}", line.offset / size)
         arrays.append("dialogues", prefixes.dialogues())
+    if short(reader.digest) != content:
+        raise _Changed
     facts: dict[str, Any] = {
         "labels": builder.build().to_dict(),
         "problems": [(problem.line, problem.message) for problem in reader.problems],
@@ -193,11 +245,3 @@ def _root(parents: np.ndarray, sample: int) -> int:
 def _join(parents: np.ndarray, one: int, other: int) -> None:
     one, other = _root(parents, one), _root(parents, other)
     parents[max(one, other)] = min(one, other)
-
-
-def read_lines(path: Path, offsets: np.ndarray, indices: Sequence[int]) -> Iterator[bytes]:
-    """The raw lines of the samples ``indices``, in that order."""
-    with open(path, "rb") as file:
-        for index in indices:
-            file.seek(int(offsets[index]))
-            yield file.readline()

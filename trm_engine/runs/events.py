@@ -42,14 +42,15 @@ import io
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from trm_engine.runs.jsonl import JsonlReader, append, newest_first, to_line
+from trm_engine.runs.schema import Count, Time, is_event, rising
 
 VERSION = 1
 FLUSH_SECONDS = 0.05
@@ -57,7 +58,6 @@ RETRY_SECONDS = 1.0
 BLOCK = 1 << 18
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-State = Literal["starting", "running", "paused", "stopping", "finished", "stopped", "failed"]
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "failed"})
 
 Event = dict[str, Any]
@@ -80,7 +80,7 @@ class EventWriter:
         self._closing = False
         with suppress(OSError):
             append(path, b"")  # a torn last line may be an event but for its end
-        self._seq = 1 + next((e["seq"] for e in newest_first(path) if "seq" in e), -1)
+        self._seq = 1 + next((e["seq"] for e in events_newest_first(path)), -1)
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         self._thread.start()
 
@@ -158,8 +158,8 @@ class Steps(msgspec.Struct, tag_field="type", tag="steps", gc=False):
     A text keeps the memory of its whole line alive; ``msgspec.Raw.copy`` makes one of its own.
     """
 
-    t: float
-    seq: int
+    t: Time
+    seq: Count
     columns: dict[str, msgspec.Raw]
     by_step: msgspec.Raw
 
@@ -178,6 +178,7 @@ class EventReader:
         self.restarted = False
         self._offset = 0
         self._identity: tuple[int, int] | None = None
+        self._torn = -1
 
     def read(self, seconds: float | None = None) -> list[Event | Steps]:
         """The next whole events; those not reached in about ``seconds`` wait for the next look.
@@ -194,7 +195,7 @@ class EventReader:
                     events += filter(None, map(_event, lines))
                     if time.perf_counter() >= deadline:
                         break
-        except FileNotFoundError:
+        except OSError:  # it is not there, or cannot be read (any more)
             self.behind = 0.0
         return events
 
@@ -208,6 +209,8 @@ class EventReader:
     def _next_lines(self, file: io.FileIO) -> list[bytes]:
         """The whole lines of the next block, which grows until it holds at least one."""
         size = BLOCK
+        if os.fstat(file.fileno()).st_size == self._torn:  # still all that there is of a line
+            return []
         while True:
             file.seek(self._offset)
             block = file.read(size)
@@ -216,6 +219,7 @@ class EventReader:
                 break
             size *= 2
         self._offset += whole
+        self._torn = -1 if whole else self._offset + len(block)
         end = os.fstat(file.fileno()).st_size
         waits = whole and len(block) == size  # else there is at most a torn last line
         self.behind = max(0.0, 1 - self._offset / end) if waits else 0.0
@@ -224,7 +228,12 @@ class EventReader:
 
 def read_events(path: Path) -> list[Event]:
     """Every whole event of a file, in order; an empty list if there is none."""
-    return [event for event in JsonlReader(path).read() if "seq" in event and "type" in event]
+    return list(filter(is_event, JsonlReader(path).read()))
+
+
+def events_newest_first(path: Path) -> Iterator[Event]:
+    """The whole events of a file from its end, reading no more of it than is asked for."""
+    return filter(is_event, newest_first(path))
 
 
 def step_columns(events: Iterable[Event]) -> dict[str, list[Any]]:
@@ -243,7 +252,10 @@ def step_columns(events: Iterable[Event]) -> dict[str, list[Any]]:
 
 def last_state(path: Path) -> str | None:
     """The state that a file's events end in; None if none was told. Who tells of steps runs."""
-    told = ({"steps": "running"}.get(e.get("type", ""), e.get("state")) for e in newest_first(path))
+    told = (
+        {"steps": "running", "state": event.get("state")}.get(event["type"])
+        for event in events_newest_first(path)
+    )
     return next((state for state in told if state), None)
 
 
@@ -253,11 +265,11 @@ def tells_of_checkpoint(path: Path, checkpoint: Path, step: int) -> bool:
     They do not if the process was killed between the file and its event. Events keep their order,
     so those before that step need not be looked at.
     """
-    for event in newest_first(path):
-        if event.get("type") == "checkpoint" and event["step"] == step:
+    for event in events_newest_first(path):
+        if event["type"] == "checkpoint" and event["step"] == step:
             if Path(event["path"]).name == checkpoint.name:
                 return True
-        elif event.get("type") == "steps" and event["columns"]["step"]:
+        elif event["type"] == "steps":
             return bool(event["columns"]["step"][-1] > step)
     return False
 
@@ -266,20 +278,24 @@ _decode_steps = msgspec.json.Decoder(Steps).decode
 _decode_event = msgspec.json.Decoder(Event).decode
 
 
+_decode_numbers = msgspec.json.Decoder(list[int]).decode
+
+
 def _event(line: bytes) -> Event | Steps | None:
     """The event of a line; None if it holds none."""
     try:
-        return _decode_steps(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+        steps = _decode_steps(line)
+        return steps if rising(_decode_numbers(steps.columns.get("step", b"[]"))) else None
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return _other_event(line)
 
 
 def _other_event(line: bytes) -> Event | None:
     try:
         event: Event = _decode_event(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         return None
-    return event if "seq" in event and event.get("type", "steps") != "steps" else None
+    return event if event.get("type", "steps") != "steps" and is_event(event) else None
 
 
 def _append(columns: dict[str, list[Any]], new: dict[str, list[Any]]) -> None:

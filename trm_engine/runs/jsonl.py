@@ -6,8 +6,11 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from trm_engine.printable import data_stream, is_plain, replace_hidden
 
@@ -81,15 +84,26 @@ class JsonlReader:
 
     def __init__(self, path: Path, from_end: bool = False) -> None:
         self.path = path
-        self._offset = path.stat().st_size if from_end and path.exists() else 0
+        self._offset = 0
+        self._size = 0
+        if from_end:
+            with suppress(OSError):
+                self._offset = path.stat().st_size
 
     def read(self) -> list[dict[str, Any]]:
-        """The new records; an unfinished last line waits for the next look."""
+        """The new records; an unfinished last line waits for the next look.
+
+        A file that is not there or cannot be read has none.
+        """
         try:
             with open(self.path, "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                if size == self._size:  # also of a long unfinished line nothing is read twice
+                    return []
+                self._size = size
                 file.seek(self._offset)
                 data = file.read()
-        except FileNotFoundError:
+        except OSError:
             return []
         whole = data.rfind(b"\n") + 1
         self._offset += whole
@@ -102,28 +116,34 @@ def newest_first(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def lines_newest_first(path: Path) -> Iterator[bytes]:
-    """The lines of a file from its end, a torn or empty one among them."""
-    try:
-        with open(path, "rb") as file:
-            place = file.seek(0, os.SEEK_END)
-            rest = b""
-            while place:
-                size = min(BLOCK, place)
-                place = file.seek(place - size)
-                first, *lines = (file.read(size) + rest).split(b"\n")
-                yield from reversed(lines)
-                rest = first
-            yield rest
-    except FileNotFoundError:
-        return
+    """The lines of a file from its end, a torn or empty one among them.
+
+    A file that is not there or cannot be read has none.
+    """
+    with suppress(OSError), open(path, "rb") as file:
+        place = file.seek(0, os.SEEK_END)
+        ending: list[bytes] = []  # parts of the line whose begin is not read yet, the last first
+        while place:
+            size = min(BLOCK, place)
+            place = file.seek(place - size)
+            first, *others = file.read(size).split(b"\n")
+            if others:
+                yield others.pop() + b"".join(reversed(ending))
+                yield from reversed(others)
+                ending = []
+            ending.append(first)
+        yield b"".join(reversed(ending))
 
 
 def _record(line: bytes) -> dict[str, Any] | None:
     try:
-        value = json.loads(line)
-    except ValueError:
+        record: dict[str, Any] = _decode(line)
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
-    return value if isinstance(value, dict) else None
+    return record
+
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def _dumps(value: Any, replace: Callable[[float], Any], **layout: Any) -> str:

@@ -14,6 +14,7 @@ from trm_engine.runs.best import Score, score_told
 from trm_engine.runs.events import ENDED
 from trm_engine.runs.folder import LOST, RunFolder
 from trm_engine.runs.jsonl import lines_newest_first, number
+from trm_engine.runs.schema import Count, Number, Share, State, Time
 
 HEAD = 1 << 20
 TAIL = 1 << 24
@@ -97,21 +98,21 @@ def summarise(folder: RunFolder) -> RunSummary:
 
 
 class _Columns(msgspec.Struct):
-    step: list[int] = []
-    epoch: list[float] = []
-    samples_per_s: list[float] = []
+    step: list[Count] = []
+    epoch: list[Number] = []
+    samples_per_s: list[Number] = []
 
 
 class _Part(msgspec.Struct):
-    accuracy: Any = None
-    f1: Any = None
-    value_accuracy: Any = None
+    accuracy: Share = None
+    f1: Share = None
+    value_accuracy: Share = None
 
 
 class _Metrics(msgspec.Struct):
-    loss: Any = None
-    exact_match: Any = None
-    exact_match_values: Any = None
+    loss: Share = None
+    exact_match: Share = None
+    exact_match_values: Share = None
     decision: _Part | None = None
     tool: _Part | None = None
     arguments: _Part | None = None
@@ -122,15 +123,15 @@ class _Event(msgspec.Struct):
     """What of an event a summary needs; a ``steps`` event gets the figures of its last update."""
 
     type: str = ""
-    t: float = 0.0
-    state: str | None = None
-    step: int = 0
+    t: Time = 0.0
+    state: State | None = None
+    step: Count = 0
     epoch: float | None = None
     samples_per_s: float | None = None
     best: bool = False
     best_metric: Any = None
-    resumed_from: int | None = None
-    total_steps: int | None = None
+    resumed_from: Count | None = None
+    total_steps: Count | None = None
     device: str | None = None
     columns: _Columns | None = None
     metrics: _Metrics = msgspec.field(default_factory=_Metrics)
@@ -142,7 +143,7 @@ _decoder = msgspec.json.Decoder(_Event)
 def _decode(line: bytes) -> _Event | None:
     try:
         event = _decoder.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
     return event if event.type else None
 
@@ -150,7 +151,7 @@ def _decode(line: bytes) -> _Event | None:
 def _head(path: Path) -> Iterator[_Event]:
     """The events up to the first start."""
     with open(path, "rb") as file:
-        while file.tell() < HEAD and (line := file.readline()):
+        while file.tell() < HEAD and (line := file.readline(HEAD)):
             if event := _decode(line):
                 yield event
                 if event.type == "run_started":
@@ -191,7 +192,7 @@ def _take_figures(event: _Event, limit: float) -> bool:
     rows = zip(columns.step, columns.epoch, columns.samples_per_s, strict=False)
     for step, epoch, rate in rows:
         if step <= limit:
-            event.step, event.epoch, event.samples_per_s = step, epoch, rate
+            event.step, event.epoch, event.samples_per_s = step, number(epoch), number(rate)
     return event.step > 0
 
 

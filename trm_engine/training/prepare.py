@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +11,13 @@ import numpy as np
 import torch
 
 from trm_engine.config import BUILTIN_PREFIX, Config, DataConfig
-from trm_engine.data.cache import build_once, code_hash, default_cache_dir, key_of
+from trm_engine.data.cache import build_once, code_hash, content_hash, default_cache_dir, key_of
 from trm_engine.data.dataset import TRMToolCallingDataset
-from trm_engine.data.samples import parse_sample
 from trm_engine.data.survey import (
     Progress,
     Survey,
+    earlier_survey,
     no_progress,
-    read_lines,
     split_dialogues,
     survey_file,
 )
@@ -50,26 +49,38 @@ class Prepared:
 
 
 def prepare_data(
-    config: Config, tokenizer: TRMTokenizer | None = None, progress: Progress = no_progress
+    config: Config,
+    tokenizer: TRMTokenizer | None = None,
+    progress: Progress = no_progress,
+    contents: Mapping[str, str] | None = None,
 ) -> Prepared:
     """Read, split and tokenise the data of a configuration; ``tokenizer`` overrides its own.
+
+    ``contents`` are the hashes of the "train" and "val" data that a resumed run began with: it
+    goes on with these data, whatever their files hold now.
 
     Raises:
         UserError: a file cannot be used; the message says which, where and why.
     """
     data = config.data
     cache = Path(data.cache_dir) if data.cache_dir else default_cache_dir()
-    path = _training_file(data, cache, progress)
-    survey = survey_file(path, cache, data.on_error, progress)
+    contents = contents or {}
+    notes: list[str] = []
+
+    def survey_of(path: Path, part: str) -> Survey:
+        survey, changed = _survey(path, contents.get(part), data, cache, progress)
+        notes.extend(changed + _bad_lines(survey))
+        return survey
+
+    survey = survey_of(_training_file(data, cache, progress), "train")
     train_rows, val_rows = _split(survey, data, config.training.seed)
-    notes = _bad_lines(survey)
     if tokenizer is None:
         tokenizer, note = _tokenizer(data, survey, train_rows, cache, progress)
         notes += note
 
-    def dataset(file: str | Path) -> TRMToolCallingDataset:
+    def dataset(source: Survey) -> TRMToolCallingDataset:
         return TRMToolCallingDataset(
-            file,
+            source,
             tokenizer,
             survey.labels,
             data.max_length,
@@ -79,11 +90,10 @@ def prepare_data(
             data.max_tool_tokens,
         )
 
-    whole = dataset(path)
+    whole = dataset(survey)
     train = whole.subset(train_rows)
     if data.val_data:
-        val = dataset(data.val_data)
-        notes += _bad_lines(val.survey)
+        val = dataset(survey_of(Path(data.val_data), "val"))
     elif len(val_rows):
         val = whole.subset(val_rows)
     else:
@@ -150,6 +160,31 @@ def _training_file(data: DataConfig, cache: Path, progress: Progress) -> Path:
     return folder / "telecom.jsonl"
 
 
+def _survey(
+    path: Path, content: str | None, data: DataConfig, cache: Path, progress: Progress
+) -> tuple[Survey, list[str]]:
+    """The survey of a file, or of what it held when its hash was ``content``, and a note if the
+    file holds something else now."""
+    if content is None or content_of(path) == content:
+        return survey_file(path, cache, data.on_error, progress), []
+    changed = f"{path}: no longer holds the data that the run began with"
+    survey = earlier_survey(path, content, cache, data.on_error)
+    if survey is None:
+        raise DataError(
+            f"{changed}, and the token cache has no copy of them; "
+            f"put the file back as it was, or train a new run"
+        )
+    return survey, [f"{changed}; the run goes on with its own data, from the token cache"]
+
+
+def content_of(path: Path) -> str | None:
+    """The hash of what a file holds; None if it cannot be read."""
+    try:
+        return content_hash(path)
+    except DataError:
+        return None
+
+
 def _split(survey: Survey, data: DataConfig, seed: int) -> tuple[np.ndarray, np.ndarray]:
     if data.val_data or not data.val_split:
         return np.arange(len(survey)), np.arange(0)
@@ -175,10 +210,9 @@ def _tokenizer(
 
     def texts() -> Iterator[str]:
         total = len(train_rows)
-        lines = read_lines(survey.path, survey.offsets, train_rows.tolist())
-        for index, raw in enumerate(lines):
+        for index, row in enumerate(train_rows.tolist()):
             progress("training the tokenizer", index / total)
-            yield from (turn.text() for turn in parse_sample(raw).history)
+            yield from (turn.text() for turn in survey.sample(row).history)
 
     def build(target: Path) -> None:
         trained = TRMTokenizer.train_on_texts(texts(), *options)

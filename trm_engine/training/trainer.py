@@ -159,6 +159,8 @@ class Trainer:
     def run(self) -> str:
         """Train to the end, or until told to stop. Returns the state that the run ends in.
 
+        An error saves ``last.pt`` before it is raised.
+
         Raises:
             Abort: it was told to end at once.
             RunError: a checkpoint could not be written and the run was told to stop.
@@ -166,6 +168,15 @@ class Trainer:
         self.model.train()
         self.safeguard.remember(self.global_step)
         self.report("state", state="running")
+        try:
+            return self._train()
+        except Abort:
+            raise
+        except (Exception, KeyboardInterrupt):
+            self._save_what_is_sound()
+            raise
+
+    def _train(self) -> str:
         try:
             self._save_what_is_due()
             self._train_epoch()
@@ -389,8 +400,8 @@ class Trainer:
     def _evaluate(self) -> None:
         """Judge the averaged weights; keep them as best.pt if they are the best so far."""
         self._flush_log()
-        self.evaluated_at = self.global_step
         if not self.group.is_main:
+            self.evaluated_at = self.global_step
             return
         began = time.perf_counter()
         if self.ema:
@@ -401,6 +412,7 @@ class Trainer:
         self.metrics = metrics
         score = Score.of(metrics, self.config.training.best_metric)
         is_best = score.is_better_than(self.best)
+        self.evaluated_at = self.global_step
         self.report(
             "eval",
             step=self.global_step,
@@ -449,6 +461,19 @@ class Trainer:
             self._save(step, "step")
         if self.epoch and not self.position and not (self.checkpoints / epoch).exists():
             self._save(epoch, "epoch", self.epoch - 1)
+
+    def _save_what_is_sound(self) -> None:
+        """Keep the weights of a run that fails, if they are numbers and can be written."""
+        weights = self.model.parameters()
+        try:
+            if self.group.is_main and self.global_step and all(map(_is_finite, weights)):
+                self._flush_log()
+                self.report.sync()
+                path = self.checkpoints / "last.pt"
+                self.report_saved(path, "last", save_atomically(self._state(self.epoch), path))
+        except Exception as error:  # what ends the run is the error that is being handled
+            message = f"last.pt could not be saved: {error}"
+            self.report("log", level="error", message=message)
 
     def _prune(self, newest: Path, kind: str) -> None:
         """Delete the numbered checkpoints before ``newest`` beyond those to keep.
@@ -515,6 +540,10 @@ class Trainer:
             "tokenizer": self.train_data.tokenizer.model_bytes,
             "metrics": self.metrics,
             "rng_state": {"cpu": torch.get_rng_state()},
+            "data": {
+                "train": self.train_data.survey.content,
+                "val": self.val_data.survey.content,
+            },
             "data_state": {
                 "epoch": self.epoch,
                 "position": self.position,
@@ -535,6 +564,10 @@ class Trainer:
         if self.ema:
             with self.ema.applied():
                 self._write(self.model.state_dict(), self.folder.model_ema, "final")
+
+
+def _is_finite(weight: Tensor) -> bool:
+    return bool(torch.isfinite(weight).all())
 
 
 def _number(checkpoint: Path) -> int | None:

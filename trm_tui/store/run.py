@@ -212,13 +212,24 @@ class RunStore:
         sums: list[float] = []
         counts: list[int] = []
         for text in self._by_step:
-            for losses in msgspec.json.decode(text, type=list[list[float | str | None]]):
+            for losses in _lists(text):
                 for place, loss in enumerate(losses):
                     if place == len(sums):
                         sums.append(0.0)
                         counts.append(0)
                     value = number(loss)
-                    if value is not None and np.isfinite(value):
+                    if isinstance(value, float) and np.isfinite(value):
                         sums[place] += value
                         counts[place] += 1
         return [total / count if count else None for total, count in zip(sums, counts, strict=True)]
+
+
+_decode_lists = msgspec.json.Decoder(list[list[float | str | None]]).decode
+
+
+def _lists(text: msgspec.Raw) -> list[list[float | str | None]]:
+    """The losses of updates by supervision step; none where they are something else."""
+    try:
+        return _decode_lists(text)
+    except (ValueError, RecursionError):
+        return []

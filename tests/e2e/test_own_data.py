@@ -1,0 +1,213 @@
+"""A run reads what it was started with, whatever becomes of its files; an error saves first."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.runs import (
+    LEARNT,
+    SECONDS,
+    assert_same,
+    finish,
+    last_checkpoint,
+    learning_columns,
+    tiny_run,
+    wait_for,
+)
+from tests.support import ROOT, dialogues, write_jsonl
+from trm_engine.config import Config
+from trm_engine.runs.events import Event, read_events
+from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.launch import start_worker
+
+SETTINGS: dict[str, Any] = {"max_steps": 24, "eval_interval": 8, "save_interval": 9}
+
+
+def settings() -> dict[str, Any]:
+    return {**SETTINGS, "value_exchange": 0.5}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    run, config = tiny_run(tmp_path_factory.mktemp("whole") / "run", **settings())
+    finish(run, config)
+    return run
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> tuple[RunFolder, Config]:
+    """A run that was killed after its first checkpoint."""
+    run, config = tiny_run(tmp_path / "run", **settings())
+    worker = start_worker(run, config)
+    wait_for(run, "checkpoint", worker)
+    worker.kill()
+    worker.wait()
+    return run, config
+
+
+def edit(path: Path) -> None:
+    path.write_text(path.read_text().replace("change_plan", "alter_plan"))
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def grow(path: Path) -> None:
+    write_jsonl(path, [*dialogues(16), *dialogues(40)[48:]])
+
+
+def replace_by_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+CHANGES = [edit, truncate, grow, Path.unlink, replace_by_folder]
+
+
+def assert_is_the_whole(run: RunFolder, whole: RunFolder) -> None:
+    for key in LEARNT:
+        assert_same(last_checkpoint(run)[key], last_checkpoint(whole)[key], key)
+    assert learning_columns(read_events(run.events)) == learning_columns(read_events(whole.events))
+    assert run.validation.read_bytes() == whole.validation.read_bytes()
+
+
+def failure(run: RunFolder) -> str:
+    return str([e for e in read_events(run.events) if e["type"] == "failed"][-1]["message"])
+
+
+def data_warnings(events: list[Event]) -> list[str]:
+    told = [e["message"] for e in events if e["type"] == "log" and e["level"] == "warning"]
+    return [message for message in told if "no longer holds" in message]
+
+
+@pytest.mark.parametrize("change", [truncate, Path.unlink])
+def test_data_that_changes_while_training_changes_nothing(
+    change: Any, whole: RunFolder, tmp_path: Path
+) -> None:
+    run, config = tiny_run(tmp_path / "run", **settings())
+    worker = start_worker(run, config)
+    wait_for(run, "run_started", worker)
+    change(Path(config.data.train_data))
+    assert worker.wait(timeout=SECONDS) == 0, run.log.read_text()
+    assert_is_the_whole(run, whole)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_resumed_run_goes_on_with_its_own_data_and_says_so(
+    change: Any, begun: tuple[RunFolder, Config], whole: RunFolder
+) -> None:
+    run, config = begun
+    change(Path(config.data.train_data))
+    events = finish(run, config, resume=True)
+    [warning] = data_warnings(events)
+    assert warning.startswith(f"{config.data.train_data}: no longer holds the data that the run")
+    assert_is_the_whole(run, whole)
+
+
+def test_a_run_whose_data_are_nowhere_is_refused_and_goes_on_when_they_are_back(
+    begun: tuple[RunFolder, Config], whole: RunFolder
+) -> None:
+    run, config = begun
+    data = Path(config.data.train_data)
+    kept, judged = data.read_bytes(), run.validation.read_bytes()
+    grow(data)
+    assert config.data.cache_dir
+    shutil.rmtree(config.data.cache_dir)
+    assert start_worker(run, config, resume=True).wait(timeout=SECONDS) == 2
+    assert failure(run).startswith(f"{data}: no longer holds the data that the run began with, and")
+    assert "put the file back as it was, or train a new run" in failure(run)
+    assert run.validation.read_bytes() == judged
+    moved = data.with_name("moved.jsonl")
+    moved.write_bytes(kept)
+    change_setting(run, "data", "train_data", str(moved))
+    assert data_warnings(finish(run, config, resume=True)) == []
+    assert_is_the_whole(run, whole)
+
+
+def change_setting(run: RunFolder, section: str, key: str, value: Any) -> None:
+    written = yaml.safe_load(run.config.read_text())
+    written[section][key] = value
+    run.config.write_text(yaml.safe_dump(written))
+
+
+def test_a_setting_that_makes_another_run_is_refused_by_name(
+    begun: tuple[RunFolder, Config], tmp_path: Path
+) -> None:
+    run, config = begun
+    kept = run.config.read_text()
+    other = write_jsonl(tmp_path / "other.jsonl", dialogues(9))
+    for section, key, value in (
+        ("data", "val_split", 0.4),
+        ("data", "max_length", 99),
+        ("data", "on_error", "skip"),
+        ("data", "lowercase", False),
+        ("data", "train_data", str(other)),
+        ("data", "train_data", "builtin:telecom"),
+        ("data", "val_data", str(other)),
+        ("data", "builtin_seed", 7),
+        ("training", "seed", 5),
+        ("training", "batch_size", 3),
+        ("model", "slot_weight", 0.25),
+    ):
+        change_setting(run, section, key, value)
+        assert start_worker(run, config, resume=True).wait(timeout=SECONDS) == 2
+        assert f"{run.config}: {section}.{key} is {value!r}, but the run began with" in failure(run)
+        run.config.write_text(kept)
+
+
+# A worker in which the n-th call of a function of the trainer raises.
+BROKEN = """
+import sys
+from trm_engine.training import trainer
+from trm_engine.worker.train import train_run
+
+folder, place, count, error = sys.argv[1:]
+real, calls = getattr(trainer, place), []
+
+def broken(*args):
+    calls.append(1)
+    if len(calls) == int(count):
+        raise {"OSError": OSError(5, "Input/output error"), "bug": KeyError("bug"),
+               "KeyboardInterrupt": KeyboardInterrupt(), "memory": MemoryError()}[error]
+    return real(*args)
+
+setattr(trainer, place, broken)
+sys.exit(train_run(folder, False, False))
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "count", "error", "step"),
+    [
+        ("mask_words", 14, "OSError", 13),
+        pytest.param("mask_words", 14, "KeyboardInterrupt", 13, marks=pytest.mark.slow),
+        pytest.param("mask_words", 2, "memory", 1, marks=pytest.mark.slow),
+        ("evaluate", 2, "bug", 13),
+    ],
+)
+def test_an_error_in_training_saves_first(
+    place: str, count: int, error: str, step: int, whole: RunFolder, tmp_path: Path
+) -> None:
+    run, config = tiny_run(tmp_path / "run", **settings())
+    broken = subprocess.run(
+        [sys.executable, "-c", BROKEN, str(run.path), place, str(count), error], cwd=ROOT
+    )
+    assert broken.returncode != 0
+    assert run.state() == "failed"
+    assert last_checkpoint(run)["global_step"] == step
+    finish(run, config, resume=True)
+    assert_is_the_whole(run, whole)
+    evaluated = [
+        json.dumps([[e["step"], e["metrics"]] for e in read_events(each.events) if "metrics" in e])
+        for each in (run, whole)
+    ]
+    assert evaluated[0] == evaluated[1]
