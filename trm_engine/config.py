@@ -64,6 +64,11 @@ MOST_BLOCKS = 20_000
 
 MOST_PARAMETERS = 10_000_000_000
 
+RETIRED = {
+    "subword_sampling": "was removed: with it the same seed gave other runs; leave it out"
+}
+"""Settings of earlier versions that are no more. At 0 they did nothing, and are passed over."""
+
 
 class Section(BaseModel):
     """A part of the configuration; an unknown key or a value of the wrong type is an error."""
@@ -71,6 +76,13 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", validate_assignment=True, protected_namespaces=(), allow_inf_nan=False
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_retired(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {key: each for key, each in values.items() if key not in RETIRED or each != 0}
 
     @field_validator("*", mode="before")
     @classmethod
@@ -243,9 +255,6 @@ class TrainingConfig(Section):
     value_exchange: float = Field(
         0.0, ge=0, le=1, description="Share of dialogues trained on with other values."
     )
-    subword_sampling: float = Field(
-        0.0, ge=0, le=1, description="Share of dialogues whose words are split by chance."
-    )
     capital_dropout: float = Field(
         0.0, ge=0, le=1, description="Share of dialogues read without their capitals."
     )
@@ -369,7 +378,7 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
     section, dot, name = key.strip().partition(".")
     if not (equals and dot and section and name):
         raise ConfigError(f"--set {override}: expected section.key=value, as training.seed=1")
-    if f"{section}.{name}" not in known_keys():
+    if name not in RETIRED and f"{section}.{name}" not in known_keys():
         hint = _nearest_key([section, name])
         raise ConfigError(f"--set {override}: unknown key '{section}.{name}'{hint}")
     try:
@@ -408,6 +417,8 @@ def _explain_one(
     if source is None:
         line = document.line(tuple(location))
         source = f"{path}, line {line}" if line else str(path)
+    if problem["type"] == "extra_forbidden" and location[-1] in RETIRED:
+        return f"{source}: {field} {RETIRED[location[-1]]}"
     if problem["type"] == "extra_forbidden":
         return f"{source}: unknown key '{field}'{_nearest_key(location)}"
     message = problem["msg"].removeprefix("Value error, ")

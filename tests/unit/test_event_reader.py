@@ -25,7 +25,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def steps_line(seq: int, *losses: float) -> bytes:
-    columns = {"step": list(range(len(losses))), "loss": list(losses)}
+    columns = {"step": list(range(1, len(losses) + 1)), "loss": list(losses)}
     by_step = [[each] for each in losses]
     return to_line(
         {"v": 1, "seq": seq, "t": 1.5, "type": "steps", "columns": columns, "by_step": by_step}
@@ -33,7 +33,8 @@ def steps_line(seq: int, *losses: float) -> bytes:
 
 
 def log_line(seq: int, message: str) -> bytes:
-    return to_line({"v": 1, "seq": seq, "t": 1.5, "type": "log", "message": message})
+    event = {"v": 1, "seq": seq, "t": 1.5, "type": "log", "level": "info", "message": message}
+    return to_line(event)
 
 
 def as_dict(event: Event | Steps) -> Event:
@@ -93,7 +94,7 @@ def test_no_file_has_no_events_and_is_read_when_it_comes(path: Path) -> None:
 
 def test_a_look_ends_when_its_time_is_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events_module, "BLOCK", 1000)
-    path.write_bytes(b"".join(log_line(each, "x" * 60) for each in range(100)))
+    path.write_bytes(b"".join(log_line(each, "x" * 45) for each in range(100)))
     reader, seen = EventReader(path), []
     shares: list[float] = []
     while not shares or shares[-1]:

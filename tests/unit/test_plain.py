@@ -92,7 +92,8 @@ STACKED = """\
 STARTED: dict[str, Any] = {
     "type": "run_started",
     "t": 1000.0,
-    "data": {"train": {"samples": 280}, "val": {"samples": 31}},
+    "config": {"training": {"eval_interval": 40}},
+    "data": {"train": {"samples": 280, "path": "a"}, "val": {"samples": 31, "path": "b"}},
     "parameters": {"total": 612638},
     "device": "cpu",
     "dtype": "float32",
@@ -142,7 +143,8 @@ def steps(*losses: Any, first: int = 1) -> dict[str, Any]:
 def evaluation(step: int, best: bool = False, **changes: Any) -> dict[str, Any]:
     """An ``eval`` event."""
     metrics = {**METRICS, **changes}
-    return {"type": "eval", "step": step, "epoch": step / 50, "best": best, "metrics": metrics}
+    told = {"step": step, "epoch": step / 50, "seconds": 1.0, "best": best, "metrics": metrics}
+    return {"type": "eval", **told}
 
 
 def state(name: str) -> dict[str, Any]:

@@ -191,7 +191,10 @@ def test_a_file_cut_anywhere_can_be_written_on(
 ) -> None:
     path = tmp_path_factory.mktemp("cut") / "events.jsonl"
     for message in ("một", "hai", "ba", "bốn"):
-        append(path, to_line({"seq": len(read_events(path)), "type": "note", "t": 1.0, "message": message}))
+        append(
+            path,
+            to_line({"seq": len(read_events(path)), "type": "note", "t": 1.0, "message": message}),
+        )
     path.write_bytes(path.read_bytes()[:size])
     whole = read_events(path)
     write(path, "new")
@@ -498,9 +501,10 @@ def test_the_state_of_a_run(tmp_path: Path) -> None:
 
 
 def test_a_run_that_tells_of_steps_is_running(path: Path) -> None:
-    told = [{"state": "paused"}, {"state": "starting"}, steps(1, 2, "a"), {"state": "stopping"}]
+    trained = {"type": "steps", "columns": {"step": [1]}, "by_step": [[2.0]]}
+    told = [{"state": "paused"}, {"state": "starting"}, trained, {"state": "stopping"}]
     for seq, event in enumerate(told):
-        append(path, to_line({"type": "state", **event, "seq": seq}))
+        append(path, to_line({"type": "state", "t": 1.0, **event, "seq": seq}))
         assert last_state(path) == event.get("state", "running")
 
 

@@ -35,9 +35,14 @@ def evaluation(step: int, score: float | None, best: bool = False) -> Event:
         "exact_match_values": score,
         "exact_match": score,
         "loss": 1.5,
+        "decision": {"accuracy": score, "f1": score},
+        "tool": {"accuracy": score},
+        "slots": {"accuracy": score, "value_accuracy": score},
+        "arguments": {"accuracy": score},
         "worst": [],
     }
-    return {"type": "eval", "step": step, "epoch": step / 10, "best": best, "metrics": metrics}
+    told = {"step": step, "epoch": step / 10, "seconds": 1.0, "best": best, "metrics": metrics}
+    return {"type": "eval", **told}
 
 
 def start(resumed_from: int | None = None, device: str = "cpu") -> Event:
@@ -46,7 +51,11 @@ def start(resumed_from: int | None = None, device: str = "cpu") -> Event:
         "resumed_from": resumed_from,
         "total_steps": 900,
         "device": device,
-        "config": {"type": "steps"},
+        "config": {"type": "steps", "training": {"eval_interval": 9}},
+        "steps_per_epoch": 10,
+        "data": {"train": {"samples": 9, "path": "a"}, "val": {"samples": 3, "path": "b"}},
+        "parameters": {"total": 1},
+        "dtype": "float32",
     }
 
 
@@ -86,7 +95,7 @@ def stories(draw: st.DrawFn) -> list[Event]:
             elif kind == "state":
                 story.append(state(draw(st.sampled_from(STATES))))
             else:
-                story.append({"type": "log", "message": draw(st.text(max_size=5))})
+                story.append({"type": "log", "level": "info", "message": draw(st.text(max_size=5))})
     return story
 
 

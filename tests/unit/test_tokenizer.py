@@ -57,12 +57,8 @@ turns = st.builds(
 )
 
 
-seeds = st.none() | st.integers(0, 2**32 - 1)
-
-
-def encoded(tokenizer: TRMTokenizer, text: str, seed: int | None = None) -> Encoding:
-    turn = {"role": "user", "content": text}
-    return tokenizer.encode_turns([turn], 100_000, subword_seed=seed)
+def encoded(tokenizer: TRMTokenizer, text: str) -> Encoding:
+    return tokenizer.encode_turns([{"role": "user", "content": text}], 100_000)
 
 
 def covered(encoding: Encoding) -> list[tuple[int, int]]:
@@ -103,15 +99,11 @@ def test_folded_text_is_the_text_in_lower_case(folding_tokenizer: TRMTokenizer, 
 
 
 @pytest.mark.parametrize("folding", [False, True])
-@given(text=texts, seed=seeds)
+@given(text=texts)
 def test_offsets_tile_the_text(
-    tokenizer: TRMTokenizer,
-    folding_tokenizer: TRMTokenizer,
-    folding: bool,
-    text: str,
-    seed: int | None,
+    tokenizer: TRMTokenizer, folding_tokenizer: TRMTokenizer, folding: bool, text: str
 ) -> None:
-    encoding = encoded(folding_tokenizer if folding else tokenizer, text, seed)
+    encoding = encoded(folding_tokenizer if folding else tokenizer, text)
     spans = covered(encoding)
     assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
     borders = [0, *(place for span in spans for place in span), len(text)]
@@ -120,31 +112,13 @@ def test_offsets_tile_the_text(
     assert all(text[b:e] == text[b:e].strip() for b, e in spans)
 
 
-@given(text=texts, seed=seeds)
-def test_a_token_covers_its_own_text(tokenizer: TRMTokenizer, text: str, seed: int | None) -> None:
-    encoding = encoded(tokenizer, text, seed)
+@given(text=texts)
+def test_a_token_covers_its_own_text(tokenizer: TRMTokenizer, text: str) -> None:
+    encoding = encoded(tokenizer, text)
     for index, begin, end in zip(encoding.input_ids, encoding.begins, encoding.ends, strict=True):
         piece = tokenizer.piece(int(index)).lstrip(SPACE_MARK)
         if end > begin and not piece.startswith("<0x"):
             assert text[begin:end] == piece.replace(SPACE_MARK, " ").strip()
-
-
-def test_words_are_split_by_the_seed_alone(tokenizer: TRMTokenizer) -> None:
-    """Other splits of the same text, alike wherever it stands; without a seed the likeliest."""
-    text = "My telephone number is 0901234567, customer Nguyen"
-
-    def split(seed: int | None, *before: str) -> list[int]:
-        turns = [{"role": "user", "content": each} for each in (*before, text)]
-        tokens = tokenizer.encode_turns(turns, 1000, subword_seed=seed)
-        return tokens.input_ids[tokens.turns == len(before)].tolist()
-
-    likeliest = split(None)
-    found = [split(seed) for seed in range(20)]
-    assert len({tuple(each) for each in found}) > 10
-    assert sum(map(len, found)) / 20 > len(likeliest)
-    assert found == [split(seed, "Hello", "Who?") for seed in range(20)]
-    assert {tokenizer.decode(each) for each in found} == {tokenizer.decode(likeliest)}
-    assert split(None) == likeliest
 
 
 def test_case_is_folded_but_offsets_are_the_original(folding_tokenizer: TRMTokenizer) -> None:

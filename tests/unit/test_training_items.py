@@ -18,7 +18,6 @@ def items_of(dataset: TRMToolCallingDataset, **changes: Any) -> TrainingItems:
     plain: dict[str, Any] = {
         "with_next_calls": True,
         "value_exchange": 0.0,
-        "subword_sampling": 0.0,
         "capital_dropout": 0.0,
         "seed": 0,
     }
@@ -27,7 +26,7 @@ def items_of(dataset: TRMToolCallingDataset, **changes: Any) -> TrainingItems:
 
 def test_items_are_a_function_of_seed_epoch_and_sample(dataset: TRMToolCallingDataset) -> None:
     indices = np.arange(0, len(dataset), 5)
-    chance = {"value_exchange": 0.5, "subword_sampling": 0.5, "capital_dropout": 0.5, "seed": 1}
+    chance = {"value_exchange": 0.5, "capital_dropout": 0.5, "seed": 1}
     items = items_of(dataset, **chance)
     one = items(indices, epoch=3)
     assert [int(item["sample_index"]) for item in one] == indices.tolist()
@@ -46,11 +45,11 @@ def test_without_augmentation_items_are_the_datasets(dataset: TRMToolCallingData
         assert all(torch.equal(item[name], dataset[index][name]) for name in item)
 
 
-def test_other_values_and_subwords_leave_a_dialogue_to_be_read_once(
+def test_other_values_leave_a_dialogue_to_be_read_once(
     dataset: TRMToolCallingDataset,
 ) -> None:
     plain = items_of(dataset)
-    moved = items_of(dataset, value_exchange=1.0, subword_sampling=1.0, capital_dropout=0.5)
+    moved = items_of(dataset, value_exchange=1.0, capital_dropout=0.5)
     changed = 0
     for dialogue in np.unique(dataset.dialogues)[:8]:
         indices = np.flatnonzero(dataset.dialogues == dialogue)

@@ -179,13 +179,10 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
             **self._place_tensors(index),
         }
 
-    def encoded(
-        self, index: int, sample: Sample, subword_seed: int | None = None
-    ) -> dict[str, Tensor]:
-        """The item of a sample that stands for the one at ``index``, encoded now; with
-        ``subword_seed`` its words are split by chance."""
-        options = (self.max_length, self.max_tool_tokens, subword_seed)
-        encoded = encode_sample(sample, self.tokenizer, self.labels, *options)
+    def encoded(self, index: int, sample: Sample) -> dict[str, Tensor]:
+        """The item of a sample that stands for the one at ``index``, encoded now."""
+        limits = (self.max_length, self.max_tool_tokens)
+        encoded = encode_sample(sample, self.tokenizer, self.labels, *limits)
         tokens, slots, args = encoded.encoding, encoded.slots, encoded.args
         return {
             **_token_tensors(tokens.input_ids, tokens.role_ids, tokens.turns, tokens.text),

@@ -54,14 +54,13 @@ def encode_sample(
     labels: Labels,
     max_length: int,
     max_tool_tokens: int | None = None,
-    subword_seed: int | None = None,
 ) -> EncodedSample:
     """Encode a sample; values that do not stand in the kept text get presence but no span.
 
     An answer has no arguments, unless it was given its next call (``with_next_call``). Then whether
     a choice has been made is not asked: it may have been said in other words.
     """
-    encoding = tokenizer.encode_turns(sample.history, max_length, max_tool_tokens, subword_seed)
+    encoding = tokenizer.encode_turns(sample.history, max_length, max_tool_tokens)
     spans = TokenSpans(sample.history, encoding)
     tool = _tool_label(sample, labels)
     asked = set(labels.parameters[tool]) if tool >= 0 else set()

@@ -44,9 +44,6 @@ LONGEST_LINE = 1000  # characters; SentencePiece passes over lines above 4192 by
 CACHED_TURNS = 8192
 LARGEST_MODEL = 1 << 28
 
-SUBWORD_SMOOTHING = 0.2
-"""How much likelier the best split of a text is than others, when one is drawn: 0 is not at all."""
-
 NO_TURN = -1
 
 Limits = tuple[int, int | None]
@@ -236,13 +233,10 @@ class TRMTokenizer:
         history: Sequence[Turn | Mapping[str, Any]],
         max_length: int = 2048,
         max_tool_tokens: int | None = None,
-        subword_seed: int | None = None,
     ) -> Encoding:
         """As ``encode_conversation``, with turns and character offsets. ``max_length`` >= 8.
 
         Of a tool turn the first ``max_tool_tokens`` tokens are kept, its role marker among them.
-        With ``subword_seed`` words are split by chance, a turn of the same text always alike
-        (subword regularisation; T. Kudo, 2018, section 3).
 
         Raises:
             ValueError: there is no turn.
@@ -250,17 +244,13 @@ class TRMTokenizer:
         if not history:
             raise ValueError("history is empty")
         turns = [turn if isinstance(turn, Turn) else Turn.model_validate(turn) for turn in history]
-        encoded = [self._encode_turn(turn.role, turn.text(), subword_seed) for turn in turns]
+        encoded = [self._encode_turn(turn.role, turn.text()) for turn in turns]
         short = _without_tool_tails(turns, encoded, max_tool_tokens)
         kept = _fit(short, turns[0].role == "system", max_length - 2)
         return _join(turns, short, kept, _tokens(encoded) - _tokens(short))
 
-    def _encode_turn_uncached(self, role: str, text: str, seed: int | None) -> _EncodedTurn:
-        options: dict[str, Any] = {}
-        if seed is not None:
-            spm.set_random_generator_seed(seed)
-            options = {"enable_sampling": True, "nbest_size": -1, "alpha": SUBWORD_SMOOTHING}
-        result = self._processor.encode(text, return_type="offset_mapping", **options)
+    def _encode_turn_uncached(self, role: str, text: str) -> _EncodedTurn:
+        result = self._processor.encode(text, return_type="offset_mapping")
         spans = [_without_spaces(text, begin, end) for begin, end in result["offsets"]]
         begins, ends = np.array([(0, 0), *spans], dtype=np.int32).T
         ids = np.array([marker_id(role), *result["ids"]], dtype=np.int32)

@@ -1,8 +1,6 @@
-"""Training items: samples as they are learnt from: next calls, other values and subwords."""
+"""Training items: samples as they are learnt from: with next calls, other values, no capitals."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 from torch import Tensor
@@ -25,9 +23,8 @@ class TrainingItems:
         dataset: the samples.
         with_next_calls: whether answers are given their next call.
         value_exchange: the share of the dialogues whose values are exchanged, epoch by epoch.
-        subword_sampling: the share of the dialogues whose words are split by chance.
         capital_dropout: the share of the dialogues whose capitals are hidden.
-        seed: of all three.
+        seed: of both.
     """
 
     def __init__(
@@ -35,12 +32,10 @@ class TrainingItems:
         dataset: TRMToolCallingDataset,
         with_next_calls: bool,
         value_exchange: float,
-        subword_sampling: float,
         capital_dropout: float,
         seed: int,
     ) -> None:
         self.dataset = dataset
-        self.subword_sampling = subword_sampling
         self.capital_dropout = capital_dropout
         self.seed = seed
         self.next_calls = next_calls(dataset) if with_next_calls else {}
@@ -59,25 +54,19 @@ class TrainingItems:
     def _items(self, indices: list[int], epoch: int, dialogue: int) -> list[dict[str, Tensor]]:
         """The items of one dialogue's samples."""
         random = np.random.default_rng((self.seed, STREAM, epoch, dialogue))
-        is_split, is_small = random.random(2) < (self.subword_sampling, self.capital_dropout)
-        subword_seed = int(random.integers(2**32)) if is_split else None
-        items = self._with_words(indices, epoch, dialogue, subword_seed)
+        is_small = random.random(2)[1] < self.capital_dropout  # the first draw decides nothing
+        items = self._with_values(indices, epoch, dialogue)
         return [without_capitals(item) for item in items] if is_small else items
 
-    def _with_words(
-        self, indices: list[int], epoch: int, dialogue: int, subword_seed: int | None
+    def _with_values(
+        self, indices: list[int], epoch: int, dialogue: int
     ) -> list[dict[str, Tensor]]:
-        """The items with the epoch's values and subwords."""
-        is_exchanged = self.exchange.draws(epoch, dialogue)
-        if subword_seed is None and not is_exchanged:
+        """The items with the epoch's values."""
+        if not self.exchange.draws(epoch, dialogue):
             return [self._plain(index) for index in indices]
-        samples: Sequence[Sample] = [self._sample(index) for index in indices]
-        if is_exchanged:
-            samples = self.exchange.exchanged(samples, epoch, dialogue)
-        return [
-            self.dataset.encoded(index, sample, subword_seed)
-            for index, sample in zip(indices, samples, strict=True)
-        ]
+        samples = [self._sample(index) for index in indices]
+        exchanged = self.exchange.exchanged(samples, epoch, dialogue)
+        return [self.dataset.encoded(*each) for each in zip(indices, exchanged, strict=True)]
 
     def _plain(self, index: int) -> dict[str, Tensor]:
         if index not in self.next_calls:

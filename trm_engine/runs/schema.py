@@ -58,6 +58,7 @@ class _RunStarted(Base):
     dtype: str
     total_steps: Count
     steps_per_epoch: AtLeastOne
+    epoch_ends: list[Count] = []
     resumed_from: Count | None = None
     labels: dict[str, Any] = {}
     versions: dict[str, str] = {}

@@ -126,7 +126,6 @@ class Trainer:
             train,
             bool(config.model.next_call_weight),
             training.value_exchange,
-            training.subword_sampling,
             training.capital_dropout,
             training.seed,
         )
