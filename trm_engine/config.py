@@ -64,9 +64,7 @@ MOST_BLOCKS = 20_000
 
 MOST_PARAMETERS = 10_000_000_000
 
-RETIRED = {
-    "subword_sampling": "was removed: with it the same seed gave other runs; leave it out"
-}
+RETIRED = {"subword_sampling": "was removed: with it the same seed gave other runs; leave it out"}
 """Settings of earlier versions that are no more. At 0 they did nothing, and are passed over."""
 
 

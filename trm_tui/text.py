@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from pathlib import Path
@@ -25,7 +26,9 @@ def _in_quotes(character: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as 1:05 or 2:03:10."""
+    """Seconds as 1:05 or 2:03:10; a dash for what is no number."""
+    if not math.isfinite(seconds):
+        return "–"
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
