@@ -173,12 +173,12 @@ from trm_engine.worker.train import train_run
 folder, place, count, error = sys.argv[1:]
 real, calls = getattr(trainer, place), []
 
-def broken(*args):
+def broken(*args, **options):
     calls.append(1)
     if len(calls) == int(count):
         raise {"OSError": OSError(5, "Input/output error"), "bug": KeyError("bug"),
                "KeyboardInterrupt": KeyboardInterrupt(), "memory": MemoryError()}[error]
-    return real(*args)
+    return real(*args, **options)
 
 setattr(trainer, place, broken)
 sys.exit(train_run(folder, False, False))
