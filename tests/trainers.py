@@ -9,7 +9,7 @@ import torch
 
 from tests.support import dialogues, write_jsonl
 from trm_engine.config import Config
-from trm_engine.runs.events import Event
+from trm_engine.runs.events import Event, Silent
 from trm_engine.runs.folder import RunFolder
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.prepare import build_model, prepare_data, resolve
@@ -42,15 +42,23 @@ def tiny_config(path: Path, **training: Any) -> Config:
     return Config.model_validate({"model": model, "data": data, "training": {**fixed, **training}})
 
 
+class Told(Silent):
+    """A report that keeps the events."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self.events = events
+
+    def __call__(self, kind: str, /, **content: Any) -> None:
+        self.events.append({"type": kind, **content})
+
+
 def trainer_of(config: Config, events: list[Event]) -> Trainer:
     """A trainer that adds its events to ``events``."""
-
-    def report(kind: str, /, **content: Any) -> None:
-        events.append({"type": kind, **content})
-
     prepared = prepare_data(config)
     config = resolve(config, prepared)
     device = torch.device("cpu")
     model, group = build_model(config, device), ProcessGroup()
     folder = RunFolder(Path(config.training.checkpoint_dir).parent)
-    return Trainer(config, model, prepared.train, prepared.val, folder, report, NoCommands(), group)
+    return Trainer(
+        config, model, prepared.train, prepared.val, folder, Told(events), NoCommands(), group
+    )

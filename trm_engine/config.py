@@ -383,7 +383,7 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
         value = read_yaml(text).value if text.strip() else ""
     except YamlError:
         value = text
-    if _holds_text(section, name) and not isinstance(value, str | None):
+    if name not in RETIRED and _holds_text(section, name) and not isinstance(value, str | None):
         value = text
     inner = values.setdefault(section, {})
     if isinstance(inner, dict):  # a section that is no mapping is reported by validation

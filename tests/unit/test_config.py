@@ -364,3 +364,24 @@ def test_no_file_raises_anything_else(
         assert isinstance(Config.from_yaml(path), Config)
     except ConfigError as error:
         assert str(error).startswith(str(path))
+
+
+def test_a_setting_that_is_gone_is_passed_over_where_it_did_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("training:\n  seed: 3\n  subword_sampling: 0.0\n")
+    assert Config.from_yaml(path).training.seed == 3
+    assert "subword_sampling" not in Config.from_yaml(path).dump()
+    assert Config.model_validate({"training": {"subword_sampling": 0}}) == Config()
+
+
+def test_a_setting_that_is_gone_is_named_where_it_did_something(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("training:\n  seed: 3\n  subword_sampling: 0.5\n")
+    with pytest.raises(ConfigError) as caught:
+        Config.from_yaml(path)
+    expected = f"{path}, line 3: training.subword_sampling was removed: with it the same seed"
+    assert str(caught.value).startswith(expected)
+    path.write_text("training: {}\n")
+    with pytest.raises(ConfigError, match=r"training\.subword_sampling was removed"):
+        Config.from_yaml(path, ["training.subword_sampling=0.5"])
+    assert Config.from_yaml(path, ["training.subword_sampling=0"]) == Config()
