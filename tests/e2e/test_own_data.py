@@ -168,9 +168,10 @@ def test_a_setting_that_makes_another_run_is_refused_by_name(
 BROKEN = """
 import sys
 from trm_engine.training import trainer
-from trm_engine.worker.train import train_run
+from trm_engine.worker.__main__ import main
 
 folder, place, count, error = sys.argv[1:]
+sys.argv[1:] = ["train", folder]
 real, calls = getattr(trainer, place), []
 
 def broken(*args, **options):
@@ -181,7 +182,7 @@ def broken(*args, **options):
     return real(*args, **options)
 
 setattr(trainer, place, broken)
-sys.exit(train_run(folder, False, False))
+sys.exit(main())
 """
 
 

@@ -19,9 +19,10 @@ from trm_engine.runs.folder import RunFolder
 KILLED = """
 import os, signal, sys
 from trm_engine.training import trainer
-from trm_engine.worker.train import train_run
+from trm_engine.worker.__main__ import main
 
 folder, name, when = sys.argv[1:]
+sys.argv[1:] = ["train", folder]
 save = trainer.save_atomically
 
 def saved(state, path):
@@ -33,7 +34,7 @@ def saved(state, path):
     return size
 
 trainer.save_atomically = saved
-train_run(folder, False, False)
+main()
 """
 
 SETTINGS: dict[str, Any] = {

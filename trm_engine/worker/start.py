@@ -10,11 +10,11 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trm_engine.config import Config
 from trm_engine.errors import Abort, ConfigError, LostProcess, UserError
-from trm_engine.runs.events import EventWriter
+from trm_engine.runs.events import EventWriter, Silent
 from trm_engine.runs.folder import RunFolder, claim
 from trm_engine.worker.control import Control, Follower
 from trm_engine.worker.followers import Followers
@@ -40,7 +40,8 @@ def train_run(arguments: argparse.Namespace) -> int:
     except UserError as error:
         print(error)
         return 2
-    return _reporting(_silent, lambda: _train(folder, arguments, _silent, Follower(), place))
+    silent = Silent()
+    return _reporting(silent, lambda: _train(folder, arguments, silent, Follower(), place))
 
 
 def _place(arguments: argparse.Namespace) -> Place:
@@ -73,7 +74,7 @@ def _lead(folder: RunFolder, arguments: argparse.Namespace, place: Place) -> int
     control = Control(folder.commands, arguments.tied, arguments.commands_from)
     try:
         return _reporting(
-            events.write, lambda: _train_with_others(folder, arguments, events, control, place)
+            events, lambda: _train_with_others(folder, arguments, events, control, place)
         )
     finally:
         events.close()
@@ -88,11 +89,11 @@ def _train_with_others(
     place: Place,
 ) -> str:
     if place.by_torchrun:
-        return _train(folder, arguments, events.write, control, place)
+        return _train(folder, arguments, events, control, place)
     processes = Config.from_yaml(folder.config).training.nproc_per_node
     with Followers(folder.path, arguments.resume, processes) as followers:
         followers.watch(lambda message: _lose(message, events))
-        return _train(folder, arguments, events.write, control, followers.place)
+        return _train(folder, arguments, events, control, followers.place)
 
 
 def _train(
@@ -123,7 +124,7 @@ def _reporting(report: Report, train: Callable[[], str]) -> int:
         _tell_failure(report, str(error), user_error=True)
         print(error)
         return 2
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         message = "".join(traceback.format_exception_only(error)).strip()
         _tell_failure(report, message, user_error=False, traceback=traceback.format_exc())
         traceback.print_exc()
@@ -144,10 +145,6 @@ def _lose(message: str, events: EventWriter) -> None:
     torch = sys.modules.get("torch")
     if torch and torch.distributed.is_initialized():
         time.sleep(LOSS_SECONDS)
-        _tell_failure(events.write, message, user_error=False)
+        _tell_failure(events, message, user_error=False)
         events.close()
         os._exit(1)
-
-
-def _silent(kind: str, /, **content: Any) -> None:
-    """Report nothing: only the main process writes events."""

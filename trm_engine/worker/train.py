@@ -17,14 +17,15 @@ import yaml
 
 from trm_engine.config import Config
 from trm_engine.data.dataset import describe
-from trm_engine.data.labels import Labels
 from trm_engine.data.tokenizer import TRMTokenizer
-from trm_engine.errors import Abort, CheckpointError, RunError
+from trm_engine.errors import Abort, RunError
+from trm_engine.runs.events import tells_of_checkpoint
 from trm_engine.runs.folder import RunFolder
-from trm_engine.training.checkpoint import Checkpoint, find_resumable
+from trm_engine.training.checkpoint import find_resumable
 from trm_engine.training.device import choose_device, choose_dtype
 from trm_engine.training.distributed import Links, ProcessGroup
 from trm_engine.training.prepare import build_model, count_parameters, prepare_data, resolve
+from trm_engine.training.resuming import refuse_other_labels, refuse_other_settings
 from trm_engine.training.trainer import Report, Trainer
 from trm_engine.worker.control import Control, Follower
 from trm_engine.worker.place import Place
@@ -68,12 +69,15 @@ def train(
     found = find_resumable(folder.checkpoints(config), notes.texts.append) if resume else None
     tokenizer = TRMTokenizer(found[1]["tokenizer"]) if found else None
 
-    if not found:
-        _refuse_other_checkpoints(folder.checkpoints(config))
-    with notes:
-        prepared = prepare_data(config, tokenizer, _progress_events(report, control))
     if found:
-        _refuse_other_labels(found, prepared.train.labels)
+        refuse_other_settings(config, folder.config, found[1])
+    else:
+        _refuse_other_checkpoints(folder.checkpoints(config))
+    contents = found[1].get("data") if found else None
+    with notes:
+        prepared = prepare_data(config, tokenizer, _progress_events(report, control), contents)
+    if found:
+        refuse_other_labels(*found, prepared.train.labels)
     config = resolve(config, prepared)
     if group.is_main:
         folder.tokenizer.write_bytes(prepared.tokenizer.model_bytes)
@@ -108,6 +112,9 @@ def train(
         epoch_ends=[end for end in trainer.epochs.ends if end <= trainer.total_steps],
         resumed_from=trainer.global_step if found else None,
     )
+    if found and not tells_of_checkpoint(folder.events, found[0], trainer.global_step):
+        kind = found[0].stem.partition("_")[0]
+        trainer.report_saved(found[0], kind, found[0].stat().st_size)
     for note in (*notes.texts, *prepared.notes):
         report("log", level="warning", message=note)
     state = trainer.run()
@@ -146,16 +153,6 @@ def _refuse_other_checkpoints(checkpoints: Path) -> None:
         raise RunError(
             f"{checkpoints}: holds the checkpoints of another run; give another --checkpoint-dir, "
             f"or --resume that run"
-        )
-
-
-def _refuse_other_labels(found: tuple[Path, Checkpoint], labels: Labels) -> None:
-    """Weights mean what their labels say: other data cannot go on with them."""
-    path, checkpoint = found
-    if checkpoint["labels"] != labels.to_dict():
-        raise CheckpointError(
-            f"{path}: made for other tools, slots or values than the training data has now; "
-            f"train a new run"
         )
 
 
