@@ -18,6 +18,7 @@ from trm_engine.data.cache import (
     build_once,
     code_hash,
     content_hash,
+    is_whole,
     key_of,
     read_arrays,
     short,
@@ -101,7 +102,7 @@ def earlier_survey(
 ) -> Survey | None:
     """The survey of a file when its hash was ``content``; None if the cache does not have it."""
     folder = _folder(cache_dir, content, on_error)
-    return _read(Path(path), content, folder) if folder.exists() else None
+    return _read(Path(path), content, folder) if is_whole(folder) else None
 
 
 def _folder(cache_dir: Path, content: str, on_error: Literal["fail", "skip"]) -> Path:
