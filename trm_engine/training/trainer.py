@@ -177,7 +177,7 @@ class Trainer:
 
     def _train(self) -> str:
         try:
-            self._save_what_is_due()
+            self._do_what_is_due()
             self._train_epoch()
             while self.global_step < self.total_steps:
                 self._train_epoch()
@@ -450,15 +450,20 @@ class Trainer:
         self._prune(self.checkpoints / name, kind)
         self.log.restart_clock()
 
-    def _save_what_is_due(self) -> None:
-        """Save the numbered checkpoints of this update that a kill after ``best.pt`` prevented."""
-        if not self.group.is_main or not self.global_step:
+    def _do_what_is_due(self) -> None:
+        """Do what follows the update resumed from and was prevented: by a kill after ``best.pt``
+        that the numbered checkpoints were saved, by an error that there was an evaluation."""
+        if not self.global_step:
             return
+        training = self.config.training
+        ends_epoch = self.epoch > 0 and self.position == 0
+        if ends_epoch or self.global_step % training.eval_interval == 0:
+            self._evaluate_once()
         step, epoch = f"step_{self.global_step}.pt", f"epoch_{self.epoch - 1}.pt"
-        is_due = self.global_step % self.config.training.save_interval == 0
+        is_due = self.global_step % training.save_interval == 0
         if is_due and not (self.checkpoints / step).exists():
             self._save(step, "step")
-        if self.epoch and not self.position and not (self.checkpoints / epoch).exists():
+        if ends_epoch and not (self.checkpoints / epoch).exists():
             self._save(epoch, "epoch", self.epoch - 1)
 
     def _save_what_is_sound(self) -> None:
