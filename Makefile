@@ -8,8 +8,12 @@ PIP := $(BIN)/python -m pip
 READY := $(VENV)/.ready
 TORCH := $(shell grep '^torch==' constraints.txt)
 
+# Of `make torture`: mutations for each reader (kills and others in proportion), and its chance.
+N ?= 100
+SEED := $(or $(SEED),$(shell date +%s))
+
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow lint format bench screenshots clean
+.PHONY: help train test test-slow torture lint format bench screenshots clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +26,9 @@ test: lint ## Run all checks and the tests
 
 test-slow: $(READY) ## Run the tests that need minutes
 	$(BIN)/python -m pytest -m slow
+
+torture: $(READY) ## Kill, starve and feed nonsense: make torture N=1000, SEED=7 for the same again
+	N=$(N) SEED=$(SEED) $(BIN)/python -m pytest tests/torture --numprocesses=auto
 
 lint: $(READY) ## Check style, types and the import rules
 	$(BIN)/ruff check .
