@@ -16,7 +16,7 @@ from trm_engine.config import BUILTIN_PREFIX, Config
 from trm_engine.errors import ConfigError, RunError, did_you_mean, in_words, no_such_file
 from trm_engine.printable import is_text
 from trm_engine.runs import launch
-from trm_engine.runs.folder import RunFolder, default_output_dir
+from trm_engine.runs.folder import RunFolder, claim_for_worker, default_output_dir
 from trm_tui.show_run import has_screen, show_run
 from trm_tui.text import shell_word
 
@@ -59,8 +59,8 @@ def run_training(
     _refuse_names(folder, _read(source, flags, settings))
     if not is_resumed:  # a run goes on with the data that it began with, wherever their file is
         _check_files(_read(source, flags, settings), flags)
-    config = _write(folder, source, flags, settings)
-    return _run(folder, config, is_resumed, background, plain)
+    config, lock = _write(folder, source, flags, settings, is_resumed)
+    return _run(folder, config, lock, is_resumed, background, plain)
 
 
 def _source(given: Path | None) -> Path:
@@ -186,10 +186,13 @@ def _check_files(config: Config, flags: Flags) -> None:
             raise ConfigError(f"{name}: {no_such_file(path, pattern)}")
 
 
-def _write(folder: RunFolder, source: Path, flags: Flags, settings: list[str]) -> Config:
+def _write(
+    folder: RunFolder, source: Path, flags: Flags, settings: list[str], is_resumed: bool
+) -> tuple[Config, int]:
     """Put the configuration into the run's folder, with paths that hold from anywhere.
 
     Only what was set is written: the worker fills in the rest, with the sizes the data decide.
+    Returns also the claim on the run, which the worker is handed.
     """
     config = _read(source, flags, settings)
     paths = {key: getattr(config.data, key) for key in ("train_data", "val_data", "tokenizer_path")}
@@ -204,6 +207,10 @@ def _write(folder: RunFolder, source: Path, flags: Flags, settings: list[str]) -
     places.append(f"training.output_dir={_yaml(os.path.abspath(folder.path))}")
     config = _read(source, flags, settings, *places)
     folder.create()
+    lock = claim_for_worker(folder)
+    if not is_resumed and folder.exists() and _has_checkpoints(folder):
+        os.close(lock)
+        raise RunError(f"{folder.path}: another run was here first; give another --output-dir")
     text = yaml.safe_dump(config.model_dump(exclude_unset=True), sort_keys=False)
     beside = folder.config.with_suffix(".yaml.new")
     try:
@@ -211,8 +218,9 @@ def _write(folder: RunFolder, source: Path, flags: Flags, settings: list[str]) -
         beside.replace(folder.config)
     except OSError as error:
         beside.unlink(missing_ok=True)
+        os.close(lock)
         raise RunError(f"{folder.config}: cannot be written: {error.strerror}") from None
-    return config
+    return config, lock
 
 
 def _yaml(value: Any) -> str:
@@ -222,19 +230,21 @@ def _yaml(value: Any) -> str:
     return text.removesuffix("\n...\n").strip()
 
 
-def _run(folder: RunFolder, config: Config, is_resumed: bool, background: bool, plain: bool) -> int:
+def _run(
+    folder: RunFolder, config: Config, lock: int, is_resumed: bool, background: bool, plain: bool
+) -> int:
     """Start the worker; show the run, or leave it to itself. Returns the exit status."""
     if background:
-        worker = launch.start_worker(folder, config, resume=is_resumed, tied=False)
+        worker = launch.start_worker(folder, config, resume=is_resumed, tied=False, lock=lock)
         typer.echo(f"Training in the background, process {worker.pid}: {folder.path}")
         typer.echo(f"  look at it:  trm-tui watch {shell_word(folder.path)}")
         typer.echo(f"  stop it:     kill {worker.pid}  (it saves first)")
         return 0
     if not plain and has_screen():
         since = time.time()
-        worker = launch.start_worker(folder, config, resume=is_resumed)
+        worker = launch.start_worker(folder, config, resume=is_resumed, lock=lock)
         return show_run(folder, config, worker, since)
     from trm_tui.plain import PlainViewer
 
     viewer = PlainViewer(folder, config)
-    return viewer.follow(launch.start_worker(folder, config, resume=is_resumed))
+    return viewer.follow(launch.start_worker(folder, config, resume=is_resumed, lock=lock))

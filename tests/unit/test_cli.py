@@ -47,9 +47,10 @@ class Started:
         self.options: dict[str, bool] = {}
 
     def __call__(
-        self, folder: RunFolder, config: Config, **options: bool
+        self, folder: RunFolder, config: Config, lock: int, **options: bool
     ) -> subprocess.Popen[bytes]:
         self.folder, self.config, self.options = folder, config, options
+        os.close(lock)
         event = {"v": 1, "seq": 0, "t": 1.0, "type": "state", "state": "finished"}
         with open(folder.events, "a") as file:
             file.write(json.dumps(event) + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,10 @@ from trm_engine.runs.events import ENDED, last_state
 LOST = "lost"
 """State of a run whose worker is gone without having said how it ended."""
 
+LIVE = (
+    "{}: a run is live in this folder; "
+    "`trm-tui train` with another --output-dir starts a second one"
+)
 LOOK_SECONDS = 1.0
 """How long a worker waits for the lock: a viewer that looks whether a run is live takes it too."""
 
@@ -120,12 +125,62 @@ def claim(folder: RunFolder) -> FileLock:
     try:
         lock.acquire(timeout=LOOK_SECONDS)
     except Timeout:
-        raise RunError(
-            f"{folder.path}: a run is live in this folder; "
-            f"`trm-tui train` with another --output-dir starts a second one"
-        ) from None
+        raise RunError(LIVE.format(folder.path)) from None
     except OSError as error:
         raise RunError(f"{folder.path}: cannot be locked: {error.strerror}") from None
+    return lock
+
+
+def claim_for_worker(folder: RunFolder) -> int:
+    """Take the run for a worker that is about to be started: a file descriptor that it inherits.
+
+    The run is claimed until all processes that hold the descriptor have closed it, so that nobody
+    else changes the folder between the writing of its configuration and the worker's start.
+
+    Raises:
+        RunError: another worker, or somebody who starts one, has it.
+    """
+    path = folder.path / "worker.lock"
+    until = time.monotonic() + LOOK_SECONDS
+    while True:
+        try:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise RunError(f"{folder.path}: cannot be locked: {error.strerror}") from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(lock), os.stat(path)):  # it was not deleted meanwhile
+                return lock
+        except OSError:
+            pass
+        os.close(lock)
+        if time.monotonic() > until:
+            raise RunError(LIVE.format(folder.path))
+        time.sleep(0.01)
+
+
+def claim_checkpoints(folder: RunFolder, config: Config) -> FileLock | None:
+    """Take the folder of the checkpoints, if it is not the run's own.
+
+    Raises:
+        RunError: another run saves there.
+    """
+    place = folder.checkpoints(config).absolute()
+    if place.parent == folder.path.absolute():
+        return None
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        lock = RunFolder(place).lock()
+        lock.acquire(timeout=LOOK_SECONDS)
+    except OSError as error:
+        is_taken = isinstance(error, Timeout)
+        problem = (
+            "another run saves here now" if is_taken else f"cannot be locked: {error.strerror}"
+        )
+        raise RunError(f"{place}: {problem}; give another --checkpoint-dir") from None
+    if RunFolder(place.parent).exists():
+        lock.release()
+        raise RunError(f"{place}: belongs to another run; give another --checkpoint-dir")
     return lock
 
 

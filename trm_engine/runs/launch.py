@@ -16,25 +16,36 @@ WORKER = [sys.executable, "-P", "-m", "trm_engine.worker"]
 
 
 def start_worker(
-    folder: RunFolder, config: Config, resume: bool = False, tied: bool = True
+    folder: RunFolder,
+    config: Config,
+    resume: bool = False,
+    tied: bool = True,
+    lock: int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start training in ``folder``, whose config.yaml is written already.
 
     The worker has a session of its own, so that keys pressed in the viewer's terminal do not reach
     it, and writes to worker.log. Tied, it saves and stops when the viewer's end of its standard
-    input closes, which the viewer's death does too, unless it was sent "detach" before.
+    input closes, which the viewer's death does too, unless it was sent "detach" before. It is
+    handed ``lock`` (``claim_for_worker``), or claims the run itself.
     """
+    handed = () if lock is None else (lock,)
     flags = ["--resume"] * resume + ["--tied"] * tied
     flags += ["--commands-from", str(given_so_far(folder.commands))]
+    flags += [f"--lock={descriptor}" for descriptor in handed]
     with open(folder.log, "ab") as log:
-        return subprocess.Popen(
+        worker = subprocess.Popen(
             [*WORKER, "train", *flags, "--", str(folder.path)],
             stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=_without_torchrun(),
+            pass_fds=handed,
             start_new_session=True,
         )
+    for descriptor in handed:
+        os.close(descriptor)
+    return worker
 
 
 def start_inference(

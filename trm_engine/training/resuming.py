@@ -58,6 +58,20 @@ def refuse_other_settings(config: Config, source: Path, checkpoint: Checkpoint) 
             )
 
 
+def refuse_other_processes(path: Path, checkpoint: Checkpoint, processes: int) -> None:
+    """An update takes ``batch_size`` samples a process: with more or fewer it is another run.
+
+    Raises:
+        CheckpointError: the checkpoint's run had another number of processes.
+    """
+    before = checkpoint["data_state"].get("processes", processes)
+    if before != processes:
+        raise CheckpointError(
+            f"{path}: trained by {before} processes, now there are {processes}, which would change "
+            f"the samples of an update; resume with training.nproc_per_node={before}"
+        )
+
+
 def refuse_other_labels(path: Path, checkpoint: Checkpoint, labels: Labels) -> None:
     """Refuse data whose tools, slots or values are not the checkpoint's.
 

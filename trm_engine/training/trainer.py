@@ -549,6 +549,7 @@ class Trainer:
                 "val": self.val_data.survey.content,
             },
             "data_state": {
+                "processes": self.group.world_size,
                 "epoch": self.epoch,
                 "position": self.position,
                 "best": (self.best.value, self.best.loss) if self.best else None,

@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--torchrun", action="store_true", help="be one of the processes that torchrun starts"
     )
-    for name in ("--rank", "--of", "--link"):  # what the main process tells another
+    for name in ("--rank", "--of", "--link", "--lock"):  # what whoever starts it tells it
         train.add_argument(name, type=int, help=argparse.SUPPRESS)
     evaluation = tasks.add_parser("eval", help="evaluate a checkpoint on a file")
     evaluation.add_argument("checkpoint")

@@ -9,13 +9,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trm_engine.config import Config
 from trm_engine.errors import Abort, ConfigError, LostProcess, UserError
 from trm_engine.runs.events import EventWriter, Silent
-from trm_engine.runs.folder import RunFolder, claim
+from trm_engine.runs.folder import RunFolder, claim, claim_checkpoints
 from trm_engine.worker.control import Control, Follower
 from trm_engine.worker.followers import Followers
 from trm_engine.worker.place import Place
@@ -69,19 +70,33 @@ def _lead(folder: RunFolder, arguments: argparse.Namespace, place: Place) -> int
     Raises:
         RunError: another worker has the run.
     """
-    lock = claim(folder)
+    lock = claim(folder) if arguments.lock is None else None
+    if arguments.lock:  # the run was claimed for this process, and is until it ends
+        os.set_inheritable(arguments.lock, False)
     events = EventWriter(folder.events)
     control = Control(folder.commands, arguments.tied, arguments.commands_from)
     try:
-        return _reporting(
-            events, lambda: _train_with_others(folder, arguments, events, control, place)
-        )
+        return _reporting(events, lambda: _train_claimed(folder, arguments, events, control, place))
     finally:
         events.close()
-        lock.release()
+        if lock:
+            lock.release()
+
+
+def _train_claimed(
+    folder: RunFolder,
+    arguments: argparse.Namespace,
+    events: EventWriter,
+    control: Control,
+    place: Place,
+) -> str:
+    config = Config.from_yaml(folder.config)
+    with claim_checkpoints(folder, config) or nullcontext():
+        return _train_with_others(config, folder, arguments, events, control, place)
 
 
 def _train_with_others(
+    config: Config,
     folder: RunFolder,
     arguments: argparse.Namespace,
     events: EventWriter,
@@ -90,7 +105,7 @@ def _train_with_others(
 ) -> str:
     if place.by_torchrun:
         return _train(folder, arguments, events, control, place)
-    processes = Config.from_yaml(folder.config).training.nproc_per_node
+    processes = config.training.nproc_per_node
     with Followers(folder.path, arguments.resume, processes) as followers:
         followers.watch(lambda message: _lose(message, events))
         return _train(folder, arguments, events, control, followers.place)

@@ -25,7 +25,11 @@ from trm_engine.training.checkpoint import find_resumable
 from trm_engine.training.device import choose_device, choose_dtype
 from trm_engine.training.distributed import Links, ProcessGroup
 from trm_engine.training.prepare import build_model, count_parameters, prepare_data, resolve
-from trm_engine.training.resuming import refuse_other_labels, refuse_other_settings
+from trm_engine.training.resuming import (
+    refuse_other_labels,
+    refuse_other_processes,
+    refuse_other_settings,
+)
 from trm_engine.training.trainer import Report, Trainer
 from trm_engine.worker.control import Control, Follower
 from trm_engine.worker.place import Place
@@ -70,6 +74,7 @@ def train(
     tokenizer = TRMTokenizer(found[1]["tokenizer"]) if found else None
 
     if found:
+        refuse_other_processes(*found, group.world_size)
         refuse_other_settings(config, folder.config, found[1])
     else:
         _refuse_other_checkpoints(folder.checkpoints(config))
