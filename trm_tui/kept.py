@@ -12,6 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from platformdirs import user_state_path
 
+from trm_engine.private import private_files
 from trm_engine.runs.jsonl import newest_first, to_line
 from trm_tui.settings import APP
 
@@ -36,6 +37,7 @@ class KeptConversations:
             return next(self._records(), None)
         return None
 
+    @private_files()
     def keep(self, record: dict[str, Any], instead_of: dict[str, Any] | None = None) -> bool:
         """Keep a conversation as the newest one, ``instead_of`` an earlier state of it.
 

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from trm_engine.plain_yaml import LONGEST, read_yaml
+from trm_engine.private import private_files
 
 APP = "trm-tui"
 ASIDE = ".unread"
@@ -134,6 +135,7 @@ def _set_aside() -> bool:
     return True
 
 
+@private_files()
 def save(settings: Settings) -> bool:
     """Write the settings, all or nothing. Returns whether they are written."""
     path = settings_path()

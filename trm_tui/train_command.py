@@ -15,6 +15,7 @@ import yaml
 from trm_engine.config import BUILTIN_PREFIX, Config
 from trm_engine.errors import ConfigError, RunError, did_you_mean, in_words, no_such_file
 from trm_engine.printable import is_text
+from trm_engine.private import private_files
 from trm_engine.runs import launch
 from trm_engine.runs.folder import RunFolder, claim_for_worker, default_output_dir
 from trm_tui.show_run import has_screen, show_run
@@ -214,7 +215,8 @@ def _write(
     text = yaml.safe_dump(config.model_dump(exclude_unset=True), sort_keys=False)
     beside = folder.config.with_suffix(".yaml.new")
     try:
-        beside.write_text(text, encoding="utf-8")
+        with private_files():
+            beside.write_text(text, encoding="utf-8")
         beside.replace(folder.config)
     except OSError as error:
         beside.unlink(missing_ok=True)

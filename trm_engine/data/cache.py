@@ -24,6 +24,7 @@ from filelock import FileLock
 from platformdirs import user_cache_dir
 
 from trm_engine.errors import DataError, no_such_file
+from trm_engine.private import private_files
 
 META = "arrays.json"
 SEAL = "seal.json"
@@ -84,6 +85,7 @@ def read_arrays(folder: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
+@private_files()
 def build_once(folder: Path, build: Callable[[Path], None]) -> bool:
     """Have ``build`` fill ``folder`` unless it is there and whole; it appears whole or not at all.
 

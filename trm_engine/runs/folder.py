@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from trm_engine.config import Config
 from trm_engine.errors import CheckpointError, RunError, no_such_file
+from trm_engine.private import private_files
 from trm_engine.runs.events import ENDED, last_state
 
 LOST = "lost"
@@ -98,8 +99,9 @@ class RunFolder:
             return state
         return LOST
 
+    @private_files()
     def create(self) -> None:
-        """Make the folder.
+        """Make the folder, private to this user unless it is there already.
 
         Raises:
             RunError: it cannot be made or written.

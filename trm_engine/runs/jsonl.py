@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from trm_engine.printable import data_stream, is_plain, replace_hidden
+from trm_engine.private import FILE_MODE
 
 BLOCK = 1 << 16
 NUMBER = "$number"
@@ -66,7 +67,7 @@ def append(path: Path, lines: bytes) -> None:
     Raises:
         OSError: the file cannot be written; nothing of ``lines`` counts then.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, FILE_MODE)
     try:
         size = os.lseek(descriptor, 0, os.SEEK_END)
         if size and os.pread(descriptor, 1, size - 1) != b"\n":

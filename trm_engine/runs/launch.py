@@ -8,6 +8,7 @@ import sys
 from typing import IO
 
 from trm_engine.config import Config
+from trm_engine.private import private_files
 from trm_engine.runs.commands import given_so_far
 from trm_engine.runs.folder import RunFolder
 
@@ -15,6 +16,7 @@ WORKER = [sys.executable, "-P", "-m", "trm_engine.worker"]
 """-P: without it Python imports modules that lie in the current folder instead of libraries."""
 
 
+@private_files()
 def start_worker(
     folder: RunFolder,
     config: Config,

@@ -8,6 +8,7 @@ import sys
 
 from trm_engine.memory import limit_kernel_caches
 from trm_engine.printable import guard_output
+from trm_engine.private import UMASK
 from trm_engine.worker.parent import end_with
 
 EXIT_INTERRUPTED = 130
@@ -24,7 +25,8 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    """Import what the task needs and do it."""
+    """Import what the task needs and do it. What a worker writes is private."""
+    os.umask(UMASK)
     limit_kernel_caches()
     if arguments.parent:
         end_with(arguments.parent)
