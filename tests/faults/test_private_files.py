@@ -1,4 +1,4 @@
-"""What trm-tui writes for itself is private; what somebody asked for has the mode of their umask."""
+"""What trm-tui writes for itself is private; what somebody asked for follows their umask."""
 
 from __future__ import annotations
 
