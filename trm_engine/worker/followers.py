@@ -34,7 +34,8 @@ class Followers:
         """
         self._links: list[socket.socket] = []
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._command = [*WORKER, "train", *["--resume"] * resume, "--", str(run)]
+        self._run = str(run)
+        self._command = [*WORKER, "train", *["--resume"] * resume]
         self._world_size = world_size
         self._is_ending = threading.Event()
         try:
@@ -77,7 +78,7 @@ class Followers:
             link = str(theirs.fileno())
             place = ("--rank", str(rank), "--of", str(self._world_size), "--link", link)
             process = subprocess.Popen(
-                [*self._command, *place, "--parent", str(os.getpid())],
+                [*self._command, *place, "--parent", str(os.getpid()), "--", self._run],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )

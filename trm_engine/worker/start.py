@@ -157,8 +157,8 @@ def _lose(message: str, events: EventWriter) -> None:
     """Tell that another process has ended. The main one notices at its next sum, but not in NCCL,
     which waits for ever: then this process ends too."""
     events.write("log", level="error", message=message)
-    torch = sys.modules.get("torch")
-    if torch and torch.distributed.is_initialized():
+    distributed = sys.modules.get("torch.distributed.distributed_c10d")  # it may be half imported
+    if getattr(distributed, "is_initialized", bool)():
         time.sleep(LOSS_SECONDS)
         _tell_failure(events, message, user_error=False)
         events.close()
