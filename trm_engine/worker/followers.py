@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -65,9 +66,10 @@ class Followers:
         self._is_ending.set()
         for link in self._links:
             link.close()
+        deadline = time.monotonic() + END_SECONDS  # of all together, however many there are
         for process in self._processes:
             with suppress(subprocess.TimeoutExpired):
-                process.wait(END_SECONDS)
+                process.wait(max(0.0, deadline - time.monotonic()))
             process.kill()
             process.wait()
 
