@@ -168,7 +168,7 @@ def _refuse_names(folder: RunFolder, config: Config) -> None:
             raise ConfigError(f"{key}: {path}: its name is not UTF-8 text; give it another name")
         try:
             os.stat(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # what uses them says so
             continue
         except OSError as error:
             raise ConfigError(f"{key}: {in_words(error)}") from None
