@@ -17,7 +17,7 @@ from trm_engine.errors import ConfigError, RunError, did_you_mean, in_words, no_
 from trm_engine.printable import is_text
 from trm_engine.private import private_files
 from trm_engine.runs import launch
-from trm_engine.runs.folder import RunFolder, claim_for_worker, default_output_dir
+from trm_engine.runs.folder import RunFolder, default_output_dir, hand_over
 from trm_tui.show_run import has_screen, show_run
 from trm_tui.text import shell_word
 
@@ -208,7 +208,7 @@ def _write(
     places.append(f"training.output_dir={_yaml(os.path.abspath(folder.path))}")
     config = _read(source, flags, settings, *places)
     folder.create()
-    lock = claim_for_worker(folder)
+    lock = hand_over(folder)
     if not is_resumed and folder.exists() and _has_checkpoints(folder):
         os.close(lock)
         raise RunError(f"{folder.path}: another run was here first; give another --output-dir")

@@ -327,7 +327,7 @@ def test_an_output_folder_in_use_by_a_live_run(tmp_path: Path) -> None:
             message = refused("train", *arguments, cwd=tmp_path)
             assert "run: a run is live in this folder; give another --output-dir" in message
     finally:
-        lock.release()
+        lock.close()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -136,6 +136,7 @@ def test_a_second_worker_is_refused_and_the_first_is_unharmed(tmp_path: Path, be
     run, config = tiny_run(tmp_path / "run", **ENDLESS)
     first = begin(run, config)
     wait_for(run, "steps", first)
+    (run.path / "worker.lock").unlink()
     second = subprocess.run(
         [sys.executable, "-m", "trm_engine.worker", "train", str(run.path)],
         cwd=ROOT,

@@ -16,7 +16,7 @@ from tests.faults.workers import ENDLESS, Begin
 from tests.support import wait_until
 from trm_engine.errors import RunError
 from trm_engine.runs.events import read_events
-from trm_engine.runs.folder import claim, claim_for_worker
+from trm_engine.runs.folder import claim, hand_over
 from trm_engine.runs.launch import start_worker
 
 
@@ -41,17 +41,17 @@ def test_a_claim_that_is_handed_over_holds_until_the_worker_ends(
     tmp_path: Path, begin: Begin
 ) -> None:
     run, config = tiny_run(tmp_path / "run", max_steps=2, eval_interval=100)
-    lock = claim_for_worker(run)
+    lock = hand_over(run)
     assert run.is_live()
     with pytest.raises(RunError, match="a run is live in this folder"):
-        claim_for_worker(run)
+        hand_over(run)
     worker = begin(run, config, lock=lock)
     assert run.is_live()
     with pytest.raises(RunError, match="a run is live in this folder"):
         claim(run)
     assert worker.wait(timeout=SECONDS) == 0, run.log.read_text()
     assert not run.is_live()
-    os.close(claim_for_worker(run))
+    os.close(hand_over(run))
 
 
 def test_another_number_of_processes_on_resume_is_refused(tmp_path: Path) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock
 
 from tests.screens.panes import evaluation
 from trm_engine.config import Config
@@ -30,7 +29,7 @@ class FakeRun:
         self.step = 0
         self.evaluations = 0
         self._seq = 0
-        self._lock: FileLock | None = claim(self.folder)
+        self._lock: ExitStack | None = claim(self.folder)
         self.sample_file = path / "validation.jsonl"
         self.sample_file.write_text(json.dumps(SAMPLE) + "\n", encoding="utf-8")
         self.event("state", state="starting")
@@ -123,7 +122,7 @@ class FakeRun:
         if state:
             self.event("state", state=state, **content)
         if self._lock:
-            self._lock.release()
+            self._lock.close()
         self._lock = None
 
     def commands(self) -> list[str]:

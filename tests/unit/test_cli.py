@@ -247,7 +247,7 @@ def test_a_live_run_is_left_alone(workplace: Path, started: Started) -> None:
         for arguments in (["configs/small.yaml", "--output-dir", "run"], ["--resume", "run"]):
             assert "a run is live in this folder" in refused("train", *arguments)
     finally:
-        lock.release()
+        lock.close()
 
 
 def test_a_finished_run_is_left_alone(workplace: Path, started: Started) -> None:

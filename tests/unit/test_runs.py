@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import math
 import os
+import stat
 import threading
 import time
 from datetime import datetime
@@ -27,7 +30,15 @@ from trm_engine.runs.commands import (
     send_command,
 )
 from trm_engine.runs.events import EventWriter, last_state, read_events, step_columns
-from trm_engine.runs.folder import LOST, RunFolder, claim, default_output_dir, list_runs
+from trm_engine.runs.folder import (
+    LOST,
+    RunFolder,
+    claim,
+    claim_checkpoints,
+    default_output_dir,
+    hand_over,
+    list_runs,
+)
 from trm_engine.runs.jsonl import JsonlReader, append, number, to_line
 
 HOLD = """
@@ -459,24 +470,79 @@ def test_a_second_worker_is_refused(tmp_path: Path) -> None:
     assert not folder.is_live()
     lock = claim(folder)
     assert folder.is_live()
-    lock.release()
+    lock.close()
     assert not folder.is_live()
 
 
-def test_a_viewer_that_looks_does_not_keep_a_worker_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["", "worker.lock"])
+def test_a_viewer_that_looks_does_not_keep_a_worker_out(tmp_path: Path, name: str) -> None:
     folder = RunFolder(tmp_path)
-    looking = threading.Event()
-
-    def look() -> None:
-        with folder.lock():  # as is_live does, but for longer
-            looking.set()
-            time.sleep(0.1)
-
-    viewer = threading.Thread(target=look)
+    claim(folder).close()
+    looking = os.open(tmp_path / name, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)  # as is_live does, but for longer
+    viewer = threading.Timer(0.1, os.close, [looking])
     viewer.start()
-    looking.wait()
-    claim(folder).release()
+    claim(folder).close()
     viewer.join()
+
+
+@pytest.mark.parametrize("file", ["worker.lock", "*"])
+def test_a_second_worker_is_refused_whatever_is_deleted(tmp_path: Path, file: str) -> None:
+    folder = RunFolder(tmp_path)
+    Config().to_yaml(folder.config)
+    with claim(folder):
+        for path in tmp_path.glob(file):
+            path.unlink()
+        assert folder.is_live()
+        for take in (claim, hand_over):
+            with pytest.raises(RunError, match="a run is live in this folder"):
+                take(folder)
+    assert not folder.is_live()
+
+
+def test_a_lock_that_only_other_machines_see_is_respected(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    with folder.lock():
+        assert folder.is_live()
+        with pytest.raises(RunError, match="a run is live in this folder"):
+            claim(folder)
+    claim(folder).close()
+
+
+def test_without_locks_of_folders_there_is_the_lock_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock = fcntl.flock
+
+    def flock_of_files(descriptor: int, kind: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flock(descriptor, kind)
+
+    monkeypatch.setattr("fcntl.flock", flock_of_files)
+    folder = RunFolder(tmp_path)
+    with claim(folder):
+        assert folder.is_live()
+        with pytest.raises(RunError, match="a run is live in this folder"):
+            claim(folder)
+    assert not folder.is_live()
+
+
+def test_a_second_run_is_refused_in_a_folder_of_checkpoints_whose_lock_is_deleted(
+    tmp_path: Path,
+) -> None:
+    shared = Config(training=TrainingConfig(checkpoint_dir=str(tmp_path / "shared")))
+    with claim_checkpoints(RunFolder(tmp_path / "one"), shared):
+        (tmp_path / "shared" / "worker.lock").unlink()
+        with pytest.raises(RunError, match="another run saves here now"):
+            claim_checkpoints(RunFolder(tmp_path / "two"), shared)
+
+
+def test_a_run_can_save_directly_into_its_own_folder(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    config = Config(training=TrainingConfig(checkpoint_dir=str(tmp_path)))
+    with claim(folder), claim_checkpoints(folder, config):
+        assert folder.is_live()
 
 
 def test_a_folder_nobody_works_on_is_not_live(tmp_path: Path) -> None:
@@ -493,7 +559,7 @@ def test_the_state_of_a_run(tmp_path: Path) -> None:
     writer.write("state", state="running")
     writer.flush()
     assert folder.state() == "running"
-    lock.release()
+    lock.close()
     assert folder.state() == LOST
     writer.write("state", state="finished")
     writer.close()

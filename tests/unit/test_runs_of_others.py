@@ -32,7 +32,7 @@ def make(path: Path, mode: int) -> RunFolder:
     run.create()
     Config().to_yaml(run.config)
     append(run.events, to_line({"seq": 0, "t": 1.0, "type": "state", "state": "running"}))
-    claim(run).release()
+    claim(run).close()
     for file in path.iterdir():
         file.chmod(0o644)
     path.chmod(mode)
@@ -51,5 +51,5 @@ def test_an_unreadable_run_is_passed_over_and_a_live_one_of_others_is_not_lost()
             states = {run.path.name: summarise(run).state for run in list_runs(place)}
             assert states == {"live": "running", "dead": "lost"}
             assert private.is_live()  # it cannot be known: it is not said to be lost
-        lock.release()
+        lock.close()
         assert dead.state() == "lost"

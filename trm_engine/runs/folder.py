@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from trm_engine.config import Config
 from trm_engine.errors import CheckpointError, RunError, no_such_file
 from trm_engine.private import private_files
 from trm_engine.runs.events import ENDED, last_state
+from trm_engine.runs.held import is_locked, lock_folder
 
 LOST = "lost"
 """State of a run whose worker is gone without having said how it ended."""
@@ -78,18 +78,27 @@ class RunFolder:
         return self.config.exists()
 
     def lock(self) -> FileLock:
-        """The lock that a worker holds while it lives; the system frees it when it dies."""
-        return FileLock(self.path / "worker.lock", timeout=0)
+        """The lock file that a worker holds while it lives; the system frees it when it dies."""
+        return FileLock(self.path / "worker.lock", timeout=LOOK_SECONDS)
 
     def is_live(self) -> bool:
-        """Whether a worker is at work on this run now."""
-        try:
-            with open(self.path / "worker.lock", "rb") as lock:  # another user's cannot be written
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except OSError:  # it is locked, or not ours to look into: then it may be live
-            return True
+        """Whether a worker is at work on this run now.
+
+        It has locked the folder and worker.lock. The one cannot be deleted, the other is seen from
+        other machines that share the disk.
+        """
+        for path in (self.path, self.path / "worker.lock"):
+            try:
+                descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError:  # not ours to look into: then it may be live
+                return True
+            try:
+                if is_locked(descriptor):
+                    return True
+            finally:
+                os.close(descriptor)
         return False
 
     def state(self) -> str | None:
@@ -117,73 +126,78 @@ class RunFolder:
             ) from None
 
 
-def claim(folder: RunFolder) -> FileLock:
-    """Take the run for this process.
+def claim(folder: RunFolder, is_handed: bool = False) -> ExitStack:
+    """Take the run for this process, until what is returned is closed.
+
+    ``is_handed``: whoever started this process has locked the folder for it (``hand_over``).
 
     Raises:
         RunError: another worker has it.
     """
-    lock = folder.lock()
-    try:
-        lock.acquire(timeout=LOOK_SECONDS)
-    except Timeout:
-        raise RunError(LIVE.format(folder.path)) from None
-    except OSError as error:
-        raise RunError(f"{folder.path}: cannot be locked: {error.strerror}") from None
-    return lock
+    with _told(folder):
+        return _take(folder, is_handed)
 
 
-def claim_for_worker(folder: RunFolder) -> int:
+def hand_over(folder: RunFolder) -> int:
     """Take the run for a worker that is about to be started: a file descriptor that it inherits.
 
-    The run is claimed until all processes that hold the descriptor have closed it, so that nobody
-    else changes the folder between the writing of its configuration and the worker's start.
+    So nobody else changes the folder between the writing of its configuration and the worker's
+    start.
 
     Raises:
         RunError: another worker, or somebody who starts one, has it.
     """
-    path = folder.path / "worker.lock"
-    until = time.monotonic() + LOOK_SECONDS
-    while True:
-        try:
-            lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise RunError(f"{folder.path}: cannot be locked: {error.strerror}") from None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(lock), os.stat(path)):  # it was not deleted meanwhile
-                return lock
-        except OSError:
-            pass
-        os.close(lock)
-        if time.monotonic() > until:
-            raise RunError(LIVE.format(folder.path))
-        time.sleep(0.01)
+    with _told(folder):
+        return lock_folder(folder.path, LOOK_SECONDS)
 
 
-def claim_checkpoints(folder: RunFolder, config: Config) -> FileLock | None:
+@contextmanager
+def _told(folder: RunFolder) -> Iterator[None]:
+    """Say why a run cannot be taken."""
+    try:
+        yield
+    except TimeoutError:
+        raise RunError(LIVE.format(folder.path)) from None
+    except OSError as error:
+        raise RunError(f"{folder.path}: cannot be locked: {error.strerror}") from None
+
+
+def _take(folder: RunFolder, is_handed: bool = False) -> ExitStack:
+    """Lock the folder, and worker.lock in it, which also holds between machines on a shared disk.
+
+    Raises:
+        TimeoutError: another process has one of them.
+        OSError: they cannot be locked.
+    """
+    with ExitStack() as taken:
+        if not is_handed:
+            taken.callback(os.close, lock_folder(folder.path, LOOK_SECONDS))
+        taken.enter_context(folder.lock())
+        return taken.pop_all()
+
+
+def claim_checkpoints(folder: RunFolder, config: Config) -> ExitStack:
     """Take the folder of the checkpoints, if it is not the run's own.
 
     Raises:
         RunError: another run saves there.
     """
-    place = folder.checkpoints(config).absolute()
-    if place.parent == folder.path.absolute():
-        return None
+    own, place = folder.path.resolve(), folder.checkpoints(config).resolve()
+    if own in (place, place.parent):
+        return ExitStack()
     try:
         place.mkdir(parents=True, exist_ok=True)
-        lock = RunFolder(place).lock()
-        lock.acquire(timeout=LOOK_SECONDS)
+        taken = _take(RunFolder(place))
     except OSError as error:
-        is_taken = isinstance(error, Timeout)
+        is_taken = isinstance(error, TimeoutError)
         problem = (
             "another run saves here now" if is_taken else f"cannot be locked: {error.strerror}"
         )
         raise RunError(f"{place}: {problem}; give another --checkpoint-dir") from None
     if RunFolder(place.parent).exists():
-        lock.release()
+        taken.close()
         raise RunError(f"{place}: belongs to another run; give another --checkpoint-dir")
-    return lock
+    return taken
 
 
 def find_checkpoint(path: Path) -> Path:

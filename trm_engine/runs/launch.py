@@ -29,7 +29,7 @@ def start_worker(
     The worker has a session of its own, so that keys pressed in the viewer's terminal do not reach
     it, and writes to worker.log. Tied, it saves and stops when the viewer's end of its standard
     input closes, which the viewer's death does too, unless it was sent "detach" before. It is
-    handed ``lock`` (``claim_for_worker``), or claims the run itself.
+    handed ``lock`` (``hand_over``), or claims the run itself.
     """
     handed = () if lock is None else (lock,)
     flags = ["--resume"] * resume + ["--tied"] * tied

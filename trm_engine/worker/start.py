@@ -9,7 +9,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,8 +69,8 @@ def _lead(folder: RunFolder, arguments: argparse.Namespace, place: Place) -> int
     Raises:
         RunError: another worker has the run.
     """
-    lock = claim(folder) if arguments.lock is None else None
-    if arguments.lock:  # the run was claimed for this process, and is until it ends
+    lock = claim(folder, is_handed=arguments.lock is not None)
+    if arguments.lock:  # it stays open until this process ends
         os.set_inheritable(arguments.lock, False)
     events = EventWriter(folder.events)
     control = Control(folder.commands, arguments.tied, arguments.commands_from)
@@ -79,8 +78,7 @@ def _lead(folder: RunFolder, arguments: argparse.Namespace, place: Place) -> int
         return _reporting(events, lambda: _train_claimed(folder, arguments, events, control, place))
     finally:
         events.close()
-        if lock:
-            lock.release()
+        lock.close()
 
 
 def _train_claimed(
@@ -91,7 +89,7 @@ def _train_claimed(
     place: Place,
 ) -> str:
     config = Config.from_yaml(folder.config)
-    with claim_checkpoints(folder, config) or nullcontext():
+    with claim_checkpoints(folder, config):
         return _train_with_others(config, folder, arguments, events, control, place)
 
 
