@@ -63,6 +63,7 @@ def finished_run(folder: Path, dataset: TRMToolCallingDataset) -> RunFolder:
     config.to_yaml(run.config)
     run.tokenizer.write_bytes(dataset.tokenizer.model_bytes)
     dataset.subset(range(VALIDATION)).written_to(run.validation)
+    (run.path / "checkpoints").mkdir()
     for name in ("best.pt", "last.pt"):
         save_atomically(
             {**checkpoint, "metrics": {"exact_match": 0.5}}, run.path / "checkpoints" / name

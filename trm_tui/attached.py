@@ -9,6 +9,7 @@ from trm_engine.config import Config
 from trm_engine.runs.commands import Command, send_command
 from trm_engine.runs.events import ENDED, EventReader
 from trm_engine.runs.folder import LOST, RunFolder
+from trm_engine.runs.held import HeldFolder
 from trm_tui.store.run import RunStore, Topics
 
 LOOK_SECONDS = 1.0
@@ -22,7 +23,8 @@ class AttachedRun:
 
     ``worker`` is the process if it was started from here, at ``since`` (Unix seconds): it saves
     and stops when this one ends, unless it is let go. ``waiting`` are the commands that were not
-    answered yet, with the time they were given; ``was_live`` is whether the run was seen at work.
+    answered yet, with the time they were given; ``was_live`` is whether the run was seen at work,
+    ``is_gone`` whether its folder is not there any more.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class AttachedRun:
         self._reader = EventReader(folder.events)
         self._is_live = True
         self._looked = 0.0
+        self.held = HeldFolder(folder.path)
+        self.is_gone = False
 
     @property
     def behind(self) -> float:
@@ -91,6 +95,7 @@ class AttachedRun:
             return
         self._looked = now
         self._is_live = self.worker.poll() is None if self.worker else self.folder.is_live()
+        self.is_gone = self.held.is_gone()
         self.was_live |= not self.behind and not self.is_over
 
     def send(self, command: Command) -> bool:
@@ -100,6 +105,8 @@ class AttachedRun:
         """
         if command in ("evaluate", "save") and command in self.waiting:
             return True
+        if self.held.is_gone():
+            return False
         try:
             send_command(self.folder.commands, command)
         except OSError:

@@ -22,6 +22,7 @@ from trm_engine.runs.best import score_told
 from trm_engine.runs.commands import Command, send_command
 from trm_engine.runs.events import ENDED, Event
 from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.held import HeldFolder
 from trm_engine.runs.jsonl import JsonlReader, number
 from trm_engine.runs.schema import is_event
 from trm_tui.console import table_console
@@ -58,17 +59,19 @@ class PlainViewer:
         self._pace = Pace()
         self._failure: Event = {}
         self._nan_shown = False
+        self._held = HeldFolder(folder.path)
 
     def follow(self, worker: subprocess.Popen[bytes]) -> int:
         """Show the run until its worker ends; return the exit status.
 
         Raises:
-            RunError: the run failed by an error that is the user's to mend.
+            RunError: the run failed by an error that is the user's to mend, or its folder is gone.
         """
         with self._display, self._signals():
             self._display.preparing("starting", 0.0)
             self._display.refresh()
             forced = self._watch(worker)
+        self._held.check()
         ending = Ending(self.state, self._failure, worker.returncode, forced, self.presses > 0)
         return Farewell(self.folder, self.config, self.console).conclude(ending)
 
@@ -76,7 +79,7 @@ class PlainViewer:
         """Show a run that was started elsewhere until it ends, or until Ctrl+C; it is left alone.
 
         Raises:
-            RunError: the run failed by an error that is the user's to mend.
+            RunError: the run failed by an error that is the user's to mend, or its folder is gone.
         """
         farewell = Farewell(self.folder, self.config, self.console)
         with self._display, self._signals():
@@ -85,6 +88,7 @@ class PlainViewer:
                 is_live = self.folder.is_live()
                 self._drain()
                 self._sleep(LOOK_SECONDS if is_live else 0.0)
+        self._held.check()
         if is_live:
             farewell.say_it_goes_on()
             return INTERRUPTED
@@ -214,6 +218,8 @@ class PlainViewer:
         self._drain()
 
     def _send(self, command: Command) -> bool:
+        if self._held.is_gone():
+            return False
         try:
             send_command(self.folder.commands, command)
         except OSError:

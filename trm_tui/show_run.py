@@ -48,10 +48,15 @@ def show_run(
 
 
 def _farewell(run: AttachedRun) -> int:
-    """Say what became of the run; return the exit status."""
+    """Say what became of the run; return the exit status.
+
+    Raises:
+        RunError: the run failed by an error that is the user's to mend, or its folder is gone.
+    """
     from trm_tui.console import table_console
     from trm_tui.farewell import Ending, Farewell
 
+    run.held.check()
     farewell = Farewell(run.folder, run.config, table_console())
     if run.is_ours:
         farewell.say_it_stops()

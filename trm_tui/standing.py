@@ -8,6 +8,7 @@ from datetime import datetime
 
 from trm_engine.printable import one_line
 from trm_engine.runs.folder import LOST
+from trm_engine.runs.held import GONE
 from trm_tui.attached import AttachedRun
 from trm_tui.store.pace import epoch_ends, next_evaluation
 from trm_tui.text import duration
@@ -60,7 +61,9 @@ def standing_of(run: AttachedRun) -> Standing:
 def warnings_of(run: AttachedRun) -> list[str]:
     """What must not be overlooked."""
     store, warnings = run.store, list(run.store.alarms)
-    if run.state == LOST:
+    if run.is_gone:
+        warnings.append(GONE.format(run.folder.path))
+    elif run.state == LOST:
         warnings.append(f"the worker is gone without a word; see {run.folder.log}")
     if store.state == "paused" and store.reason not in ("", "asked to"):
         warnings.append(f"paused: {store.reason}; p goes on")

@@ -40,6 +40,7 @@ class Marker:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    (tmp_path / "checkpoints").mkdir()
     return tmp_path / "checkpoints" / "last.pt"
 
 
@@ -133,7 +134,6 @@ def test_a_truncated_file_is_refused(path: Path, cut: float) -> None:
     ],
 )
 def test_another_file_is_refused(path: Path, contents: bytes) -> None:
-    path.parent.mkdir()
     path.write_bytes(contents)
     assert "truncated, or not a checkpoint" in refused(path)
 
@@ -150,7 +150,6 @@ def test_another_file_is_refused(path: Path, contents: bytes) -> None:
 def test_another_file_is_named_for_what_it_seems_to_be(
     path: Path, contents: bytes, said: str
 ) -> None:
-    path.parent.mkdir()
     path.write_bytes(contents)
     assert refused(path).endswith(f"not a checkpoint{said}")
     path.write_bytes(saved(path).read_bytes()[:-100])
@@ -222,14 +221,12 @@ def test_pickled_code_is_refused_and_never_run(
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_a_bare_pickle_is_refused_and_never_run(tmp_path: Path, path: Path, protocol: int) -> None:
     marker = tmp_path / "it was run"
-    path.parent.mkdir()
     path.write_bytes(pickle.dumps(Marker(marker), protocol=protocol))
     refused(path)
     assert not marker.exists()
 
 
 def test_a_pickled_module_is_refused(path: Path) -> None:
-    path.parent.mkdir()
     torch.save(nn.Linear(2, 2), path)
     assert "could run code" in refused(path)
 
@@ -307,5 +304,4 @@ def test_there_may_be_nothing_to_resume(path: Path) -> None:
     for _ in range(2):
         with pytest.raises(CheckpointError, match="no checkpoint to resume from"):
             find_resumable(path.parent)
-        path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"")

@@ -49,6 +49,7 @@ from typing import Any
 
 import msgspec
 
+from trm_engine.runs.held import HeldFolder
 from trm_engine.runs.jsonl import JsonlReader, append, newest_first, to_line
 from trm_engine.runs.schema import Count, Time, is_event, rising
 
@@ -67,11 +68,13 @@ class EventWriter:
     """Appends events to a file, at most one write every 50 ms, from a thread of its own.
 
     A write that fails (a full disk) is kept and tried again with the next, or after a second;
-    ``on_error`` is told once for each spell of failures.
+    ``on_error`` is told once for each spell of failures. Nothing is written into another folder
+    that has taken the place of the file's.
     """
 
     def __init__(self, path: Path, on_error: Callable[[OSError], None] | None = None) -> None:
         self._path = path
+        self._folder = HeldFolder(path.parent)
         self._on_error = on_error
         self._error: OSError | None = None
         self._pending: list[bytes] = []
@@ -103,9 +106,11 @@ class EventWriter:
         """Write what is queued and have it on the disk, where a power cut leaves it.
 
         Raises:
+            RunError: the run's folder is gone.
             OSError: the disk has no room for it. Nothing else is raised: a file that cannot be
                 written for another reason must not keep a checkpoint from being saved.
         """
+        self._folder.check()
         with self._lock:
             if self._write_pending():
                 with suppress(OSError), open(self._path, "rb") as file:
@@ -131,6 +136,8 @@ class EventWriter:
         if not self._pending:
             return True
         try:
+            if self._folder.is_gone():  # another one may be there, to which they do not belong
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._path))
             append(self._path, b"".join(self._pending))
         except OSError as error:
             first, self._error = self._error is None, error

@@ -64,9 +64,8 @@ def save_atomically(state: Any, path: Path) -> int:
     """Write beside, fsync, rename; a crash or a full disk leaves the old file. Returns its bytes.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written, or its folder is not there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
     try:
         with open(beside, "wb") as file:

@@ -162,7 +162,8 @@ class Trainer:
 
         Raises:
             Abort: it was told to end at once.
-            RunError: a checkpoint could not be written and the run was told to stop.
+            RunError: a checkpoint could not be written and the run was told to stop, or the run's
+                folder is gone.
         """
         self.model.train()
         self.safeguard.remember(self.global_step)
@@ -473,6 +474,7 @@ class Trainer:
             if self.group.is_main and self.global_step and all(map(_is_finite, weights)):
                 self._flush_log()
                 self.report.sync()
+                self.checkpoints.mkdir(exist_ok=True)
                 path = self.checkpoints / "last.pt"
                 self.report_saved(path, "last", save_atomically(self._state(self.epoch), path))
         except Exception as error:  # what ends the run is the error that is being handled
@@ -496,6 +498,7 @@ class Trainer:
         while True:
             try:
                 self.report.sync()
+                self.checkpoints.mkdir(exist_ok=True)  # but not the run's folder
                 size = save_atomically(state, path)
             except OSError as error:
                 self._wait_for_room(path, error)

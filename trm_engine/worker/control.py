@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 from trm_engine.runs.commands import CommandReader, given_so_far, in_order_of_weight
+from trm_engine.runs.held import HeldFolder
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -22,6 +23,7 @@ class Control:
 
     def __init__(self, path: Path, tied: bool, begin: int | None = None) -> None:
         """``begin``: bytes of the file that were there before this worker was started."""
+        self._folder = HeldFolder(path.parent)
         self._reader = CommandReader(path, given_so_far(path) if begin is None else begin)
         self._asked_to_stop = threading.Event()
         self._viewer_gone = threading.Event()
@@ -33,16 +35,25 @@ class Control:
             threading.Thread(target=self._watch_viewer, name="viewer", daemon=True).start()
 
     def __call__(self) -> list[str]:
-        """The commands since the last call."""
+        """The commands since the last call.
+
+        Raises:
+            RunError: the run's folder is gone.
+        """
         commands, self._waiting = self._waiting + self._read(), []
         return in_order_of_weight(commands)
 
     def wants(self, *wanted: str) -> bool:
-        """Whether one of these commands is among those that wait to be taken."""
+        """Whether one of these commands is among those that wait to be taken.
+
+        Raises:
+            RunError: the run's folder is gone.
+        """
         self._waiting += self._read()
         return not set(wanted).isdisjoint(self._waiting)
 
     def _read(self) -> list[str]:
+        self._folder.check()
         viewer_gone = self._viewer_gone.is_set()  # before reading: "detach" comes before the end
         commands = self._reader.read()
         if "detach" in commands:

@@ -11,6 +11,7 @@ from textual.screen import Screen
 
 from trm_engine.runs.commands import Command
 from trm_engine.runs.folder import LOST
+from trm_engine.runs.held import GONE
 from trm_tui.attached import AttachedRun
 from trm_tui.keys import TRAINING, bindings
 from trm_tui.sample_file import SampleFile
@@ -129,6 +130,8 @@ class TrainScreen(Screen[None]):
         run = self.watched
         failure = run.store.failure or {}
         message = failure.get("message") or "The worker is gone without a word."
+        if run.is_gone:
+            message = GONE.format(run.folder.path)
         trace = failure.get("traceback") or _tail(run.folder.log)
         self.app.push_screen(CrashDialog(message, trace, run.folder.log, run.folder.path))
 
