@@ -106,10 +106,13 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
             OSError: the file cannot be written; what stood there before is whole.
         """
         beside = path.with_name(f"{path.name}.new")
-        with open(beside, "wb") as file:
-            for row in self.indices.tolist():
-                file.write(self.survey.raw(row) + b"\n")
-        beside.replace(path)
+        try:
+            with open(beside, "wb") as file:
+                for row in self.indices.tolist():
+                    file.write(self.survey.raw(row) + b"\n")
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
         other = self.subset(np.arange(len(self)))
         other._own_file = path
         return other

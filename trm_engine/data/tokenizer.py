@@ -156,7 +156,7 @@ class TRMTokenizer:
         if first is None:
             raise TokenizerError("there is no text to train a tokenizer on")
         model = io.BytesIO()
-        with tempfile.NamedTemporaryFile("w", suffix=".tsv", encoding="utf-8") as folding:
+        with tempfile.TemporaryFile("w", encoding="utf-8") as folding:  # it has no name
             try:
                 spm.SentencePieceTrainer.train(
                     sentence_iterator=_chain(first, lines),
@@ -370,8 +370,8 @@ def _normalisation(lowercase: bool, folding: Any) -> dict[str, Any]:
         letter = chr(code)
         if letter.lower() != letter and len(letter.lower()) == 1:
             folding.write(f"{code:X}\t{ord(letter.lower()):X}\n")
-    folding.flush()
-    return {"normalization_rule_tsv": folding.name}
+    folding.seek(0)
+    return {"normalization_rule_tsv": f"/dev/fd/{folding.fileno()}"}
 
 
 def _texts_of(path: Path) -> Iterator[str]:

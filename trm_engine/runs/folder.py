@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +26,12 @@ LIVE = (
     "{}: a run is live in this folder; "
     "`trm-tui train` with another --output-dir starts a second one"
 )
+LEFTOVER = re.compile(
+    r"\.writable|config\.yaml\.new|validation\.jsonl\.new"
+    r"|\.(model|model_ema|best|last|(step|epoch)_\d+)\.pt\.new"
+)
+"""Names of what a killed process, perhaps of an earlier version, leaves half written."""
+
 LOOK_SECONDS = 1.0
 """How long a worker waits for the lock: a viewer that looks whether a run is live takes it too."""
 
@@ -73,6 +81,14 @@ class RunFolder:
             return Path(config.training.checkpoint_dir)
         return self.path / config.training.checkpoint_dir
 
+    def remove_leftovers(self, config: Config) -> None:
+        """Delete what an earlier start that was killed left half written; the run is claimed."""
+        for place in (self.path, self.checkpoints(config)):
+            for path in place.glob("*"):
+                if LEFTOVER.fullmatch(path.name):
+                    with suppress(OSError):
+                        path.unlink()
+
     def exists(self) -> bool:
         """Whether a run was ever begun here."""
         return self.config.exists()
@@ -117,9 +133,8 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            probe = self.path / ".writable"
-            probe.touch()
-            probe.unlink()
+            if not os.access(self.path, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         except OSError as error:
             raise RunError(
                 f"{self.path}: the output folder cannot be written: {error.strerror}"

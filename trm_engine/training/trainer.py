@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -485,13 +486,15 @@ class Trainer:
         """Delete the numbered checkpoints before ``newest`` beyond those to keep.
 
         One with a higher number is of an earlier start, and is overwritten when its turn comes.
+        A file that cannot be deleted stays.
         """
         if kind not in ("step", "epoch") or not self.config.training.keep_checkpoints:
             return
         numbers = [_number(path) for path in self.checkpoints.glob(f"{kind}_*.pt")]
         older = sorted(n for n in numbers if n is not None and n <= (_number(newest) or 0))
         for number in older[: -self.config.training.keep_checkpoints]:
-            (self.checkpoints / f"{kind}_{number}.pt").unlink(missing_ok=True)
+            with suppress(OSError):
+                (self.checkpoints / f"{kind}_{number}.pt").unlink()
 
     def _write(self, state: Any, path: Path, kind: str) -> None:
         """Write a file once the events of all that it has seen are on the disk."""
@@ -579,6 +582,7 @@ def _is_finite(weight: Tensor) -> bool:
 
 
 def _number(checkpoint: Path) -> int | None:
-    """The number in the name of a numbered checkpoint."""
-    digits = checkpoint.stem.partition("_")[2]
-    return int(digits) if digits.isdecimal() else None
+    """The number in the name of a numbered checkpoint; None for other names, such as step_007."""
+    kind, _, digits = checkpoint.stem.partition("_")
+    is_number = digits.isdecimal() and checkpoint.name == f"{kind}_{int(digits)}.pt"
+    return int(digits) if is_number else None

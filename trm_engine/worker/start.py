@@ -90,6 +90,7 @@ def _train_claimed(
 ) -> str:
     config = Config.from_yaml(folder.config)
     with claim_checkpoints(folder, config):
+        folder.remove_leftovers(config)
         return _train_with_others(config, folder, arguments, events, control, place)
 
 

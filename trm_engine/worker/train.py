@@ -181,8 +181,11 @@ def _write_config(config: Config, folder: RunFolder) -> None:
     text = config.dump()
     if folder.config.read_text(encoding="utf-8") != text:
         beside = folder.config.with_suffix(".yaml.new")
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(folder.config)
+        try:
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(folder.config)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def _device_name(device: torch.device) -> str:
