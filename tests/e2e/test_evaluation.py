@@ -28,8 +28,11 @@ class NoJob:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_the_runs_last_evaluation_equals_that_of_its_checkpoint(tmp_path: Path, dtype: str) -> None:
+def test_the_runs_last_evaluation_equals_that_of_its_checkpoint(
+    tmp_path: Path, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """To the last digit, whatever batches and number type the run trains with."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     run, config = tiny_run(
         tmp_path / "run", dtype=dtype, batch_size=3, max_steps=30, word_dropout=0.1
     )
