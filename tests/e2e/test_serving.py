@@ -25,6 +25,7 @@ from tests.unit.test_checkpoint import Marker
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.errors import UserError
 from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.jsonl import from_message
 from trm_engine.runs.serving import InferenceServer, WorkerError
 from trm_engine.training.checkpoint import load_checkpoint, save_atomically
 
@@ -315,7 +316,8 @@ def test_standard_output_carries_answers_only() -> None:
     assert json.loads(worker.stdout.readline()) == {"type": "ready"}
     worker.stdin.write(b"\n".join(lines) + b"\n")
     worker.stdin.flush()
-    answers = [json.loads(worker.stdout.readline()) for _ in range(7)]
+    written = [worker.stdout.readline() for _ in range(7)]
+    answers = [from_message(line) for line in written]
     rest, errors = worker.communicate(timeout=SECONDS)
     assert (rest, worker.returncode) == (b"", 0)
     for word in (b"printed", b"by a child", b"raw"):
@@ -325,6 +327,7 @@ def test_standard_output_carries_answers_only() -> None:
     assert [answer["id"] for answer in answers] == [1, None, None, None, None, 2, 3]
     assert first["type"] == last["type"] == "result"
     assert first["text"] == "\u2028\ud800"
+    assert b'{"$number": "NaN"}' in written[0]  # valid JSON, unlike a bare NaN
     assert first["value"] != first["value"]
     assert [answer["type"] for answer in broken] == ["error"] * 4
     assert "not a JSON line" in broken[0]["message"]

@@ -20,6 +20,7 @@ from tests.e2e.viewers import (
 )
 from tests.faults.command import trm
 from tests.faults.workers import ENDLESS, wait_for_later
+from tests.support import wait_until
 from trm_engine.runs.events import read_events
 from trm_engine.runs.folder import RunFolder
 
@@ -180,7 +181,7 @@ def test_leave_it_running_come_back_stop_and_go_on(tmp_path: Path) -> None:
             screen.wait_for("Stop the training?")
             screen.press("enter")
             screen.wait_for("■ stopped")
-            assert not run.is_live()
+            wait_until(lambda: not run.is_live())  # its process ends after it has said so
             screen.press("q")
             assert screen.wait_exit() == 0
             assert "trm-tui train --resume run" in screen.printed()

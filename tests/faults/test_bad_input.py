@@ -51,7 +51,7 @@ MODEL = "model: {hidden_size: 16, num_heads: 2, num_layers: 1, N_supervision: 1}
             "training.dtype: input should be 'auto', 'float32' or 'bfloat16', not 'float16'",
         ),
         ("data: {val_split: 1.5}\n", "line 2: data.val_split: input should be less than 1"),
-        ("training: [1\n", "a.yaml: not valid YAML: line 3:"),
+        ("training: [1\n", "a.yaml, line 3: not valid YAML:"),
         ("data: {train_data: trian.jsonl}\n", "trian.jsonl: no such file (did you mean 'train."),
         ("data: {val_data: vla.jsonl}\n", "data.val_data: vla.jsonl: no such file"),
         ("data: {tokenizer_path: x.model}\n", "data.tokenizer_path: x.model: no such file"),
