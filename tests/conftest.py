@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,11 @@ from trm_engine.data.tokenizer import TRMTokenizer
 
 settings.register_profile("tests", deadline=None, max_examples=30)
 settings.load_profile("tests")
+
+if hasattr(
+    signal, "SIGHUP"
+):  # under nohup it is ignored, and processes that tests start inherit that
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 torch.set_num_threads(1)  # small models: more threads wait for each other
 
