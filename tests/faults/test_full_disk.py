@@ -22,7 +22,7 @@ from trm_engine.training.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit or tmpfs")
 
-ROOM_FOR_EVENTS_ONLY = 60_000
+ROOM_FOR_EVENTS_ONLY = 200_000
 
 
 @pytest.fixture
