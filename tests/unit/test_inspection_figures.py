@@ -23,7 +23,7 @@ from trm_engine.training.checkpoint import save_atomically
 from trm_engine.training.losses import DeepSupervisionLoss, Targets
 from trm_engine.training.supervision import Part, averaged
 
-UPDATES, TOGETHER = 12, 8
+UPDATES, TOGETHER = 18, 8
 SAMPLES = dialogues(10)
 CALLS = [place for place, sample in enumerate(SAMPLES) if sample["tool"]]
 Found = dict[str, Any]
