@@ -124,6 +124,7 @@ def test_bare_weights_are_checked_too(run: RunFolder, tmp_path: Path) -> None:
 
 def test_resuming_says_what_it_passes_over(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoints"
+    folder.mkdir()
     saved(folder / "step_1.pt", global_step=1)
     saved(folder / "step_2.pt", global_step=2, model_state_dict={"w": torch.tensor([1, 1e999])})
     last = saved(folder / "step_3.pt", global_step=3)
