@@ -41,6 +41,7 @@ from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import UserError
 from trm_engine.inspection.facts import describe_file
 from trm_engine.inspection.files import ModelFiles
+from trm_engine.inspection.job import Cancelled
 from trm_engine.inspection.parameters import list_parameters
 from trm_engine.runs.commands import CommandReader, send_command
 from trm_engine.runs.events import EventReader, EventWriter, last_state, read_events, step_columns
@@ -106,6 +107,29 @@ class Job:
     def check(self) -> None: ...
     def progress(self, what: str, share: float, **more: Any) -> None: ...
     def part(self, **content: Any) -> None: ...
+
+
+class Impatient(Job):
+    """Who asks gives up a question of many steps, as a screen can."""
+
+    def __init__(self, job: Any) -> None:
+        self._job = job
+        self._looks = 0
+
+    def check(self) -> None:
+        self._job.check()
+        self._looks += 1
+        if self._looks > MOST_LOOKS:
+            raise Cancelled
+
+    def progress(self, what: str, share: float, **more: Any) -> None:
+        self.check()
+
+    def part(self, **content: Any) -> None:
+        self.check()
+
+
+MOST_LOOKS = 200
 
 
 def printed(command: Callable[[], object]) -> None:
@@ -433,7 +457,7 @@ def read_questions(corpus: Corpus, place: Path, rng: Random) -> None:
     inbox = serve.Inbox(io.BytesIO(asked))
     for question in _drain(inbox):
         number = question.pop("id", None)
-        answer = serve._answer(files, question, serve._Job(number, inbox, answers))
+        answer = serve._answer(files, question, Impatient(serve._Job(number, inbox, answers)))
         assert answer["type"] in ("result", "error", "cancelled")
         json.dumps(answer, default=str)
 
