@@ -98,6 +98,17 @@ def test_a_command_that_finds_no_room_leaves_nothing_half_written(tmp_path: Path
     assert said == "error: run/config.yaml: cannot be written: File too large\n"
 
 
+def test_a_worker_whose_log_cannot_be_written_ends_with_the_status_of_its_error(
+    tmp_path: Path,
+) -> None:
+    run, config = tiny_run(tmp_path / "run")
+    Path(config.data.train_data).unlink()
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "trm_engine.worker", "train", str(run.path)]
+        assert subprocess.run(command, stdout=full, stderr=full, timeout=SECONDS).returncode == 2
+    assert run.state() == "failed"
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system with room for less than two checkpoints."""

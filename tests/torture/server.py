@@ -12,6 +12,7 @@ import resource
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 MODULES = (
@@ -66,8 +67,8 @@ def _live(question: Job) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            if stream:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            with suppress(OSError):  # it may be on a disk that is full on purpose
                 stream.flush()
         os._exit(status)
 

@@ -84,11 +84,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _leave(status: int) -> None:
     """Exit. One of several processes skips the interpreter's shutdown, in which gloo's threads
-    now and then abort a process that has done all its work."""
+    now and then abort a process that has done all its work. The status is this one also where the
+    last words cannot be written, as in a log on a full disk."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # the exit flushes again
     if "--torchrun" not in sys.argv:
         sys.exit(status)
-    sys.stdout.flush()
-    sys.stderr.flush()
     os._exit(status)
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def train_run(arguments: argparse.Namespace) -> int:
         if place.is_main:
             return _lead(folder, arguments, place)
     except UserError as error:
-        print(error)
+        _note(error)
         return 2
     silent = Silent()
     return _reporting(silent, lambda: _train(folder, arguments, silent, Follower(), place))
@@ -136,7 +137,7 @@ def _reporting(report: Report, train: Callable[[], str]) -> int:
         return 1
     except (UserError, OSError) as error:  # OSError: the disk is full, a folder is gone
         _tell_failure(report, str(error), user_error=True)
-        print(error)
+        _note(error)
         return 2
     except (Exception, KeyboardInterrupt) as error:
         message = "".join(traceback.format_exception_only(error)).strip()
@@ -145,6 +146,12 @@ def _reporting(report: Report, train: Callable[[], str]) -> int:
         return 1
     report("state", state=state)
     return 0
+
+
+def _note(error: Exception) -> None:
+    """Put an error into the log, if there is room: the exit status tells of it in any case."""
+    with suppress(OSError):
+        print(error, flush=True)
 
 
 def _tell_failure(report: Report, message: str, user_error: bool, traceback: str = "") -> None:
