@@ -47,7 +47,7 @@ def standing_of(run: AttachedRun) -> Standing:
         preparing = ("reading the run", 1 - run.behind)
     return Standing(
         name=one_line(run.folder.path.name),
-        device=one_line(f"{started['device']}  {started['dtype']}") if started else "",
+        device="  ".join(one_line(started[key]) for key in ("device", "dtype")) if started else "",
         state=run.state,
         waits_for=" ".join(ASKING[each] for each in run.waiting if each in ASKING),
         figures=_figures(run),

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 
-from trm_engine.printable import one_line
+from trm_engine.printable import one_line, printable
 from trm_tui.keys import ROWS, bindings
 from trm_tui.tables import NOTHING, updates_of
 from trm_tui.text import size
@@ -186,7 +186,8 @@ def facts_table(facts: Facts, look: Look) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts:
-        table.add_row(Text(one_line(name), look("faint")), Text(one_line(str(value))))
+        label = printable(name).replace("\n", " ")  # parts of a sum are indented
+        table.add_row(Text(label, look("faint")), Text(one_line(str(value))))
     return table
 
 
