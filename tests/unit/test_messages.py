@@ -33,3 +33,10 @@ def test_data_that_looks_like_a_marked_number_is_data(value: Any) -> None:
     """Tool arguments may have any name."""
     message = {"arguments": {"$number": value}}
     assert from_message(to_message(message)) == message
+
+
+@pytest.mark.parametrize("line", [b"[" * 100_000, b'{"id":' * 50_000, b"\xff", b"1" * 5000, b""])
+def test_a_line_that_is_no_message_is_a_value_error(line: bytes) -> None:
+    """So that one bad line does not end the thread that reads questions."""
+    with pytest.raises(ValueError):
+        from_message(line)

@@ -58,7 +58,10 @@ def to_message(record: dict[str, Any]) -> bytes:
 
 def from_message(line: bytes) -> Any:
     """What ``to_message`` was given; raises ValueError for other lines."""
-    return json.loads(line, object_hook=_unmark if NUMBER.encode() in line else None)
+    try:
+        return json.loads(line, object_hook=_unmark if NUMBER.encode() in line else None)
+    except RecursionError:
+        raise ValueError("JSON is nested too deeply") from None
 
 
 def append(path: Path, lines: bytes) -> None:
