@@ -64,7 +64,9 @@ def decision_matrix(decision: Metrics) -> Table:
     table.add_column("Actual \\ Predicted", no_wrap=True)
     table.add_column("tool_call", justify="right", min_width=10, no_wrap=True)
     table.add_column("direct_answer", justify="right", no_wrap=True)
-    cells = {name: f"{decision[name]:,} ({name.upper()})" for name in ("tp", "fn", "fp", "tn")}
+    cells = {
+        name: f"{decision.get(name, 0):,} ({name.upper()})" for name in ("tp", "fn", "fp", "tn")
+    }
     table.add_row("tool_call", cells["tp"], cells["fn"])
     table.add_row("direct_answer", cells["fp"], cells["tn"])
     return table
@@ -77,11 +79,11 @@ def results_table(metrics: Metrics, title: str) -> Table:
     table.add_column("Value", justify="right", min_width=14, no_wrap=True)
     decision, tool, slots = metrics["decision"], metrics["tool"], metrics["slots"]
     table.add_row("Decision Accuracy", ratio(decision["accuracy"]))
-    table.add_row("Decision Precision", ratio(decision["precision"]))
-    table.add_row("Decision Recall", ratio(decision["recall"]))
+    table.add_row("Decision Precision", ratio(decision.get("precision")))
+    table.add_row("Decision Recall", ratio(decision.get("recall")))
     table.add_row("Decision F1", ratio(decision["f1"]))
     table.add_row()
-    table.add_row("Tool Accuracy", f"{ratio(tool['accuracy'])} ({tool['samples']:,} s)")
+    table.add_row("Tool Accuracy", f"{ratio(tool['accuracy'])} ({tool.get('samples', 0):,} s)")
     table.add_row("Argument Accuracy", ratio(metrics["arguments"]["accuracy"]))
     table.add_row()
     table.add_row("Slot Accuracy (Overall)", ratio(slots["accuracy"]))
@@ -101,7 +103,8 @@ def slot_table(per_slot: Mapping[str, Metrics]) -> Table | None:
     table.add_column("Accuracy", justify="right")
     for name, slot in per_slot.items():
         table.add_row(
-            Text(one_line(name)), Text(ratio(slot["accuracy"]), colour_of(slot["accuracy"]))
+            Text(one_line(name)),
+            Text(ratio(slot.get("accuracy")), colour_of(slot.get("accuracy"))),
         )
     return table
 

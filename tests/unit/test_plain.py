@@ -9,16 +9,19 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from tests.screens.panes import evaluation as told
 from tests.support import ROOT, wait_until
 from trm_engine.config import Config
 from trm_engine.errors import RunError
 from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.schema import is_event
 from trm_tui.curve import loss_curve
 from trm_tui.plain import PlainViewer
 from trm_tui.tables import EvaluationTables, colour_of, final_table, slot_table
@@ -449,3 +452,24 @@ def _plain(line: str) -> str:
     import re
 
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line).split("\r")[-1]
+
+
+def without_one_key(value: Any) -> Iterator[Any]:
+    """Copies of a JSON value, each of which lacks one key of one object."""
+    if isinstance(value, dict):
+        for key in value:
+            yield {name: each for name, each in value.items() if name != key}
+            yield from ({**value, key: each} for each in without_one_key(value[key]))
+    elif isinstance(value, list) and value:
+        yield from ([each, *value[1:]] for each in without_one_key(value[0]))
+
+
+def test_an_evaluation_that_lacks_a_key_is_no_event_or_has_its_tables() -> None:
+    event = {"v": 1, "seq": 1, **told(1)}
+    assert is_event(event)
+    taken = 0
+    for fewer in without_one_key(event["metrics"]):
+        if is_event({**event, "metrics": fewer}):
+            taken += 1
+            EvaluationTables(fewer, "Results")
+    assert taken > 10

@@ -100,6 +100,7 @@ class _Tool(Struct):
     labels: list[str] = []
     confusion: list[list[Count]] = []
     cells: list[_Cell] = []
+    samples: Count = 0
     unknown: Count | None = None
 
     def __post_init__(self) -> None:
