@@ -70,6 +70,7 @@ def _train(arguments: argparse.Namespace) -> list[Row]:
     from trm_engine.config import Config
     from trm_engine.models.context import Layout
     from trm_engine.models.trm import RecursiveCore, State
+    from trm_engine.runs.events import Silent
     from trm_engine.runs.folder import RunFolder
     from trm_engine.training import trainer
     from trm_engine.training.device import choose_device
@@ -87,12 +88,13 @@ def _train(arguments: argparse.Namespace) -> list[Row]:
 
     rows: list[Row] = []
 
-    def report(kind: str, /, **content: Any) -> None:
-        if kind != "steps" or content["columns"]["step"][-1] % arguments.every:
-            return
-        update, epoch = (content["columns"][name][-1] for name in ("step", "epoch"))
-        rows.append({"update": update, "epoch": epoch, **_memory(), "shapes": len(shapes)})
-        print("  ".join(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
+    class Rows(Silent):
+        def __call__(self, kind: str, /, **content: Any) -> None:
+            if kind != "steps" or content["columns"]["step"][-1] % arguments.every:
+                return
+            update, epoch = (content["columns"][name][-1] for name in ("step", "epoch"))
+            rows.append({"update": update, "epoch": epoch, **_memory(), "shapes": len(shapes)})
+            print("  ".join(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
 
     data = [f"data.train_data={arguments.file}"] if arguments.file else []
     config = Config.from_yaml(arguments.config, [*data, *arguments.set])
@@ -109,7 +111,7 @@ def _train(arguments: argparse.Namespace) -> list[Row]:
         folder = RunFolder(Path(temporary))
         folder.checkpoints(config).mkdir(parents=True)
         group = ProcessGroup()
-        parts = (config, model, prepared.train, prepared.val, folder, report, NoCommands(), group)
+        parts = (config, model, prepared.train, prepared.val, folder, Rows(), NoCommands(), group)
         trainer.Trainer(*parts).run()
     return rows
 
