@@ -7,19 +7,9 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.runs import assert_same, learning_columns
+from tests.e2e.runs import LEARNT, assert_same, learning_columns
 from tests.faults.command import half_written
 from trm_engine.runs.events import Event
-
-LEARNT = (
-    "model_state_dict",
-    "ema_state_dict",
-    "optimizer_state_dict",
-    "scheduler_state_dict",
-    "global_step",
-    "epoch",
-    "metrics",
-)
 
 UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]"
