@@ -11,9 +11,9 @@ from rich.style import Style
 
 from benchmarks.setup import seconds
 from trm_tui.store.trace import Points, Trace
-from trm_tui.widgets.canvas import BRAILLE
-from trm_tui.widgets.chart_frame import compose
-from trm_tui.widgets.chart_scene import Scene, style_names
+from trm_tui.widgets.chart.canvas import BRAILLE
+from trm_tui.widgets.chart.frame import compose
+from trm_tui.widgets.chart.scene import Scene, style_names
 
 WIDTH, HEIGHT, CURVES = 120, 30, 4
 SIZES = (1_000, 100_000, 1_000_000)

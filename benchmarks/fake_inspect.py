@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from trm_tui.app import TrmApp
-from trm_tui.inspected import Inspected
 from trm_tui.screens.inspect import InspectScreen
+from trm_tui.sessions.checkpoint import Inspected
 from trm_tui.settings import Settings
 from trm_tui.store.judged import CALL, PARTS
 

@@ -15,9 +15,9 @@ import numpy as np
 from trm_engine.config import Config
 from trm_engine.data.labels import Field, Labels
 from trm_engine.data.telecom.schema import SLOTS, TOOLS
+from trm_engine.files.jsonl import append
 from trm_engine.runs.events import FLUSH_SECONDS, VERSION, read_events
 from trm_engine.runs.folder import RunFolder, claim
-from trm_engine.runs.jsonl import append
 from trm_engine.training.metrics import (
     Answers,
     Metrics,

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from trm_engine.data.collator import create_dataloader
 from trm_engine.data.dataset import TRMToolCallingDataset
-from trm_engine.inference import Predictor
+from trm_engine.inference.predictor import Predictor
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.training.halting import Halting
 from trm_engine.training.losses import DeepSupervisionLoss, Targets

@@ -16,9 +16,9 @@ from benchmarks.fake_inspect import write_samples
 from benchmarks.setup import prepared, spread
 from benchmarks.viewer import COLUMNS, ROWS, last_paint
 from tests.e2e.terminal import Terminal
+from trm_engine.checkpoints.file import FORMAT_VERSION, save_atomically
 from trm_engine.config import TRMConfig
 from trm_engine.models import EMA, TRMForToolCalling
-from trm_engine.training.checkpoint import FORMAT_VERSION, save_atomically
 
 SAMPLES = 20_000
 REPEATS = 4

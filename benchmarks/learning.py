@@ -18,7 +18,7 @@ from trm_engine.config import Config
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.survey import split_dialogues
 from trm_engine.data.training_items import without_capitals
-from trm_engine.models.context import Layout
+from trm_engine.models.layout import Layout
 from trm_engine.models.trm import RecursiveCore, State, TRMForToolCalling
 from trm_engine.runs.events import Silent
 from trm_engine.runs.folder import RunFolder

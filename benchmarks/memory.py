@@ -68,7 +68,7 @@ def _train(arguments: argparse.Namespace) -> list[Row]:
 
     from benchmarks.learning import NoCommands
     from trm_engine.config import Config
-    from trm_engine.models.context import Layout
+    from trm_engine.models.layout import Layout
     from trm_engine.models.trm import RecursiveCore, State
     from trm_engine.runs.events import Silent
     from trm_engine.runs.folder import RunFolder

@@ -16,16 +16,16 @@ from textual.screen import Screen
 from trm_engine.config import Config
 from trm_engine.runs.folder import RunFolder, find_checkpoint
 from trm_tui.app import TrmApp
-from trm_tui.attached import AttachedRun
-from trm_tui.inspected import Inspected
-from trm_tui.playground_command import read_sample
-from trm_tui.questioned import Model, Questioned
+from trm_tui.commands.playground import read_sample
 from trm_tui.screens.inspect import InspectScreen
 from trm_tui.screens.playground import PlaygroundScreen
 from trm_tui.screens.train import TrainScreen
+from trm_tui.sessions.checkpoint import Inspected
+from trm_tui.sessions.models import Model, Questioned
+from trm_tui.sessions.run import AttachedRun
 from trm_tui.settings import Remembered, Settings
-from trm_tui.widgets.answer_pane import AnswerPane
-from trm_tui.widgets.sample_detail import SampleDetail
+from trm_tui.widgets.checkpoint.sample_detail import SampleDetail
+from trm_tui.widgets.conversation.answer_pane import AnswerPane
 
 HERE = Path(__file__).parent
 SIZE = (160, 48)

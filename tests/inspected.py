@@ -8,12 +8,12 @@ from typing import Any
 import torch
 
 from tests.models import batch_of, checkpoint_of, inputs_of, small_config, small_model
+from trm_engine.checkpoints.file import save_atomically
 from trm_engine.config import Config
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.inspection.job import Cancelled
 from trm_engine.models import EMA
 from trm_engine.runs.folder import RunFolder
-from trm_engine.training.checkpoint import save_atomically
 
 STEPS = 4
 VALIDATION = 12

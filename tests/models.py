@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trm_engine.checkpoints.file import FORMAT_VERSION, save_atomically
 from trm_engine.config import Config, TRMConfig
 from trm_engine.data.collator import INPUTS, Batch, TRMCollator
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.labels import Labels
 from trm_engine.models import EMA, TRMForToolCalling, TRMOutput
-from trm_engine.training.checkpoint import FORMAT_VERSION, save_atomically
 
 SMALL: dict[str, Any] = {
     "hidden_size": 32,

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from trm_engine.errors import ConfigError, did_you_mean, no_such_file
-from trm_engine.plain_yaml import LONGEST, Document, YamlError, read_yaml
+from trm_engine.files.plain_yaml import LONGEST, Document, YamlError, read_yaml
 from trm_engine.runs.best import BestMetric
 
 BUILTIN_PREFIX = "builtin:"

@@ -23,11 +23,11 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from trm_engine.printable import one_line, printable
-from trm_tui.console import PrintableConsole
 from trm_tui.keys import EVERYWHERE, bindings
-from trm_tui.printable_filter import PrintableFilter
 from trm_tui.screens.help import HelpScreen
 from trm_tui.settings import Remembered, Settings
+from trm_tui.text.console import PrintableConsole
+from trm_tui.text.printable_filter import PrintableFilter
 from trm_tui.theme import ThemedApp
 
 PANE = "panel"

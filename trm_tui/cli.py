@@ -15,8 +15,8 @@ import typer
 from typer.core import TyperGroup
 
 from trm_engine.printable import guard_output, printable
-from trm_tui.data_commands import app as data_app
-from trm_tui.look_alikes import LOOK_ALIKES, register
+from trm_tui.commands.data import app as data_app
+from trm_tui.text.look_alikes import LOOK_ALIKES, register
 
 WORKER_FAILED = 1
 USER_ERROR = 2
@@ -197,7 +197,7 @@ def train(
       trm-tui train configs/paper.yaml --set model.hidden_size=256
       trm-tui train --resume outputs/default-20250131-093000
     """
-    from trm_tui.train_command import run_training
+    from trm_tui.commands.train import run_training
 
     flags = {
         "--train-data": train_data,
@@ -241,7 +241,7 @@ def watch(
       trm-tui watch
       trm-tui watch outputs/default-20250131-093000
     """
-    from trm_tui.watch_command import watch_run
+    from trm_tui.commands.watch import watch_run
 
     raise typer.Exit(watch_run(run, plain))
 
@@ -265,7 +265,7 @@ def runs(
       trm-tui runs
       trm-tui runs --json | jq '.[0].best'
     """
-    from trm_tui.watch_command import show_runs
+    from trm_tui.commands.watch import show_runs
 
     show_runs(folder, plain, as_json)
 
@@ -298,7 +298,7 @@ def inspect(
       trm-tui inspect outputs/first --compare outputs/second
       trm-tui inspect model.pt --json | jq .summary
     """
-    from trm_tui import inspect_command
+    from trm_tui.commands import inspect as inspect_command
 
     given = (checkpoint, data, compare, raw, device or "auto", plain, as_json)
     raise typer.Exit(inspect_command.inspect(*given))
@@ -340,7 +340,7 @@ def playground(
       trm-tui playground outputs/first --compare outputs/second
       echo 'How much do I owe this month?' | trm-tui playground --plain
     """
-    from trm_tui.playground_command import play
+    from trm_tui.commands.playground import play
 
     raise typer.Exit(play(checkpoint, sample, compare, raw, device or "auto", plain))
 
@@ -362,10 +362,10 @@ def evaluate(
       trm-tui eval outputs/first/checkpoints/best.pt val.jsonl
       trm-tui eval outputs/first val.jsonl --json | jq .exact_match
     """
+    from trm_engine.files.jsonl import write_json
     from trm_engine.runs.folder import find_checkpoint
-    from trm_engine.runs.jsonl import write_json
-    from trm_tui.console import table_console
-    from trm_tui.tables import EvaluationTables, steps_table
+    from trm_tui.plain.tables import EvaluationTables, steps_table
+    from trm_tui.text.console import table_console
 
     options = {"--device": device, "--batch-size": batch_size, "--halt-threshold": halt_threshold}
     files = str(find_checkpoint(checkpoint)), str(data)
@@ -423,7 +423,7 @@ def _arguments(options: dict[str, Any], raw: bool) -> list[str]:
 def _evaluation(*arguments: str) -> dict[str, Any]:
     """What a worker finds out; its progress is shown meanwhile."""
     from trm_engine.runs.launch import start_inference
-    from trm_tui.displays import progress_bar
+    from trm_tui.plain.progress import progress_bar
 
     with tempfile.TemporaryFile() as log:
         worker = start_inference("eval", *arguments, stdin=subprocess.DEVNULL, stderr=log)
@@ -446,7 +446,7 @@ def _last_record(
 ) -> dict[str, Any] | None:
     """The metrics, or None if the worker dies before; an error of the user's is raised."""
     from trm_engine.errors import UserError
-    from trm_engine.runs.jsonl import from_message
+    from trm_engine.files.jsonl import from_message
 
     for line in worker.stdout or ():
         record = from_message(line)
@@ -464,7 +464,7 @@ def _print_error(message: str) -> None:
     from rich.text import Text
 
     from trm_engine.errors import shortened
-    from trm_tui.console import table_console
+    from trm_tui.text.console import table_console
 
     text = Text.assemble(("error:", "bold red"), printable(f" {shortened(message)}"))
     table_console(stderr=True).print(text, soft_wrap=True)

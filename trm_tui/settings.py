@@ -19,8 +19,8 @@ from pydantic import (
     field_validator,
 )
 
-from trm_engine.plain_yaml import LONGEST, read_yaml
-from trm_engine.private import private_files
+from trm_engine.files.plain_yaml import LONGEST, read_yaml
+from trm_engine.files.private import private_files
 
 APP = "trm-tui"
 ASIDE = ".unread"

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 
 from tests.support import dialogues, write_jsonl
+from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.config import Config
 from trm_engine.runs.events import Event, read_events, step_columns
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.launch import start_worker
-from trm_engine.training.checkpoint import load_checkpoint
 
 SECONDS = 300.0
 LEARNT = (

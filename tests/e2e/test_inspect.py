@@ -17,14 +17,14 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.runs.folder import RunFolder
 from trm_tui.app import TrmApp
 from trm_tui.cli import app as command
-from trm_tui.inspected import Inspected
 from trm_tui.screens.inspect import InspectScreen
+from trm_tui.sessions.checkpoint import Inspected
 from trm_tui.settings import Settings
-from trm_tui.widgets.histogram import HistogramView
-from trm_tui.widgets.inspect_tabs import InspectTabs
-from trm_tui.widgets.judged_samples import JudgedList
-from trm_tui.widgets.parameters import ParametersTree
-from trm_tui.widgets.sample_detail import SampleDetail
+from trm_tui.widgets.chart.histogram import HistogramView
+from trm_tui.widgets.checkpoint.judged_samples import JudgedList
+from trm_tui.widgets.checkpoint.parameters import ParametersTree
+from trm_tui.widgets.checkpoint.sample_detail import SampleDetail
+from trm_tui.widgets.checkpoint.tabs import InspectTabs
 
 
 @pytest.fixture(scope="module")

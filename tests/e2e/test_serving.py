@@ -22,12 +22,12 @@ from tests.faults.command import trm
 from tests.inspected import STEPS, finished_run
 from tests.support import ROOT, dialogues, start_python, wait_until, write_jsonl
 from tests.unit.test_checkpoint import Marker
+from trm_engine.checkpoints.file import load_checkpoint, save_atomically
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.errors import UserError
+from trm_engine.files.jsonl import from_message
+from trm_engine.inspection.client import InferenceServer, WorkerError
 from trm_engine.runs.folder import RunFolder
-from trm_engine.runs.jsonl import from_message
-from trm_engine.runs.serving import InferenceServer, WorkerError
-from trm_engine.training.checkpoint import load_checkpoint, save_atomically
 
 one_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -56,7 +56,7 @@ sys.exit(serve("cpu"))
 # A viewer that starts a worker, tells its process number and waits.
 VIEWER = """
 import asyncio
-from trm_engine.runs.serving import InferenceServer
+from trm_engine.inspection.client import InferenceServer
 
 async def main():
     server = InferenceServer()
@@ -283,7 +283,9 @@ def test_a_worker_ends_with_the_process_that_asked() -> None:
 
 
 def test_asking_needs_neither_torch_nor_textual() -> None:
-    code = "import sys, trm_engine.runs.serving; print({'torch', 'textual'} & set(sys.modules))"
+    code = (
+        "import sys, trm_engine.inspection.client; print({'torch', 'textual'} & set(sys.modules))"
+    )
     out, _ = start_python(code).communicate(timeout=SECONDS)
     assert out.strip() == "set()"
 

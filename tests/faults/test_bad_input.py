@@ -16,10 +16,10 @@ import torch
 from tests.e2e.runs import finish, tiny_run
 from tests.faults.command import half_written, refused, trm
 from tests.support import TOOLS, dialogues, sample, write_jsonl
+from trm_engine.checkpoints.file import FORMAT_VERSION
 from trm_engine.config import Config
 from trm_engine.runs.events import last_state
 from trm_engine.runs.folder import RunFolder, claim
-from trm_engine.training.checkpoint import FORMAT_VERSION
 
 Lines = list[dict[str, Any] | bytes]
 

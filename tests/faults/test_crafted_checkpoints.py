@@ -12,10 +12,10 @@ import torch
 from tests.faults.test_damaged_checkpoints import READERS
 from tests.inspected import finished_run
 from tests.models import TRAINING
+from trm_engine.checkpoints.file import load_checkpoint, save_atomically
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.errors import UserError
-from trm_engine.inference import Predictor
-from trm_engine.training.checkpoint import load_checkpoint, save_atomically
+from trm_engine.inference.predictor import Predictor
 
 State = dict[str, Any]
 TOKENS = "embedding.tokens.weight"

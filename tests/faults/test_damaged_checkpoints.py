@@ -14,19 +14,19 @@ from tests.inspected import Listener, finished_run
 from tests.models import TRAINING, saved
 from tests.mutations import flip, mutate
 from tests.support import rounds
-from trm_engine.data.dataset import TRMToolCallingDataset
-from trm_engine.errors import CheckpointError
-from trm_engine.inference import Predictor
-from trm_engine.inspection.facts import describe_file
-from trm_engine.inspection.files import ModelFiles
-from trm_engine.inspection.parameters import list_parameters
-from trm_engine.runs.folder import RunFolder
-from trm_engine.training.checkpoint import (
+from trm_engine.checkpoints.file import (
     find_resumable,
     load_checkpoint,
     load_model_file,
     save_atomically,
 )
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.errors import CheckpointError
+from trm_engine.inference.predictor import Predictor
+from trm_engine.inspection.facts import describe_file
+from trm_engine.inspection.files import ModelFiles
+from trm_engine.inspection.parameters import list_parameters
+from trm_engine.runs.folder import RunFolder
 
 
 @pytest.fixture(scope="module")

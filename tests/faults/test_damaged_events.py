@@ -15,7 +15,8 @@ from tests.e2e.runs import SECONDS, last_checkpoint, tiny_run, wait_for
 from tests.faults.workers import ENDLESS, Begin
 from tests.screens.fake_run import FakeRun
 from tests.support import wait_until
-from trm_engine.runs import jsonl
+from trm_engine.files import jsonl
+from trm_engine.files.jsonl import JsonlReader
 from trm_engine.runs.events import (
     EventReader,
     EventWriter,
@@ -24,11 +25,10 @@ from trm_engine.runs.events import (
     read_events,
     step_columns,
 )
-from trm_engine.runs.jsonl import JsonlReader
 from trm_engine.runs.summary import summarise
-from trm_tui.attached import AttachedRun
 from trm_tui.cli import app
-from trm_tui.standing import standing_of, warnings_of
+from trm_tui.sessions.run import AttachedRun
+from trm_tui.sessions.run_state import standing_of, warnings_of
 
 DEEP = b"[" * 100_000
 ODD: tuple[Any, ...] = (

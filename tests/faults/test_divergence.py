@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.runs import SECONDS, tiny_run
+from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.runs.events import read_events, step_columns
 from trm_engine.runs.launch import start_worker
-from trm_engine.training.checkpoint import load_checkpoint
 
 USER_ERROR = 2
 

@@ -14,9 +14,9 @@ import torch
 from tests.faults.command import SECONDS, TRM, refused
 from tests.inspected import finished_run
 from tests.support import ROOT, sample, write_jsonl
+from trm_engine.checkpoints.file import load_checkpoint, save_atomically
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.runs.folder import RunFolder
-from trm_engine.training.checkpoint import load_checkpoint, save_atomically
 
 QUESTION = {"history": [{"role": "user", "content": "Ich heiße „Zoë“ – 日本 😀 \u202e\x9b"}]}
 ENCODINGS = (

@@ -12,7 +12,7 @@ from tests.e2e.runs import tiny_run
 from tests.faults.command import refused, trm
 from tests.hostile import NAME
 from tests.support import dialogues, write_jsonl
-from trm_tui.text import shell_word
+from trm_tui.text.words import shell_word
 
 ODD = "-😀[red]"
 

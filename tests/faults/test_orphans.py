@@ -24,7 +24,7 @@ VIEWERS = {
 VIEWER = """
 import asyncio, subprocess, sys, time
 from trm_engine.runs.launch import start_inference
-from trm_engine.runs.serving import InferenceServer
+from trm_engine.inspection.client import InferenceServer
 worker = {start}
 time.sleep(600)
 """

@@ -11,9 +11,9 @@ import pytest
 
 from tests.e2e.runs import tiny_run
 from tests.faults.command import trm
-from trm_engine.private import private_files
+from trm_engine.files.private import private_files
 from trm_engine.runs.commands import send_command
-from trm_tui.kept import KeptConversations
+from trm_tui.sessions.kept_conversations import KeptConversations
 from trm_tui.settings import Settings, save, settings_path
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO

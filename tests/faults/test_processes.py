@@ -17,10 +17,10 @@ from tests.e2e.runs import SECONDS, kill_group, last_checkpoint, tiny_run, wait_
 from tests.faults.command import half_written, start
 from tests.faults.workers import ENDLESS, Begin, wait_for_later
 from tests.support import ROOT, wait_until
+from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.runs.commands import send_command
 from trm_engine.runs.events import last_state, read_events
 from trm_engine.runs.folder import RunFolder
-from trm_engine.training.checkpoint import load_checkpoint
 
 # A viewer that starts a tied worker, tells its process number and waits.
 VIEWER = """

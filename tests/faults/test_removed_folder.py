@@ -12,11 +12,11 @@ from tests.faults.command import files, start
 from tests.faults.workers import ENDLESS, Begin, wait_for_later
 from tests.screens.fake_run import FakeRun
 from tests.support import wait_until
+from trm_engine.checkpoints.file import load_checkpoint, save_atomically
 from trm_engine.errors import RunError
 from trm_engine.runs.events import EventWriter
 from trm_engine.runs.folder import RunFolder
-from trm_engine.training.checkpoint import load_checkpoint, save_atomically
-from trm_tui.standing import warnings_of
+from trm_tui.sessions.run_state import warnings_of
 
 GONE = "the run's folder is gone: it was removed, moved or replaced"
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from tests.screens.panes import evaluation
 from trm_engine.config import Config
+from trm_engine.files.jsonl import append, to_line
 from trm_engine.runs.folder import RunFolder, claim
-from trm_engine.runs.jsonl import append, to_line
-from trm_tui.attached import AttachedRun
+from trm_tui.sessions.run import AttachedRun
 
 TOOLS = ["check_bill", "change_plan", "report_outage"]
 

@@ -17,16 +17,16 @@ from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown
 from trm_tui.store.draft import Draft, DraftTurn
 from trm_tui.store.occlusion import Occlusion
-from trm_tui.widgets import step_curve
-from trm_tui.widgets.answer_json import ANSWERS, NO_TOOL, AnswerJson
-from trm_tui.widgets.answer_pane import AnswerPane
-from trm_tui.widgets.canvas import glyphs_for
-from trm_tui.widgets.occlusion_rows import ASKING, LARGE, OcclusionRows
-from trm_tui.widgets.scrolling import Scroller
-from trm_tui.widgets.step_curve import StepCurve
-from trm_tui.widgets.tokenised import Tokenised
-from trm_tui.widgets.tokens_pane import TokensPane
-from trm_tui.widgets.tool_ranking import NOT_OFFERED, ToolRanking
+from trm_tui.widgets.chart import step_curve
+from trm_tui.widgets.chart.canvas import glyphs_for
+from trm_tui.widgets.chart.step_curve import StepCurve
+from trm_tui.widgets.conversation.answer_json import ANSWERS, NO_TOOL, AnswerJson
+from trm_tui.widgets.conversation.answer_pane import AnswerPane
+from trm_tui.widgets.conversation.occlusion_rows import ASKING, LARGE, OcclusionRows
+from trm_tui.widgets.conversation.tokenised import Tokenised
+from trm_tui.widgets.conversation.tokens_pane import TokensPane
+from trm_tui.widgets.conversation.tool_ranking import NOT_OFFERED, ToolRanking
+from trm_tui.widgets.table.scrolling import Scroller
 
 SIZES = [(44, 30), (78, 40)]
 NAME = "book_[table]日本"

@@ -12,12 +12,12 @@ from tests.screens.panes import PaneApp, evaluation, text_of
 from tests.screens.whole_screen import shown
 from trm_engine.runs.summary import summarise
 from trm_tui.settings import Settings
-from trm_tui.widgets.evaluation_history import EvaluationHistory
-from trm_tui.widgets.evaluation_line import EvaluationLine
-from trm_tui.widgets.run_comparison import RunComparison
-from trm_tui.widgets.run_facts import RunFacts
-from trm_tui.widgets.runs_table import RunsTable
-from trm_tui.widgets.train_tabs import TrainTabs
+from trm_tui.widgets.run.comparison import RunComparison
+from trm_tui.widgets.run.evaluation_history import EvaluationHistory
+from trm_tui.widgets.run.evaluation_line import EvaluationLine
+from trm_tui.widgets.run.facts import RunFacts
+from trm_tui.widgets.run.runs_table import RunsTable
+from trm_tui.widgets.run.tabs import TrainTabs
 
 METRICS = ["exact_match_values", "decision_f1", "slots_value_accuracy", "loss"]
 

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.style import Style
 
-from trm_tui.widgets.canvas import ASCII, BLOCKS, BRAILLE, Glyphs, Grid, Layer, dots_of, glyphs_for
+from trm_tui.widgets.chart.canvas import (
+    ASCII,
+    BLOCKS,
+    BRAILLE,
+    Glyphs,
+    Grid,
+    Layer,
+    dots_of,
+    glyphs_for,
+)
 
 ROWS = 4
 SPANS = st.lists(st.tuples(st.integers(-1, 16), st.integers(-1, 16)), min_size=8, max_size=8)

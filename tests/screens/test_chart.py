@@ -17,9 +17,9 @@ from textual.widgets import TabbedContent, TabPane
 from tests.screens.panes import PaneApp, assert_golden, text_of
 from trm_tui.keys import CHART, KEYS
 from trm_tui.store.trace import Points, Trace
-from trm_tui.widgets.canvas import ASCII, BLOCKS, BRAILLE, Glyphs
-from trm_tui.widgets.chart import Chart
-from trm_tui.widgets.chart_view import View
+from trm_tui.widgets.chart.canvas import ASCII, BLOCKS, BRAILLE, Glyphs
+from trm_tui.widgets.chart.chart import Chart
+from trm_tui.widgets.chart.view import View
 
 STEPS = 400
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.screens.panes import PaneApp, assert_golden, evaluation
 from tests.screens.whole_screen import shown, utc
-from trm_tui.widgets.checkpoint_facts import CheckpointFacts, notes, short_names
+from trm_tui.widgets.checkpoint.facts import CheckpointFacts, notes, short_names
 
 __all__ = ["utc"]
 

@@ -11,8 +11,8 @@ from textual.pilot import Pilot
 
 from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown
-from trm_tui.widgets.config_view import ConfigView, settings_of
-from trm_tui.widgets.scrolling import Scroller
+from trm_tui.widgets.run.config import ConfigView, settings_of
+from trm_tui.widgets.table.scrolling import Scroller
 
 DEFAULTS: dict[str, Any] = {
     "model": {"hidden_size": 512, "num_heads": 8, "halt_threshold": 0.9},

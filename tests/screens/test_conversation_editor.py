@@ -15,9 +15,9 @@ from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown
 from trm_tui.store.draft import Draft, DraftTurn
 from trm_tui.store.step_answer import PREDICTED, Place
-from trm_tui.widgets.composer import Composer
-from trm_tui.widgets.conversation_editor import ConversationEditor
-from trm_tui.widgets.turn_list import TurnList
+from trm_tui.widgets.conversation.composer import Composer
+from trm_tui.widgets.conversation.editor import ConversationEditor
+from trm_tui.widgets.conversation.turn_list import TurnList
 
 TOOL = {"type": "function", "function": {"name": "find_table", "parameters": {}}}
 SAMPLE: dict[str, Any] = {

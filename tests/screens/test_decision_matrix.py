@@ -9,7 +9,7 @@ import pytest
 
 from tests.screens.panes import PaneApp, assert_golden, text_of
 from trm_engine.training.metrics import binary_metrics
-from trm_tui.widgets.decision_matrix import DecisionMatrix
+from trm_tui.widgets.matrix.decision import DecisionMatrix
 
 
 def decision(tp: int, fn: int, fp: int, tn: int) -> dict[str, Any]:

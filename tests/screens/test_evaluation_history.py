@@ -8,8 +8,8 @@ import pytest
 from textual import on
 
 from tests.screens.panes import PaneApp, assert_golden, evaluation, text_of
-from trm_tui.widgets.columns import Cells, Layout
-from trm_tui.widgets.evaluation_history import EvaluationHistory
+from trm_tui.widgets.run.evaluation_history import EvaluationHistory
+from trm_tui.widgets.table.columns import Cells, Layout
 
 
 class HistoryApp(PaneApp):

@@ -12,8 +12,8 @@ from tests.screens.panes import assert_golden, evaluation
 from tests.screens.test_checkpoint_facts import summary
 from tests.screens.whole_screen import shown, utc
 from trm_tui.app import TrmApp
-from trm_tui.inspected import Inspected
 from trm_tui.screens.inspect import InspectScreen
+from trm_tui.sessions.checkpoint import Inspected
 from trm_tui.settings import Settings
 
 __all__ = ["utc"]

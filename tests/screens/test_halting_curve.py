@@ -8,7 +8,7 @@ import pytest
 
 from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown
-from trm_tui.widgets.halting_curve import MARK, HaltingCurve, in_words
+from trm_tui.widgets.chart.halting_curve import MARK, HaltingCurve, in_words
 
 THRESHOLDS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 

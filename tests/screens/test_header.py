@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from textual.app import ComposeResult
 
-from trm_tui.standing import Standing
+from trm_tui.sessions.run_state import Standing
 from trm_tui.theme import ThemedApp
 from trm_tui.widgets.banner import Banner
-from trm_tui.widgets.run_header import RunHeader
+from trm_tui.widgets.run.header import RunHeader
 
 STANDING = Standing(
     name="default-20250131-093000",

@@ -27,15 +27,15 @@ from trm_engine.inspection.requests import REQUESTS
 from trm_engine.printable import is_hidden
 from trm_engine.runs.folder import RunFolder
 from trm_tui.app import TrmApp
-from trm_tui.inspected import Inspected
-from trm_tui.printable_filter import PrintableFilter
-from trm_tui.questioned import Model, Questioned
 from trm_tui.screens.inspect import InspectScreen
 from trm_tui.screens.playground import PlaygroundScreen
 from trm_tui.screens.runs import RunsScreen
 from trm_tui.screens.train import TrainScreen
+from trm_tui.sessions.checkpoint import Inspected
+from trm_tui.sessions.models import Model, Questioned
 from trm_tui.settings import Settings
 from trm_tui.store.draft import Draft
+from trm_tui.text.printable_filter import PrintableFilter
 
 SIZE = (160, 48)
 
@@ -173,7 +173,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunFolder]:
 async def test_the_inspect_screen(
     finished: RunFolder, raw: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trm_tui.inspected.InferenceServer", InProcess)
+    monkeypatch.setattr("trm_tui.sessions.checkpoint.InferenceServer", InProcess)
     best, last = (finished.path / "checkpoints" / name for name in ("best.pt", "last.pt"))
     inspected = Inspected(best, other=last)
     app = TrmApp(lambda _: InspectScreen(inspected), Settings())
@@ -190,7 +190,7 @@ async def test_the_inspect_screen(
 async def test_the_playground(
     finished: RunFolder, raw: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("trm_tui.questioned.InferenceServer", InProcess)
+    monkeypatch.setattr("trm_tui.sessions.models.InferenceServer", InProcess)
     (tmp_path / NAME).mkdir()
     monkeypatch.chdir(tmp_path / NAME)
     questioned = Questioned(Model(finished.path / "checkpoints" / "best.pt"))

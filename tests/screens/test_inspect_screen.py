@@ -15,8 +15,8 @@ from tests.screens.whole_screen import shown, until
 from trm_engine.errors import DataError
 from trm_engine.runs.folder import RunFolder
 from trm_tui.app import TrmApp
-from trm_tui.inspected import Inspected
 from trm_tui.screens.inspect import InspectScreen
+from trm_tui.sessions.checkpoint import Inspected
 from trm_tui.settings import Settings
 
 

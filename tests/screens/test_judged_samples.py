@@ -15,8 +15,8 @@ from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown
 from trm_tui.store.judged import PARTS, JudgedSamples
 from trm_tui.theme import ThemedApp
-from trm_tui.widgets.columns import Cells, Layout
-from trm_tui.widgets.judged_samples import JudgedList, JudgedRows
+from trm_tui.widgets.checkpoint.judged_samples import JudgedList, JudgedRows
+from trm_tui.widgets.table.columns import Cells, Layout
 
 FOREIGN = "[bold]please[/] check\tmy\x1b[31m bill 日本 👍"
 
@@ -224,7 +224,7 @@ class Counted(JudgedRows):
 
 
 async def test_twenty_thousand_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trm_tui.widgets.judged_samples.JudgedRows", Counted)
+    monkeypatch.setattr("trm_tui.widgets.checkpoint.judged_samples.JudgedRows", Counted)
     chance = random.Random(3)
     samples = judged(
         [record(line, chance.sample(PARTS, 2), loss=chance.random()) for line in range(1, 20_001)]

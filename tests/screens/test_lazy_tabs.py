@@ -7,7 +7,7 @@ from textual.widget import Widget
 
 from tests.screens.whole_screen import shown
 from trm_tui.widgets.lazy_tabs import LazyTabs
-from trm_tui.widgets.scrolling import Scroller
+from trm_tui.widgets.table.scrolling import Scroller
 
 
 class Letters(LazyTabs):

@@ -8,8 +8,8 @@ from textual.pilot import Pilot
 from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown, utc  # noqa: F401
 from trm_tui.store.log import Level, LogLine
-from trm_tui.widgets.log_rows import LogRows
-from trm_tui.widgets.log_view import LogView
+from trm_tui.widgets.log.rows import LogRows
+from trm_tui.widgets.log.view import LogView
 
 BEGIN = 1_750_000_000.0
 TRACEBACK = (

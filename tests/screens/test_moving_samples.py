@@ -8,7 +8,7 @@ import pytest
 from textual import on
 
 from tests.screens.panes import PaneApp, assert_golden, evaluation, text_of
-from trm_tui.widgets.moving_samples import MovingSamples
+from trm_tui.widgets.run.moving_samples import MovingSamples
 
 
 class SamplesApp(PaneApp):

@@ -13,10 +13,10 @@ from textual.pilot import Pilot
 
 from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown
-from trm_tui.widgets.histogram import HistogramView, columns, lay_out
-from trm_tui.widgets.parameter_tree import grow, modules_of, tensors_of, unfolded
-from trm_tui.widgets.parameters import ParametersTree
-from trm_tui.widgets.rows import CursorRows
+from trm_tui.widgets.chart.histogram import HistogramView, columns, lay_out
+from trm_tui.widgets.checkpoint.parameter_tree import grow, modules_of, tensors_of, unfolded
+from trm_tui.widgets.checkpoint.parameters import ParametersTree
+from trm_tui.widgets.table.rows import CursorRows
 
 
 def tensor(name: str, *shape: int, scale: float = 0.1, **more: Any) -> dict[str, Any]:

@@ -17,18 +17,18 @@ from tests.screens.whole_screen import shown, until
 from tests.support import sample, write_jsonl
 from trm_engine.data.samples import parse_sample
 from trm_tui.app import TrmApp
-from trm_tui.kept import KeptConversations
-from trm_tui.questioned import Model, Questioned
 from trm_tui.screens.pick_sample import PickSampleDialog
 from trm_tui.screens.playground import PlaygroundScreen
 from trm_tui.screens.save_sample import SaveSampleDialog
 from trm_tui.screens.tools import ToolsDialog
+from trm_tui.sessions.kept_conversations import KeptConversations
+from trm_tui.sessions.models import Model, Questioned
 from trm_tui.settings import Settings
 from trm_tui.store.draft import Draft
-from trm_tui.widgets.answer_pane import AnswerPane
-from trm_tui.widgets.composer import Composer
-from trm_tui.widgets.conversation_editor import ConversationEditor
-from trm_tui.widgets.turn_list import TurnList
+from trm_tui.widgets.conversation.answer_pane import AnswerPane
+from trm_tui.widgets.conversation.composer import Composer
+from trm_tui.widgets.conversation.editor import ConversationEditor
+from trm_tui.widgets.conversation.turn_list import TurnList
 
 SIZE = (160, 48)
 PHONE = "0901234567"

@@ -9,8 +9,8 @@ import pytest
 
 from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown, utc  # noqa: F401
-from trm_tui.widgets.run_facts import RunFacts
-from trm_tui.widgets.scrolling import Scroller
+from trm_tui.widgets.run.facts import RunFacts
+from trm_tui.widgets.table.scrolling import Scroller
 
 FOLDER = Path("/runs/default-20250615")
 DATA = {

@@ -15,9 +15,9 @@ from trm_tui.screens.overlay import OverlayScreen
 from trm_tui.screens.runs import RunsScreen
 from trm_tui.screens.train import TrainScreen
 from trm_tui.settings import Settings
-from trm_tui.widgets.chart import Chart
-from trm_tui.widgets.run_comparison import RunComparison
-from trm_tui.widgets.runs_table import RunsTable
+from trm_tui.widgets.chart.chart import Chart
+from trm_tui.widgets.run.comparison import RunComparison
+from trm_tui.widgets.run.runs_table import RunsTable
 
 
 @pytest.fixture

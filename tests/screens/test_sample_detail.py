@@ -15,8 +15,8 @@ from textual.pilot import Pilot
 from tests.predicted import prediction, step, value
 from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown, until
-from trm_tui.widgets.marked_conversation import MarkedConversation
-from trm_tui.widgets.sample_detail import SampleDetail
+from trm_tui.widgets.checkpoint.sample_detail import SampleDetail
+from trm_tui.widgets.conversation.marked import MarkedConversation
 
 SAID = "[b]Call[/] 0912 345\tfrom 日本 👍🏽, שלום, e\u0301t\x1b[31m or 0777, on May 8"
 TEXT = {each: SAID.index(each) for each in ("0912 345", "0777", "May 8")}

@@ -15,10 +15,10 @@ from textual.widgets import OptionList
 from tests.screens.panes import PaneApp, assert_golden, text_of
 from tests.support import TOOLS, dialogues, sample, write_jsonl
 from trm_engine.errors import DataError
-from trm_tui.sample_file import SampleFile
 from trm_tui.screens.samples import Load, SamplesDialog
+from trm_tui.sessions.sample_file import SampleFile
 from trm_tui.theme import ThemedApp
-from trm_tui.widgets.conversation import ConversationView, last_user_text, paragraphs
+from trm_tui.widgets.conversation.sample import ConversationView, last_user_text, paragraphs
 
 TITLE = "true find_customer → predicted change_plan"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.screens.panes import PaneApp, assert_golden, evaluation, text_of
-from trm_tui.widgets.slot_accuracy import SlotAccuracy
+from trm_tui.widgets.run.slot_accuracy import SlotAccuracy
 
 
 @pytest.mark.parametrize("size", [(38, 10), (60, 14), (100, 20)])

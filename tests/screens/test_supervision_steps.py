@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.screens.panes import PaneApp, assert_golden, evaluation, text_of
-from trm_tui.widgets.columns import Cells, Layout
-from trm_tui.widgets.supervision_steps import SupervisionSteps
+from trm_tui.widgets.run.supervision_steps import SupervisionSteps
+from trm_tui.widgets.table.columns import Cells, Layout
 
 
 class Counted(SupervisionSteps):

@@ -13,12 +13,12 @@ from textual.color import Color
 from textual.geometry import Offset, Size
 
 from tests.screens.panes import PaneApp, assert_golden, text_of
-from trm_tui.confusion import NO_TOOL, UNSEEN, Confusion
+from trm_tui.store.confusion import NO_TOOL, UNSEEN, Confusion
 from trm_tui.theme import ON_DARK, ON_LIGHT, THEMES
-from trm_tui.widgets.heat import SHADES, contrast, heat
-from trm_tui.widgets.matrix_layout import Layout
-from trm_tui.widgets.matrix_picture import cell_in_words, compact, percent
-from trm_tui.widgets.tool_matrix import ToolMatrix
+from trm_tui.widgets.matrix.heat import SHADES, contrast, heat
+from trm_tui.widgets.matrix.layout import Layout
+from trm_tui.widgets.matrix.picture import cell_in_words, compact, percent
+from trm_tui.widgets.matrix.tool import ToolMatrix
 
 NAMES = ("find_bus", "find_train", "book_bus", "cancel_a_booking_of_any_kind", "天気を調べる")
 SIZES = ((38, 8), (80, 20), (160, 40))

@@ -21,13 +21,13 @@ from trm_tui.screens.samples import SamplesDialog
 from trm_tui.screens.train import TrainScreen
 from trm_tui.settings import Remembered, Settings
 from trm_tui.widgets.banner import Banner
-from trm_tui.widgets.chart import Chart
-from trm_tui.widgets.evaluation_history import EvaluationHistory
-from trm_tui.widgets.log_view import LogView
-from trm_tui.widgets.run_header import RunHeader
-from trm_tui.widgets.search_bar import SearchBar
-from trm_tui.widgets.tool_matrix import ToolMatrix
-from trm_tui.widgets.train_tabs import TrainTabs
+from trm_tui.widgets.chart.chart import Chart
+from trm_tui.widgets.log.view import LogView
+from trm_tui.widgets.matrix.tool import ToolMatrix
+from trm_tui.widgets.run.evaluation_history import EvaluationHistory
+from trm_tui.widgets.run.header import RunHeader
+from trm_tui.widgets.run.tabs import TrainTabs
+from trm_tui.widgets.table.search_bar import SearchBar
 
 SIZE = (160, 48)
 

@@ -20,8 +20,8 @@ from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown
 from trm_engine.vocabulary import ROLES
 from trm_tui.store.step_answer import PREDICTED, TRUE, UNSEEN
-from trm_tui.widgets.marked_text import Span
-from trm_tui.widgets.turn_list import BAR, CURSOR, LONGEST_TEXT, ShownTurn, TurnList
+from trm_tui.text.marked import Span
+from trm_tui.widgets.conversation.turn_list import BAR, CURSOR, LONGEST_TEXT, ShownTurn, TurnList
 
 SAID = (
     "Call 0912 345\tfrom 日本語 👍🏽, שלום مرحبا, e\u0301t\x1b[31m\x07 or\r\n[b]0777[/], on May 8"

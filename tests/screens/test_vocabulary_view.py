@@ -15,10 +15,10 @@ from textual.widgets import Input
 
 from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown
-from trm_tui.widgets.rows import CursorRows
-from trm_tui.widgets.search_bar import SearchBar
-from trm_tui.widgets.tokenised import Tokenised, rows_of
-from trm_tui.widgets.vocabulary_view import VocabularyView
+from trm_tui.widgets.checkpoint.vocabulary import VocabularyView
+from trm_tui.widgets.conversation.tokenised import Tokenised, rows_of
+from trm_tui.widgets.table.rows import CursorRows
+from trm_tui.widgets.table.search_bar import SearchBar
 
 PIECES = ["<pad>", "<unk>", "<user>", "<0x0A>", "▁", "▁hello", "▁Hello", "s", "\x1b[2J", "[b]x[/]",
           "日本", "▁wor", "ld"]  # fmt: skip

@@ -32,6 +32,7 @@ from tests.torture.structures import (
     mutate_tree,
     mutate_yaml,
 )
+from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.config import Config, known_keys
 from trm_engine.data.convert import convert_file
 from trm_engine.data.dataset import TRMToolCallingDataset
@@ -47,7 +48,6 @@ from trm_engine.runs.commands import CommandReader, send_command
 from trm_engine.runs.events import EventReader, EventWriter, last_state, read_events, step_columns
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.summary import summarise
-from trm_engine.training.checkpoint import load_checkpoint
 
 Reader = Callable[["Corpus", Path, Random], None]
 READERS: dict[str, Reader] = {}
@@ -187,7 +187,7 @@ def read_convert(corpus: Corpus, place: Path, rng: Random) -> None:
 @reader
 def read_conversations(corpus: Corpus, place: Path, rng: Random) -> None:
     """`predict`, and what is pasted into the playground."""
-    from trm_tui.pasted import read_conversation
+    from trm_tui.sessions.pasted import read_conversation
 
     raw = mutate_record(rng.choice([*corpus.lines, OPENAI]), rng)
     with suppress(ValueError):
@@ -203,7 +203,7 @@ def read_conversations(corpus: Corpus, place: Path, rng: Random) -> None:
 @reader
 def read_sample_file(corpus: Corpus, place: Path, rng: Random) -> None:
     """Samples by their line: the error browser, the playground's files."""
-    from trm_tui.sample_file import SampleFile
+    from trm_tui.sessions.sample_file import SampleFile
 
     path = written(place, "data.jsonl", mutate_lines(corpus.lines, rng))
     file = SampleFile(path)
@@ -271,7 +271,7 @@ def read_settings(corpus: Corpus, place: Path, rng: Random) -> None:
 @reader
 def read_kept(corpus: Corpus, place: Path, rng: Random) -> None:
     """Conversations kept by the playground: a damaged file costs no later one."""
-    from trm_tui.kept import KeptConversations
+    from trm_tui.sessions.kept_conversations import KeptConversations
 
     path = written(
         place,
@@ -397,8 +397,8 @@ def read_tokenizer(corpus: Corpus, place: Path, rng: Random) -> None:
 @reader
 def read_events_file(corpus: Corpus, place: Path, rng: Random) -> None:
     """The events of a run: all who read them do, and the next worker's are read after them."""
+    from trm_tui.commands.watch import show_runs, watch_run
     from trm_tui.store.run import RunStore
-    from trm_tui.watch_command import show_runs, watch_run
 
     run = RunFolder(place / "run")
     run.create()

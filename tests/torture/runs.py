@@ -18,11 +18,11 @@ from tests.torture.judge import (
     assert_same_story,
     assert_tidy,
 )
+from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.errors import CheckpointError
 from trm_engine.runs.events import Event, read_events
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.summary import summarise
-from trm_engine.training.checkpoint import load_checkpoint
 
 COMMON: dict[str, Any] = {
     "save_interval": 5,

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.trainers import tiny_config, trainer_of
+from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.config import TrainingConfig
 from trm_engine.data.labels import Labels
 from trm_engine.runs.best import BestMetric, Score, score_resumed, score_saved, score_told
 from trm_engine.runs.events import Event
-from trm_engine.training.checkpoint import load_checkpoint
 from trm_engine.training.metrics import Answers, Truth, evaluation_metrics
 
 METRICS: tuple[str, ...] = get_args(BestMetric)

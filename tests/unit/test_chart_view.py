@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trm_tui.widgets.chart_view import View
+from trm_tui.widgets.chart.view import View
 
 DOMAIN = (0.0, 1_000.0)
 LATER = (0.0, 1_500.0)

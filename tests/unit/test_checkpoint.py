@@ -16,8 +16,7 @@ import torch
 from torch import nn
 
 from tests.models import saved
-from trm_engine.errors import CheckpointError
-from trm_engine.training.checkpoint import (
+from trm_engine.checkpoints.file import (
     FORMAT_VERSION,
     REQUIRED,
     find_resumable,
@@ -26,6 +25,7 @@ from trm_engine.training.checkpoint import (
     load_model_file,
     save_atomically,
 )
+from trm_engine.errors import CheckpointError
 
 
 class Marker:

@@ -18,8 +18,9 @@ from typer.testing import CliRunner, Result
 from tests.support import ROOT, dialogues, sample, write_jsonl
 from trm_engine.config import Config
 from trm_engine.runs.folder import RunFolder, claim
-from trm_tui import cli, train_command
+from trm_tui import cli
 from trm_tui.cli import app
+from trm_tui.commands import train as train_command
 
 CONFIG = """\
 model: {hidden_size: 32, num_heads: 2}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from trm_tui.widgets.columns import Column, Layout
+from trm_tui.widgets.table.columns import Column, Layout
 
 
 @st.composite

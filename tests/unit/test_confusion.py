@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import precision_score, recall_score
 
-from trm_tui.confusion import NO_TOOL, ORDERS, SHARES, UNSEEN, Confusion
+from trm_tui.store.confusion import NO_TOOL, ORDERS, SHARES, UNSEEN, Confusion
 
 NAMES = st.text("abcXYZ_é", min_size=1, max_size=5)
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tests.hostile import STYLES, TEXT, hidden_in
 from tests.support import ROOT
-from trm_tui.console import PrintableConsole
+from trm_tui.text.console import PrintableConsole
 
 
 def test_text_of_any_kind_is_spelt_out_and_styled_by_us_alone() -> None:

@@ -18,7 +18,7 @@ from trm_engine.data.labels import Field, Labels
 from trm_engine.data.samples import Turn
 from trm_engine.data.spans import TokenSpans
 from trm_engine.data.tokenizer import TRMTokenizer
-from trm_engine.decoding import (
+from trm_engine.inference.decoding import (
     Decoded,
     Place,
     TokenTexts,

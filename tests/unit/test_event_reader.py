@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trm_engine.files.jsonl import number, to_line
 from trm_engine.runs import events as events_module
 from trm_engine.runs.events import Event, EventReader, Steps, read_events
-from trm_engine.runs.jsonl import number, to_line
 from trm_engine.runs.numbers import decode_numbers
 
 

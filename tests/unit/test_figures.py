@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from trm_engine.printable import printable
-from trm_tui.widgets.figures import (
+from trm_tui.text.figures import (
     BLOCKS,
     LEVELS,
     LOSS_WIDTH,

@@ -15,13 +15,13 @@ from tests.e2e.runs import assert_same
 from tests.models import batch_of, small_config, small_model
 from tests.trainers import tiny_config, trainer_of
 from tests.unit.test_supervision import apart, counts_of, gradients, part
+from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.config import Config
 from trm_engine.data.collator import Batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.errors import ConfigError
 from trm_engine.models import TRMForToolCalling
 from trm_engine.runs.events import Event, step_columns
-from trm_engine.training.checkpoint import load_checkpoint
 from trm_engine.training.halting import Halting
 from trm_engine.training.losses import LOSSES, TOTAL, Counted, DeepSupervisionLoss, Targets
 from trm_engine.training.supervision import Losses, Part, mask_words, per_step

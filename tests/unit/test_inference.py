@@ -13,14 +13,14 @@ import torch
 
 from tests.models import batch_of, checkpoint_of, inputs_of, small_config, small_model
 from tests.support import TOOLS, sample, write_jsonl
+from trm_engine.checkpoints.file import save_atomically
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.labels import Field
 from trm_engine.data.samples import Conversation
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import CheckpointError
-from trm_engine.inference import Prediction, Predictor
+from trm_engine.inference.predictor import Prediction, Predictor
 from trm_engine.models import EMA
-from trm_engine.training.checkpoint import save_atomically
 from trm_engine.training.evaluate import evaluate
 
 

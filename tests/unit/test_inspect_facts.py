@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
-from trm_tui.inspect_facts import compared, labels_of
-from trm_tui.inspect_tables import config_table, errors_table
+from trm_tui.plain.inspect_facts import compared, labels_of
+from trm_tui.plain.inspect_tables import config_table, errors_table
 
 
 def record(line: int, *wrong: str) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from sklearn import metrics as sklearn_metrics
 
 from tests.inspected import STEPS, VALIDATION, Listener, finished_run
 from tests.support import TOOLS, dialogues, write_jsonl
+from trm_engine.checkpoints.file import load_checkpoint, save_atomically
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.samples import parse_conversation
 from trm_engine.errors import DataError, UserError
-from trm_engine.inference import Predictor
+from trm_engine.inference.predictor import Predictor
 from trm_engine.inspection import occlusion
 from trm_engine.inspection.evaluation import evaluate
 from trm_engine.inspection.files import ModelFiles
@@ -24,7 +25,6 @@ from trm_engine.inspection.occlusion import occlude
 from trm_engine.inspection.prediction import predict
 from trm_engine.inspection.tokens import read_conversation, tokenize
 from trm_engine.runs.folder import RunFolder
-from trm_engine.training.checkpoint import load_checkpoint, save_atomically
 from trm_engine.training.evaluate import evaluate as evaluate_dataset
 from trm_engine.training.metrics import THRESHOLDS
 

@@ -13,13 +13,13 @@ from sklearn import metrics as sklearn_metrics
 from tests.inspected import Listener
 from tests.models import batch_of, checkpoint_of, inputs_of, small_config, small_model
 from tests.support import dialogues, write_jsonl
+from trm_engine.checkpoints.file import save_atomically
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.spans import value_text
 from trm_engine.inspection.evaluation import evaluate
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.prediction import predict
 from trm_engine.models import TRMForToolCalling
-from trm_engine.training.checkpoint import save_atomically
 from trm_engine.training.losses import DeepSupervisionLoss, Targets
 from trm_engine.training.supervision import Part, averaged
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from tests.inspected import Listener, finished_run
 from tests.models import saved
+from trm_engine.checkpoints.file import FORMAT_VERSION, load_checkpoint, save_atomically
 from trm_engine.config import Config
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.errors import CheckpointError, UserError
@@ -21,7 +22,6 @@ from trm_engine.inspection.facts import describe_file
 from trm_engine.inspection.files import KEPT_FILES, ModelFiles
 from trm_engine.inspection.vocabulary import list_vocabulary, model_type
 from trm_engine.runs.folder import RunFolder, find_checkpoint, find_run
-from trm_engine.training.checkpoint import FORMAT_VERSION, load_checkpoint, save_atomically
 
 
 @pytest.fixture(scope="module")

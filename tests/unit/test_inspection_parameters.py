@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.inspected import Listener, finished_run
+from trm_engine.checkpoints.file import load_checkpoint, save_atomically
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.errors import UserError
 from trm_engine.inspection import parameters
@@ -22,7 +23,6 @@ from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Cancelled
 from trm_engine.inspection.parameters import histogram, list_parameters
 from trm_engine.models.trm import STARTS
-from trm_engine.training.checkpoint import load_checkpoint, save_atomically
 
 NAME = "core.layers.0.attention.qkv.weight"
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from trm_engine.runs.jsonl import JsonlReader, to_line
-from trm_tui import kept
-from trm_tui.kept import MOST, KeptConversations, kept_path
+from trm_engine.files.jsonl import JsonlReader, to_line
+from trm_tui.sessions import kept_conversations as kept
+from trm_tui.sessions.kept_conversations import MOST, KeptConversations, kept_path
 
 Record = dict[str, Any]
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from trm_tui.store.log import LogLine
-from trm_tui.widgets.log_buffer import LEVELS, LogBuffer, fold
-from trm_tui.widgets.plain_text import lines_of, wrap
+from trm_tui.text.wrapped import lines_of, wrap
+from trm_tui.widgets.log.buffer import LEVELS, LogBuffer, fold
 
 texts = st.text(st.sampled_from("ab AB.İß李😀\u0301\u200d\t\n\x1b[31m"), max_size=40)
 entries = st.builds(

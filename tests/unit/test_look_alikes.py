@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from trm_tui.look_alikes import LOOK_ALIKES, PAIRS, register
-from trm_tui.widgets.figures import BLOCKS, DOWN, LEVELS, MARKS, RIGHT, UP, WRONG
+from trm_tui.text.figures import BLOCKS, DOWN, LEVELS, MARKS, RIGHT, UP, WRONG
+from trm_tui.text.look_alikes import LOOK_ALIKES, PAIRS, register
 
 
 @pytest.mark.parametrize(

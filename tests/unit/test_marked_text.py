@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.style import Style
 
 from trm_engine.printable import printable
-from trm_tui.widgets.marked_text import Kinds, Span, marked_text, stretches
+from trm_tui.text.marked import Kinds, Span, marked_text, stretches
 
 TEXTS = st.text("ab [/]\u0301\u200d👍🏽日本مرحبا\n", max_size=20) | st.text(max_size=12)
 PLACES = st.integers(-3, 25)

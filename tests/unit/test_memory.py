@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from tests.models import small_config, small_model
 from tests.trainers import tiny_config, trainer_of
 from trm_engine.memory import KERNEL_CACHES, TRIM_INTERVAL
-from trm_engine.models.context import Context
+from trm_engine.models.layout import Context
 from trm_engine.training import trainer
 from trm_engine.vocabulary import FIRST_MARKER_ID
 from trm_engine.worker import __main__ as worker

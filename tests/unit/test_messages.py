@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trm_engine.runs.jsonl import from_message, to_message
+from trm_engine.files.jsonl import from_message, to_message
 
 names = st.sampled_from(["$number", "a", ""])
 values = st.recursive(

@@ -18,10 +18,10 @@ from trm_engine.data.collator import Batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.prefixes import read_from
 from trm_engine.models import TRMForToolCalling, TRMOutput
-from trm_engine.models.context import OLDEST, REGISTER_AGE, Layout, readers
 from trm_engine.models.embeddings import SHARED_REGISTERS, turn_ages
 from trm_engine.models.heads import MASKED_LOGIT, Q_BIAS, Needs
 from trm_engine.models.layers import attend, rope_tables, rotate, swiglu_width
+from trm_engine.models.layout import OLDEST, REGISTER_AGE, Layout, readers
 from trm_engine.models.trm import RecursiveCore
 from trm_engine.training.losses import DeepSupervisionLoss, Targets, ValueLabels
 from trm_engine.vocabulary import (

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trm_engine.errors import DataError
-from trm_tui.pasted import read_conversation
+from trm_tui.sessions.pasted import read_conversation
 from trm_tui.store.draft import Draft, DraftTurn
 
 USER = {"role": "user", "content": "A table in Rome"}

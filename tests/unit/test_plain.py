@@ -22,9 +22,9 @@ from trm_engine.config import Config
 from trm_engine.errors import RunError
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.schema import is_event
-from trm_tui.curve import loss_curve
-from trm_tui.plain import PlainViewer
-from trm_tui.tables import EvaluationTables, colour_of, final_table, slot_table
+from trm_tui.plain.curve import loss_curve
+from trm_tui.plain.tables import EvaluationTables, colour_of, final_table, slot_table
+from trm_tui.plain.viewer import PlainViewer
 
 METRICS: dict[str, Any] = {
     "samples": 400,
@@ -402,7 +402,7 @@ def test_one_interruption_saves_and_stops(run: Watched, number: int) -> None:
 def test_two_interruptions_end_a_worker_that_hangs(
     run: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trm_tui.plain.ABORT_SECONDS", 0.3)
+    monkeypatch.setattr("trm_tui.plain.viewer.ABORT_SECONDS", 0.3)
     press_once_started(run, signal.SIGINT, signal.SIGINT)
     assert run.follow(STARTED, state("running"), then="hangs") == 130
     commands = run.folder.commands.read_text()
@@ -412,8 +412,8 @@ def test_two_interruptions_end_a_worker_that_hangs(
 
 def test_stop_is_asked_for_until_it_is_heard(run: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that is still loading reads none of the commands given before."""
-    monkeypatch.setattr("trm_tui.plain.ASK_AGAIN_SECONDS", 0.05)
-    monkeypatch.setattr("trm_tui.plain.POLL_SECONDS", 0.02)
+    monkeypatch.setattr("trm_tui.plain.viewer.ASK_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr("trm_tui.plain.viewer.POLL_SECONDS", 0.02)
     sent: list[str] = []
     send = run.viewer._send
 

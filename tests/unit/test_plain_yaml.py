@@ -10,7 +10,7 @@ import yaml
 
 from tests.mutations import mutate
 from tests.support import rounds
-from trm_engine.plain_yaml import DEEPEST, LONGEST, LONGEST_ESCAPED, YamlError, read_yaml
+from trm_engine.files.plain_yaml import DEEPEST, LONGEST, LONGEST_ESCAPED, YamlError, read_yaml
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"

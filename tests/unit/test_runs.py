@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from tests.support import kill, start_python, wait_until
 from trm_engine.config import Config, TrainingConfig
 from trm_engine.errors import RunError
+from trm_engine.files.jsonl import JsonlReader, append, number, to_line
 from trm_engine.runs import events as events_module
 from trm_engine.runs.commands import (
     COMMANDS,
@@ -39,7 +40,6 @@ from trm_engine.runs.folder import (
     hand_over,
     list_runs,
 )
-from trm_engine.runs.jsonl import JsonlReader, append, number, to_line
 
 HOLD = """
 import sys, time

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from trm_engine.config import Config
+from trm_engine.files.jsonl import append, to_line
 from trm_engine.runs.folder import RunFolder, claim, list_runs
-from trm_engine.runs.jsonl import append, to_line
 from trm_engine.runs.summary import summarise
 
 NOBODY = 65534

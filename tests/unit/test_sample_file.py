@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from tests.support import dialogues, write_jsonl
 from trm_engine.data.samples import iter_lines
 from trm_engine.errors import DataError
-from trm_tui import sample_file
-from trm_tui.sample_file import SampleFile
+from trm_tui.sessions import sample_file
+from trm_tui.sessions.sample_file import SampleFile
 
 LINES = st.lists(st.sampled_from([b"", b"  ", b"\r", b'{"a":1}', b'{"b":"\xc3\xa9"}', b'{"c":[]}']))
 

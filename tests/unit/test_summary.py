@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trm_engine.files.jsonl import to_line
 from trm_engine.runs import summary as summary_module
 from trm_engine.runs.events import Event, read_events, step_columns
 from trm_engine.runs.folder import LOST, RunFolder, claim
-from trm_engine.runs.jsonl import to_line
 from trm_engine.runs.summary import RunSummary, summarise
 
 STATES = ("starting", "running", "paused", "stopping", "finished", "stopped", "failed")

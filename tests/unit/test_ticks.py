@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from trm_tui.widgets.ticks import (
+from trm_tui.widgets.chart.ticks import (
     brief,
     clock,
     integer_ticks,

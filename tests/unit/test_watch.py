@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.screens.fake_run import FakeRun
-from trm_tui.attached import AttachedRun
 from trm_tui.cli import app
+from trm_tui.sessions.run import AttachedRun
 
 
 @pytest.fixture(autouse=True)

@@ -24,7 +24,7 @@ from filelock import FileLock
 from platformdirs import user_cache_dir
 
 from trm_engine.errors import DataError, no_such_file
-from trm_engine.private import private_files
+from trm_engine.files.private import private_files
 
 META = "arrays.json"
 SEAL = "seal.json"

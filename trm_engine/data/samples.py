@@ -13,8 +13,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from trm_engine.data import strict_json
 from trm_engine.errors import DataError, did_you_mean, no_such_file
+from trm_engine.files import strict_json
 from trm_engine.vocabulary import ROLES, TOOL_ROLES
 
 DECISIONS = ("tool_call", "direct_answer")

@@ -8,14 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from trm_engine.config import Config
-from trm_engine.data.labels import Labels
-from trm_engine.data.tokenizer import Limits, TRMTokenizer
-from trm_engine.errors import CheckpointError, UserError
-from trm_engine.inference import Predictor
-from trm_engine.models.trm import STARTS
-from trm_engine.runs.folder import RunFolder, find_checkpoint, find_run
-from trm_engine.training.checkpoint import (
+from trm_engine.checkpoints.contents import check_average
+from trm_engine.checkpoints.file import (
     Checkpoint,
     Weights,
     is_weights,
@@ -23,7 +17,13 @@ from trm_engine.training.checkpoint import (
     load_model_file,
     token_limits,
 )
-from trm_engine.training.contents import check_average
+from trm_engine.config import Config
+from trm_engine.data.labels import Labels
+from trm_engine.data.tokenizer import Limits, TRMTokenizer
+from trm_engine.errors import CheckpointError, UserError
+from trm_engine.inference.predictor import Predictor
+from trm_engine.models.trm import STARTS
+from trm_engine.runs.folder import RunFolder, find_checkpoint, find_run
 
 KEPT_FILES = 4
 COMPANIONS = ("last.pt", "best.pt")

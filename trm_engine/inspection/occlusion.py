@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from trm_engine.data.samples import Conversation
-from trm_engine.decoding import Decoded, predicted_tool
-from trm_engine.inference import Predictor, ReadBatch
+from trm_engine.inference.decoding import Decoded, predicted_tool
+from trm_engine.inference.predictor import Predictor, ReadBatch
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Job
 from trm_engine.inspection.threads import half_the_threads

@@ -10,7 +10,8 @@ from trm_engine.data.encoding import FieldLabels, encode_sample
 from trm_engine.data.labels import Field
 from trm_engine.data.samples import Sample
 from trm_engine.data.spans import value_text
-from trm_engine.decoding import (
+from trm_engine.errors import UserError, did_you_mean
+from trm_engine.inference.decoding import (
     Decoded,
     FieldValue,
     Place,
@@ -19,8 +20,7 @@ from trm_engine.decoding import (
     read_arguments,
     read_slots,
 )
-from trm_engine.errors import UserError, did_you_mean
-from trm_engine.inference import Predictor, ReadBatch
+from trm_engine.inference.predictor import Predictor, ReadBatch
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Job
 from trm_engine.inspection.threads import half_the_threads

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot, pad
 
 from trm_engine.config import TRMConfig
-from trm_engine.models.context import (
+from trm_engine.models.layers import lecun_, rope_tables
+from trm_engine.models.layout import (
     AGES,
     OLDEST,
     REGISTER_AGE,
@@ -16,7 +17,6 @@ from trm_engine.models.context import (
     filled_up,
     readers,
 )
-from trm_engine.models.layers import lecun_, rope_tables
 from trm_engine.vocabulary import CAPITALISED, EOS_ID, FIRST_MARKER_ID, MASK_ID, ROLES
 
 MASKED_SCORE = -1e9

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trm_engine.config import TRMConfig
-from trm_engine.models.context import AGES, Context
 from trm_engine.models.embeddings import SHARED_REGISTERS
 from trm_engine.models.layers import lecun_, linear
+from trm_engine.models.layout import AGES, Context
 
 Q_BIAS = -5.0
 """The model begins sure that it is wrong (TRM, reference code)."""

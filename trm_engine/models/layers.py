@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trm_engine.models.context import AGES, Layout
+from trm_engine.models.layout import AGES, Layout
 
 NORM_EPS = 1e-5
 WIDTH_STEP = 32

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from trm_engine.config import TRMConfig
-from trm_engine.models.context import Context, Layout
 from trm_engine.models.embeddings import ConversationEmbedding
 from trm_engine.models.heads import Heads, TRMOutput
 from trm_engine.models.layers import Block, truncated_normal_
+from trm_engine.models.layout import Context, Layout
 
 State = tuple[Tensor, Tensor]
 """y and z, [N, D] each."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeGuard, get_args
 
-from trm_engine.runs.jsonl import number
+from trm_engine.files.jsonl import number
 
 BestMetric = Literal[
     "exact_match_values",

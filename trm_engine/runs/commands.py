@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Literal, get_args
 
-from trm_engine.runs.jsonl import append, to_line
+from trm_engine.files.jsonl import append, to_line
 
 Command = Literal["pause", "resume", "evaluate", "save", "stop", "abort", "detach"]
 COMMANDS: tuple[str, ...] = get_args(Command)

@@ -49,8 +49,8 @@ from typing import Any
 
 import msgspec
 
-from trm_engine.runs.held import HeldFolder
-from trm_engine.runs.jsonl import JsonlReader, append, newest_first, to_line
+from trm_engine.files.held import HeldFolder
+from trm_engine.files.jsonl import JsonlReader, append, newest_first, to_line
 from trm_engine.runs.schema import Count, Time, is_event, rising
 
 VERSION = 1

@@ -15,9 +15,9 @@ from filelock import FileLock
 
 from trm_engine.config import Config
 from trm_engine.errors import CheckpointError, RunError, no_such_file
-from trm_engine.private import private_files
+from trm_engine.files.held import is_locked, lock_folder
+from trm_engine.files.private import private_files
 from trm_engine.runs.events import ENDED, last_state
-from trm_engine.runs.held import is_locked, lock_folder
 
 LOST = "lost"
 """State of a run whose worker is gone without having said how it ended."""

@@ -8,7 +8,7 @@ import sys
 from typing import IO
 
 from trm_engine.config import Config
-from trm_engine.private import private_files
+from trm_engine.files.private import private_files
 from trm_engine.runs.commands import given_so_far
 from trm_engine.runs.folder import RunFolder
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
+from trm_engine.files.jsonl import lines_newest_first, number
 from trm_engine.runs.best import Score, score_told
 from trm_engine.runs.events import ENDED
 from trm_engine.runs.folder import LOST, RunFolder
-from trm_engine.runs.jsonl import lines_newest_first, number
 from trm_engine.runs.schema import Count, Number, Share, State, Time
 
 HEAD = 1 << 20

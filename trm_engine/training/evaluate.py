@@ -15,7 +15,7 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Sample
 from trm_engine.data.spans import same_text, value_text
-from trm_engine.decoding import (
+from trm_engine.inference.decoding import (
     Decoded,
     TokenTexts,
     argument_values,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trm_engine.data.collator import Batch
-from trm_engine.models.context import Context
+from trm_engine.models.layout import Context
 from trm_engine.models.trm import State
 from trm_engine.training.losses import Counted, Targets
 

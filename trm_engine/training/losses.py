@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from trm_engine.config import TRMConfig
 from trm_engine.data.collator import Batch
-from trm_engine.decoding import value_borders
+from trm_engine.inference.decoding import value_borders
 from trm_engine.models.heads import MASKED_LOGIT, TRMOutput
 
 LOSSES = ("decision_loss", "tool_loss", "slot_loss", "q_loss", "slot_span_loss", "arg_loss")

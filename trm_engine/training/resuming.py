@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from trm_engine.checkpoints.file import Checkpoint
 from trm_engine.config import DECIDED_WHEN_UNSET, Config
 from trm_engine.data.labels import Labels
 from trm_engine.errors import CheckpointError, ConfigError
-from trm_engine.training.checkpoint import Checkpoint
 from trm_engine.training.prepare import content_of
 
 MAY_CHANGE = {

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trm_engine.checkpoints.contents import Foreign, check_training
+from trm_engine.checkpoints.file import FORMAT_VERSION, Checkpoint, save_atomically
 from trm_engine.config import Config
 from trm_engine.data.collator import (
     LENGTH_STEP,
@@ -28,8 +30,6 @@ from trm_engine.models.ema import EMA
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.best import Score, score_resumed
 from trm_engine.runs.folder import RunFolder
-from trm_engine.training.checkpoint import FORMAT_VERSION, Checkpoint, save_atomically
-from trm_engine.training.contents import Foreign, check_training
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.epochs import Epochs
 from trm_engine.training.evaluate import evaluate

@@ -6,9 +6,9 @@ import argparse
 import os
 import sys
 
+from trm_engine.files.private import UMASK
 from trm_engine.memory import limit_kernel_caches
 from trm_engine.printable import guard_output
-from trm_engine.private import UMASK
 from trm_engine.worker.parent import end_with
 
 EXIT_INTERRUPTED = 130

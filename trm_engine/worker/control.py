@@ -8,8 +8,8 @@ import sys
 import threading
 from pathlib import Path
 
+from trm_engine.files.held import HeldFolder
 from trm_engine.runs.commands import CommandReader, given_so_far, in_order_of_weight
-from trm_engine.runs.held import HeldFolder
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 

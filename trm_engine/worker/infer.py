@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.samples import Conversation, explain, parse_conversation
 from trm_engine.errors import DataError, UserError, in_words
-from trm_engine.inference import Predictor
+from trm_engine.files.jsonl import to_message, write_json
+from trm_engine.inference.predictor import Predictor
 from trm_engine.printable import data_stream
-from trm_engine.runs.jsonl import to_message, write_json
 from trm_engine.training.evaluate import evaluate
 
 BATCH = 16

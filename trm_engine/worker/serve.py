@@ -19,10 +19,10 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from trm_engine.errors import UserError, in_words
+from trm_engine.files.jsonl import from_message, to_message
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Cancelled
 from trm_engine.inspection.requests import REQUESTS
-from trm_engine.runs.jsonl import from_message, to_message
 
 PROGRESS_SECONDS = 0.1
 

@@ -15,13 +15,13 @@ import sentencepiece
 import torch
 import yaml
 
+from trm_engine.checkpoints.file import find_resumable
 from trm_engine.config import Config
 from trm_engine.data.dataset import describe
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import Abort, RunError
 from trm_engine.runs.events import tells_of_checkpoint
 from trm_engine.runs.folder import RunFolder
-from trm_engine.training.checkpoint import find_resumable
 from trm_engine.training.device import choose_device, choose_dtype
 from trm_engine.training.distributed import Links, ProcessGroup
 from trm_engine.training.prepare import build_model, count_parameters, prepare_data, resolve

@@ -11,8 +11,8 @@ from textual.widgets import Static
 from trm_engine.printable import one_line
 from trm_tui.keys import ROWS, bindings
 from trm_tui.screens.dialogs import Choice, Dialog
-from trm_tui.widgets.plain_text import lines_of
-from trm_tui.widgets.scrolling import Scroller, ScrollKeys
+from trm_tui.text.wrapped import lines_of
+from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
 
 
 class CrashDialog(Dialog[None], ScrollKeys):

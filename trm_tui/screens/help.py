@@ -15,9 +15,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from trm_tui.keys import ROWS, bindings, table
-from trm_tui.widgets.drawing import Drawing
-from trm_tui.widgets.plain_text import wrap
-from trm_tui.widgets.scrolling import Scroller, ScrollKeys
+from trm_tui.text.wrapped import wrap
+from trm_tui.widgets.table.drawing import Drawing
+from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
 
 ABOUT = "The keys of a pane work while it has the focus, which tab or a click gives it."
 COLUMN_WIDTH = 44

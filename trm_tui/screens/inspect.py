@@ -13,27 +13,27 @@ from textual.screen import Screen
 from textual.widgets import TabbedContent
 
 from trm_engine.errors import UserError
-from trm_engine.runs.jsonl import to_json
-from trm_engine.runs.serving import WorkerError
-from trm_tui.inspected import Inspected
+from trm_engine.files.jsonl import to_json
+from trm_engine.inspection.client import WorkerError
 from trm_tui.keys import INSPECT, bindings
-from trm_tui.questioned import Model, Questioned
-from trm_tui.sample_file import SampleFile
 from trm_tui.screens.export import SAMPLES, ExportDialog
 from trm_tui.screens.playground import PlaygroundScreen
 from trm_tui.screens.samples import SamplesDialog
+from trm_tui.sessions.checkpoint import Inspected
+from trm_tui.sessions.models import Model, Questioned
+from trm_tui.sessions.sample_file import SampleFile
 from trm_tui.store.draft import Draft
-from trm_tui.text import size
+from trm_tui.text.words import size
 from trm_tui.widgets.banner import Banner
-from trm_tui.widgets.histogram import HistogramView
-from trm_tui.widgets.inspect_header import InspectHeader
-from trm_tui.widgets.inspect_tabs import JUDGING, InspectTabs
-from trm_tui.widgets.judged_samples import JudgedList
+from trm_tui.widgets.chart.histogram import HistogramView
+from trm_tui.widgets.checkpoint.header import InspectHeader
+from trm_tui.widgets.checkpoint.judged_samples import JudgedList
+from trm_tui.widgets.checkpoint.parameters import ParametersTree
+from trm_tui.widgets.checkpoint.sample_detail import SampleDetail
+from trm_tui.widgets.checkpoint.tabs import JUDGING, InspectTabs
+from trm_tui.widgets.checkpoint.vocabulary import VocabularyView
 from trm_tui.widgets.key_footer import KeyFooter
-from trm_tui.widgets.parameters import ParametersTree
-from trm_tui.widgets.sample_detail import SampleDetail
-from trm_tui.widgets.tool_matrix import ToolMatrix
-from trm_tui.widgets.vocabulary_view import VocabularyView
+from trm_tui.widgets.matrix.tool import ToolMatrix
 
 DEBOUNCE_SECONDS = 0.08
 SHOW_SECONDS = 0.3

@@ -10,12 +10,12 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from trm_engine.printable import one_line
-from trm_tui.attached import AttachedRun
+from trm_tui.sessions.run import AttachedRun
 from trm_tui.store.growing import AXES, Growing
 from trm_tui.store.trace import Trace
-from trm_tui.widgets.chart import Chart
+from trm_tui.widgets.chart.chart import Chart
 from trm_tui.widgets.key_footer import KeyFooter
-from trm_tui.widgets.run_comparison import RunComparison
+from trm_tui.widgets.run.comparison import RunComparison
 
 TICK_SECONDS = 0.2
 DRAIN_SECONDS = 0.02

@@ -20,10 +20,10 @@ from trm_engine.data.samples import iter_lines
 from trm_engine.errors import DataError, UserError
 from trm_engine.printable import one_line, printable
 from trm_tui.keys import KEYS, PICKER, bindings
-from trm_tui.sample_file import SampleFile
-from trm_tui.widgets.columns import Cells, Column, Layout
-from trm_tui.widgets.conversation import last_user_text
-from trm_tui.widgets.rows import CursorRows
+from trm_tui.sessions.sample_file import SampleFile
+from trm_tui.widgets.conversation.sample import last_user_text
+from trm_tui.widgets.table.columns import Cells, Column, Layout
+from trm_tui.widgets.table.rows import CursorRows
 
 LOOK_LINES = 500
 """Lines that are read before what was found so far is shown."""

@@ -16,29 +16,35 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from trm_engine.errors import UserError
+from trm_engine.files.jsonl import to_json
+from trm_engine.inspection.client import WorkerError
 from trm_engine.printable import one_line
-from trm_engine.runs.jsonl import to_json
-from trm_engine.runs.serving import WorkerError
-from trm_tui.kept import KeptConversations
 from trm_tui.keys import PLAYGROUND, bindings
-from trm_tui.questioned import Model, Questioned
 from trm_tui.screens.pick_sample import PickSampleDialog
 from trm_tui.screens.save_sample import SaveSampleDialog
 from trm_tui.screens.tools import ToolsDialog
+from trm_tui.sessions.kept_conversations import KeptConversations
+from trm_tui.sessions.models import Model, Questioned
 from trm_tui.store.asked import Asked
 from trm_tui.store.draft import Draft, DraftTurn
 from trm_tui.store.occlusion import Occlusion
 from trm_tui.store.step_answer import Place, places
-from trm_tui.widgets.answer_pane import AnswerPane
 from trm_tui.widgets.banner import Banner
-from trm_tui.widgets.conversation_editor import ConversationEditor
-from trm_tui.widgets.inspect_header import InspectHeader
+from trm_tui.widgets.checkpoint.header import InspectHeader
+from trm_tui.widgets.conversation.answer_pane import AnswerPane
+from trm_tui.widgets.conversation.editor import ConversationEditor
+from trm_tui.widgets.conversation.occlusion_rows import (
+    ASK,
+    ASKING,
+    CHANGED,
+    ONLY_TURN,
+    OcclusionRows,
+)
+from trm_tui.widgets.conversation.tabs import PlaygroundTabs
+from trm_tui.widgets.conversation.tokenised import Tokenised
+from trm_tui.widgets.conversation.tokens_pane import TokensPane
+from trm_tui.widgets.conversation.turn_list import CURSOR
 from trm_tui.widgets.key_footer import KeyFooter
-from trm_tui.widgets.occlusion_rows import ASK, ASKING, CHANGED, ONLY_TURN, OcclusionRows
-from trm_tui.widgets.playground_tabs import PlaygroundTabs
-from trm_tui.widgets.tokenised import Tokenised
-from trm_tui.widgets.tokens_pane import TokensPane
-from trm_tui.widgets.turn_list import CURSOR
 
 DEBOUNCE_SECONDS = 0.06
 KEEP_SECONDS = 2.0

@@ -14,12 +14,12 @@ from trm_engine.errors import UserError
 from trm_engine.printable import one_line
 from trm_engine.runs.folder import RunFolder, list_runs
 from trm_engine.runs.summary import RunSummary, summarise
-from trm_tui.attached import AttachedRun
 from trm_tui.screens.overlay import OverlayScreen
 from trm_tui.screens.train import TrainScreen
+from trm_tui.sessions.run import AttachedRun
 from trm_tui.settings import Remembered
 from trm_tui.widgets.key_footer import KeyFooter
-from trm_tui.widgets.runs_table import RunsTable
+from trm_tui.widgets.run.runs_table import RunsTable
 
 LOOK_SECONDS = 2.0
 

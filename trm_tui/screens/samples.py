@@ -18,7 +18,7 @@ from textual.worker import get_current_worker
 from trm_engine.errors import UserError
 from trm_engine.printable import one_line
 from trm_tui.keys import CELL, KEYS, bindings
-from trm_tui.widgets.conversation import ConversationView, last_user_text
+from trm_tui.widgets.conversation.sample import ConversationView, last_user_text
 
 Load = Callable[[int], dict[str, Any] | None]
 """Reads the sample of a line; None if there is none. Raises OSError or UserError."""

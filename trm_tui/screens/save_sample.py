@@ -11,10 +11,10 @@ from textual import on
 from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
-from trm_engine.data import strict_json
 from trm_engine.data.samples import explain, parse_sample
+from trm_engine.files import strict_json
+from trm_engine.files.jsonl import append, to_json
 from trm_engine.printable import one_line
-from trm_engine.runs.jsonl import append, to_json
 from trm_tui.screens.dialogs import Choice, Dialog
 from trm_tui.screens.export import SAMPLES, problem_of
 from trm_tui.store.draft import ANSWER_KEYS

@@ -11,11 +11,11 @@ from textual.widget import Widget
 from textual.widgets import SelectionList, Static, TabbedContent, TabPane, TextArea
 from textual.widgets.selection_list import Selection
 
-from trm_engine.data import strict_json
 from trm_engine.data.convert.tools import inferred_tool
 from trm_engine.data.samples import Tool, explain
+from trm_engine.files import strict_json
+from trm_engine.files.jsonl import to_json
 from trm_engine.printable import one_line
-from trm_engine.runs.jsonl import to_json
 from trm_tui.screens.dialogs import Choice, Dialog
 
 Record = Mapping[str, Any]

@@ -9,28 +9,28 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from trm_engine.files.held import GONE
 from trm_engine.runs.commands import Command
 from trm_engine.runs.folder import LOST
-from trm_engine.runs.held import GONE
-from trm_tui.attached import AttachedRun
 from trm_tui.keys import TRAINING, bindings
-from trm_tui.sample_file import SampleFile
 from trm_tui.screens.closing import ClosingDialog
 from trm_tui.screens.confirm import ConfirmDialog
 from trm_tui.screens.crash import CrashDialog
 from trm_tui.screens.export import ExportDialog
 from trm_tui.screens.samples import SamplesDialog
+from trm_tui.sessions.run import AttachedRun
+from trm_tui.sessions.run_state import standing_of, warnings_of
+from trm_tui.sessions.sample_file import SampleFile
 from trm_tui.settings import Remembered
-from trm_tui.standing import standing_of, warnings_of
 from trm_tui.store.export import Table, write_columns
 from trm_tui.store.run import Topics
 from trm_tui.widgets.banner import Banner
-from trm_tui.widgets.chart import Chart
+from trm_tui.widgets.chart.chart import Chart
 from trm_tui.widgets.key_footer import KeyFooter
-from trm_tui.widgets.moving_samples import MovingSamples
-from trm_tui.widgets.run_header import RunHeader
-from trm_tui.widgets.tool_matrix import ToolMatrix
-from trm_tui.widgets.train_tabs import TrainTabs
+from trm_tui.widgets.matrix.tool import ToolMatrix
+from trm_tui.widgets.run.header import RunHeader
+from trm_tui.widgets.run.moving_samples import MovingSamples
+from trm_tui.widgets.run.tabs import TrainTabs
 
 TICK_SECONDS = 0.1
 DRAIN_SECONDS = 0.005

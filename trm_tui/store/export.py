@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trm_engine.runs.jsonl import to_json
+from trm_engine.files.jsonl import to_json
 from trm_tui.store.growing import AXES, Array
 from trm_tui.store.trace import Trace
 

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from trm_engine.files.jsonl import number
 from trm_engine.runs.best import score_told
 from trm_engine.runs.events import ENDED, Steps
-from trm_engine.runs.jsonl import number
 from trm_tui.store.columns import Columns
 from trm_tui.store.growing import AXES, Points, Rising
 from trm_tui.store.log import LogLine

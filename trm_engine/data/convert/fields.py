@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from trm_engine.data import strict_json
 from trm_engine.errors import DataError, did_you_mean
+from trm_engine.files import strict_json
 
 
 class ConvertError(DataError, ValueError):

@@ -1,0 +1,1 @@
+"""Checkpoints: the file, its integrity, and what it may hold."""

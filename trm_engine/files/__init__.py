@@ -1,0 +1,1 @@
+"""Files that trm-tui writes and reads: private, held open, JSON lines, plain YAML."""

@@ -1,0 +1,1 @@
+"""Inference: logits to predictions, and a checkpoint that answers."""

@@ -1,0 +1,239 @@
+"""Predictor: a checkpoint that answers; conversation in, prediction per supervision step out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from trm_engine.checkpoints.contents import (
+    Foreign,
+    check_finite,
+    check_sizes,
+    check_weights,
+    explained,
+)
+from trm_engine.checkpoints.file import Checkpoint, load_checkpoint, token_limits
+from trm_engine.config import TRMConfig
+from trm_engine.data.collator import INPUTS, SEQUENCES
+from trm_engine.data.encoding import tool_mask
+from trm_engine.data.labels import Labels
+from trm_engine.data.samples import Conversation, Turn
+from trm_engine.data.tokenizer import Encoding, TRMTokenizer
+from trm_engine.errors import CheckpointError, TokenizerError
+from trm_engine.inference.decoding import (
+    Decoded,
+    TokenTexts,
+    decode,
+    missing_arguments,
+    predicted_tool,
+    read_arguments,
+    slot_values,
+)
+from trm_engine.models.trm import TRMForToolCalling
+from trm_engine.training.device import choose_device
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The model's answer to one conversation at one supervision step.
+
+    ``tool_probabilities``: of a call its tool's, of an answer those of the call that comes next.
+    ``missing``: what the likeliest of them needs and was not said, each with how much that speaks
+    against the call, in units of the decision's logit.
+    """
+
+    decision: str
+    decision_probability: float
+    tool: dict[str, Any] | None
+    tool_probabilities: dict[str, float]
+    slots: dict[str, str]
+    slot_probabilities: dict[str, float]
+    missing: dict[str, float]
+    q: float
+    steps_used: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``trm-tui predict`` prints it."""
+        return {
+            "decision": self.decision,
+            "decision_probability": round(self.decision_probability, 6),
+            "tool": self.tool,
+            "slots": self.slots,
+            "slot_probabilities": {k: round(v, 6) for k, v in self.slot_probabilities.items()},
+            "missing": {k: round(v, 6) for k, v in self.missing.items()},
+            "q": round(self.q, 6),
+            "steps_used": self.steps_used,
+        }
+
+
+@dataclass(frozen=True)
+class ReadBatch:
+    """Conversations as read: their encodings, the texts to read spans off, padded tensors."""
+
+    encodings: list[Encoding]
+    texts: list[TokenTexts]
+    tensors: dict[str, torch.Tensor]
+
+
+class Predictor:
+    """Answers conversations with a checkpoint's model.
+
+    Args:
+        checkpoint: what ``load_checkpoint`` gives.
+        device: "auto", "cpu", "cuda", ...
+        raw: the raw weights instead of their moving average.
+
+    Raises:
+        CheckpointError: its configuration is foreign, or its weights do not fit.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto", raw: bool = False) -> None:
+        try:
+            self.config = TRMConfig.model_validate(checkpoint["config"].get("model"))
+            self.labels = Labels.from_dict(checkpoint["labels"])
+            self.max_length, self.max_tool_tokens = token_limits(checkpoint["config"])
+        except ValidationError as error:
+            problem = explained(error)
+            raise CheckpointError(f"the checkpoint's configuration is foreign: {problem}") from None
+        except ValueError as error:
+            raise CheckpointError(f"the checkpoint cannot predict: {error}") from None
+        self.tokenizer = TRMTokenizer(checkpoint["tokenizer"])
+        weights = checkpoint["model_state_dict"]
+        if checkpoint.get("ema_state_dict") and not raw:
+            weights = {**weights, **checkpoint["ema_state_dict"]["shadow"]}
+        try:
+            check_sizes(self.config, self.labels, self.tokenizer.vocab_size)
+            check_weights(weights, self.config)
+            check_finite(weights)
+        except Foreign as error:
+            raise CheckpointError(f"the checkpoint's weights do not fit: {error}") from None
+        self.device = choose_device(device)
+        self.model = TRMForToolCalling(self.config)
+        self.model.load_state_dict(weights)
+        self.model.to(self.device).eval()  # in fp32: an answer does not depend on its batch
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto", raw: bool = False) -> Predictor:
+        """Read a checkpoint's file; raises CheckpointError, which names it."""
+        return cls.of_file(path, load_checkpoint(path), device, raw)
+
+    @classmethod
+    def of_file(
+        cls, path: str | Path, checkpoint: Checkpoint, device: str = "auto", raw: bool = False
+    ) -> Predictor:
+        """Of a checkpoint that was read from ``path``; raises CheckpointError, which names it."""
+        try:
+            return cls(checkpoint, device, raw)
+        except (CheckpointError, TokenizerError) as error:
+            raise CheckpointError(f"{path}: {error}") from None
+
+    def predict(
+        self,
+        conversations: Sequence[Conversation],
+        steps: int | None = None,
+        halt_threshold: float | None = None,
+    ) -> list[Prediction]:
+        """The last step's answer to each conversation, or the one it halts at."""
+        if not conversations:
+            return []
+        batch = self.read(conversations)
+        answers: list[Prediction | None] = [None] * len(conversations)
+        for number, decoded in enumerate(self.decode_steps(batch, steps), 1):
+            for row in range(len(conversations)):
+                halted = answers[row] is not None and _halts(answers[row], halt_threshold)
+                if not halted:
+                    answers[row] = self.answer(batch, decoded, row, number)
+            if all(_halts(answer, halt_threshold) for answer in answers):
+                break
+        return [answer for answer in answers if answer is not None]
+
+    def predict_steps(
+        self, conversation: Conversation, steps: int | None = None
+    ) -> list[Prediction]:
+        """The answers to one conversation at steps 1, 2, ..."""
+        batch = self.read([conversation])
+        return [
+            self.answer(batch, decoded, 0, number)
+            for number, decoded in enumerate(self.decode_steps(batch, steps), 1)
+        ]
+
+    def encode(self, history: Sequence[Turn]) -> Encoding:
+        """A history's tokens, cut as they were in training."""
+        return self.tokenizer.encode_turns(history, self.max_length, self.max_tool_tokens)
+
+    def read(self, conversations: Sequence[Conversation]) -> ReadBatch:
+        """Conversations as the model takes them; at least one."""
+        encodings = [self.encode(each.history) for each in conversations]
+        texts = [
+            TokenTexts([turn.text() for turn in each.history], read.turns, read.begins, read.ends)
+            for each, read in zip(conversations, encodings, strict=True)
+        ]
+        masks = [torch.from_numpy(tool_mask(each, self.labels)) for each in conversations]
+        tensors = {**_padded(encodings), "tool_mask": torch.stack(masks)}
+        on_device = {name: tensor.to(self.device) for name, tensor in tensors.items()}
+        return ReadBatch(encodings, texts, on_device)
+
+    @torch.inference_mode()
+    def decode_steps(self, batch: ReadBatch, steps: int | None = None) -> Iterator[Decoded]:
+        """What the model says at steps 1, 2, ...; all that were trained if not told how many."""
+        model, tensors = self.model, batch.tensors
+        context = model.embedding(**{name: tensors[name] for name in INPUTS})
+        for output in model.supervision_steps(context, steps):
+            yield decode(
+                output,
+                tensors["text_flags"],
+                tensors["turn_ids"],
+                tensors["tool_mask"],
+                self.config.max_span_tokens,
+            )
+
+    def answer(self, batch: ReadBatch, decoded: Decoded, row: int, step: int) -> Prediction:
+        """The prediction for one conversation of a batch at one step."""
+        texts = batch.texts[row]
+        probabilities = decoded.coming_tools(row)
+        tool = predicted_tool(probabilities)
+        calls = bool(decoded.decision[row] > 0.5)
+        presences = decoded.slot_presence[row].tolist()
+        return Prediction(
+            decision="tool_call" if calls else "direct_answer",
+            decision_probability=float(decoded.decision[row]),
+            tool=self._call(decoded, row, tool, texts) if calls and tool >= 0 else None,
+            tool_probabilities=dict(zip(self.labels.tools, probabilities.tolist(), strict=False)),
+            slots=slot_values(decoded, row, self.labels, texts),
+            slot_probabilities=dict(zip(self.labels.slot_names, presences, strict=True)),
+            missing=missing_arguments(decoded, row, tool, self.labels) if tool >= 0 else {},
+            q=float(decoded.q[row]),
+            steps_used=step,
+        )
+
+    def _call(self, decoded: Decoded, row: int, tool: int, texts: TokenTexts) -> dict[str, Any]:
+        values = read_arguments(decoded, row, tool, self.labels, texts)
+        arguments = {v.field.name: v.field.parse(v.text) for v in values if v.is_present}
+        return {"name": self.labels.tools[tool], "arguments": arguments}
+
+
+def _padded(encodings: list[Encoding]) -> dict[str, torch.Tensor]:
+    columns = [_columns(encoding) for encoding in encodings]
+    return {
+        name: torch.nn.utils.rnn.pad_sequence([each[name] for each in columns], batch_first=True)
+        for name in SEQUENCES
+    }
+
+
+def _columns(encoding: Encoding) -> dict[str, torch.Tensor]:
+    return {
+        "input_ids": torch.from_numpy(encoding.input_ids).long(),
+        "attention_mask": torch.ones(len(encoding), dtype=torch.long),
+        "role_ids": torch.from_numpy(encoding.role_ids).long(),
+        "turn_ids": torch.from_numpy(encoding.turns).long(),
+        "text_flags": torch.from_numpy(encoding.text).long(),
+    }
+
+
+def _halts(answer: Prediction | None, threshold: float | None) -> bool:
+    return threshold is not None and answer is not None and answer.q >= threshold

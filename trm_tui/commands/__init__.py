@@ -1,0 +1,1 @@
+"""The commands of `trm-tui`, one file each."""

@@ -1,0 +1,126 @@
+"""`trm-tui playground`: on the screen, or a conversation from standard input as a table."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trm_engine.errors import DataError, RunError, UserError
+from trm_engine.runs.folder import find_checkpoint, list_runs
+from trm_tui.screens.show import has_screen, open_app
+from trm_tui.sessions.models import Model, Questioned
+from trm_tui.sessions.pasted import read_conversation
+from trm_tui.sessions.sample_file import SampleFile
+from trm_tui.store.draft import Draft, DraftTurn
+
+if TYPE_CHECKING:
+    from trm_tui.screens.playground import PlaygroundScreen
+    from trm_tui.settings import Remembered
+
+NO_MODEL = "outputs: no run has a checkpoint yet; train one: trm-tui train configs/default.yaml"
+
+
+def play(
+    checkpoint: Path | None,
+    sample: str | None,
+    other: Path | None,
+    raw: bool,
+    device: str,
+    plain: bool,
+) -> int:
+    """Open the playground, or answer one conversation; return the exit status.
+
+    Raises:
+        UserError: a file is missing or is not what it should be; there is no model.
+    """
+    path = find_checkpoint(checkpoint) if checkpoint else newest_checkpoint()
+    compared = Model(find_checkpoint(other)) if other else None
+    questioned = Questioned(Model(path, raw), compared, device)
+    draft = read_sample(sample) if sample else None
+    if not plain and has_screen():
+        return _show(questioned, draft)
+    asyncio.run(_print(questioned, draft or read_standard_input()))
+    return 0
+
+
+def newest_checkpoint() -> Path:
+    """The best checkpoint of the newest run that has one.
+
+    Raises:
+        RunError: there is none.
+    """
+    for run in list_runs():
+        try:
+            return find_checkpoint(run.path)
+        except UserError:
+            continue
+    raise RunError(NO_MODEL)
+
+
+def read_sample(place: str) -> Draft:
+    """The sample at FILE:LINE.
+
+    Raises:
+        DataError: there is none, or it is wrong.
+    """
+    name, _, number = place.rpartition(":")
+    if not name or not number.isdecimal():
+        raise DataError(f"--sample {place}: expected FILE:LINE, such as val.jsonl:12")
+    file = SampleFile(name)
+    try:
+        record, count = file.load(int(number)), len(file)
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror}") from None
+    if record is None:
+        raise DataError(f"{name}, line {number}: there is no sample; the file has {count:,} lines")
+    try:
+        return Draft.of(record)
+    except DataError as error:
+        raise DataError(f"{name}, line {number}: {error}") from None
+
+
+def read_standard_input() -> Draft:
+    """A conversation as JSON, or a text that is what the user says.
+
+    Raises:
+        DataError: there is none, or it is wrong.
+    """
+    text = sys.stdin.buffer.read().decode("utf-8", "replace")
+    if not text.strip():
+        raise DataError("standard input: empty; expected a conversation as JSON, or a user's words")
+    try:
+        return read_conversation(text) or Draft((DraftTurn("user", text.strip()),))
+    except DataError as error:
+        raise DataError(f"standard input: {error}") from None
+
+
+def _show(questioned: Questioned, draft: Draft | None) -> int:
+    screens: list[PlaygroundScreen] = []
+
+    def first(_remembered: Remembered) -> PlaygroundScreen:
+        from trm_tui.screens.playground import PlaygroundScreen
+        from trm_tui.sessions.kept_conversations import KeptConversations
+
+        screens.append(PlaygroundScreen(questioned, draft, KeptConversations()))
+        return screens[0]
+
+    status = open_app(first)
+    if screens and screens[0].problem:
+        raise screens[0].problem
+    return status
+
+
+async def _print(questioned: Questioned, draft: Draft) -> None:
+    from trm_tui.plain.answer_table import answer_tables
+    from trm_tui.text.console import table_console
+
+    try:
+        await questioned.open()
+        for model in questioned.models:
+            answer = await questioned.predict(model, draft.record())
+            title = f"{model.path}{' (raw)' if model.raw else ''}"
+            table_console().print(answer_tables(answer, title))
+    finally:
+        await questioned.close()

@@ -1,0 +1,252 @@
+"""`trm-tui train`: find the run's folder, write its configuration, start and follow the worker."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import typer
+import yaml
+
+from trm_engine.config import BUILTIN_PREFIX, Config
+from trm_engine.errors import ConfigError, RunError, did_you_mean, in_words, no_such_file
+from trm_engine.files.private import private_files
+from trm_engine.printable import is_text
+from trm_engine.runs import launch
+from trm_engine.runs.folder import RunFolder, default_output_dir, hand_over
+from trm_tui.screens.show import has_screen, show_run
+from trm_tui.text.words import shell_word
+
+Flags = dict[str, Any]
+
+FLAG_KEYS = {
+    "--train-data": "data.train_data",
+    "--val-data": "data.val_data",
+    "--val-split": "data.val_split",
+    "--tokenizer-path": "data.tokenizer_path",
+    "--output-dir": "training.output_dir",
+    "--checkpoint-dir": "training.checkpoint_dir",
+    "--epochs": "training.num_epochs",
+    "--batch-size": "training.batch_size",
+    "--learning-rate": "training.learning_rate",
+    "--device": "training.device",
+    "--seed": "training.seed",
+}
+
+
+def run_training(
+    given: Path | None,
+    flags: Flags,
+    settings: list[str],
+    resume: Path | None,
+    background: bool,
+    plain: bool,
+) -> int:
+    """Find the folder and whether to resume in it, write its configuration, and train."""
+    if resume:
+        _refuse_changes(flags, given, settings)
+        folder, is_resumed = _resumable(resume), True
+    else:
+        source = _source(given)
+        folder, is_resumed = _target(given or source, _read(source, flags, settings), flags)
+        flags.pop("--output-dir" if is_resumed else "", None)
+    if is_resumed:
+        _refuse_changes(flags, None, settings)
+        source = folder.config
+    _refuse_names(folder, _read(source, flags, settings))
+    if not is_resumed:  # a run goes on with the data that it began with, wherever their file is
+        _check_files(_read(source, flags, settings), flags)
+    config, lock = _write(folder, source, flags, settings, is_resumed)
+    return _run(folder, config, lock, is_resumed, background, plain)
+
+
+def _source(given: Path | None) -> Path:
+    """The configuration file that CONFIG means."""
+    if given is None:
+        known = sorted(map(str, Path("configs").glob("*.y*ml")))
+        hint = f": {', '.join(known)}" if known else " (a YAML file)"
+        raise ConfigError(f"give a configuration{hint}, or --resume RUN")
+    if not given.is_dir():
+        return given
+    if not (given / "config.yaml").is_file():
+        raise ConfigError(f"{given}: the folder holds no run (there is no config.yaml)")
+    return given / "config.yaml"
+
+
+def _read(source: Path, flags: Flags, settings: list[str], *more: str) -> Config:
+    """The configuration with all changes; errors name the flag that was typed."""
+    typed = {f"{FLAG_KEYS[flag]}={_yaml(value)}": flag for flag, value in flags.items()}
+    try:
+        return Config.from_yaml(source, [*settings, *typed, *more])
+    except ConfigError as error:
+        message = str(error)
+        for override, flag in typed.items():
+            message = message.replace(f"--set {override}", f"{flag} {flags[flag]}")
+        raise ConfigError(message) from None
+
+
+def _target(given: Path, config: Config, flags: Flags) -> tuple[RunFolder, bool]:
+    """The folder to train in, and whether to resume the run that it holds."""
+    folder = RunFolder(default_output_dir(given))
+    if given.is_dir() and "--output-dir" not in flags:
+        folder = RunFolder(given)
+    elif "output_dir" in config.training.model_fields_set:
+        folder = RunFolder(Path(config.training.output_dir))
+    if not folder.exists():
+        return folder, False
+    state = _unfinished_state(folder)
+    if not _has_checkpoints(folder):
+        if state is None and not folder.log.exists():
+            raise RunError(
+                f"{folder.path}: holds a config.yaml of no run; give another --output-dir"
+            )
+        return folder, False
+    if not _confirms(f"{folder.path} holds an unfinished run ({state}). Resume it?"):
+        path = shell_word(folder.path)
+        raise RunError(
+            f"{folder.path}: holds an unfinished run ({state})\n"
+            f"  go on with it:  trm-tui train --resume {path}\n"
+            f"  start another:  give another --output-dir"
+        )
+    return folder, True
+
+
+def _resumable(path: Path) -> RunFolder:
+    """The run in a folder, if it can go on."""
+    folder = RunFolder(path)
+    if not folder.exists():
+        beside = [str(each.parent) for each in path.parent.glob("*/config.yaml")]
+        raise RunError(f"{path}: the folder holds no run{did_you_mean(str(path), beside)}")
+    _unfinished_state(folder)
+    if not _has_checkpoints(folder):
+        again = shell_word(folder.config)
+        raise RunError(f"{path}: nothing was saved yet; start again: trm-tui train {again}")
+    return folder
+
+
+def _unfinished_state(folder: RunFolder) -> str | None:
+    """The state of the run in a folder; an error if it is live or finished."""
+    if folder.is_live():
+        raise RunError(f"{folder.path}: a run is live in this folder; give another --output-dir")
+    state = folder.state()
+    if state == "finished":
+        raise RunError(f"{folder.path}: holds a finished run; give another --output-dir")
+    return state
+
+
+def _has_checkpoints(folder: RunFolder) -> bool:
+    return any(folder.checkpoints(Config.from_yaml(folder.config)).glob("*.pt"))
+
+
+def _confirms(question: str) -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty() and typer.confirm(question)
+
+
+def _refuse_changes(flags: Flags, source: Path | None, settings: list[str]) -> None:
+    """A resumed run keeps its configuration; only its device may be another."""
+    changes = [*([str(source)] if source else []), *flags.keys() - {"--device"}]
+    changes += [f"--set {setting}" for setting in settings]
+    if changes:
+        raise RunError(f"--resume goes on with the run's own config.yaml; leave out {changes[0]}")
+
+
+def _refuse_names(folder: RunFolder, config: Config) -> None:
+    """Paths that cannot be used, or not be kept as text in config.yaml and events."""
+    paths = {
+        "training.output_dir": os.path.abspath(folder.path),
+        "training.checkpoint_dir": config.training.checkpoint_dir,
+        "data.train_data": config.data.train_data,
+        "data.val_data": config.data.val_data or "",
+        "data.tokenizer_path": config.data.tokenizer_path or "",
+    }
+    for key, path in paths.items():
+        if not is_text(path):
+            raise ConfigError(f"{key}: {path}: its name is not UTF-8 text; give it another name")
+        try:
+            os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):  # what uses them says so
+            continue
+        except OSError as error:
+            raise ConfigError(f"{key}: {in_words(error)}") from None
+
+
+def _check_files(config: Config, flags: Flags) -> None:
+    """Errors that need no worker to be found."""
+    files = {
+        "--train-data": (config.data.train_data, "*.jsonl"),
+        "--val-data": (config.data.val_data, "*.jsonl"),
+        "--tokenizer-path": (config.data.tokenizer_path, "*.model"),
+    }
+    for flag, (path, pattern) in files.items():
+        if path and not path.startswith(BUILTIN_PREFIX) and not Path(path).is_file():
+            name = flag if flag in flags else FLAG_KEYS[flag]
+            raise ConfigError(f"{name}: {no_such_file(path, pattern)}")
+
+
+def _write(
+    folder: RunFolder, source: Path, flags: Flags, settings: list[str], is_resumed: bool
+) -> tuple[Config, int]:
+    """Put the configuration into the run's folder, with paths that hold from anywhere.
+
+    Only what was set is written: the worker fills in the rest, with the sizes the data decide.
+    Returns also the claim on the run, which the worker is handed.
+    """
+    config = _read(source, flags, settings)
+    paths = {key: getattr(config.data, key) for key in ("train_data", "val_data", "tokenizer_path")}
+    places = [
+        f"data.{key}={_yaml(os.path.abspath(path))}"
+        for key, path in paths.items()
+        if path and not path.startswith(BUILTIN_PREFIX)
+    ]
+    if "checkpoint_dir" in config.training.model_fields_set:
+        path = os.path.abspath(config.training.checkpoint_dir)
+        places.append(f"training.checkpoint_dir={_yaml(path)}")
+    places.append(f"training.output_dir={_yaml(os.path.abspath(folder.path))}")
+    config = _read(source, flags, settings, *places)
+    folder.create()
+    lock = hand_over(folder)
+    if not is_resumed and folder.exists() and _has_checkpoints(folder):
+        os.close(lock)
+        raise RunError(f"{folder.path}: another run was here first; give another --output-dir")
+    text = yaml.safe_dump(config.model_dump(exclude_unset=True), sort_keys=False)
+    beside = folder.config.with_suffix(".yaml.new")
+    try:
+        with private_files():
+            beside.write_text(text, encoding="utf-8")
+        beside.replace(folder.config)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        os.close(lock)
+        raise RunError(f"{folder.config}: cannot be written: {error.strerror}") from None
+    return config, lock
+
+
+def _yaml(value: Any) -> str:
+    """A flag's value as an override has it; unlike in JSON, 😀 is one character in YAML."""
+    style = '"' if isinstance(value, str) else None
+    text = yaml.safe_dump(value, default_style=style, width=math.inf)
+    return text.removesuffix("\n...\n").strip()
+
+
+def _run(
+    folder: RunFolder, config: Config, lock: int, is_resumed: bool, background: bool, plain: bool
+) -> int:
+    """Start the worker; show the run, or leave it to itself. Returns the exit status."""
+    if background:
+        worker = launch.start_worker(folder, config, resume=is_resumed, tied=False, lock=lock)
+        typer.echo(f"Training in the background, process {worker.pid}: {folder.path}")
+        typer.echo(f"  look at it:  trm-tui watch {shell_word(folder.path)}")
+        typer.echo(f"  stop it:     kill {worker.pid}  (it saves first)")
+        return 0
+    if not plain and has_screen():
+        since = time.time()
+        worker = launch.start_worker(folder, config, resume=is_resumed, lock=lock)
+        return show_run(folder, config, worker, since)
+    from trm_tui.plain.viewer import PlainViewer
+
+    viewer = PlainViewer(folder, config)
+    return viewer.follow(launch.start_worker(folder, config, resume=is_resumed, lock=lock))

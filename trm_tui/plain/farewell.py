@@ -1,0 +1,150 @@
+"""What is said on the terminal when a run that was followed is over or left."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from trm_engine.config import Config
+from trm_engine.errors import RunError
+from trm_engine.printable import printable
+from trm_engine.runs.best import score_told
+from trm_engine.runs.events import ENDED, Event, read_events, step_columns
+from trm_engine.runs.folder import RunFolder
+from trm_tui.plain.curve import loss_curve
+from trm_tui.plain.tables import best_evaluation, final_table
+from trm_tui.text.words import shell_word
+
+LOG_TAIL = 15
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How it came to an end.
+
+    ``state`` is the run's last; ``failure`` its ``failed`` event, if any; ``exit_status`` the
+    worker's; ``forced`` whether it was made to end; ``interrupted`` whether the user asked for it.
+    """
+
+    state: str | None
+    failure: Event
+    exit_status: int | None = None
+    forced: bool = False
+    interrupted: bool = False
+
+
+class Farewell:
+    """The last words about a run, and the exit status that goes with them."""
+
+    def __init__(self, folder: RunFolder, config: Config, console: Console) -> None:
+        self.folder = folder
+        self.config = config
+        self.console = console
+
+    def conclude(self, ending: Ending) -> int:
+        """Say how the run ended and where everything is; return the exit status.
+
+        Raises:
+            RunError: the run failed by an error that is the user's to mend.
+        """
+        has_ended = ending.state in ENDED
+        if ending.forced or (ending.interrupted and not has_ended):
+            self.say_how_to_resume()
+            return INTERRUPTED
+        if ending.state == "failed":
+            return self._report_failure(ending.failure)
+        if not has_ended:
+            return self._report_loss(ending.exit_status)
+        self._summarise()
+        if ending.state == "stopped":
+            self.say_how_to_resume()
+        return INTERRUPTED if ending.interrupted and ending.state == "stopped" else 0
+
+    def say_how_to_resume(self) -> None:
+        """Name the command that goes on with the run."""
+        run = shell_word(self.folder.path)
+        if any(self.folder.checkpoints(self.config).glob("*.pt")):
+            self._print(f"Resume from the last checkpoint: trm-tui train --resume {run}")
+        else:
+            self._print(f"Nothing was saved yet; start again: trm-tui train {run}/config.yaml")
+
+    def say_it_goes_on(self) -> None:
+        """Name the commands for a run that trains on in the background."""
+        run = shell_word(self.folder.path)
+        self._print(f"Training goes on in the background: {self.folder.path}")
+        self._print(f"  look at it, pause it, stop it:  trm-tui watch {run}")
+
+    def say_it_stops(self) -> None:
+        """Tell of a worker that saves and stops because nobody looks any more."""
+        self._print(f"The training saves and stops: {self.folder.path}")
+        self._print(f"  go on later:  trm-tui train --resume {shell_word(self.folder.path)}")
+
+    def _report_failure(self, failure: Event) -> int:
+        message = failure.get("message") or "the worker gave no reason"
+        if failure.get("user_error"):
+            raise RunError(message)
+        trace = (failure.get("traceback") or "").strip().splitlines()
+        _complain(f"The run failed: {trace[-1] if trace else message}")
+        _complain(f"The whole story is in {self.folder.log}")
+        return 1
+
+    def _report_loss(self, status: int | None) -> int:
+        _complain(f"The worker is gone without a word ({_exit_text(status)}).")
+        lines: list[str] = []
+        with suppress(OSError):
+            lines = self.folder.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        where = f"The end of {self.folder.log}:" if lines else f"{self.folder.log} is empty."
+        _complain(where, *lines[-LOG_TAIL:])
+        self.say_how_to_resume()
+        return 1
+
+    def _summarise(self) -> None:
+        events = read_events(self.folder.events)
+        columns = step_columns(events)
+        colour = self.console.is_terminal and not self.console.no_color
+        steps, losses = columns.get("step", []), columns.get("total_loss", [])
+        if curve := loss_curve(steps, losses, self.console.width, colour):
+            self._print("")
+            self.console.print(Text.from_ansi(curve), soft_wrap=True)
+        if table := final_table(events):
+            self._print("")
+            self.console.print(table)
+        self._print(f"\n{self._epilogue(best_evaluation(events) or {})}")
+
+    def _epilogue(self, evaluation: Mapping[str, Any]) -> str:
+        """Where everything is, and what to do with it."""
+        best = self.folder.checkpoints(self.config) / "best.pt"
+        data = shell_word(self.config.data.val_data or "DATA.jsonl")
+        lines = [f"run folder       {self.folder.path}"]
+        if best.exists():
+            shown = shell_word(best)
+            score = score_told(evaluation)
+            by = f" ({score} at step {evaluation['step']:,})" if score else ""
+            lines.insert(0, f"best checkpoint  {best}{by}")
+            lines += ["", "Next:", f"  trm-tui eval {shown} {data}"]
+            lines += [f"  trm-tui predict {shown} -", f"  trm-tui inspect {shown}"]
+        return "\n".join(lines)
+
+    def _print(self, text: str) -> None:
+        self.console.print(Text(printable(text)), soft_wrap=True)
+
+
+def _complain(*lines: str) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
+def _exit_text(status: int | None) -> str:
+    if status is None:
+        return "it was started elsewhere"
+    if status < 0:
+        return f"killed by {signal.Signals(-status).name}"
+    return f"exit status {status}"

@@ -1,0 +1,100 @@
+"""What `trm-tui inspect` prints: all facts that its screen shows, as one object."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from trm_engine.errors import UserError
+from trm_engine.inspection.client import InferenceServer
+from trm_tui.store.judged import ONLY_OTHER, ONLY_THIS, JudgedSamples
+from trm_tui.widgets.checkpoint.labels import fields_of, tools_of
+
+Answer = dict[str, Any]
+
+
+async def collect(
+    path: Path, data: Path | None, other: Path | None, raw: bool, device: str
+) -> Answer:
+    """All facts of a checkpoint; figures of an evaluation only where data is named.
+
+    ``compared`` names the lines of the samples that only one of two checkpoints gets right.
+
+    Raises:
+        UserError: a file is missing or is not what it should be.
+        WorkerError: the worker failed.
+    """
+    server = InferenceServer(device)
+    try:
+        facts = {
+            **await _judged(server, path, data, raw),
+            "parameters": (await server.ask("parameters", path=str(path)))["tensors"],
+            "vocabulary": await _vocabulary(server, path),
+        }
+        facts["labels"] = labels_of(facts["summary"])
+        if other:
+            facts["other"] = await _judged(server, other, data, raw)
+            if data:
+                facts["compared"] = compared(facts["evaluation"], facts["other"]["evaluation"])
+        return facts
+    finally:
+        await server.close()
+
+
+def labels_of(summary: Answer) -> Answer | None:
+    """Tools with their parameters, and slots; None where they are not known."""
+    labels = summary["labels"]
+    if not labels:
+        return None
+    tools = [asdict(tool) for tool in tools_of(labels)]
+    return {"tools": tools, "slots": [asdict(slot) for slot in fields_of(labels["slots"])]}
+
+
+def judged_samples(evaluation: Answer) -> JudgedSamples:
+    """The samples of an evaluation, to be filtered and sorted."""
+    samples = JudgedSamples()
+    samples.add(evaluation["samples"])
+    return samples
+
+
+def compared(evaluation: Answer, other: Answer) -> Answer:
+    """The lines of the samples that one of two evaluations has right and the other one wrong."""
+    samples = judged_samples(evaluation)
+    samples.compare(judged_samples(other))
+    return {
+        "only_this_right": sorted(samples.lines(samples.view(ONLY_THIS))),
+        "only_other_right": sorted(samples.lines(samples.view(ONLY_OTHER))),
+    }
+
+
+async def _judged(server: InferenceServer, path: Path, data: Path | None, raw: bool) -> Answer:
+    """The summary, and the evaluation on the samples in ``data``, if any."""
+    facts = {"summary": await server.ask("open", path=str(path))}
+    if data:
+        facts["evaluation"] = await _evaluated(server, path, data, raw)
+    return facts
+
+
+async def _evaluated(server: InferenceServer, path: Path, data: Path, raw: bool) -> Answer:
+    """An evaluation's result, with its ``samples`` as they stand in the file."""
+    samples: list[Answer] = []
+    result: Answer = {}
+    questions = server.stream("evaluate", path=str(path), data=str(data), raw=raw)
+    async with aclosing(questions) as messages:
+        async for message in messages:
+            kind = message.pop("type")
+            if kind == "part":
+                samples += message["samples"]
+            elif kind == "result":
+                result = message
+    return {**result, "samples": sorted(samples, key=lambda sample: int(sample["line"]))}
+
+
+async def _vocabulary(server: InferenceServer, path: Path) -> Answer | None:
+    """All pieces of the tokenizer; None where a file brings no tokenizer."""
+    try:
+        return await server.ask("vocabulary", path=str(path))
+    except UserError:
+        return None

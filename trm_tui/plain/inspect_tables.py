@@ -1,0 +1,154 @@
+"""The tables that `trm-tui inspect --plain` prints of a checkpoint and its evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from trm_engine.printable import one_line
+from trm_tui.plain.inspect_facts import judged_samples
+from trm_tui.plain.tables import (
+    EvaluationTables,
+    checkpoint_table,
+    parameters_table,
+    steps_table,
+)
+from trm_tui.store.judged import LOSS, WRONG, Judged
+from trm_tui.text.figures import loss_text, share_text
+from trm_tui.text.headlines import HEADLINES, difference
+from trm_tui.widgets.chart.halting_curve import in_words
+from trm_tui.widgets.checkpoint.judged_samples import ANSWER, NO_TOOL, SHORT
+from trm_tui.widgets.run.config import settings_of
+
+Facts = Mapping[str, Any]
+
+WORST = 10
+MOST_NAME = 20
+GAP = 2
+
+
+def tables_of(facts: Facts) -> Iterator[RenderableType]:
+    """Everything, in the order of the screen's tabs."""
+    summary, other = facts["summary"], facts.get("other")
+    yield checkpoint_table(summary)
+    if summary["config"]:
+        yield config_table(summary, other["summary"] if other else None)
+    if facts["labels"]:
+        yield tools_table(facts["labels"])
+    yield parameters_table(facts["parameters"])
+    if "evaluation" in facts:
+        yield from _evaluation_tables(facts["evaluation"])
+    if other:
+        yield checkpoint_table(other["summary"])
+        yield from _comparison(facts, other)
+
+
+def config_table(summary: Facts, other: Facts | None = None) -> RenderableType:
+    """The settings that are not the default, or those that another checkpoint has otherwise."""
+    config = other["config"] if other else None
+    settings = settings_of(summary["config"], summary["defaults"], config)
+    is_compared = config is not None
+    beside = {each: each.other if is_compared else each.default for each in settings}
+    told = {each: text for each, text in beside.items() if text is not None}
+    what = "differs between the two" if is_compared else "differs from the defaults"
+    if not told:
+        return Text(f"No setting {what}.")
+    table = _table("Setting", "Value", "Other" if is_compared else "Default")
+    for each, text in told.items():
+        table.add_row(*map(Text, (f"{each.section}.{each.name}", each.value, text)))
+    return table
+
+
+def tools_table(labels: Facts) -> Table:
+    """Every tool with its parameters; of a choice, how many values it has."""
+    table = _table("Tool", "Parameters")
+    for tool in labels["tools"]:
+        parameters = ", ".join(map(_parameter, tool["parameters"]))
+        table.add_row(Text(one_line(tool["name"])), Text(parameters))
+    return table
+
+
+def errors_table(evaluation: Facts, most: int = WORST) -> RenderableType:
+    """The wrong samples of the highest loss."""
+    samples = judged_samples(dict(evaluation))
+    view = samples.view(WRONG, LOSS)
+    if not len(view):
+        return Text("No sample is wrong.")
+    title = f"Worst Errors\n{min(most, len(view)):,} of {len(view):,} wrong samples"
+    table = Table(title=title, title_style="bold", box=None, padding=(0, GAP, 0, 0), expand=True)
+    for heading in ("Line", "Loss", "Conf."):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("Truth", "Model"):
+        table.add_column(heading, no_wrap=True, max_width=MOST_NAME, overflow="ellipsis")
+    table.add_column("Wrong", no_wrap=True)
+    table.add_column("Text", no_wrap=True, ratio=1, overflow="ellipsis")
+    for index in view[:most].tolist():
+        table.add_row(*map(Text, _error_cells(samples[index])))
+    return table
+
+
+def comparison_table(metrics: Facts, other: Facts, title: str) -> Table:
+    """The headline figures of two checkpoints, and what the first has beyond the second."""
+    table = Table(title=title, title_style="bold")
+    table.add_column("Metric", no_wrap=True)
+    for heading in ("This", "Other", "This - Other"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for headline in HEADLINES:
+        values = headline.of(metrics), headline.of(other)
+        arrow, text = difference(*values)
+        table.add_row(headline.name, *map(headline.text, values), f"{arrow} {text}".rstrip())
+    return table
+
+
+def _evaluation_tables(evaluation: Facts) -> Iterator[RenderableType]:
+    metrics = evaluation["metrics"]
+    yield EvaluationTables(metrics, f"Evaluation Results\n{metrics['samples']:,} samples")
+    yield steps_table(metrics["by_step"])
+    yield Text(in_words(evaluation["halting_curve"], evaluation["cheapest_halting"]))
+    yield errors_table(evaluation)
+
+
+def _comparison(facts: Facts, other: Facts) -> Iterator[RenderableType]:
+    """Both checkpoints' figures: of the evaluation, else those that were saved with them."""
+    if "evaluation" not in facts:
+        saved = [part["summary"]["metrics"] for part in (facts, other)]
+        if any(saved):
+            yield comparison_table(saved[0] or {}, saved[1] or {}, "When They Were Saved")
+        return
+    metrics = facts["evaluation"]["metrics"]
+    title = f"Compared\n{metrics['samples']:,} samples"
+    yield comparison_table(metrics, other["evaluation"]["metrics"], title)
+    this, that = (len(facts["compared"][f"only_{who}_right"]) for who in ("this", "other"))
+    yield Text(f"Right only in this one: {this:,} samples; only in the other one: {that:,}.")
+
+
+def _error_cells(sample: Judged) -> tuple[str, ...]:
+    return (
+        f"{sample.line}",
+        loss_text(sample.loss),
+        share_text(sample.confidence),
+        _call(sample.truth),
+        _call(sample.predicted),
+        ", ".join(SHORT.get(part, part) for part in sample.wrong),
+        one_line(sample.text),
+    )
+
+
+def _call(tool: str | None) -> str:
+    return ANSWER if tool is None else one_line(tool) or NO_TOOL
+
+
+def _parameter(parameter: Facts) -> str:
+    choices = f" ({len(parameter['values'])} choices)" if parameter["kind"] == "choice" else ""
+    return one_line(parameter["name"]) + choices
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table

@@ -1,0 +1,181 @@
+"""Displays of a run as it goes: bars on a terminal, lines where there is none."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from trm_engine.files.jsonl import number
+from trm_tui.text.console import PrintableConsole
+from trm_tui.text.words import duration
+
+LINE_SECONDS = 10.0
+LINE_SHARE = 0.05
+
+
+class Pace:
+    """How far training is, and how fast it goes."""
+
+    def __init__(self, total: int = 0, first: int = 0, begun: float = 0.0) -> None:
+        self.total = total
+        self.step = first
+        self.share = 0.0
+        self._first = first
+        self._begun = begun
+        self.figures: list[str] = []
+
+    def take(self, columns: dict[str, list[Any]], losses: list[float], now: float) -> None:
+        """Take in the columns of one ``steps`` event."""
+        self.step = columns["step"][-1]
+        self.share = self.step / self.total if self.total else 0.0
+        rate = (self.step - self._first) / max(now - self._begun, 1e-9)
+        left = duration((self.total - self.step) / rate) if rate > 0 else "–"
+        self.figures = [
+            f"epoch {number(columns['epoch'][-1]):.2f}",
+            f"loss {sum(losses) / len(losses):.4f}",
+            f"{left} left",
+            f"{number(columns['samples_per_s'][-1]):,.0f} samples/s",
+        ]
+
+    def parts(self) -> list[str]:
+        """What to tell, the least important last."""
+        return [f"{self.step:,}/{self.total:,}", *self.figures]
+
+
+class Lines:
+    """Where a run is shown without a terminal: a line now and then, as a log file wants it."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._told = ""
+        self._last_time = -math.inf
+        self._last_share = -math.inf
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def show(self, what: RenderableType) -> None:
+        """Something that stays: a line (it may be longer than the console is wide) or a table."""
+        self.console.print(what, soft_wrap=isinstance(what, Text))
+
+    def evaluating(self, done: int, total: int) -> None:
+        """How far an evaluation is; at its end ``done`` is ``total``."""
+
+    def refresh(self) -> None:
+        """Called a few times a second."""
+
+    def preparing(self, what: str, share: float) -> None:
+        if what != self._told:
+            self._told = what
+            self.show(Text(f"{what} …"))
+
+    def training(self, pace: Pace) -> None:
+        if not pace.figures:
+            return
+        now = time.monotonic()
+        is_time = now - self._last_time >= LINE_SECONDS
+        is_far = pace.share - self._last_share >= LINE_SHARE
+        if (is_time and is_far) or pace.step == pace.total:
+            self._last_time, self._last_share = now, pace.share
+            self.show(Text(f"step {'  '.join(pace.parts())}"))
+
+
+class Bars(Lines):
+    """On a terminal: bars at the bottom, everything else above them."""
+
+    WIDEST = 40
+    NARROWEST = 4
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._bar = BarColumn(self.NARROWEST)
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            self._bar,
+            TextColumn("{task.fields[figures]}", markup=False),
+            console=console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._parts: dict[str, list[str]] = {}
+        self._longest = 0
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def preparing(self, what: str, share: float) -> None:
+        self._update("preparing", share, [what])
+
+    def training(self, pace: Pace) -> None:
+        self._remove("preparing")
+        self._update("training", pace.share, pace.parts())
+
+    def evaluating(self, done: int, total: int) -> None:
+        self._update("evaluating", done / max(total, 1), [f"{done:,}/{total:,} samples"])
+        if done >= total:
+            self._remove("evaluating")
+
+    def refresh(self) -> None:
+        names = max(map(len, self._tasks), default=0)
+        room = self.console.width - names - 2
+        for name, task in self._tasks.items():
+            figures = _fitting(self._parts[name], room - self.NARROWEST)
+            self._longest = max(self._longest, len(figures))
+            self._progress.update(task, figures=figures)
+        self._bar.bar_width = max(self.NARROWEST, min(self.WIDEST, room - self._longest))
+        self._progress.refresh()
+
+    def _update(self, name: str, share: float, parts: list[str]) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=1.0, figures="")
+        self._progress.update(self._tasks[name], completed=share)
+        self._parts[name] = parts
+
+    def _remove(self, name: str) -> None:
+        if name in self._tasks:
+            self._progress.remove_task(self._tasks.pop(name))
+            self._longest = 0
+
+
+@contextmanager
+def progress_bar(what: str, total: int) -> Iterator[Callable[[float], None]]:
+    """A bar on standard error while something runs, if a person watches; yields its setter."""
+    console = PrintableConsole(stderr=True)
+    if not console.is_terminal or not total:
+        yield lambda done: None
+        return
+    with Progress(
+        TextColumn(what, markup=False),
+        BarColumn(),
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _fitting(parts: list[str], width: int) -> str:
+    """The first parts that fit into ``width``; if none does, the first one cut off."""
+    while len(parts) > 1 and len("  ".join(parts)) > width:
+        parts = parts[:-1]
+    text = "  ".join(parts)
+    return text if len(text) <= width else f"{text[: max(width - 1, 0)]}…"

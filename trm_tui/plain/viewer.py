@@ -1,0 +1,231 @@
+"""The plain viewer: a run's events as tables and bars, or as lines where there is no terminal.
+
+It only shows what the events say and passes Ctrl+C on as a command; the worker does the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from rich.console import Console
+from rich.text import Text
+
+from trm_engine.config import Config
+from trm_engine.files.held import HeldFolder
+from trm_engine.files.jsonl import JsonlReader, number
+from trm_engine.printable import printable
+from trm_engine.runs.best import score_told
+from trm_engine.runs.commands import Command, send_command
+from trm_engine.runs.events import ENDED, Event
+from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.schema import is_event
+from trm_tui.plain.farewell import INTERRUPTED, Ending, Farewell
+from trm_tui.plain.progress import Bars, Lines, Pace
+from trm_tui.plain.tables import EvaluationTables, run_table
+from trm_tui.text.console import table_console
+
+POLL_SECONDS = 0.1
+LOOK_SECONDS = 1.0
+ASK_AGAIN_SECONDS = 1.0
+ABORT_SECONDS = 2.0
+EXIT_SECONDS = 10.0
+SHOWN = {"epoch", "total_loss", "samples_per_s"}
+LOG_COLOURS = {"warning": "yellow", "error": "red"}
+
+
+class PlainViewer:
+    """Shows one run while its worker works; made before the worker, it misses nothing."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        config: Config,
+        console: Console | None = None,
+        from_end: bool = True,
+    ) -> None:
+        self.folder = folder
+        self.config = config
+        self.console = console or table_console()
+        self.state: str | None = None
+        self.presses = 0
+        self._display = (Bars if self.console.is_terminal else Lines)(self.console)
+        self._reader = JsonlReader(folder.events, from_end)
+        self._pace = Pace()
+        self._failure: Event = {}
+        self._nan_shown = False
+        self._held = HeldFolder(folder.path)
+
+    def follow(self, worker: subprocess.Popen[bytes]) -> int:
+        """Show the run until its worker ends; return the exit status.
+
+        Raises:
+            RunError: the run failed by an error that is the user's to mend, or its folder is gone.
+        """
+        with self._display, self._signals():
+            self._display.preparing("starting", 0.0)
+            self._display.refresh()
+            forced = self._watch(worker)
+        self._held.check()
+        ending = Ending(self.state, self._failure, worker.returncode, forced, self.presses > 0)
+        return Farewell(self.folder, self.config, self.console).conclude(ending)
+
+    def watch(self) -> int:
+        """Show a run that was started elsewhere until it ends, or until Ctrl+C; it is left alone.
+
+        Raises:
+            RunError: the run failed by an error that is the user's to mend, or its folder is gone.
+        """
+        farewell = Farewell(self.folder, self.config, self.console)
+        with self._display, self._signals():
+            is_live = True
+            while is_live and not self.presses:
+                is_live = self.folder.is_live()
+                self._drain()
+                self._sleep(LOOK_SECONDS if is_live else 0.0)
+        self._held.check()
+        if is_live:
+            farewell.say_it_goes_on()
+            return INTERRUPTED
+        return farewell.conclude(Ending(self.state, self._failure))
+
+    def _sleep(self, seconds: float) -> None:
+        """Show what happens for so long, or until Ctrl+C."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not self.presses:
+            time.sleep(POLL_SECONDS)
+            self._drain()
+
+    def _watch(self, worker: subprocess.Popen[bytes]) -> bool:
+        """Show events until the worker is gone; return whether it had to be made to go."""
+        asked, over_since = 0.0, 0.0
+        while True:
+            is_gone = worker.poll() is not None
+            self._drain()
+            now = time.monotonic()
+            if self.state in ENDED:
+                over_since = over_since or now
+            if is_gone or (over_since and now - over_since > EXIT_SECONDS):
+                return False
+            if self.presses > 1:
+                self._end_at_once(worker)
+                return True
+            if self.presses and self.state != "stopping" and now - asked > ASK_AGAIN_SECONDS:
+                if not asked:
+                    self._show("Saving; Ctrl+C again ends at once.", "bold")
+                self._ask_to_stop(worker)
+                asked = now
+            time.sleep(POLL_SECONDS)
+
+    def _drain(self) -> None:
+        events = list(filter(is_event, self._reader.read()))
+        for event in events:
+            handle = getattr(self, f"_on_{event.get('type')}", None)
+            if handle:
+                handle(event)
+        if events:
+            self._display.refresh()
+
+    # Events ---------------------------------------------------------------------------------
+
+    def _on_progress(self, event: Event) -> None:
+        self._display.preparing(event["what"], event["share"])
+
+    def _on_eval_progress(self, event: Event) -> None:
+        self._display.evaluating(event["done"], event["total"])
+
+    def _on_run_started(self, event: Event) -> None:
+        self._pace = Pace(event["total_steps"], event.get("resumed_from") or 0, event["t"])
+        self._display.show(run_table(event, self.folder.path))
+        self._display.training(self._pace)
+
+    def _on_steps(self, event: Event) -> None:
+        columns = event["columns"]
+        if not columns.keys() >= SHOWN:
+            return
+        losses = [number(loss) for loss in columns["total_loss"]]
+        self._warn_of_nan(columns["step"], losses)
+        self._pace.take(columns, losses, event["t"])
+        self._display.training(self._pace)
+
+    def _on_eval(self, event: Event) -> None:
+        title = f"Epoch {_epoch(event['epoch'])} Evaluation Results\nstep {event['step']:,}"
+        self._display.show(Text(""))
+        self._display.show(EvaluationTables(event["metrics"], title))
+        if event.get("best"):
+            score = score_told(event)
+            self._show(f"The best so far{f': {score}' if score else ''}.", "green")
+
+    def _on_state(self, event: Event) -> None:
+        self.state = event["state"]
+        reason = f": {event['reason']}" if event.get("reason") else ""
+        if self.state == "paused" or (self.state == "stopping" and not self.presses):
+            self._show(f"{self.state}{reason}", "bold")
+
+    def _on_failed(self, event: Event) -> None:
+        self._failure = event
+
+    def _warn_of_nan(self, steps: list[int], losses: list[float]) -> None:
+        bad = [step for step, loss in zip(steps, losses, strict=True) if loss != loss]
+        if bad and not self._nan_shown:
+            self._nan_shown = True
+            self._show(f" The loss is NaN since step {bad[0]:,}. ", "bold white on red")
+
+    def _on_log(self, event: Event) -> None:
+        level = event["level"]
+        prefix = f"{level}: " if level in LOG_COLOURS else ""
+        self._show(prefix + event["message"], LOG_COLOURS.get(level, ""))
+
+    def _show(self, message: str, style: str = "") -> None:
+        self._display.show(Text(printable(message), style))
+
+    # Stopping -------------------------------------------------------------------------------
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Count Ctrl+C and SIGTERM instead of dying of them."""
+
+        def press(_number: int, _frame: FrameType | None) -> None:
+            self.presses += 1
+
+        before = {each: signal.signal(each, press) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+    def _ask_to_stop(self, worker: subprocess.Popen[bytes]) -> None:
+        """Ask by command, and where none can be written by closing the worker's input."""
+        if not self._send("stop") and worker.stdin:
+            worker.stdin.close()
+
+    def _end_at_once(self, worker: subprocess.Popen[bytes]) -> None:
+        self._show("Ending at once.", "bold")
+        self._send("abort")
+        for kill_with in (None, signal.SIGTERM, signal.SIGKILL):
+            if kill_with:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(worker.pid, kill_with)
+            with suppress(subprocess.TimeoutExpired):
+                worker.wait(ABORT_SECONDS)
+                break
+        self._drain()
+
+    def _send(self, command: Command) -> bool:
+        if self._held.is_gone():
+            return False
+        try:
+            send_command(self.folder.commands, command)
+        except OSError:
+            return False
+        return True
+
+
+def _epoch(epoch: float) -> str:
+    return f"{epoch:.2f}".rstrip("0").rstrip(".")

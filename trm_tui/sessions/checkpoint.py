@@ -1,0 +1,115 @@
+"""Inspected: what is known of a checkpoint so far, and the processes that are asked for more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from trm_engine.inspection.client import InferenceServer
+from trm_engine.runs.folder import find_run
+from trm_tui.store.judged import JudgedSamples
+
+Answer = dict[str, Any]
+
+
+class Judgement:
+    """A model's evaluation on a file of samples: what is known while it goes on, and at its end."""
+
+    def __init__(self) -> None:
+        self.samples = JudgedSamples()
+        self.result: Answer | None = None
+        self.progress: tuple[str, float] | None = None
+
+    @property
+    def metrics(self) -> Answer | None:
+        """All figures, once the evaluation is complete."""
+        return self.result["metrics"] if self.result else None
+
+
+class Inspected:
+    """A checkpoint, and perhaps another one to compare it with.
+
+    Questions that a person waits for and long evaluations have a process each, so that neither
+    waits for the other.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        data: Path | None = None,
+        other: Path | None = None,
+        raw: bool = False,
+        device: str = "auto",
+    ) -> None:
+        self.path = path
+        self.name = _name(path)
+        self.data = data
+        self.other = other
+        self.raw = raw
+        self.device = device
+        self.summary: Answer | None = None
+        self.other_summary: Answer | None = None
+        self.judgement = Judgement()
+        self.other_judgement = Judgement()
+        self._answering = InferenceServer(device)
+        self._evaluating = InferenceServer(device)
+
+    async def open(self) -> Answer:
+        """The summary, and that of the other checkpoint.
+
+        Raises:
+            UserError: a file is missing or is not what it should be.
+        """
+        self.summary = await self.ask("open")
+        if self.other:
+            self.other_summary = await self._answering.ask("open", path=str(self.other))
+        return self.summary
+
+    async def ask(self, request: str, **arguments: Any) -> Answer:
+        """Ask about the checkpoint; raises UserError or RunError."""
+        return await self._answering.ask(request, path=str(self.path), **arguments)
+
+    async def predict(self, sample: Answer) -> Answer:
+        """What the model thinks of a sample, at every step; of its own tool, if that is known."""
+        labels = (self.summary or {}).get("labels") or {}
+        tool = (sample.get("tool") or {}).get("name")
+        asked = tool if tool in labels.get("tools", ()) else None
+        return await self.ask("predict", conversation=sample, raw=self.raw, tool=asked)
+
+    async def evaluate(self) -> AsyncIterator[None]:
+        """Evaluate the checkpoint, then the other one; yields whenever more is known.
+
+        What was judged before is forgotten.
+        """
+        self.judgement, self.other_judgement = Judgement(), Judgement()
+        async for _ in self._judge(self.path, self.judgement):
+            yield
+        if self.other:
+            async for _ in self._judge(self.other, self.other_judgement):
+                yield
+            self.judgement.samples.compare(self.other_judgement.samples)
+            yield
+
+    async def _judge(self, path: Path, judgement: Judgement) -> AsyncIterator[None]:
+        data = str(self.data) if self.data else None
+        answers = self._evaluating.stream("evaluate", path=str(path), data=data, raw=self.raw)
+        async for message in answers:
+            if message["type"] == "progress":
+                judgement.progress = (message["what"], message["share"])
+            elif message["type"] == "part":
+                judgement.samples.add(message["samples"])
+            else:
+                judgement.result, judgement.progress = message, None
+            yield
+
+    async def close(self) -> None:
+        """End the processes."""
+        await asyncio.gather(self._answering.close(), self._evaluating.close())
+
+
+def _name(path: Path) -> str:
+    """The file's name, after that of its run if it has one."""
+    run = find_run(path)
+    return f"{run.path.absolute().name}/{path.name}" if run else path.name

@@ -1,0 +1,140 @@
+"""AttachedRun: a run that somebody looks at, what it tells and what it is asked."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+
+from trm_engine.config import Config
+from trm_engine.files.held import HeldFolder
+from trm_engine.runs.commands import Command, send_command
+from trm_engine.runs.events import ENDED, EventReader
+from trm_engine.runs.folder import LOST, RunFolder
+from trm_tui.store.run import RunStore, Topics
+
+LOOK_SECONDS = 1.0
+SILENCE_SECONDS = 60.0
+SLOW_ANSWER_SECONDS = 20.0
+DONE = {"pause": "paused", "resume": "running", "stop": "stopping"}
+
+
+class AttachedRun:
+    """A run's store, kept up to date, and the way to its worker.
+
+    ``worker`` is the process if it was started from here, at ``since`` (Unix seconds): it saves
+    and stops when this one ends, unless it is let go. ``waiting`` are the commands that were not
+    answered yet, with the time they were given; ``was_live`` is whether the run was seen at work,
+    ``is_gone`` whether its folder is not there any more.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        config: Config,
+        worker: subprocess.Popen[bytes] | None = None,
+        since: float = 0.0,
+    ) -> None:
+        self.folder = folder
+        self.config = config
+        self.worker = worker
+        self.was_live = False
+        self._since = since
+        self._is_let_go = False
+        self.store = RunStore()
+        self.waiting: dict[Command, float] = {}
+        self._reader = EventReader(folder.events)
+        self._is_live = True
+        self._looked = 0.0
+        self.held = HeldFolder(folder.path)
+        self.is_gone = False
+
+    @property
+    def behind(self) -> float:
+        """Share of the run's events that are still to be read."""
+        return self._reader.behind
+
+    @property
+    def state(self) -> str:
+        """The run's state; "lost" if its worker is gone without a word."""
+        told = self.store.state
+        if told is None or self.store.state_since < self._since:  # told by an earlier start
+            told = "starting"
+        return told if told in ENDED or self._is_live or self.behind else LOST
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in ENDED or self.state == LOST
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the run's worker was started from here and depends on this process."""
+        return self.worker is not None and not self.is_over and not self._is_let_go
+
+    def drain(self, seconds: float) -> Topics:
+        """Take in what happened since, for about so long; return what changed."""
+        evaluations, checkpoints = len(self.store.evaluations), len(self.store.checkpoints)
+        events = self._reader.read(seconds)
+        changed: Topics = set()
+        if self._reader.restarted:
+            self.store.start_over()
+            changed.add("restarted")
+        changed |= self.store.take(events)
+        if changed:
+            self.store.catch_up()
+            self._tick_off(
+                len(self.store.evaluations) > evaluations,
+                len(self.store.checkpoints) > checkpoints,
+            )
+        return changed
+
+    def look(self) -> None:
+        """Find out, at most once a second, whether the worker lives."""
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        self._is_live = self.worker.poll() is None if self.worker else self.folder.is_live()
+        self.is_gone = self.held.is_gone()
+        self.was_live |= not self.behind and not self.is_over
+
+    def send(self, command: Command) -> bool:
+        """Ask the worker for something; False if the command cannot be written.
+
+        An evaluation or a checkpoint that is waited for is not asked for again.
+        """
+        if command in ("evaluate", "save") and command in self.waiting:
+            return True
+        if self.held.is_gone():
+            return False
+        try:
+            send_command(self.folder.commands, command)
+        except OSError:
+            return False
+        self.waiting[command] = time.monotonic()
+        return True
+
+    def silence(self) -> float | None:
+        """Seconds of silence, if they are so many that the worker seems stuck."""
+        if self.store.state not in ("starting", "running", "stopping") or self.is_over:
+            return None
+        seconds = time.time() - self.store.last_event
+        return seconds if self.store.last_event and seconds > SILENCE_SECONDS else None
+
+    def unanswered(self) -> list[Command]:
+        """The commands that have waited long for an answer."""
+        now = time.monotonic()
+        return [name for name, at in self.waiting.items() if now - at > SLOW_ANSWER_SECONDS]
+
+    def let_go(self) -> bool:
+        """Leave the worker to itself: it goes on when this process ends."""
+        self._is_let_go = self.send("detach")
+        return self._is_let_go
+
+    def _tick_off(self, evaluated: bool, saved: bool) -> None:
+        done = {name for name, state in DONE.items() if state == self.store.state}
+        done |= {"evaluate"} if evaluated else set()
+        done |= {"save"} if saved else set()
+        done |= set(self.waiting) if self.store.has_ended else set()
+        for command in done & set(self.waiting):
+            del self.waiting[command]  # type: ignore[arg-type]

@@ -1,0 +1,116 @@
+"""Standing: how a run stands, in the words of its header and its warnings."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from trm_engine.files.held import GONE
+from trm_engine.printable import one_line
+from trm_engine.runs.folder import LOST
+from trm_tui.sessions.run import AttachedRun
+from trm_tui.store.pace import epoch_ends, next_evaluation
+from trm_tui.text.words import duration
+
+LARGE_OVERLAP = 0.05
+ASKING = {
+    "pause": "pausing…",
+    "resume": "resuming…",
+    "evaluate": "evaluation asked for…",
+    "save": "saving…",
+    "stop": "stopping…",
+    "abort": "ending…",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the header tells; ``figures`` are dropped from the end where room is short."""
+
+    name: str = ""
+    device: str = ""
+    state: str = "starting"
+    waits_for: str = ""
+    figures: tuple[str, ...] = ()
+    training: float = 0.0
+    preparing: tuple[str, float] | None = None
+    evaluating: tuple[int, int] | None = None
+    next_evaluation: str = ""
+
+
+def standing_of(run: AttachedRun) -> Standing:
+    """What the header tells of a run now."""
+    store, started = run.store, run.store.started
+    preparing = None if run.is_over else store.preparing
+    if run.behind:
+        preparing = ("reading the run", 1 - run.behind)
+    return Standing(
+        name=one_line(run.folder.path.name),
+        device="  ".join(one_line(started[key]) for key in ("device", "dtype")) if started else "",
+        state=run.state,
+        waits_for=" ".join(ASKING[each] for each in run.waiting if each in ASKING),
+        figures=_figures(run),
+        training=store.step / store.total_steps if store.total_steps else 0.0,
+        preparing=preparing,
+        evaluating=store.evaluating,
+        next_evaluation=_next_evaluation(run),
+    )
+
+
+def warnings_of(run: AttachedRun) -> list[str]:
+    """What must not be overlooked."""
+    store, warnings = run.store, list(run.store.alarms)
+    if run.is_gone:
+        warnings.append(GONE.format(run.folder.path))
+    elif run.state == LOST:
+        warnings.append(f"the worker is gone without a word; see {run.folder.log}")
+    if store.state == "paused" and store.reason not in ("", "asked to"):
+        warnings.append(f"paused: {store.reason}; p goes on")
+    if store.failure and store.has_ended:
+        warnings.append(f"failed: {store.failure['message']}")
+    if seconds := run.silence():
+        warnings.append(f"the worker has said nothing for {duration(seconds)}")
+    if unanswered := run.unanswered():
+        warnings.append(f"no answer yet to: {', '.join(unanswered)}")
+    return warnings + _overlap(run)
+
+
+def _overlap(run: AttachedRun) -> list[str]:
+    judged = run.store.started["data"]["val"] if run.store.started else {}
+    shared, samples = judged.get("overlap", 0), judged.get("samples", 0)
+    if shared <= LARGE_OVERLAP * samples:
+        return []
+    return [f"evaluated on training data: {shared:,} of {samples:,} validation samples are in it"]
+
+
+def _figures(run: AttachedRun) -> tuple[str, ...]:
+    """The most telling first: those behind are left out where room is short."""
+    store = run.store
+    if not store.total_steps:
+        return ()
+    speed = store.columns["samples_per_s"].newest(1)
+    times = store.columns["time"].newest(1)
+    left = None if run.is_over else store.seconds_left()
+    figures = [
+        f"step {store.step:,}/{store.total_steps:,}",
+        f"{duration(left)} left" if left is not None else "",
+        f"epoch {store.epoch:.2f}",
+        f"{speed[0]:,.0f} samples/s" if len(speed) else "",
+        f"{duration(times[0])} so far" if len(times) else "",
+        f"ends at {_clock(left)}" if left and run.state == "running" else "",
+    ]
+    return tuple(filter(None, figures))
+
+
+def _next_evaluation(run: AttachedRun) -> str:
+    store = run.store
+    if not store.started or run.is_over:
+        return ""
+    every = store.started["config"]["training"]["eval_interval"]
+    due = next_evaluation(store.step, store.total_steps, every, epoch_ends(store.started))
+    return f"next evaluation at step {due:,}"
+
+
+def _clock(seconds: float) -> str:
+    return datetime.fromtimestamp(time.time() + seconds).strftime("%H:%M")

@@ -1,0 +1,125 @@
+"""Figures as text of a known width: ratios, losses, changes, bars, sparklines, names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from rich.cells import cell_len, set_cell_size
+
+from trm_engine.files.jsonl import number
+from trm_tui.plain.tables import FAIR, GOOD, NOTHING
+from trm_tui.text.words import duration
+
+Grade = Literal["good", "fair", "poor", "none"]
+
+MARKS: dict[Grade, str] = {"good": "●", "fair": "◐", "poor": "○", "none": " "}
+"""What says the same as the colour of a grade, without colour."""
+
+UP, DOWN, SAME = "▲", "▼", "="
+RIGHT, WRONG = "✓", "✗"
+BLOCKS = " ▏▎▍▌▋▊▉█"
+LEVELS = "▁▂▃▄▅▆▇█"
+LOSS_WIDTH = 6
+ELLIPSIS = "…"
+
+
+def figure(metrics: Mapping[str, Any] | None, *path: str) -> float | None:
+    """The number at a path of nested metrics; None where there is none."""
+    value: Any = metrics
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    value = number(value) if isinstance(value, str) else value
+    return float(value) if isinstance(value, int | float) else None
+
+
+def grade(share: float | None) -> Grade:
+    """How good a share is: good from 0.9, fair from 0.7, poor below."""
+    if share is None or math.isnan(share):
+        return "none"
+    return "good" if share >= GOOD else "fair" if share >= FAIR else "poor"
+
+
+def share_text(share: float | None, decimals: int = 3) -> str:
+    """A share from 0 to 1; a dash for one of nothing."""
+    return NOTHING if share is None else f"{share:.{decimals}f}"
+
+
+def loss_text(loss: float | None) -> str:
+    """A loss in at most six characters, with as many of four decimals as they allow."""
+    if loss is None:
+        return NOTHING
+    if math.isnan(loss):
+        return "NaN"
+    if math.isinf(loss):
+        return "inf" if loss > 0 else "-inf"
+    fixed = (f"{loss:.{decimals}f}" for decimals in (4, 3, 2, 1, 0))
+    return next((text for text in fixed if len(text) <= LOSS_WIDTH), f"{loss:.0e}")
+
+
+def seconds_text(seconds: float | None) -> str:
+    """A duration in at most seven characters: 3.0 s, 2:05, 1:02:05."""
+    if seconds is None or not math.isfinite(seconds):
+        return NOTHING
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    return duration(seconds)
+
+
+def change(now: float | None, before: float | None) -> tuple[str, str]:
+    """An arrow and a signed number of three decimals: what ``now`` is beyond ``before``.
+
+    An unchanged figure has "=" and no number; two empty strings where either is missing.
+    """
+    if now is None or before is None or not math.isfinite(now - before):
+        return "", ""
+    text = f"{now - before:+.3f}"
+    if float(text) == 0:
+        return SAME, ""
+    return (UP if now > before else DOWN), text
+
+
+def bar(share: float | None, width: int) -> str:
+    """A bar ``width`` cells long, filled from the left in eighths of a cell."""
+    if share is None or math.isnan(share) or width <= 0:
+        return " " * max(width, 0)
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    full, part = divmod(eighths, 8)
+    return ("█" * full + (BLOCKS[part] if part else "")).ljust(width)
+
+
+def sparkline(shares: Sequence[float | None], width: int) -> str:
+    """The last ``width`` shares from 0 to 1, one cell each, newest at the right; gaps are blank."""
+    return "".join(map(_level, shares[-width:] if width > 0 else ())).rjust(width)
+
+
+def clip(text: str, width: int) -> str:
+    """The text in at most ``width`` cells; an ellipsis where its end is cut off."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + ELLIPSIS if width > 0 else ""
+
+
+def clip_middle(text: str, width: int) -> str:
+    """The text in at most ``width`` cells; an ellipsis where its middle is cut out."""
+    if cell_len(text) <= width or width < 3:
+        return clip(text, width)
+    head = set_cell_size(text, width // 2).rstrip()
+    tail = text[-(width - 1 - cell_len(head)) :]
+    while cell_len(head + tail) >= width:
+        tail = tail[1:]
+    return head + ELLIPSIS + tail
+
+
+def pad(text: str, width: int, left: bool = True) -> str:
+    """The text in exactly ``width`` cells, at their left or right end."""
+    shown = clip(text, width)
+    blank = " " * (width - cell_len(shown))
+    return shown + blank if left else blank + shown
+
+
+def _level(share: float | None) -> str:
+    if share is None or math.isnan(share):
+        return " "
+    return LEVELS[min(max(int(share * len(LEVELS)), 0), len(LEVELS) - 1)]

@@ -1,0 +1,71 @@
+"""The axes of a chart: lines, marks and labels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trm_tui.widgets.chart.canvas import Glyphs, Grid, cells_of
+from trm_tui.widgets.chart.scale import Scale
+from trm_tui.widgets.chart.scene import AXIS, LABEL, Area, Scene
+from trm_tui.widgets.chart.ticks import (
+    ROUNDING,
+    Tick,
+    clock,
+    integer_ticks,
+    linear_ticks,
+    precise,
+    second_ticks,
+)
+
+ROWS_A_MARK = 4
+SPACE_A_LABEL = 5
+
+
+def draw_y_axis(grid: Grid, plot: Area, scale: Scale | None, scene: Scene) -> None:
+    """Labels to the left of the plot; the axis is the column before it."""
+    column = plot.column - 1
+    if column < 0:
+        return
+    grid.write_down(plot.row, column, plot.rows, scene.glyphs.vertical, AXIS)
+    if scale is None:
+        return
+    down = scene.glyphs.dots[0]
+    ticks = scale.ticks(max(2, plot.rows // ROWS_A_MARK), scene.form)
+    rows = plot.row + scale.rows(np.array([tick.at for tick in ticks]), plot.rows * down) // down
+    for tick, row in zip(ticks, rows.tolist(), strict=True):
+        label = _cut(tick.label, column, scene.glyphs)
+        grid.write(row, column - len(cells_of(label)), label, LABEL)
+        grid.write(row, column, scene.glyphs.tick, AXIS)
+
+
+def draw_x_axis(grid: Grid, plot: Area, scene: Scene, has_line: bool) -> None:
+    """The axis below the plot if it ``has_line``, and labels below that."""
+    row, glyphs = plot.row + plot.rows, scene.glyphs
+    if has_line:
+        grid.write(row, plot.column, glyphs.horizontal * plot.columns, AXIS)
+        grid.write(row, plot.column - 1, glyphs.corner, AXIS)
+    for tick in x_ticks(scene, plot.columns):
+        column = plot.column + scene.column_of(tick.at, plot.columns)
+        begin = min(column - len(tick.label) // 2, plot.column + plot.columns - len(tick.label))
+        if has_line:
+            grid.write(row, column, glyphs.foot, AXIS)
+        grid.write(row + has_line, max(0, begin), tick.label, LABEL)
+
+
+def x_ticks(scene: Scene, columns: int) -> list[Tick]:
+    """Marks of the x axis, as many as have room for their labels."""
+    kinds = {"step": integer_ticks, "time": second_ticks}
+    width = max(len(x_label(scene.axis, x)) for x in scene.window)
+    count = round(columns / (ROUNDING * (width + SPACE_A_LABEL)))
+    return kinds.get(scene.axis, linear_ticks)(*scene.window, max(1, count))
+
+
+def x_label(axis: str, x: float) -> str:
+    """A place on the x axis as text."""
+    if axis == "step":
+        return f"{x:,.0f}"
+    return clock(x) if axis == "time" else precise(x)
+
+
+def _cut(label: str, width: int, glyphs: Glyphs) -> str:
+    return label if len(label) <= width else label[: max(0, width - 1)] + glyphs.more

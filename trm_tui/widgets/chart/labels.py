@@ -1,0 +1,48 @@
+"""What a chart says in its border: what is wrong with its values, and which part is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from rich.markup import escape
+
+from trm_tui.store.trace import Trace
+from trm_tui.widgets.chart.canvas import Glyphs
+from trm_tui.widgets.chart.ticks import precise
+from trm_tui.widgets.chart.view import View
+
+
+def title_of(title: str, traces: Sequence[Trace], hidden: Collection[str], glyphs: Glyphs) -> str:
+    """The title, and loudly what is not a number in curves that are not hidden (markup)."""
+    seen = (trace for trace in traces if trace.name not in hidden)
+    broken = "; ".join(_broken(seen, named=len(traces) > 1))
+    return escape(title) + (f"  [$error]{glyphs.hole} {escape(broken)}[/]" if broken else "")
+
+
+def _broken(traces: Iterator[Trace], named: bool) -> Iterator[str]:
+    for trace in traces:
+        last, begin = trace.last_hole, trace.broken_from
+        if last is None or last >= len(trace):
+            continue
+        index = last if begin is None else begin
+        step, value = trace.along("step")[index], precise(trace.values[index])
+        if begin is not None:
+            text = f"{value} since"
+        elif trace.holes == 1:
+            text = f"{value} at"
+        else:
+            text = f"{trace.holes:,} not finite, the last at"
+        yield f"{f'{trace.name}: ' if named else ''}{text} step {step:,.0f}"
+
+
+def state_of(view: View, log: bool, robust: bool, glyphs: Glyphs) -> str:
+    """Following or frozen, axis, smoothing, scale (markup)."""
+    if view.follow:
+        words = ["following" if view.window is None else "following, zoomed"]
+    else:
+        words = ["[$warning]frozen[/]"]
+    words.append(view.axis)
+    if view.smoothing:
+        words.append(f"{glyphs.smooth}{view.smoothing:g}")
+    words += ["log"] * log + ["robust"] * robust
+    return " · ".join(words)

@@ -1,0 +1,277 @@
+"""CheckpointFacts: what a model's file is, beside another one if there is one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+
+from trm_engine.printable import one_line
+from trm_tui.keys import ROWS, bindings
+from trm_tui.plain.tables import NOTHING, best_of
+from trm_tui.text.clock import local_time
+from trm_tui.text.figures import MARKS, figure, grade
+from trm_tui.text.headlines import HEADLINES, Headline, difference
+from trm_tui.text.words import size
+from trm_tui.widgets.table.drawing import Drawing
+from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
+
+Summary = Mapping[str, Any]
+"""The engine's answer to ``open``."""
+
+WIDE = 120
+"""From this width on, one file's figures stand beside its facts."""
+
+GAP = 2
+DIFFERENT = "≠"
+KINDS = {"checkpoint": "checkpoint of a training", "weights": "weights alone"}
+
+
+class CheckpointTable(Drawing):
+    """The facts of one file, or of two with what is different."""
+
+    DEFAULT_CSS = """
+    CheckpointTable {
+        & > .facts--faint { color: $faint; }
+        & > .facts--section { color: $primary; text-style: bold; }
+        & > .facts--different { color: $accent; text-style: bold; }
+        & > .facts--note { color: $fair; }
+        & > .facts--good { color: $good; }
+        & > .facts--fair { color: $fair; }
+        & > .facts--poor { color: $poor; }
+        & > .facts--none { color: $faint; }
+    }
+    """
+    COMPONENT_CLASSES = {
+        "facts--faint",
+        "facts--section",
+        "facts--different",
+        "facts--note",
+        "facts--good",
+        "facts--fair",
+        "facts--poor",
+        "facts--none",
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._summaries: list[Summary] = []
+
+    def show(self, summaries: Sequence[Summary]) -> None:
+        """Show one file, or two beside each other."""
+        self._summaries = list(summaries)
+        self.outdate()
+
+    def draw(self, width: int) -> RenderableType:
+        """Everything that is known."""
+        if not self._summaries:
+            return self._text("opening…", "faint")
+        facts, figures = list(self._facts()), list(self._figures())
+        if width < WIDE or len(self._summaries) > 1:
+            return Group(*self._heading(), *figures, *facts)
+        columns = Table.grid(padding=(0, 2 * GAP, 0, 0), expand=True)
+        columns.add_column(ratio=1)
+        columns.add_column(ratio=1)
+        columns.add_row(Group(*facts), Group(*figures))
+        return columns
+
+    # Facts
+
+    def _heading(self) -> Iterator[RenderableType]:
+        """The files' names, where there are two of them."""
+        if len(self._summaries) > 1:
+            names = zip(("this", "other"), short_names(self._summaries), strict=True)
+            table = self._table(1)
+            for which, name in names:
+                table.add_row(self._text(which, "section"), Text(name))
+            yield Group(table, "")
+
+    def _facts(self) -> Iterator[RenderableType]:
+        sections = {"File": file_facts, "Tokenizer": tokenizer_facts, "Labels": label_facts}
+        for title, facts in sections.items():
+            told = [dict(facts(summary)) for summary in self._summaries]
+            below = self._notes() if title == "File" else ()
+            yield self._headed(title, Group(self._facts_table(told), *below))
+
+    def _notes(self) -> Iterator[Text]:
+        for summary in self._summaries:
+            for note in notes(summary):
+                yield self._text(note, "note")
+
+    def _facts_table(self, told: Sequence[Mapping[str, str]]) -> Table:
+        is_compared = len(told) > 1
+        table = self._table(len(told), is_compared)
+        if is_compared:
+            table.add_row("", "", *(self._text(name, "faint") for name in ("this", "other")))
+        for name in dict.fromkeys(name for each in told for name in each):
+            values = [one_line(each.get(name, NOTHING)) for each in told]
+            mark = DIFFERENT if len(set(values)) > 1 else " "
+            marks = [self._text(mark, "different")] if is_compared else []
+            table.add_row(self._text(name, "faint"), *marks, *map(Text, values))
+        return table
+
+    # Figures
+
+    def _figures(self) -> Iterator[RenderableType]:
+        measured = [summary.get("metrics") or {} for summary in self._summaries]
+        if not any(measured):
+            yield self._headed("Evaluation when it was saved", self._text("none", "faint"))
+            return
+        table = Table.grid(padding=(0, GAP, 0, 0))
+        table.add_column(no_wrap=True)
+        for _ in range(3):
+            table.add_column(justify="right", no_wrap=True)
+        if len(measured) > 1:
+            titles = ("", "this", "other", "this - other")
+            table.add_row(*(self._text(title, "faint") for title in titles))
+        samples = [figure(each, "samples") for each in measured]
+        counts = ("" if each is None else f"{each:,.0f}" for each in samples)
+        table.add_row(self._text("Samples", "faint"), *counts)
+        for headline in HEADLINES:
+            table.add_row(self._text(headline.name, "faint"), *self._cells(headline, measured))
+        yield self._headed("Evaluation when it was saved", table)
+
+    def _cells(self, headline: Headline, measured: Sequence[Summary]) -> Iterator[Text]:
+        values = [headline.of(each) for each in measured]
+        for value in values:
+            quality = "none" if headline.is_loss else grade(value)
+            look = "" if headline.is_loss else quality
+            yield self._text(f"{MARKS[quality]} {headline.text(value)}", look)
+        if len(values) == 2:
+            arrow, text = difference(*values)
+            yield self._text(f"{arrow} {text:>7}", headline.look(arrow))
+
+    # Parts
+
+    def _table(self, values: int, is_marked: bool = False) -> Table:
+        table = Table.grid(padding=(0, GAP, 0, 0))
+        table.add_column(no_wrap=True)
+        if is_marked:
+            table.add_column(no_wrap=True, width=1)
+        for _ in range(values):
+            table.add_column(overflow="fold")
+        return table
+
+    def _headed(self, title: str, content: RenderableType) -> RenderableType:
+        return Group(self._text(title, "section"), content, "")
+
+    def _text(self, text: str, look: str) -> Text:
+        return Text(text, self.look(f"facts--{look}") if look else "")
+
+
+class CheckpointFacts(ScrollKeys):
+    """What a file is, and the figures of the evaluation that was made when it was saved."""
+
+    ALLOW_MAXIMIZE = True
+    BINDINGS = bindings(ROWS)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.border_title = "Summary"
+        self._table = CheckpointTable()
+        self._shown: list[Summary] = []
+
+    def compose(self) -> ComposeResult:
+        with Scroller():
+            yield self._table
+
+    def show(self, summary: Summary | None, other: Summary | None = None) -> None:
+        """Show the engine's answer to ``open``, beside that for another file."""
+        summaries = [each for each in (summary, other) if each is not None]
+        if summaries != self._shown:
+            self._shown = summaries
+            self._table.show(summaries)
+
+
+def file_facts(summary: Summary) -> Iterator[tuple[str, str]]:
+    """What the file is, where it is from, and what weights are in it."""
+    kind = str(summary.get("kind") or NOTHING)
+    version = summary.get("format_version")
+    yield "path", str(summary.get("path") or NOTHING)
+    yield "kind", KINDS.get(kind, kind)
+    yield "format", NOTHING if version is None else f"version {version}"
+    yield "step", _count(summary.get("step"))
+    yield "epoch", _epoch(summary.get("epoch"))
+    if best := best_of(summary):
+        yield "best so far", best
+    yield "saved", local_time(summary.get("saved"))
+    yield "size", size(summary.get("bytes") or 0)
+    yield "parameters", _count(summary.get("parameters"))
+    yield "EMA", "averaged weights beside the raw ones" if summary.get("has_ema") else "none"
+    yield "run", str(summary.get("run") or "not here")
+    yield "judged on", str(summary.get("data") or "not here")
+
+
+def tokenizer_facts(summary: Summary) -> Iterator[tuple[str, str]]:
+    """The tokenizer that the file brings along."""
+    facts = summary.get("tokenizer")
+    if not isinstance(facts, Mapping):
+        yield "tokenizer", "none"
+        return
+    yield "pieces", _count(facts.get("pieces"))
+    yield "kind", str(facts.get("kind") or NOTHING)
+    yield "case", '"A" and "a" are the same' if facts.get("folds_case") else "kept"
+    yield "fingerprint", str(facts.get("fingerprint") or NOTHING)
+
+
+def label_facts(summary: Summary) -> Iterator[tuple[str, str]]:
+    """How many tools, parameters and slots the model knows."""
+    labels = summary.get("labels")
+    if not isinstance(labels, Mapping):
+        yield "labels", "none"
+        return
+    yield "tools", _count(len(labels.get("tools") or ()))
+    yield "parameters", _kinds(labels.get("args") or ())
+    yield "slots", _kinds(labels.get("slots") or ())
+
+
+def notes(summary: Summary) -> Iterator[str]:
+    """Where the parts are from that weights alone lack."""
+    if summary.get("kind") != "weights":
+        return
+    name = PurePath(str(summary.get("path"))).name
+    parts_of: dict[str, list[str]] = {}
+    for part, source in (summary.get("completed_by") or {}).items():
+        parts_of.setdefault(str(source), []).append(str(part))
+    for source, parts in parts_of.items():
+        yield one_line(f"{name} holds weights only; {_listed(parts)} from {source}.")
+    if not parts_of:
+        yield one_line(f"{name} holds weights only, and no run's files stand beside it.")
+
+
+def short_names(summaries: Sequence[Summary]) -> list[str]:
+    """The files' paths without the folders that all of them share."""
+    paths = [str(summary.get("path") or NOTHING) for summary in summaries]
+    if len(set(paths)) == 1:
+        return [one_line(path) for path in paths]
+    try:
+        shared = os.path.commonpath(paths)
+    except ValueError:
+        shared = ""
+    return [one_line(os.path.relpath(path, shared) if shared else path) for path in paths]
+
+
+def _kinds(fields: Iterable[Any]) -> str:
+    """How many there are, and how many of them are a choice."""
+    kinds = [each.get("kind") for each in fields if isinstance(each, Mapping)]
+    choices = kinds.count("choice")
+    return f"{len(kinds):,}" + (f", {choices:,} of them a choice" if choices else "")
+
+
+def _listed(parts: Sequence[str]) -> str:
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _count(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else NOTHING
+
+
+def _epoch(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else NOTHING

@@ -1,0 +1,293 @@
+"""JudgedList: the samples of an evaluation, filtered by kind of error, sorted and searched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rich.cells import cell_len
+from textual import events, on
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.message import Message
+
+from trm_engine.printable import one_line
+from trm_tui.keys import JUDGED, ROWS, bindings
+from trm_tui.store.judged import (
+    ALL,
+    CONFIDENT,
+    FILE,
+    KINDS,
+    LOSS,
+    ONLY_OTHER,
+    ONLY_THIS,
+    ORDERS,
+    RIGHT,
+    UNSURE,
+    WRONG,
+    Judged,
+    JudgedSamples,
+    View,
+)
+from trm_tui.text import figures
+from trm_tui.text.figures import loss_text, share_text
+from trm_tui.widgets.table.columns import Cells, Column, Layout
+from trm_tui.widgets.table.rows import CursorRows
+from trm_tui.widgets.table.search_pane import SearchRows
+
+ANSWER = "answer"
+NO_TOOL = "no tool"
+SHORT = {"slot presence": "slots", "slot value": "values", "arguments": "args"}
+"""Parts of an answer whose names are too long for a column."""
+
+KIND_NAMES = {
+    **{kind: f"{kind} wrong" for kind in KINDS},
+    WRONG: "wrong",
+    RIGHT: "right",
+    ALL: "all",
+    ONLY_THIS: "only this model right",
+    ONLY_OTHER: "only the other model right",
+}
+ORDER_NAMES = {
+    LOSS: "highest loss first",
+    CONFIDENT: "most confident first",
+    UNSURE: "least confident first",
+    FILE: "in file order",
+}
+EMPTY = "No sample judged yet"
+LEAST_NAME, MOST_NAME = 8, 28
+LEAST_WRONG, MOST_WRONG = 8, 20
+WHOLE_TEXT = 220
+
+
+class JudgedRows(CursorRows):
+    """A row a sample; the cursor stays on its sample while others come and go."""
+
+    ALLOW_MAXIMIZE = False
+    EMPTY = EMPTY
+
+    class Moved(Message):
+        """Another sample than before is under the cursor."""
+
+    class Activated(Message):
+        """The sample under the cursor was clicked twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._samples = JudgedSamples()
+        self.view: View = np.empty(0, np.intp)
+        self._cursor = 0
+        self._was_moved = False
+        self._told: int | None = None
+
+    @property
+    def selected(self) -> Judged | None:
+        """The sample under the cursor; None if there is none."""
+        return self._samples[int(self.view[self._cursor])] if len(self.view) else None
+
+    def show(
+        self, samples: JudgedSamples, view: View, from_top: bool = False, empty: str = EMPTY
+    ) -> None:
+        """Show some samples, or ``empty`` where none is judged.
+
+        The cursor stays on its sample if that is one of them. It goes to the first with
+        ``from_top``, and stays there until it is moved.
+        """
+        selected = self.selected
+        self._was_moved = self._was_moved and not from_top
+        self._samples, self.view = samples, view
+        self.EMPTY = "No such sample" if len(samples) else empty
+        self._cursor = self._place_of(selected) if self._was_moved and selected else 0
+        self.outdate()
+        self.show_cursor()
+        self._tell()
+
+    def row_count(self) -> int:
+        """One row a sample."""
+        return len(self.view)
+
+    def columns(self) -> Sequence[Column]:
+        """Narrow panes keep line, truth, prediction and what is wrong."""
+        names = [ANSWER, *map(one_line, self._samples.tools)]
+        name = min(max(map(cell_len, names)), MOST_NAME)
+        line = max(len(str(max(self._samples.lines(self.view), default=0))), 4)
+        return [
+            Column("mark", "", 1),
+            Column("line", "line", line),
+            Column("truth", "truth", LEAST_NAME, rank=2, most=name, gap=2, left=True),
+            Column("predicted", "model", LEAST_NAME, rank=2, most=name, left=True),
+            Column("wrong", "wrong", LEAST_WRONG, rank=3, most=MOST_WRONG, gap=2, left=True),
+            Column("confidence", "conf.", 5, rank=5, gap=2),
+            Column("loss", "loss", 6, rank=4),
+            Column("text", "last turn", 18, rank=6, most=WHOLE_TEXT, gap=2, left=True),
+        ]
+
+    def cells(self, row: int, layout: Layout) -> Cells:
+        """One sample."""
+        sample = self._samples[int(self.view[row])]
+        look = "poor" if sample.wrong else "good"
+        truth, predicted = _name(sample.truth), _name(sample.predicted)
+        return {
+            "mark": (figures.WRONG if sample.wrong else figures.RIGHT, look),
+            "line": (str(sample.line), "none"),
+            "truth": (truth, ""),
+            "predicted": (predicted, "" if truth == predicted else look),
+            "wrong": (short_names(sample.wrong), look),
+            "confidence": (share_text(sample.confidence), ""),
+            "loss": (loss_text(sample.loss), ""),
+            "text": (one_line(sample.text), "none"),
+        }
+
+    def cursor(self) -> int:
+        """The row of the selected sample."""
+        return self._cursor
+
+    def put_cursor(self, row: int) -> None:
+        """Select a sample."""
+        before, self._cursor = self._cursor, row
+        self._was_moved = True
+        self.outdate_rows([before, row])
+        self._tell()
+
+    def on_click(self, event: events.Click) -> None:
+        """Select a sample; twice opens it."""
+        super().on_click(event)
+        offset = event.get_content_offset(self)
+        if event.chain == 2 and offset and self.row_at(offset.y) is not None:
+            self.post_message(self.Activated())
+
+    def _place_of(self, sample: Judged) -> int:
+        """The sample's row, or about where it was."""
+        found = np.flatnonzero(np.array(self._samples.lines(self.view)) == sample.line)
+        return int(found[0]) if len(found) else min(self._cursor, max(len(self.view) - 1, 0))
+
+    def _tell(self) -> None:
+        line = self.selected.line if self.selected else None
+        if line is not None and line != self._told:
+            self.post_message(self.Moved())
+        self._told = line
+
+
+class JudgedList(SearchRows):
+    """Judged samples; the ones that are wrong come first, by their loss."""
+
+    BORDER_TITLE = "Samples"
+    DEFAULT_CSS = "JudgedList { height: 1fr; }"
+    BINDINGS = [*bindings(JUDGED), *bindings(ROWS)]
+
+    @dataclass
+    class Selected(Message):
+        """The cursor is on the sample of this line of the data file."""
+
+        line: int
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the last of several moves counts."""
+            return isinstance(message, JudgedList.Selected)
+
+    @dataclass
+    class Opened(Message):
+        """The conversation on this line is asked for."""
+
+        line: int
+
+    @dataclass
+    class ExportRequested(Message):
+        """The samples on these lines are to be written to a file; ``kind`` says which they are."""
+
+        lines: list[int]
+        kind: str
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("words of a text or a tool", **options)
+        self._samples = JudgedSamples()
+        self._empty = EMPTY
+        self._kind, self._order = WRONG, LOSS
+        self._rows = JudgedRows()
+
+    def compose(self) -> ComposeResult:
+        yield self._rows
+        yield self.search
+
+    def show(self, samples: JudgedSamples, empty: str = "") -> None:
+        """Show these, or what they have gained: the filter, order and cursor stay.
+
+        ``empty`` says how it stands while no sample is judged.
+        """
+        self._samples, self._empty = samples, empty or EMPTY
+        self._refilter()
+
+    @property
+    def selected(self) -> Judged | None:
+        """The sample under the cursor."""
+        return self._rows.selected
+
+    def rows(self) -> JudgedRows:
+        """The rows of samples."""
+        return self._rows
+
+    def narrow(self, words: str) -> None:
+        """Show only samples with these words."""
+        self._refilter(from_top=True)
+
+    # Keys -------------------------------------------------------------------------------------
+
+    def action_kind(self, direction: int) -> None:
+        """The next (1) or the previous (-1) kind of samples that there are any of."""
+        kinds, counts = self._samples.kinds, self._samples.counts()
+        at = kinds.index(self._kind) if self._kind in kinds else 0
+        following = (kinds[(at + direction * by) % len(kinds)] for by in range(1, len(kinds) + 1))
+        self._kind = next((kind for kind in following if counts[kind]), WRONG)
+        self._refilter(from_top=True)
+
+    def action_order(self) -> None:
+        """By loss, by confidence, as in the file."""
+        self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
+        self._refilter(from_top=True)
+
+    def action_open(self) -> None:
+        """Ask for the selected sample's conversation."""
+        if self.selected:
+            self.post_message(self.Opened(self.selected.line))
+
+    def action_export(self) -> None:
+        """Ask for the samples that are listed, in their order."""
+        if lines := self._samples.lines(self._rows.view):
+            self.post_message(self.ExportRequested(lines, self._kind))
+
+    # What the parts say -----------------------------------------------------------------------
+
+    @on(JudgedRows.Moved)
+    def _tell_selected(self, event: JudgedRows.Moved) -> None:
+        event.stop()
+        if self.selected:
+            self.post_message(self.Selected(self.selected.line))
+
+    @on(JudgedRows.Activated)
+    def _open_clicked(self, event: JudgedRows.Activated) -> None:
+        event.stop()
+        self.action_open()
+
+    def _refilter(self, from_top: bool = False) -> None:
+        if self._kind not in self._samples.kinds:
+            self._kind = WRONG
+        view = self._samples.view(self._kind, self._order, self.words)
+        self._rows.show(self._samples, view, from_top, self._empty)
+        self.border_subtitle = Content(" · ".join(self._standing(len(view))))
+
+    def _standing(self, shown: int) -> Iterator[str]:
+        if len(self._samples):
+            of = "" if self._kind == ALL and not self.words else f" of {len(self._samples):,}"
+            yield f"{KIND_NAMES[self._kind]}: {shown:,}{of}"
+            yield ORDER_NAMES[self._order]
+
+
+def short_names(wrong: Sequence[str]) -> str:
+    """What of an answer is wrong, in few cells."""
+    return one_line(" ".join(SHORT.get(part, part) for part in wrong))
+
+
+def _name(tool: str | None) -> str:
+    return ANSWER if tool is None else one_line(tool) or NO_TOOL

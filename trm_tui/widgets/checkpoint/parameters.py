@@ -1,0 +1,395 @@
+"""ParametersTree: every tensor of a model with its figures, grouped by module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.message import Message
+
+from trm_engine.printable import one_line
+from trm_tui.keys import PARAMETERS, ROWS, bindings
+from trm_tui.plain.tables import NOTHING
+from trm_tui.text.figures import bar, clip_middle
+from trm_tui.widgets.checkpoint.parameter_tree import (
+    Figures,
+    Node,
+    Tensor,
+    grow,
+    modules_of,
+    tensors_of,
+    unfolded,
+)
+from trm_tui.widgets.log.buffer import fold
+from trm_tui.widgets.table.columns import Cells, Column, Layout
+from trm_tui.widgets.table.rows import CursorRows, Line
+from trm_tui.widgets.table.search_pane import SearchRows
+
+FOLDED, OPEN, ALARM = "▸", "▾", "!"
+NO_TENSORS, NOT_FOUND = "No tensors yet", "No tensor has these words"
+INDENT = 2
+LEAST_NAME, MOST_NAME, MOST_BROKEN = 28, 60, 32
+
+MOST_UNFOLDED = 300
+"""A model with more tensors is folded at first."""
+
+ORDERS = ("", "by size", "by distance of raw and EMA")
+IN_MODEL, BY_SIZE, BY_DISTANCE = range(len(ORDERS))
+
+
+class ParametersTree(SearchRows):
+    """The tensors of a model as a tree, or as a list by size or distance; they can be searched."""
+
+    BINDINGS = [*bindings(PARAMETERS), *bindings(ROWS)]
+
+    @dataclass
+    class Chosen(Message):
+        """The cursor has come to a tensor."""
+
+        name: str
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("words of a tensor's name", **options)
+        self.border_title = "Parameters"
+        self._rows = TensorRows()
+        self._tensors: list[Tensor] = []
+
+    def compose(self) -> ComposeResult:
+        yield self._rows
+        yield self.search
+
+    def show(self, tensors: Sequence[Tensor]) -> None:
+        """Show the ``tensors`` of the engine's answer to ``parameters``."""
+        self._tensors = list(tensors)
+        self._rows.show(self._tensors)
+        if self.words:
+            self._rows.narrow(self.words)
+        self._tell()
+
+    def narrow(self, words: str) -> None:
+        """Only tensors whose name has the words."""
+        self._rows.narrow(words)
+        self._tell()
+
+    def action_order(self) -> None:
+        """As in the model, by size, by distance."""
+        self._rows.next_order()
+        self._tell()
+
+    def action_fold_or_unfold(self) -> None:
+        """Fold or unfold the cursor's module."""
+        self._rows.toggle()
+
+    def action_fold(self) -> None:
+        """Fold the cursor's module, or go to the one around."""
+        self._rows.fold()
+
+    def action_unfold(self) -> None:
+        """Unfold the cursor's module, or go into it."""
+        self._rows.unfold()
+
+    def action_toggle_all(self) -> None:
+        """Fold all modules, or unfold them if they are."""
+        self._rows.toggle_all()
+
+    def _tell(self) -> None:
+        self.border_subtitle = Content(" · ".join(self._standing()))
+
+    def _standing(self) -> Iterator[str]:
+        shown = list(tensors_of(self._rows.root))
+        broken = sum(not node.figures.is_sound for node in shown)
+        if broken:
+            yield f"{ALARM} {broken:,} with NaN or infinite values"
+        of_all = f" of {len(self._tensors):,}" if len(shown) < len(self._tensors) else ""
+        if self._tensors:
+            yield f"{len(shown):,}{of_all} tensors"
+        if order := ORDERS[self._rows.order]:
+            yield order
+
+
+class TensorRows(CursorRows):
+    """The rows of the tree, or of the list that is sorted."""
+
+    ALLOW_MAXIMIZE = False
+    EMPTY = NO_TENSORS
+    BINDINGS = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root = grow([])
+        self.order = IN_MODEL
+        self._all = self.root
+        self._words = ""
+        self._folded: set[str] = set()
+        self._folded_found: set[str] = set()
+        self._shown: list[Node] = []
+        self._cursor = 0
+        self._told: str | None = None
+        self._name_width = LEAST_NAME
+        self._broken_width = 0
+
+    def show(self, tensors: Sequence[Tensor]) -> None:
+        """Show other tensors, folded if they are many."""
+        self._all = self.root = grow(tensors)
+        is_large = len(tensors) > MOST_UNFOLDED
+        self._folded = {each.path for each in modules_of(self.root)} if is_large else set()
+        self._words, self._told = "", None
+        self.EMPTY = NO_TENSORS
+        self._set_rows(next(tensors_of(self.root), None))
+
+    def narrow(self, words: str) -> None:
+        """Show only tensors whose name has these words, with all modules unfolded."""
+        here, self._words = self._here(), words
+        self._folded_found.clear()
+        self.root = self._all
+        if words:
+            wanted, tensors = fold(words), (node.tensor for node in tensors_of(self._all))
+            self.root = grow(each for each in tensors if each and wanted in fold(each["name"]))
+        self.EMPTY = NOT_FOUND if words else NO_TENSORS
+        self._set_rows(here)
+
+    def next_order(self) -> None:
+        """The next of ``ORDERS``."""
+        here, self.order = self._here(), (self.order + 1) % len(ORDERS)
+        self._set_rows(here)
+        if self.order != IN_MODEL:
+            self.action_first()
+
+    def toggle(self) -> None:
+        """Fold or unfold the module of the cursor."""
+        node = self._here()
+        if node is not None and node.children:
+            self._hidden.symmetric_difference_update([node.path])
+            self._set_rows(node)
+
+    def fold(self) -> None:
+        """Fold the module of the cursor, or go to the one around."""
+        node = self._here()
+        if node is None or self.order != IN_MODEL:
+            return
+        if node.children and node.path not in self._hidden:
+            self.toggle()
+        elif node.parent is not None and node.parent is not self.root:
+            self._go_to(self._shown.index(node.parent))
+
+    def unfold(self) -> None:
+        """Unfold the module of the cursor, or go into it."""
+        node = self._here()
+        if node is None or not node.children:
+            return
+        if node.path in self._hidden:
+            self.toggle()
+        else:
+            self._go_to(self._cursor + 1)
+
+    def toggle_all(self) -> None:
+        """Fold everything, or unfold everything if all is folded."""
+        if self.order != IN_MODEL:
+            return
+        modules = {module.path for module in modules_of(self.root)}
+        change = set.difference_update if modules <= self._hidden else set.update
+        change(self._hidden, modules)
+        self._set_rows(self._here())
+
+    # What the rows hold
+
+    def row_count(self) -> int:
+        """One row for every module and tensor that is not folded away."""
+        return len(self._shown)
+
+    def columns(self) -> Sequence[Column]:
+        """Narrow panes keep the name, then count, what is broken, and norm."""
+        total = self.root.figures
+        count = max(len(f"{total.count:,}"), 6)
+        alarm = (
+            []
+            if total.is_sound
+            else [Column("broken", "NaN, Inf", self._broken_width, rank=2, gap=2, left=True)]
+        )
+        average = [
+            Column("ema norm", "EMA norm", 9, rank=8, gap=2),
+            Column("distance", "distance", 8, rank=4, gap=2),
+        ]
+        return [
+            Column(
+                "name",
+                "tensor",
+                min(LEAST_NAME, self._name_width),
+                most=self._name_width,
+                left=True,
+            ),
+            *alarm,
+            Column("shape", "shape", 12, rank=6, most=16, gap=2, left=True),
+            Column("dtype", "dtype", 8, rank=10, gap=2, left=True),
+            Column("count", "count", count, rank=1, gap=2),
+            Column("share", "share", 6, rank=5, gap=2),
+            Column("bar", "", 6, rank=11, most=16, left=True),
+            Column("norm", "norm", 8, rank=3, gap=2),
+            Column("mean", "mean", 9, rank=9, gap=2),
+            Column("largest", "largest", 8, rank=7, gap=2),
+            *(average if total.distance is not None else []),
+        ]
+
+    def cells(self, row: int, layout: Layout) -> Cells:
+        """One module or tensor."""
+        node = self._shown[row]
+        cells = self._figures(node.figures, layout)
+        broken = "" if node.figures.is_sound else "poor"
+        return {**cells, **_kind(node), "name": (self._label(node, layout["name"]), broken)}
+
+    def head(self, layout: Layout) -> list[Line]:
+        """The headings, and the whole model."""
+        figures = self.root.figures
+        name = "found" if self._words else "all"
+        if not figures.is_sound:
+            name = f"{ALARM} {name}"
+        fixed = figures.fixed if figures.is_learnt else 0
+        cells = dict(self._figures(figures, layout))
+        cells |= {"name": (name, "strong"), "count": (f"{figures.count:,}", "strong")}
+        if fixed:
+            cells["shape"] = (f"and {fixed:,} fixed", "none")
+        return [*super().head(layout), layout.line(cells)]
+
+    def head_height(self) -> int:
+        """Two lines stay on top."""
+        return 2
+
+    def _label(self, node: Node, width: int) -> str:
+        alarm = "" if node.figures.is_sound else f"{ALARM} "
+        if self.order != IN_MODEL:
+            return alarm + clip_middle(one_line(node.path), width - len(alarm))
+        mark = " "
+        if node.children:
+            mark = FOLDED if node.path in self._hidden else OPEN
+        before = f"{' ' * (INDENT * node.depth)}{mark} {alarm}"
+        return before + clip_middle(one_line(node.label), width - len(before))
+
+    def _figures(self, figures: Figures, layout: Layout) -> Cells:
+        total = self._all.figures.count
+        share = figures.count / total if total and figures.is_learnt else None
+        return {
+            "broken": (_broken(figures), "poor"),
+            "count": (f"{figures.count:,}", ""),
+            "share": (NOTHING if share is None else f"{share:.1%}", ""),
+            "bar": (bar(share, layout["bar"]), "curve"),
+            "norm": (_value(figures.norm), ""),
+            "mean": (_value(figures.mean), ""),
+            "largest": (_value(figures.largest), ""),
+            "ema norm": (_value(figures.ema_norm), ""),
+            "distance": (_percent(figures.relative), ""),
+        }
+
+    # The cursor
+
+    def cursor(self) -> int:
+        """The row of the cursor."""
+        return self._cursor
+
+    def put_cursor(self, row: int) -> None:
+        """Go to a row, and tell of its tensor."""
+        before, self._cursor = self._cursor, row
+        self.outdate_rows([before, row])
+        self._tell()
+
+    def _here(self) -> Node | None:
+        return self._shown[self._cursor] if self._shown else None
+
+    def _tell(self) -> None:
+        node = self._here()
+        if node is not None and node.tensor is not None and node.path != self._told:
+            self._told = node.path
+            self.post_message(ParametersTree.Chosen(node.path))
+
+    # What is shown
+
+    @property
+    def _hidden(self) -> set[str]:
+        """Paths of the modules that are folded now."""
+        return self._folded_found if self._words else self._folded
+
+    def _set_rows(self, here: Node | None) -> None:
+        """The rows as folding and order want them; the cursor stays with ``here`` if it can."""
+        if self.order == IN_MODEL:
+            self._shown = list(unfolded(self.root, self._hidden))
+        else:
+            self._shown = sorted(tensors_of(self.root), key=SORT_KEYS[self.order], reverse=True)
+        widths = (self._wanted_width(node) for node in self._shown)
+        self._name_width = min(max(widths, default=0), MOST_NAME)
+        broken = max((len(_broken(node.figures)) for node in self._shown), default=0)
+        self._broken_width = max(min(broken, MOST_BROKEN), len("NaN, Inf"))
+        self._cursor = self._row_of(here)
+        self.outdate()
+        self.show_cursor()
+        self._tell()
+
+    def _wanted_width(self, node: Node) -> int:
+        alarm = 0 if node.figures.is_sound else len(ALARM) + 1
+        if self.order != IN_MODEL:
+            return alarm + _cells(node.path)
+        return INDENT * (node.depth + 1) + alarm + _cells(node.label)
+
+    def _row_of(self, node: Node | None) -> int:
+        """The row of a node, or of the nearest module around it; else the first."""
+        rows = {each.path: row for row, each in enumerate(self._shown)}
+        while node is not None:
+            if node.path in rows:
+                return rows[node.path]
+            node = node.parent
+        return 0
+
+
+def _cells(name: str) -> int:
+    """How wide a name is shown; there may be thousands, nearly all of them plain."""
+    is_plain = name.isascii() and name.isprintable()
+    return len(name) if is_plain else cell_len(one_line(name))
+
+
+def _size(node: Node) -> float:
+    return node.figures.count
+
+
+def _distance(node: Node) -> float:
+    relative = node.figures.relative
+    return -1.0 if relative is None else relative
+
+
+SORT_KEYS = {BY_SIZE: _size, BY_DISTANCE: _distance}
+
+
+def _kind(node: Node) -> Cells:
+    """Shape and number type of a tensor; of a module, how many tensors are in it."""
+    if node.tensor is None:
+        return {"shape": (f"{node.tensors:,} tensors", "none")}
+    shape = "×".join(map(str, node.tensor["shape"])) or "scalar"
+    look = "" if node.tensor.get("learnt", True) else "none"
+    return {
+        "shape": (f"{shape}{'' if not look else ' fixed'}", look),
+        "dtype": (one_line(node.tensor["dtype"]), look),
+    }
+
+
+def _broken(figures: Figures) -> str:
+    """How many values are no finite numbers, those of the average after a plus."""
+    raw = _counts(figures.nan, figures.inf)
+    average = _counts(figures.ema_nan, figures.ema_inf)
+    parts = [raw, f"EMA {average}" if average else ""]
+    text = " · ".join(filter(None, parts))
+    return f"{ALARM} {text}" if text else ""
+
+
+def _counts(nan: int, inf: int) -> str:
+    named = ((nan, "NaN"), (inf, "Inf"))
+    return " ".join(f"{count:,} {name}" for count, name in named if count)
+
+
+def _value(value: float | None) -> str:
+    """Three digits of any size."""
+    return NOTHING if value is None else f"{value:#.3g}".rstrip(".")
+
+
+def _percent(share: float | None) -> str:
+    return NOTHING if share is None else f"{share:.2%}"

@@ -1,0 +1,182 @@
+"""SampleDetail: one judged sample, its texts with marks, and the model's answer step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from textual import events
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+
+from trm_engine.printable import one_line
+from trm_tui.keys import DETAIL, ROWS, bindings
+from trm_tui.store.step_answer import places
+from trm_tui.text.figures import RIGHT, WRONG
+from trm_tui.widgets.conversation.marked import MarkedConversation
+from trm_tui.widgets.conversation.step_answer import StepAnswer, wrong_words
+from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
+
+Record = Mapping[str, Any]
+
+WIDE = 120
+"""From this width on, text and answer stand side by side."""
+
+
+class SampleDetail(ScrollKeys):
+    """A sample, as its data file has it, and the answer to a ``predict`` request about it.
+
+    Side by side where there is room; otherwise the answer follows the text.
+    """
+
+    ALLOW_MAXIMIZE = True
+    BORDER_TITLE = "Sample"
+    BINDINGS = [*bindings(DETAIL), *bindings(ROWS)]
+    DEFAULT_CSS = """
+    SampleDetail {
+        height: 1fr;
+        & #both { height: 1fr; scrollbar-gutter: auto; padding-right: 1; }
+        & #text, & #answer { height: auto; overflow-y: hidden; scrollbar-gutter: auto; }
+        & #answer { margin-top: 1; }
+        &.-side-by-side #both { layout: horizontal; overflow-y: hidden; }
+        &.-side-by-side #text { width: 1fr; height: 1fr; overflow-y: auto; margin-right: 2; }
+        &.-side-by-side #answer { width: 1fr; height: 1fr; overflow-y: auto; margin-top: 0; }
+    }
+    """
+
+    @dataclass
+    class Moved(Message):
+        """The sample so many rows further in the list is asked for."""
+
+        rows: int
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._sample: Record | None = None
+        self._prediction: Record | None = None
+        self._title = ""
+        self._step: int | None = None
+        self._left_at: float | None = None
+        self._text = MarkedConversation()
+        self._answer = StepAnswer()
+
+    def compose(self) -> ComposeResult:
+        with Scroller(id="both"):
+            with Scroller(id="text"):
+                yield self._text
+            with Scroller(id="answer"):
+                yield self._answer
+
+    def on_mount(self) -> None:
+        self._arrange()
+        self._refresh()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Side by side or one below the other, as there is room."""
+        self._arrange()
+
+    # What is shown ----------------------------------------------------------------------------
+
+    def show(self, sample: Record | None, prediction: Record | None = None, name: str = "") -> None:
+        """Show a sample, its newest turn first in sight; None for none. ``name`` is for the title.
+
+        A prediction that comes later is shown with the same sample again: it is brought in sight
+        unless someone has scrolled.
+        """
+        is_other = sample != self._sample
+        is_answered = prediction is not None and self._prediction is None
+        scrolls = is_other or (is_answered and not self._was_scrolled())
+        self._sample, self._prediction, self._title = sample, prediction, name
+        self._refresh()
+        if is_other:
+            self._left_at = None
+        if scrolls and self.is_mounted:
+            self.call_after_refresh(self._show_newest)
+
+    @property
+    def step(self) -> int:
+        """The supervision step that is shown, from 0; the last one until another is chosen."""
+        last = len(self._prediction["steps"]) - 1 if self._prediction else 0
+        return last if self._step is None else min(self._step, last)
+
+    def scrolled(self) -> Widget:
+        """What the keys scroll: all of it, or the side that has the focus."""
+        if not self.has_class("-side-by-side"):
+            return self.query_one("#both")
+        answer = self.query_one("#answer")
+        return answer if answer.has_focus else self.query_one("#text")
+
+    # Keys -------------------------------------------------------------------------------------
+
+    def action_sample(self, rows: int) -> None:
+        """Ask for the next sample (1) or the one before (-1)."""
+        self.post_message(self.Moved(rows))
+
+    def action_move_step(self, steps: int) -> None:
+        """Show another supervision step."""
+        if self._prediction:
+            last = len(self._prediction["steps"]) - 1
+            chosen = min(max(self.step + steps, 0), last)
+            self._step = None if chosen == last else chosen
+            self._refresh()
+
+    # Parts ------------------------------------------------------------------------------------
+
+    def _refresh(self) -> None:
+        prediction = self._prediction
+        marked = list(places(prediction, prediction["steps"][self.step])) if prediction else []
+        self._text.show(self._sample, marked, _warnings(prediction))
+        self._answer.show(prediction, self.step)
+        self._answer.display = self._sample is not None
+        self.border_title = Content(" · ".join(filter(None, ("Sample", one_line(self._title)))))
+        self.border_subtitle = Content(self._standing())
+
+    def _standing(self) -> str:
+        if not self._prediction:
+            return ""
+        count = len(self._prediction["steps"])
+        words = f"step {self.step + 1} of {count}"
+        if self._prediction.get("truth") is None:
+            return words
+        wrong = wrong_words(self._prediction, self.step)
+        return f"{words}: {f'{WRONG} {wrong}' if wrong else f'{RIGHT} right'}"
+
+    def _arrange(self) -> None:
+        """Only what scrolls takes the focus."""
+        is_wide = self.size.width >= WIDE
+        self.set_class(is_wide, "-side-by-side")
+        had_focus = self.has_focus_within
+        for name, scrolls in (("#both", not is_wide), ("#text", is_wide), ("#answer", is_wide)):
+            self.query_one(name).can_focus = scrolls
+        if had_focus:
+            self.scrolled().focus()
+
+    def _show_newest(self) -> None:
+        """Scroll to the last turn, the answer as far as it fits below."""
+        scrolled = self.scrolled()
+        scrolled.scroll_to(y=self._text.last_turn(), animate=False, on_complete=self._note_place)
+        self.query_one("#answer").scroll_to(y=0, animate=False)
+
+    def _note_place(self) -> None:
+        self._left_at = self.scrolled().scroll_y
+
+    def _was_scrolled(self) -> bool:
+        return self._left_at is not None and self._left_at != self.scrolled().scroll_y
+
+
+def _warnings(prediction: Record | None) -> str:
+    """What the model cannot know of the sample, a line each."""
+    if not prediction:
+        return ""
+    lines = []
+    if dropped := prediction["dropped_tokens"]:
+        most = prediction["max_length"]
+        lines.append(f"The model does not see {dropped:,} tokens (dim): it reads {most:,} at most.")
+    if cut := prediction.get("cut_tokens"):
+        lines.append(f"The model does not see {cut:,} tokens of long tool turns (dim).")
+    if unknown := prediction.get("unknown_tools"):
+        lines.append(f"The model does not know {one_line(', '.join(unknown))}.")
+    return "\n".join(lines)

@@ -1,0 +1,146 @@
+"""InspectTabs: all that is known of a checkpoint, in tabs; each pane is given what concerns it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from textual.containers import Container, Vertical
+from textual.widget import Widget
+
+from trm_tui.sessions.checkpoint import Inspected
+from trm_tui.widgets.chart.halting_curve import HaltingCurve
+from trm_tui.widgets.chart.histogram import HistogramView
+from trm_tui.widgets.checkpoint.facts import CheckpointFacts
+from trm_tui.widgets.checkpoint.headline_figures import HeadlineFigures
+from trm_tui.widgets.checkpoint.judged_samples import JudgedList
+from trm_tui.widgets.checkpoint.labels import LabelsView
+from trm_tui.widgets.checkpoint.parameters import ParametersTree
+from trm_tui.widgets.checkpoint.sample_detail import SampleDetail
+from trm_tui.widgets.checkpoint.vocabulary import VocabularyView
+from trm_tui.widgets.lazy_tabs import LazyTabs
+from trm_tui.widgets.matrix.decision import DecisionMatrix
+from trm_tui.widgets.matrix.tool import ToolMatrix
+from trm_tui.widgets.run.config import ConfigView
+from trm_tui.widgets.run.slot_accuracy import SlotAccuracy
+from trm_tui.widgets.run.supervision_steps import SupervisionSteps
+
+JUDGING = frozenset({"evaluation", "tools", "slots", "errors"})
+"""The tabs that need an evaluation."""
+
+
+class InspectTabs(LazyTabs):
+    """The tabs of a checkpoint; figures of another one stand beside where there is one."""
+
+    TABS = (
+        "Summary",
+        "Parameters",
+        "Labels",
+        "Vocabulary",
+        "Evaluation",
+        "Tools",
+        "Slots",
+        "Errors",
+    )
+    SHORT = {"Vocabulary": "Vocab."}
+
+    def __init__(self, inspected: Inspected) -> None:
+        super().__init__()
+        self.inspected = inspected
+        self.parameters: list[dict[str, Any]] | None = None
+        self.vocabulary: dict[str, Any] | None = None
+        self.standing = ""
+
+    def content(self, tab: str) -> Widget:
+        """The panes of a tab."""
+        make: Callable[[], Widget] = getattr(self, f"_{tab}")
+        return make()
+
+    def filled(self, tab: str) -> None:
+        """Show what is known already."""
+        self.show_summary()
+        self.show_parameters()
+        self.show_vocabulary()
+        self.show_evaluation()
+
+    def has_average(self, name: str) -> bool:
+        """Whether a tensor has an average; what is not learnt has none."""
+        return any(each["name"] == name and each.get("ema") for each in self.parameters or ())
+
+    def _summary(self) -> Widget:
+        panes = (CheckpointFacts(classes="panel"), ConfigView(classes="panel"))
+        return Container(*panes, classes="side-by-side")
+
+    def _parameters(self) -> Widget:
+        return Vertical(
+            ParametersTree(classes="panel"), HistogramView(classes="panel"), id="parameters-panes"
+        )
+
+    def _labels(self) -> Widget:
+        return LabelsView(classes="panel")
+
+    def _vocabulary(self) -> Widget:
+        return VocabularyView(classes="panel")
+
+    def _evaluation(self) -> Widget:
+        panes = (HeadlineFigures, SupervisionSteps, DecisionMatrix, HaltingCurve)
+        return Container(*(pane(classes="panel") for pane in panes), id="evaluation-panes")
+
+    def _tools(self) -> Widget:
+        return ToolMatrix(classes="panel")
+
+    def _slots(self) -> Widget:
+        return SlotAccuracy(classes="panel")
+
+    def _errors(self) -> Widget:
+        panes = (JudgedList(classes="panel"), SampleDetail(classes="panel"))
+        return Container(*panes, id="error-panes")
+
+    # Bringing up to date ----------------------------------------------------------------------
+
+    def show_summary(self) -> None:
+        """Show what the file says of itself."""
+        summary, other = self.inspected.summary, self.inspected.other_summary
+        if summary is None:
+            return
+        for facts in self.query(CheckpointFacts):
+            facts.show(summary, other)
+        for view in self.query(ConfigView):
+            if summary["config"]:
+                compared = other["config"] if other else None
+                view.show(summary["config"], summary["defaults"], compared)
+        for labels in self.query(LabelsView):
+            labels.show(summary["labels"])
+
+    def show_parameters(self) -> None:
+        """Show the tensors."""
+        for tree in self.query(ParametersTree):
+            if self.parameters is not None:
+                tree.show(self.parameters)
+
+    def show_vocabulary(self) -> None:
+        """Show the tokenizer's pieces."""
+        for view in self.query(VocabularyView):
+            if self.vocabulary is not None:
+                view.show(self.vocabulary)
+
+    def show_evaluation(self) -> None:
+        """Show the figures, and the samples as far as they are judged; else how that stands."""
+        now, other = self.inspected.judgement, self.inspected.other_judgement
+        for samples in self.query(JudgedList):
+            samples.show(now.samples, self.standing)
+        if now.result is None or now.metrics is None:
+            return
+        metrics, compared = now.metrics, other.metrics or {}
+        for headlines in self.query(HeadlineFigures):
+            headlines.show(metrics, compared or None)
+        for matrix in self.query(DecisionMatrix):
+            matrix.show(metrics["decision"], compared.get("decision"))
+        for tools in self.query(ToolMatrix):
+            tools.show(metrics["tool"])
+        for slots in self.query(SlotAccuracy):
+            slots.show(metrics, compared or None)
+        for steps in self.query(SupervisionSteps):
+            steps.show_evaluation(metrics["by_step"], compared.get("by_step"), metrics["halting"])
+        for curve in self.query(HaltingCurve):
+            curve.show(now.result["halting_curve"], now.result["cheapest_halting"])

@@ -1,0 +1,1 @@
+"""A conversation, its tokens, and the answers to it."""

@@ -1,0 +1,218 @@
+"""StepAnswer: probabilities step by step, and what one step answers beside what is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from trm_engine.printable import one_line
+from trm_tui.plain.tables import NOTHING
+from trm_tui.store.step_answer import (
+    RIGHT,
+    TOOL,
+    Compared,
+    arguments,
+    called,
+    decision,
+    is_quiet,
+    leading_tools,
+    missing,
+    slots,
+    tool_probabilities,
+)
+from trm_tui.text import figures
+from trm_tui.text.figures import clip, pad, share_text
+from trm_tui.widgets.table.drawing import Drawing
+
+Record = Mapping[str, Any]
+
+CELL = 6
+LEAST_LABEL, MOST_LABEL = 8, 22
+TOOLS = 3
+HALT = "▲"
+DECISIONS = {"tool_call": "call", "direct_answer": "answer"}
+
+
+class StepAnswer(Drawing):
+    """Everything about one sample but its texts; empty slots as a number, or each."""
+
+    DEFAULT_CSS = """
+    StepAnswer {
+        & > .answer--faint { color: $faint; }
+        & > .answer--heading { color: $primary; text-style: bold; }
+        & > .answer--step { color: $accent; text-style: bold reverse; }
+        & > .answer--halt { color: $accent; text-style: bold; }
+        & > .answer--good { color: $good; }
+        & > .answer--poor { color: $poor; }
+    }
+    """
+    COMPONENT_CLASSES = {
+        f"answer--{name}" for name in ("faint", "heading", "step", "halt", "good", "poor")
+    }
+
+    def __init__(self, all_slots: bool = False) -> None:
+        super().__init__()
+        self._all_slots = all_slots
+        self._prediction: Record | None = None
+        self._step = 0
+
+    def show(self, prediction: Record | None, step: int = 0) -> None:
+        """Show the answer at a step, counted from 0; None where it is not known yet."""
+        self._prediction, self._step = prediction, step
+        self.outdate()
+
+    def draw(self, width: int) -> RenderableType:
+        """Steps, then decision, tool, arguments and slots in one table."""
+        if self._prediction is None:
+            return Text("What the model thinks of it is not known yet.", self._look("faint"))
+        return Group(*self._steps(self._prediction, width), Text(), self._table(width))
+
+    # Steps ------------------------------------------------------------------------------------
+
+    def _steps(self, prediction: Record, width: int) -> Iterator[Text]:
+        steps = prediction["steps"]
+        tools = leading_tools(prediction, steps[self._step], TOOLS)
+        label = _label_width(tools, width)
+        seen = self._steps_seen(len(steps), (width - label) // CELL)
+        yield self._step_numbers(seen, label, len(steps))
+        yield self._figures(
+            "P(call)", [each["decision_probability"] for each in steps], seen, label
+        )
+        for tool in tools:
+            yield self._figures(tool, tool_probabilities(prediction, tool), seen, label)
+        yield self._figures("q", [each["q"] for each in steps], seen, label)
+        yield self._halting(prediction, seen, label)
+
+    def _steps_seen(self, count: int, room: int) -> range:
+        """As many steps as there is room for, the chosen one among them."""
+        room = max(min(room, count), 1)
+        first = min(max(self._step - room // 2, 0), count - room)
+        return range(first, first + room)
+
+    def _step_numbers(self, seen: range, label: int, count: int) -> Text:
+        line = self._line("step", label)
+        for step in seen:
+            if step == self._step:
+                line.append(" " * (CELL - 5))
+                line.append(f"{step + 1}".center(5), self._look("step"))
+            else:
+                line.append(f"{step + 1:>{CELL - 2}}  ", self._look("faint"))
+        hidden = count - len(seen)
+        return line.append(f" {hidden} more" if hidden else "", self._look("faint"))
+
+    def _figures(self, name: str, shares: Sequence[float], seen: range, label: int) -> Text:
+        line = self._line(name, label)
+        for step in seen:
+            look = "" if step == self._step else "faint"
+            line.append(f"{share_text(shares[step]):>{CELL}}", self._look(look) if look else "")
+        return line
+
+    def _halting(self, prediction: Record, seen: range, label: int) -> Text:
+        """Under which step the model would halt."""
+        at = prediction["halts_at"]
+        line = self._line(f"q ≥ {prediction['halt_threshold']:g}", label)
+        if at is None:
+            return line.append(" never: all steps are run", self._look("faint"))
+        for step in seen:
+            line.append(f"{HALT if step + 1 == at else '':>{CELL - 2}}  ", self._look("halt"))
+        return line.append(f" halts at step {at}", self._look("faint"))
+
+    def _line(self, name: str, label: int) -> Text:
+        """A line that begins with a label of so many cells."""
+        return Text(no_wrap=True).append(pad(one_line(name), label), self._look("faint"))
+
+    # Table ------------------------------------------------------------------------------------
+
+    def _table(self, width: int) -> RenderableType:
+        prediction = self._prediction
+        assert prediction is not None
+        step = prediction["steps"][self._step]
+        table = self._columns(width)
+        for row in decision(prediction, step):
+            is_said = row.name != TOOL or called(step) is not None
+            table.add_row(*self._cells(row, is_said))
+        if lacks := missing(step):
+            said = Text(one_line(lacks))
+            table.add_row(Text("missing"), *([Text()] * self._has_truth), said)
+        self._add_arguments(table, prediction, step)
+        self._add_slots(table, prediction, step)
+        return table
+
+    def _columns(self, width: int) -> Table:
+        """What is true has its columns only where that is known."""
+        table = Table.grid(padding=(0, 1, 0, 0), expand=True)
+        table.add_column(no_wrap=True, max_width=max(width // 4, 6), overflow="ellipsis")
+        names = ["", "true", "model", "P", ""] if self._has_truth else ["", "model", "P"]
+        for name in names[1:]:
+            is_value = name in ("true", "model")
+            if is_value:
+                table.add_column(overflow="fold", ratio=1)
+            else:
+                table.add_column(no_wrap=True, justify="right" if name else "left")
+        table.add_row(*(Text(each, self._look("faint")) for each in names))
+        return table
+
+    @property
+    def _has_truth(self) -> bool:
+        return bool(self._prediction and self._prediction.get("truth"))
+
+    def _add_arguments(self, table: Table, prediction: Record, step: Record) -> None:
+        rows = arguments(prediction, step)
+        if rows:
+            note = Text("" if called(step) else "(not called)", self._look("faint"))
+            heading = Text("Arguments", self._look("heading"))
+            table.add_row(heading, *([Text()] * self._has_truth), note)
+        for row in rows:
+            table.add_row(*self._cells(row))
+
+    def _add_slots(self, table: Table, prediction: Record, step: Record) -> None:
+        rows = slots(prediction, step)
+        told = [row for row in rows if self._all_slots or not is_quiet(row)]
+        if rows:
+            table.add_row(Text("Slots", self._look("heading")))
+        for row in told:
+            table.add_row(*self._cells(row))
+        if quiet := len(rows) - len(told):
+            count = f"{quiet} more" if told else f"{quiet}"
+            table.add_row(Text(count, self._look("faint")), Text("empty", self._look("faint")))
+
+    def _cells(self, row: Compared, is_said: bool = True) -> Iterator[Text]:
+        is_wrong = row.verdict not in (RIGHT, None)
+        look = self._look("poor" if is_wrong else "good")
+        truth, said = (DECISIONS.get(each, each) for each in (row.truth, row.predicted))
+        said = said if is_said else f"({said})"
+        yield Text(one_line(row.name))
+        if self._has_truth:
+            yield self._value(truth)
+        yield Text(one_line(said), look) if is_wrong and row.predicted else self._value(said)
+        yield Text(NOTHING if row.probability is None else share_text(row.probability))
+        if self._has_truth:
+            mark = f"{figures.WRONG} {row.verdict}" if is_wrong else figures.RIGHT
+            yield Text(mark if row.verdict else "", look)
+
+    def _value(self, text: str) -> Text:
+        return Text(one_line(text)) if text else Text(NOTHING, self._look("faint"))
+
+    def _look(self, name: str) -> Any:
+        return self.look(f"answer--{name}")
+
+
+def _label_width(tools: Sequence[str], width: int) -> int:
+    longest = max((cell_len(one_line(tool)) for tool in tools), default=0) + 1
+    return min(max(longest, LEAST_LABEL), MOST_LABEL, max(width // 2, 1))
+
+
+def wrong_words(prediction: Record, step: int, width: int = 60) -> str:
+    """What is wrong with the answer at a step, in words; "" where nothing is or is known."""
+    at = prediction["steps"][step]
+    names = [row.name for row in decision(prediction, at) if row.verdict not in (RIGHT, None)]
+    told = {"arguments": arguments(prediction, at), "slots": slots(prediction, at)}
+    for name, rows in told.items():
+        if any(row.verdict not in (RIGHT, None) for row in rows):
+            names.append(name)
+    return clip(", ".join(names), width)

@@ -1,0 +1,62 @@
+"""ToolRanking: every tool that the model knows with its probability, those not on offer faint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.cells import cell_len
+from rich.console import RenderableType
+from rich.text import Text
+
+from trm_engine.printable import one_line
+from trm_tui.text.figures import bar, pad, share_text
+from trm_tui.widgets.table.drawing import Drawing
+
+LEAST_NAME, MOST_NAME = 8, 28
+PROBABILITY = 6
+MOST_BAR = 40
+NOT_OFFERED = "not offered"
+
+
+class ToolRanking(Drawing):
+    """The likeliest tool first; what is not on offer cannot be called."""
+
+    DEFAULT_CSS = """
+    ToolRanking {
+        & > .ranking--faint { color: $faint; }
+        & > .ranking--heading { color: $primary; text-style: bold; }
+        & > .ranking--bar { color: $series-1; }
+    }
+    """
+    COMPONENT_CLASSES = {"ranking--faint", "ranking--heading", "ranking--bar"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._step: Mapping[str, Any] | None = None
+
+    def show(self, step: Mapping[str, Any] | None) -> None:
+        """Show the ranking of one step's answer; None for none."""
+        self._step = step
+        self.outdate()
+
+    def draw(self, width: int) -> RenderableType:
+        """A heading, then a row a tool."""
+        if not self._step:
+            return Text()
+        tools = self._step["tools"]
+        names = max((cell_len(one_line(each["name"])) for each in tools), default=0)
+        name = min(max(names, LEAST_NAME), MOST_NAME, max(width // 2, 1))
+        room = min(max(width - name - PROBABILITY - 2, 0), MOST_BAR)
+        lines = [Text("Tools", self.look("ranking--heading"))]
+        for tool in tools:
+            lines.append(self._row(tool, name, room))
+        return Text("\n", no_wrap=True).join(lines)
+
+    def _row(self, tool: Mapping[str, Any], name: int, room: int) -> Text:
+        faint = self.look("ranking--faint")
+        line = Text(pad(one_line(tool["name"]), name), "" if tool["offered"] else faint)
+        if not tool["offered"]:
+            return line.append(f" {pad(NOT_OFFERED, room + PROBABILITY)}", faint)
+        line.append(f"{share_text(tool['probability']):>{PROBABILITY}} ")
+        return line.append(bar(tool["probability"], room), self.look("ranking--bar"))

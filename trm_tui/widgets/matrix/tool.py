@@ -1,0 +1,264 @@
+"""The tool confusion matrix: numbers and heat, a cursor, and the samples behind every cell."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Offset, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from trm_tui.keys import MATRIX, bindings
+from trm_tui.plain.tables import ratio
+from trm_tui.store.confusion import ORDERS, SHARES, Confusion
+from trm_tui.widgets.matrix.heat import heat
+from trm_tui.widgets.matrix.layout import Layout
+from trm_tui.widgets.matrix.picture import Picture, Styles
+
+TITLE = "Tools"
+NOTHING_YET = "No evaluation yet"
+NO_TOOLS = "No tools in this data"
+LOW = 10
+"""Below this height a horizontal scrollbar would cost too many rows."""
+
+
+class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
+    """True tools down, predicted tools across, numbered alike; headings stay while it scrolls."""
+
+    DEFAULT_CSS = """
+    ToolMatrix {
+        overflow: auto;
+        scrollbar-size: 1 1;
+        &.-low { scrollbar-size-horizontal: 0; }
+        & > .tool-matrix--right { background: $heat; }
+        & > .tool-matrix--wrong { background: $poor; }
+        & > .tool-matrix--empty, & > .tool-matrix--heading { color: $faint; }
+        & > .tool-matrix--name { color: $foreground; }
+        & > .tool-matrix--selected { color: $foreground; text-style: bold; }
+        & > .tool-matrix--cursor { color: $faint; text-style: bold reverse; }
+        &:focus > .tool-matrix--cursor { color: $accent; }
+    }
+    """
+    COMPONENT_CLASSES = {
+        "tool-matrix--right",
+        "tool-matrix--wrong",
+        "tool-matrix--empty",
+        "tool-matrix--heading",
+        "tool-matrix--name",
+        "tool-matrix--selected",
+        "tool-matrix--cursor",
+    }
+    BINDINGS = bindings(MATRIX)
+
+    class Opened(Message):
+        """Somebody asks for the samples of a cell: their number, and lines where they are known."""
+
+        def __init__(
+            self, true_name: str, predicted_name: str, lines: list[int], count: int
+        ) -> None:
+            super().__init__()
+            self.true_name = true_name
+            self.predicted_name = predicted_name
+            self.lines = lines
+            self.count = count
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.border_title = TITLE
+        self._confusion: Confusion | None = None
+        self._message = NOTHING_YET
+        self._of = SHARES[0]
+        self._order = ORDERS[0]
+        self._cursor = Offset()
+        self._picture: Picture | None = None
+
+    def show(self, tool: Mapping[str, Any] | None) -> None:
+        """Show the ``tool`` part of an evaluation's metrics, or that there is none yet.
+
+        Besides ``labels``, ``confusion``, ``accuracy``, ``samples`` and ``unknown`` it may have
+        ``cells``: line numbers of samples by index of their true and their predicted tool.
+        """
+        confusion = Confusion.of(tool) if tool else None
+        self.border_title = f"{TITLE}  {_summary(tool)}" if tool else TITLE
+        self._message = NO_TOOLS if tool else NOTHING_YET
+        self._replace(confusion if confusion and confusion.counts.size else None)
+
+    @property
+    def selected(self) -> tuple[str, str] | None:
+        """The true and the predicted tool of the cursor's cell."""
+        if self._confusion is None:
+            return None
+        return self._confusion.rows[self._cursor.y], self._confusion.columns[self._cursor.x]
+
+    # Keys and mouse
+
+    def action_move(self, down: int, right: int) -> None:
+        """Move the cursor, and scroll where it leaves the view."""
+        self._select(self._cursor + Offset(right, down))
+
+    def action_page(self, pages: int) -> None:
+        """Move the cursor by as many rows as are seen."""
+        if self._picture:
+            self.action_move(pages * self._picture.layout.rows_shown, 0)
+
+    def action_first(self) -> None:
+        """Move the cursor to the first row."""
+        self._select(Offset(self._cursor.x, 0))
+
+    def action_last(self) -> None:
+        """Move the cursor to the last row."""
+        self._select(Offset(self._cursor.x, sys.maxsize))
+
+    def action_next_error(self) -> None:
+        """Move the cursor to the next smaller cell of wrong predictions, or to the largest."""
+        errors = self._confusion.errors() if self._confusion else []
+        here = (self._cursor.y, self._cursor.x)
+        if errors:
+            following = errors.index(here) + 1 if here in errors else 0
+            row, column = errors[following % len(errors)]
+            self._select(Offset(column, row))
+
+    def action_normalise(self) -> None:
+        """Show counts, then shares of the row, then shares of the column."""
+        self._of = SHARES[(SHARES.index(self._of) + 1) % len(SHARES)]
+        self._refit()
+
+    def action_order(self) -> None:
+        """Order the tools by name, then by samples, then by errors."""
+        self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
+        self._replace(self._confusion)
+        self._follow()
+
+    def action_open(self) -> None:
+        """Ask for the samples of the cursor's cell, if it has any."""
+        if self._confusion and (cell := self.selected):
+            count = int(self._confusion.counts[self._cursor.y, self._cursor.x])
+            if count:
+                self.post_message(self.Opened(*cell, self._confusion.lines.get(cell, []), count))
+
+    def on_click(self, event: events.Click) -> None:
+        """Select a cell; open it with the second click."""
+        place = event.get_content_offset(self)
+        if place is None or self._picture is None:
+            return
+        cell = self._picture.layout.cell_at(place, self._first_cell, self._cursor)
+        if cell is not None:
+            self._select(cell)
+            if event.chain == 2:
+                self.action_open()
+
+    # State
+
+    def _replace(self, confusion: Confusion | None) -> None:
+        """Show another matrix, ordered; the cursor stays at its pair of tools."""
+        selected = self.selected
+        self._confusion = confusion.ordered(self._order) if confusion else None
+        if self._confusion:
+            self._cursor = _place(self._confusion, selected, self._cursor)
+        self._renew()
+
+    def _select(self, cell: Offset) -> None:
+        if self._confusion:
+            self._cursor = _inside(self._confusion, cell)
+            self._follow()
+            self.refresh()
+
+    def _follow(self) -> None:
+        """Scroll as little as shows the cursor's cell."""
+        if self._picture:
+            x, y = self._picture.layout.scroll_to_show(self._cursor, self._first_cell)
+            self.scroll_to(x, y, animate=False, force=True)
+
+    @property
+    def _first_cell(self) -> Offset:
+        assert self._picture is not None
+        return self._picture.layout.first_cell(self.scroll_offset)
+
+    # Painting
+
+    def on_resize(self) -> None:
+        self.set_class(self.outer_size.height < LOW, "-low")
+        self._refit()
+
+    def watch_show_horizontal_scrollbar(self) -> None:
+        self._refit()
+
+    def watch_show_vertical_scrollbar(self) -> None:
+        self._refit()
+
+    def _refit(self) -> None:
+        """Make the picture anew where that may put the cursor out of view."""
+        self._renew()
+        self._follow()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        if self._picture and self._picture.styles != self._styles():
+            self._renew()
+
+    def _renew(self) -> None:
+        """Make the picture anew: another matrix, way to show it, size or theme."""
+        before, self._picture = self._picture, None
+        if self._confusion and self.is_attached:
+            size = self.scrollable_content_region.size
+            self._picture = Picture(self._confusion, self._of, size, self._styles())
+        self.virtual_size = self._picture.layout.virtual_size if self._picture else Size()
+        if before and self._picture:
+            self._keep_column(before.layout, self._picture.layout)
+        self.border_subtitle = f"{self._of} · by {self._order}" if self._confusion else ""
+        self.refresh()
+
+    def _keep_column(self, before: Layout, now: Layout) -> None:
+        """Where cells are wider or narrower than before, begin with the same column."""
+        if before.cell != now.cell:
+            column = before.first_cell(self.scroll_offset).x
+            self.scroll_to(x=column * now.cell, animate=False, force=True)
+
+    def _styles(self) -> Styles:
+        right = self.get_component_styles("tool-matrix--right").background
+        wrong = self.get_component_styles("tool-matrix--wrong").background
+        return Styles(
+            plain=self.rich_style,
+            heat=heat(self.background_colors[1], right, wrong),
+            empty=self._style("empty"),
+            heading=self._style("heading"),
+            name=self._style("name"),
+            selected=self._style("selected"),
+            cursor=self._style("cursor"),
+        )
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"tool-matrix--{name}")
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the view."""
+        if self._picture:
+            return self._picture.line(y, self._first_cell, self._cursor)
+        if y == self.size.height // 2:
+            text = self._message.center(self.size.width)
+            return Strip([Segment(text, self._style("heading"))])
+        return Strip.blank(self.size.width, self.rich_style)
+
+
+def _summary(tool: Mapping[str, Any]) -> str:
+    calls = f"{ratio(tool['accuracy'])} of {tool['samples']:,}"
+    unknown = tool.get("unknown")
+    return f"{calls} · {unknown:,} of unseen tools" if unknown else calls
+
+
+def _place(confusion: Confusion, names: tuple[str, str] | None, cursor: Offset) -> Offset:
+    """Where a pair of tools is now; the cursor's old place if one of them is gone."""
+    if names and names[0] in confusion.rows and names[1] in confusion.columns:
+        return Offset(confusion.columns.index(names[1]), confusion.rows.index(names[0]))
+    return _inside(confusion, cursor)
+
+
+def _inside(confusion: Confusion, cell: Offset) -> Offset:
+    rows, columns = confusion.counts.shape
+    return Offset(max(0, min(columns - 1, cell.x)), max(0, min(rows - 1, cell.y)))

@@ -1,0 +1,144 @@
+"""EvaluationHistory: every evaluation of a run in one line each, the best marked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from textual.content import Content
+from textual.message import Message
+
+from trm_engine.runs.best import score_told
+from trm_tui.keys import EVALUATIONS, bindings
+from trm_tui.text.figures import figure, loss_text, seconds_text, share_text
+from trm_tui.widgets.table.columns import Cells, Column, Layout
+from trm_tui.widgets.table.rows import CursorRows
+
+Evaluation = Mapping[str, Any]
+
+BEST = "★"
+SHARES = {
+    "decision": ("decision", "accuracy"),
+    "f1": ("decision", "f1"),
+    "tool": ("tool", "accuracy"),
+    "arguments": ("arguments", "accuracy"),
+    "slots": ("slots", "accuracy"),
+    "value": ("slots", "value_accuracy"),
+    "exact": ("exact_match",),
+    "values": ("exact_match_values",),
+}
+
+
+class EvaluationHistory(CursorRows):
+    """The newest evaluation is the last row; the cursor follows it until it is moved away."""
+
+    BORDER_TITLE = "Evaluations"
+    BINDINGS = bindings(EVALUATIONS)
+
+    @dataclass
+    class Selected(Message):
+        """An evaluation was chosen.
+
+        ``index`` is None where the newest was: now this one, later whichever is the newest.
+        """
+
+        index: int | None
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._evaluations: list[Evaluation] = []
+        self._best: int | None = None
+        self._chosen: int | None = None
+
+    def set_evaluations(self, evaluations: Sequence[Evaluation]) -> None:
+        """Show these; a resumed run may have fewer than before."""
+        in_sight = self.scroll_offset.y >= self.max_scroll_y
+        before, self._evaluations = self._evaluations, list(evaluations)
+        self._best = _best(self._evaluations)
+        self.border_subtitle = Content(self._standing())
+        chosen = self._chosen
+        gone = chosen is not None and _identity(before, chosen) != _identity(evaluations, chosen)
+        self.outdate()
+        if gone:
+            self._choose(None)
+        if gone or (self._chosen is None and in_sight):
+            self.show_cursor()
+
+    def row_count(self) -> int:
+        """One row an evaluation."""
+        return len(self._evaluations)
+
+    def columns(self) -> Sequence[Column]:
+        """Narrow panes keep step, loss and the exact matches."""
+        step = max(len(f"{self._evaluations[-1].get('step') or 0:,}"), 5)
+        return [
+            Column("best", "", 1),
+            Column("step", "step", step),
+            Column("epoch", "epoch", 6, rank=6, gap=2),
+            Column("seconds", "took", 7, rank=9),
+            Column("loss", "loss", 6, rank=1, gap=2),
+            Column("decision", "decision", 8, rank=4, gap=2),
+            Column("f1", "F1", 5, rank=8, gap=2),
+            Column("tool", "tool", 5, rank=3, gap=2),
+            Column("arguments", "args", 5, rank=10, gap=2),
+            Column("slots", "slots", 5, rank=5, gap=2),
+            Column("value", "value", 5, rank=7, gap=2),
+            Column("exact", "exact", 5, gap=2),
+            Column("values", "+values", 7, rank=2, gap=2),
+        ]
+
+    def cells(self, row: int, layout: Layout) -> Cells:
+        """One evaluation."""
+        event = self._evaluations[row]
+        metrics = event.get("metrics")
+        step, epoch = figure(event, "step"), figure(event, "epoch")
+        shares = {name: figure(metrics, *path) for name, path in SHARES.items()}
+        look = "strong" if row == self._best else ""
+        return {
+            **{name: (share_text(share), look) for name, share in shares.items()},
+            "best": (BEST if row == self._best else "", "best"),
+            "step": ("" if step is None else f"{step:,.0f}", look),
+            "epoch": ("" if epoch is None else f"{epoch:.2f}", look),
+            "seconds": (seconds_text(figure(event, "seconds")), "none"),
+            "loss": (loss_text(figure(metrics, "loss")), look),
+        }
+
+    def cursor(self) -> int:
+        """The chosen evaluation, or the newest."""
+        newest = max(len(self._evaluations) - 1, 0)
+        return newest if self._chosen is None else self._chosen
+
+    def put_cursor(self, row: int) -> None:
+        """Choose an evaluation; the last row is the newest, whichever that is later."""
+        chosen = None if row == len(self._evaluations) - 1 else row
+        if chosen != self._chosen:
+            self._choose(chosen)
+
+    def action_choose(self) -> None:
+        """Tell of the cursor's evaluation once more."""
+        if self._evaluations:
+            self.post_message(self.Selected(self._chosen))
+
+    def _standing(self) -> str:
+        """The figure by which an evaluation is the best."""
+        score = None if self._best is None else score_told(self._evaluations[self._best])
+        return f"{BEST} best: {score}" if score else ""
+
+    def _choose(self, chosen: int | None) -> None:
+        before, self._chosen = self.cursor(), chosen
+        self.outdate_rows([before, self.cursor()])
+        self.post_message(self.Selected(chosen))
+
+
+def _best(evaluations: Sequence[Evaluation]) -> int | None:
+    """The last that was the best so far."""
+    newest_first = range(len(evaluations) - 1, -1, -1)
+    return next((row for row in newest_first if evaluations[row].get("best")), None)
+
+
+def _identity(evaluations: Sequence[Evaluation], row: int) -> tuple[Any, ...]:
+    """What tells an evaluation from one that took its place; empty where there is none."""
+    if row >= len(evaluations):
+        return ()
+    return evaluations[row].get("step"), evaluations[row].get("t")

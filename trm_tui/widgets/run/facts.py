@@ -1,0 +1,249 @@
+"""RunFacts: what a run is, where it is, what it learns from and what it has written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+
+from trm_engine.printable import one_line, printable
+from trm_tui.keys import ROWS, bindings
+from trm_tui.plain.tables import NOTHING, updates_of
+from trm_tui.text.clock import local_time
+from trm_tui.text.words import size
+from trm_tui.widgets.table.drawing import Drawing
+from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
+
+Event = Mapping[str, Any]
+Facts = Iterable[tuple[str, str]]
+Look = Callable[[str], Style]
+
+WIDE = 120
+"""From this width on, there are two columns."""
+
+GAP = 2
+MOST_CHECKPOINTS = 50
+CHECKPOINT_COLUMNS = ("kind", "step", "epoch", "size", "file")
+DATA_ROWS = {
+    "samples": "samples",
+    "conversations": "dialogues",
+    "tool calls": "tool_calls",
+    "tokens": "tokens",
+    "mean length": "mean_tokens",
+    "longest": "longest",
+    "truncated": "truncated_samples",
+    "bad lines": "bad_lines",
+    "in training too": "overlap",
+}
+
+
+class FactsTable(Drawing):
+    """The facts as tables under headings."""
+
+    DEFAULT_CSS = """
+    FactsTable > .facts--faint { color: $faint; }
+    FactsTable > .facts--section { color: $primary; text-style: bold; }
+    FactsTable > .facts--best { color: $good; text-style: bold; }
+    """
+    COMPONENT_CLASSES = {"facts--faint", "facts--section", "facts--best"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._started: Event | None = None
+        self._folder = Path()
+        self._facts: list[tuple[str, str]] = []
+        self._checkpoints: Sequence[Event] = ()
+
+    def show(
+        self, started: Event | None, folder: Path, facts: Facts, checkpoints: Sequence[Event]
+    ) -> None:
+        """Show this instead."""
+        self._started, self._folder = started, folder
+        self._facts, self._checkpoints = list(facts), checkpoints
+        self.outdate()
+
+    def draw(self, width: int) -> RenderableType:
+        """Everything that is known."""
+        left, right = self._what_it_is(), self._what_it_reads_and_writes()
+        if width < WIDE:
+            return Group(*left, *right)
+        columns = Table.grid(padding=(0, 2 * GAP, 0, 0), expand=True)
+        columns.add_column(ratio=1)
+        columns.add_column(ratio=1)
+        columns.add_row(Group(*left), Group(*right))
+        return columns
+
+    def _what_it_is(self) -> Iterator[RenderableType]:
+        started = self._started
+        known = run_facts(started) if started else ()
+        run = [("folder", str(self._folder)), *self._facts, *known]
+        yield self._headed("Run", facts_table(run, self._look))
+        if started:
+            yield self._headed("Model", facts_table(model_facts(started), self._look))
+            yield self._headed("Software", facts_table(software(started), self._look))
+
+    def _what_it_reads_and_writes(self) -> Iterator[RenderableType]:
+        started = self._started or {}
+        if data := started.get("data"):
+            yield self._headed("Data", data_table(data, self._look))
+        if self._checkpoints:
+            table = checkpoint_table(self._checkpoints, self._folder, self._look)
+            yield self._headed("Checkpoints written", table)
+            yield Text(kept(started.get("config") or {}), self._look("faint"))
+
+    def _headed(self, title: str, table: RenderableType) -> RenderableType:
+        return Group(Text(title, self._look("section")), table, "")
+
+    def _look(self, name: str) -> Style:
+        return self.look(f"facts--{name}")
+
+
+class RunFacts(ScrollKeys):
+    """The facts of a run, as its events tell them."""
+
+    ALLOW_MAXIMIZE = True
+    BINDINGS = bindings(ROWS)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.border_title = "About the run"
+        self._table = FactsTable()
+        self._shown: tuple[Any, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        with Scroller():
+            yield self._table
+
+    def show(
+        self,
+        started: Event | None,
+        folder: Path,
+        state: str | None = None,
+        checkpoints: Sequence[Event] = (),
+        extra: Mapping[str, str] | None = None,
+    ) -> None:
+        """Show a run.
+
+        Args:
+            started: its newest ``run_started`` event, if there is one yet.
+            folder: where it is.
+            state: how it stands.
+            checkpoints: its ``checkpoint`` events, the oldest first.
+            extra: further facts, by name.
+        """
+        facts = {"state": state or NOTHING, **(extra or {})}
+        shown = (started, folder, facts, len(checkpoints))
+        if shown != self._shown:
+            self._shown = shown
+            self._table.show(started, folder, facts.items(), list(checkpoints))
+
+
+def run_facts(started: Event) -> Facts:
+    """When, where and how long a run trains."""
+    resumed_from = started.get("resumed_from")
+    processes = started.get("world_size") or 1
+    yield "began", local_time(started.get("t"))
+    if resumed_from:
+        yield "resumed", f"from step {resumed_from:,}"
+    yield "steps", updates_of(started)
+    yield "seed", str(started.get("seed", NOTHING))
+    many = f", {processes} processes" if processes > 1 else ""
+    yield "host", f"{started.get('host', NOTHING)}, process {started.get('pid', NOTHING)}{many}"
+
+
+def model_facts(started: Event) -> Facts:
+    """Sizes, device and number type."""
+    parameters = dict(started.get("parameters") or {})
+    total = parameters.pop("total", None)
+    yield "parameters", _figure(total)
+    for name, count in parameters.items():
+        share = f" ({count / total:.0%})" if total else ""
+        yield f"  {name}", f"{_figure(count)}{share}"
+    yield "device", str(started.get("device", NOTHING))
+    reason = started.get("dtype_reason")
+    yield "dtype", f"{started.get('dtype', NOTHING)}{f': {reason}' if reason else ''}"
+    labels = started.get("labels") or {}
+    for name in ("tools", "slots"):
+        if names := [_name(each) for each in labels.get(name, ())]:
+            yield name, f"{len(names)}: {', '.join(names)}"
+
+
+def software(started: Event) -> Facts:
+    """Versions and the revision of the code."""
+    yield from (started.get("versions") or {}).items()
+    yield "git revision", started.get("git_revision") or NOTHING
+
+
+def facts_table(facts: Facts, look: Look) -> Table:
+    """Names and values."""
+    table = Table.grid(padding=(0, GAP, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        label = printable(name).replace("\n", " ")  # parts of a sum are indented
+        table.add_row(Text(label, look("faint")), Text(one_line(str(value))))
+    return table
+
+
+def data_table(data: Mapping[str, Event], look: Look) -> RenderableType:
+    """What is learnt from, beside what it is judged by."""
+    train, val = data.get("train") or {}, data.get("val") or {}
+    table = Table.grid(padding=(0, GAP, 0, 0))
+    table.add_column(no_wrap=True)
+    for _ in range(2):
+        table.add_column(justify="right", no_wrap=True)
+    table.add_row("", *(Text(name, look("faint")) for name in ("training", "validation")))
+    for name, key in DATA_ROWS.items():
+        if key in train or key in val:
+            figures = (Text(_figure(each.get(key), "")) for each in (train, val))
+            table.add_row(Text(name, look("faint")), *figures)
+    paths = [("training", train.get("path")), ("validation", val.get("path"))]
+    return Group(table, facts_table(((name, path) for name, path in paths if path), look))
+
+
+def checkpoint_table(checkpoints: Sequence[Event], folder: Path, look: Look) -> RenderableType:
+    """Files that were written, the newest first; one that was written again only once."""
+    newest = {event["path"]: event for event in checkpoints}
+    ordered = sorted(newest.values(), key=lambda event: event.get("seq", 0), reverse=True)
+    table = Table.grid(padding=(0, GAP, 0, 0))
+    for heading in CHECKPOINT_COLUMNS:
+        is_text = heading in ("kind", "file")
+        table.add_column(justify="left" if is_text else "right", no_wrap=heading != "file")
+    table.columns[-1].overflow = "fold"
+    table.add_row(*(Text(heading, look("faint")) for heading in CHECKPOINT_COLUMNS))
+    for event in ordered[:MOST_CHECKPOINTS]:
+        style = look("best") if event.get("kind") == "best" else Style.null()
+        table.add_row(*(Text(cell, style) for cell in _checkpoint_cells(event, folder)))
+    left_out = max(len(ordered) - MOST_CHECKPOINTS, 0)
+    return Group(table, f"and {left_out:,} before") if left_out else table
+
+
+def kept(config: Mapping[str, Any]) -> str:
+    """Which of the written checkpoints stay."""
+    count = (config.get("training") or {}).get("keep_checkpoints")
+    if not count:
+        return ""
+    return f"Of the kinds step and epoch the newest {count} are kept (training.keep_checkpoints)."
+
+
+def _checkpoint_cells(event: Event, folder: Path) -> Iterator[str]:
+    kind, path = event.get("kind", ""), Path(event["path"])
+    yield f"* {kind}" if kind == "best" else f"  {kind}"
+    yield _figure(event.get("step"))
+    yield f"{event.get('epoch', 0):.2f}"
+    yield size(event.get("bytes", 0))
+    yield one_line(str(path.relative_to(folder) if path.is_relative_to(folder) else path))
+
+
+def _figure(value: Any, nothing: str = NOTHING) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else nothing
+
+
+def _name(label: Any) -> str:
+    return str(label.get("name", "")) if isinstance(label, Mapping) else str(label)

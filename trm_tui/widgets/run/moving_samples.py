@@ -1,0 +1,270 @@
+"""MovingSamples: some validation samples, and how their predictions move from time to time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.cells import cell_len
+from textual.message import Message
+
+from trm_engine.printable import one_line
+from trm_tui.keys import SAMPLES, bindings
+from trm_tui.text.figures import (
+    RIGHT,
+    WRONG,
+    change,
+    clip,
+    figure,
+    loss_text,
+    pad,
+    share_text,
+    sparkline,
+)
+from trm_tui.text.wrapped import wrap
+from trm_tui.widgets.table.columns import Cells, Column, Layout
+from trm_tui.widgets.table.rows import CursorRows, Line
+
+Evaluation = Mapping[str, Any]
+Sample = Mapping[str, Any]
+
+ANSWER = "answer"
+CALL = "tool_call"
+REMEMBERED = 24
+LEAST_DETAILS, MOST_DETAILS = 4, 9
+LABEL = 8
+TITLES = {"shown": "Validation samples", "worst": "Worst samples"}
+LEAST_NAME, MOST_NAME = 8, 24
+LEAST_WRONG, MOST_WRONG = 5, 28
+WHOLE_TEXT = 200
+
+
+class MovingSamples(CursorRows):
+    """A row a sample, and below them the cursor's sample step by step."""
+
+    BORDER_TITLE = TITLES["shown"]
+    BINDINGS = bindings(SAMPLES)
+    EMPTY = "No sample evaluated yet"
+
+    @dataclass
+    class Opened(Message):
+        """The conversation on this line of the validation file is asked for."""
+
+        line: int
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._evaluations: Sequence[Evaluation] = []
+        self._which = "shown"
+        self._samples: Sequence[Sample] = []
+        self._paths: dict[Any, list[Sample | None]] | None = None
+        self._cursor = 0
+
+    def set_evaluations(self, evaluations: Sequence[Evaluation]) -> None:
+        """Show the samples of the last of these, and how they fared in those before."""
+        self._evaluations = list(evaluations[-REMEMBERED:])
+        self._take_samples()
+
+    def row_count(self) -> int:
+        """One row a sample."""
+        return len(self._samples)
+
+    def columns(self) -> Sequence[Column]:
+        """Narrow panes keep truth, prediction and probability."""
+        name = _longest([*map(_truth, self._samples), *map(_predicted, self._samples)], MOST_NAME)
+        wrong = max(_longest(map(_wrong, self._samples), MOST_WRONG), LEAST_WRONG)
+        return [
+            Column("mark", "", 1),
+            Column("truth", "truth", LEAST_NAME, most=name, left=True),
+            Column("predicted", "model", LEAST_NAME, most=name, left=True),
+            Column("probability", "P(call)", 7),
+            Column("arrow", "", 1, rank=5),
+            Column("trend", "trend", 5, rank=1, most=REMEMBERED // 2, left=True),
+            Column("verdicts", "right", 8, rank=6, gap=2),
+            Column("q", "q", 5, rank=4, gap=2),
+            Column("loss", "loss", 6, rank=3, gap=2),
+            Column("wrong", "wrong", wrong, rank=7, gap=2, left=True),
+            Column("text", "last turn", 12, rank=2, most=WHOLE_TEXT, gap=2, left=True),
+        ]
+
+    def cells(self, row: int, layout: Layout) -> Cells:
+        """One sample, as it was predicted now and before."""
+        sample, path = self._samples[row], self._path(row)
+        probabilities = [_last(each, "decision_probability") for each in path]
+        now, before = probabilities[-1], probabilities[-2] if len(path) > 1 else None
+        arrow, difference = change(now, before)
+        towards_truth = difference.startswith("+") == (sample.get("decision") == CALL)
+        look = "poor" if sample.get("wrong") else "good"
+        return {
+            "mark": (_verdict(sample), look),
+            "truth": (_truth(sample), ""),
+            "predicted": (_predicted(sample), "" if _truth(sample) == _predicted(sample) else look),
+            "probability": (share_text(now), ""),
+            "arrow": (arrow, ("good" if towards_truth else "poor") if difference else "none"),
+            "trend": (sparkline(probabilities, layout["trend"]), "curve"),
+            "verdicts": ("".join(map(_verdict, path))[-layout["verdicts"] :], "none"),
+            "q": (share_text(_last(sample, "q")), ""),
+            "loss": (loss_text(figure(sample, "loss")), ""),
+            "wrong": (_wrong(sample), look),
+            "text": (_text(sample), "none"),
+        }
+
+    def cursor(self) -> int:
+        """The selected sample."""
+        return self._cursor
+
+    def put_cursor(self, row: int) -> None:
+        """Select a sample; its details are shown below."""
+        before, self._cursor = self._cursor, row
+        self.outdate_rows([before, row], foot=True)
+
+    def foot_height(self) -> int:
+        """The room below the samples; at most half of the pane where they need to scroll."""
+        height = self.scrollable_content_region.height
+        room = height - self.head_height() - len(self._samples)
+        lines = min(max(room, height // 2), MOST_DETAILS)
+        return lines if lines >= LEAST_DETAILS else 0
+
+    def foot(self, width: int, height: int) -> list[Line]:
+        """The selected sample: what is wrong, its last turn, and every supervision step."""
+        if not height:
+            return []
+        sample = self._samples[self._cursor]
+        steps = _steps(sample, width)[-2 if height < 6 else -3 :]
+        names = [_names(sample)] if height > 6 else []
+        room = height - 1 - len(names) - len(steps)
+        text = _wrapped(_text(sample), width, room)
+        return [_rule(sample, width), *names, *([(line, "")] for line in text), *steps]
+
+    def action_worst(self) -> None:
+        """The worst samples of the evaluation, or again the ones that stay the same."""
+        self._which = "worst" if self._which == "shown" else "shown"
+        self._cursor = 0
+        self._take_samples()
+        self.show_cursor()
+
+    def action_open(self) -> None:
+        """Ask for the selected sample's conversation."""
+        if self._samples:
+            self.post_message(self.Opened(int(self._samples[self._cursor].get("line") or 0)))
+
+    def _take_samples(self) -> None:
+        selected = self._samples[self._cursor].get("index") if self._samples else None
+        newest = self._evaluations[-1].get("metrics") or {} if self._evaluations else {}
+        self._samples = newest.get(self._which) or []
+        numbers = [sample.get("index") for sample in self._samples]
+        self._cursor = numbers.index(selected) if selected in numbers else 0
+        self._paths = None
+        self.border_title = TITLES[self._which]
+        self.border_subtitle = _count_right(self._samples)
+        self.outdate()
+
+    def _path(self, row: int) -> list[Sample | None]:
+        """A sample in each evaluation that is remembered, the newest last."""
+        if self._paths is None:
+            self._paths = _paths(self._evaluations)
+        return self._paths[self._samples[row].get("index")]
+
+
+def _paths(evaluations: Sequence[Evaluation]) -> dict[Any, list[Sample | None]]:
+    """Every sample told of, by its number: what each evaluation said of it, None where nothing."""
+    paths: dict[Any, list[Sample | None]] = {}
+    for position, event in enumerate(evaluations):
+        metrics = event.get("metrics") or {}
+        for sample in [*(metrics.get("worst") or []), *(metrics.get("shown") or [])]:
+            path = paths.setdefault(sample.get("index"), [None] * len(evaluations))
+            path[position] = sample
+    return paths
+
+
+def _steps(sample: Sample, width: int) -> list[Line]:
+    """Step numbers, probabilities and q, a column a step; curves where there is no room."""
+    probabilities, q = _series(sample, "decision_probability"), _series(sample, "q")
+    count = max(len(probabilities), len(q))
+    label = (pad("step", LABEL), "none")
+    for decimals in (3, 2):
+        cell = decimals + 3
+        if LABEL + cell * count <= width:
+            numbers = [(f"{step:>{cell}}", "none") for step in range(1, count + 1)]
+            rows = [_numbers("P(call)", probabilities, decimals), _numbers("q", q, decimals)]
+            return [[label, *numbers], *rows]
+    ends = (f"1 to {count}", "none")
+    return [[label, ends], _curve("P(call)", probabilities, width), _curve("q", q, width)]
+
+
+def _numbers(label: str, shares: Sequence[float | None], decimals: int) -> Line:
+    cells = ((f"{share_text(share, decimals):>{decimals + 3}}", "") for share in shares)
+    return [(pad(label, LABEL), "none"), *cells]
+
+
+def _curve(label: str, shares: Sequence[float | None], width: int) -> Line:
+    ends = f" {share_text(shares[0])} to {share_text(shares[-1])}" if shares else ""
+    room = max(min(width - LABEL - len(ends), len(shares)), 0)
+    return [(pad(label, LABEL), "none"), (sparkline(shares, room), "curve"), (ends, "")]
+
+
+def _rule(sample: Sample, width: int) -> Line:
+    title = f"── line {sample.get('line') or 0:,} "
+    wrong = f"{WRONG} {_wrong(sample)} " if sample.get("wrong") else f"{RIGHT} right "
+    rest = "─" * max(width - len(title) - len(wrong), 0)
+    return [(title, "none"), (wrong, "poor" if sample.get("wrong") else "good"), (rest, "none")]
+
+
+def _names(sample: Sample) -> Line:
+    return [
+        (pad("truth", LABEL), "none"),
+        (_truth(sample), ""),
+        ("   model ", "none"),
+        (_predicted(sample), ""),
+    ]
+
+
+def _text(sample: Sample) -> str:
+    return one_line(str(sample.get("text") or ""))
+
+
+def _wrapped(text: str, width: int, lines: int) -> list[str]:
+    """At most so many lines; the last is clipped if there were more."""
+    parts = wrap(text, width)
+    if len(parts) <= lines:
+        return parts
+    return [*parts[: lines - 1], clip("".join(parts[lines - 1 :]), width)] if lines > 0 else []
+
+
+def _truth(sample: Sample) -> str:
+    return one_line(str(sample.get("tool") or ANSWER))
+
+
+def _predicted(sample: Sample) -> str:
+    probability = _last(sample, "decision_probability")
+    calls = probability is not None and probability > 0.5
+    return one_line(str(sample.get("predicted_tool") or "?")) if calls else ANSWER
+
+
+def _wrong(sample: Sample) -> str:
+    return one_line(", ".join(map(str, sample.get("wrong") or [])))
+
+
+def _longest(texts: Iterable[str], most: int) -> int:
+    return min(max(map(cell_len, texts), default=0), most)
+
+
+def _verdict(sample: Sample | None) -> str:
+    if sample is None:
+        return " "
+    return WRONG if sample.get("wrong") else RIGHT
+
+
+def _count_right(samples: Sequence[Sample]) -> str:
+    right = sum(1 for sample in samples if not sample.get("wrong"))
+    return f"{right} of {len(samples)} right" if samples else ""
+
+
+def _series(sample: Sample | None, key: str) -> list[float | None]:
+    return [figure({key: value}, key) for value in (sample or {}).get(key) or []]
+
+
+def _last(sample: Sample | None, key: str) -> float | None:
+    series = _series(sample, key)
+    return series[-1] if series else None

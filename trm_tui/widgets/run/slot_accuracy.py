@@ -1,0 +1,116 @@
+"""SlotAccuracy: how well each slot is found and how well its value is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.cells import cell_len
+
+from trm_engine.printable import one_line
+from trm_tui.text.figures import (
+    DOWN,
+    MARKS,
+    UP,
+    bar,
+    change,
+    clip_middle,
+    figure,
+    grade,
+    share_text,
+)
+from trm_tui.widgets.table.columns import Cells, Column, Layout
+from trm_tui.widgets.table.rows import Line, RowsView
+
+Metrics = Mapping[str, Any]
+
+ALL = "all slots"
+LEAST_NAME, MOST_NAME = 8, 36
+DIRECTIONS = {UP: "good", DOWN: "poor"}
+
+
+class SlotAccuracy(RowsView):
+    """A row a slot: whether its presence is told rightly, and its value read rightly."""
+
+    BORDER_TITLE = "Slot accuracy"
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._slots: Metrics = {}
+        self._previous: Metrics = {}
+        self._names: list[str] = []
+
+    def show(self, metrics: Metrics | None, previous: Metrics | None = None) -> None:
+        """Show an evaluation's slots, and how they changed since the one before it."""
+        self._slots = (metrics or {}).get("slots") or {}
+        self._previous = (previous or {}).get("slots") or {}
+        self._names = list(self._slots.get("per_slot") or {})
+        self.outdate()
+
+    def row_count(self) -> int:
+        """One row a slot."""
+        return len(self._names)
+
+    def columns(self) -> Sequence[Column]:
+        """Narrow panes keep name, presence, direction and value."""
+        longest = max(cell_len(one_line(name)) for name in [ALL, *self._names])
+        most = min(longest, MOST_NAME)
+        return [
+            Column("mark", "", 1),
+            Column("name", "slot", LEAST_NAME, most=most, left=True),
+            Column("presence", "presence", 5, most=8),
+            Column("bar", "", 4, rank=3, most=24, left=True),
+            Column("arrow", "", 1, rank=2),
+            Column("change", "change", 6, rank=5, left=True),
+            Column("value", "value", 5, rank=1, gap=2),
+            Column("value mark", "", 1, rank=4),
+            Column("value bar", "", 8, rank=7, most=24, left=True),
+            Column("filled", "filled", 7, rank=6, gap=2),
+        ]
+
+    def head(self, layout: Layout) -> list[Line]:
+        """The headings, and all slots together."""
+        filled = figure(self._slots, "values")
+        overall = self._cells(ALL, self._slots, self._previous, filled, layout)
+        return [*super().head(layout), layout.line({**overall, "name": (ALL, "strong")})]
+
+    def head_height(self) -> int:
+        """Two lines stay on top."""
+        return 2
+
+    def foot_height(self) -> int:
+        """One line, where the slots leave room for it."""
+        room = self.scrollable_content_region.height - self.head_height() - len(self._names)
+        return 1 if room > 0 else 0
+
+    def foot(self, width: int, height: int) -> list[Line]:
+        """How often everything about presence is right."""
+        all_right = share_text(figure(self._slots, "all_right"))
+        return [[(f"every slot right in {all_right} of the samples", "none")]] if height else []
+
+    def cells(self, row: int, layout: Layout) -> Cells:
+        """One slot."""
+        name = self._names[row]
+        now = self._slots["per_slot"][name]
+        before = (self._previous.get("per_slot") or {}).get(name) or {}
+        return self._cells(name, now, before, figure(now, "filled"), layout)
+
+    def _cells(
+        self, name: str, now: Metrics, before: Metrics, filled: float | None, layout: Layout
+    ) -> Cells:
+        presence, value = figure(now, "accuracy"), figure(now, "value_accuracy")
+        arrow, difference = change(presence, figure(before, "accuracy"))
+        look, value_look = grade(presence), grade(value)
+        direction = DIRECTIONS.get(arrow, "none")
+        return {
+            "mark": (MARKS[look], look),
+            "name": (clip_middle(one_line(name), layout["name"]), ""),
+            "presence": (share_text(presence), look),
+            "bar": (bar(presence, layout["bar"]), look),
+            "arrow": (arrow, direction),
+            "change": (difference, direction),
+            "value": (share_text(value), value_look),
+            "value mark": (MARKS[value_look], value_look),
+            "value bar": (bar(value, layout["value bar"]), value_look),
+            "filled": ("" if filled is None else f"{filled:,.0f}", "none"),
+        }

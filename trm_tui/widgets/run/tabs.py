@@ -1,0 +1,302 @@
+"""TrainTabs: everything that a run shows, in tabs; each pane is given what concerns it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from textual import on
+from textual.containers import Container, Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import TabbedContent
+
+from trm_engine.config import Config
+from trm_engine.runs.best import score_told
+from trm_tui.sessions.run import AttachedRun
+from trm_tui.settings import Settings
+from trm_tui.store.growing import AXES
+from trm_tui.store.run import HEADLINES, Event, Topics
+from trm_tui.store.trace import Trace
+from trm_tui.text.words import size
+from trm_tui.widgets.chart.chart import Chart
+from trm_tui.widgets.chart.view import View
+from trm_tui.widgets.lazy_tabs import LazyTabs
+from trm_tui.widgets.log.view import LogView
+from trm_tui.widgets.matrix.decision import DecisionMatrix
+from trm_tui.widgets.matrix.tool import ToolMatrix
+from trm_tui.widgets.run.config import ConfigView
+from trm_tui.widgets.run.evaluation_history import EvaluationHistory
+from trm_tui.widgets.run.evaluation_line import EvaluationLine
+from trm_tui.widgets.run.facts import RunFacts
+from trm_tui.widgets.run.moving_samples import MovingSamples
+from trm_tui.widgets.run.slot_accuracy import SlotAccuracy
+from trm_tui.widgets.run.supervision_steps import SupervisionSteps
+
+TABS = ("Live", "Charts", "Evaluation", "Tools", "Slots", "Samples", "Log", "Run")
+TOTAL = "total_loss"
+CHARTS_A_TICK = 3
+COLUMNS = {
+    "Learning rate": "lr",
+    "Gradient norm": "grad_norm",
+    "Samples a second": "samples_per_s",
+    "Memory": "memory",
+}
+SMOOTH_ALREADY = {"lr", "memory"}
+FORMS = {"Memory": size}
+ACCURACIES = [name for name in HEADLINES if name != "validation loss"]
+
+
+class TrainTabs(LazyTabs):
+    """The tabs of a run, brought up to date by ``show``.
+
+    ``selected`` is the evaluation that is shown, counted from 0; None is always the newest.
+    """
+
+    TABS = ("Live", "Charts", "Evaluation", "Tools", "Slots", "Samples", "Log", "Run")
+
+    def __init__(self, run: AttachedRun, settings: Settings) -> None:
+        super().__init__(settings.tab)
+        self.watched = run
+        self.selected: int | None = None
+        self._settings = settings
+        self._view = View(settings.x_axis, smoothing=settings.smoothing)
+        self._lines_shown = 0
+        self._losses_known = 0
+        self._behind: dict[Chart, None] = {}
+
+    # Composition ------------------------------------------------------------------------------
+
+    def content(self, tab: str) -> Widget:
+        """The panes of a tab."""
+        make: Callable[[], Widget] = getattr(self, f"_{tab}")
+        return make()
+
+    def filled(self, tab: str) -> None:
+        """Show everything: who is there already has it."""
+        self.show({"steps", "evaluations", "started", "log"})
+
+    def _live(self) -> Widget:
+        charts = Vertical(
+            self._chart("Loss", id="loss"),
+            Horizontal(
+                self._chart("Learning rate", id="lr"),
+                self._chart("Gradient norm", id="norm"),
+                id="small-charts",
+            ),
+            EvaluationLine(),
+            id="live-charts",
+        )
+        panels = Vertical(
+            SupervisionSteps(classes="panel"),
+            DecisionMatrix(classes="panel"),
+            SlotAccuracy(classes="panel"),
+            MovingSamples(classes="panel"),
+            id="live-panels",
+        )
+        return Horizontal(charts, panels)
+
+    def _charts(self) -> Widget:
+        return Container(*map(self._chart, ("Loss by part", "Accuracy", *COLUMNS)), id="chart-grid")
+
+    def _evaluation(self) -> Widget:
+        below = Horizontal(
+            SupervisionSteps(classes="panel"), DecisionMatrix(classes="panel"), id="judged"
+        )
+        return Vertical(EvaluationHistory(classes="panel"), below)
+
+    def _tools(self) -> Widget:
+        return ToolMatrix(classes="panel")
+
+    def _slots(self) -> Widget:
+        return SlotAccuracy(classes="panel")
+
+    def _samples(self) -> Widget:
+        return MovingSamples(classes="panel")
+
+    def _log(self) -> Widget:
+        return LogView(classes="panel")
+
+    def _run(self) -> Widget:
+        return Container(
+            RunFacts(classes="panel"), ConfigView(classes="panel"), classes="side-by-side"
+        )
+
+    def _chart(self, title: str, id: str | None = None) -> Chart:
+        chart = Chart(
+            title,
+            self._traces(title),
+            form=FORMS.get(title),
+            log=self._settings.log_scale.get(title, False),
+            view=self._view,
+            id=id,
+            classes="panel",
+        )
+        chart.hidden = self._settings.hidden_series
+        return chart
+
+    def _traces(self, title: str) -> list[Trace]:
+        store = self.watched.store
+        points = {axis: store.headlines[axis] for axis in AXES}
+        if title == "Loss":
+            validation = store.headlines["validation loss"]
+            return [
+                self._trace("training", TOTAL),
+                Trace("validation", validation, points, points=True),
+            ]
+        if title == "Loss by part":
+            return [self._trace(name.removesuffix("_loss"), name) for name in self._parts()]
+        if title == "Accuracy":
+            return [Trace(name, store.headlines[name], points, points=True) for name in ACCURACIES]
+        column = COLUMNS[title]
+        return [self._trace(title.lower(), column, smooth=column not in SMOOTH_ALREADY)]
+
+    def _trace(self, name: str, column: str, smooth: bool = True) -> Trace:
+        columns = self.watched.store.columns
+        axes = {axis: columns[axis] for axis in AXES}
+        return Trace(name, columns[column], axes, smooth=smooth)
+
+    def _parts(self) -> list[str]:
+        columns = self.watched.store.columns
+        return [name for name in columns if name.endswith("_loss") and name != TOTAL]
+
+    def remembered(self) -> dict[str, Any]:
+        """How it looks now, as settings; what was not opened is as it was."""
+        charts = list(self.query(Chart))
+        known = {trace.name for chart in charts for trace in chart.traces}
+        hidden = {name for chart in charts for name in chart.hidden}
+        scales = {chart.title: chart.log_scale for chart in charts}
+        return {
+            "x_axis": self._view.axis,
+            "smoothing": self._view.smoothing,
+            "log_scale": self._settings.log_scale | scales,
+            "hidden_series": sorted(hidden | (set(self._settings.hidden_series) - known)),
+            "tab": self.active,
+        }
+
+    # Bringing up to date ----------------------------------------------------------------------
+
+    def show(self, changed: Topics) -> None:
+        """Show what changed."""
+        if "restarted" in changed:
+            self._renew_traces()
+        if "steps" in changed and len(self._parts()) != self._losses_known:
+            self._losses_known = len(self._parts())
+            self._renew_traces()
+        self._draw_charts(bool(changed & {"steps", "evaluations"}))
+        if changed & {"evaluations", "restarted"}:
+            self._show_evaluations()
+        if changed & {"started", "checkpoints", "state"}:
+            self._show_facts()
+        if changed & {"log", "restarted"}:
+            self._show_log()
+
+    def _draw_charts(self, have_changed: bool) -> None:
+        """Draw some of the charts that are behind: many at once would keep keys waiting."""
+        if have_changed:
+            pane = self.query_one(TabbedContent).active_pane
+            self._behind |= dict.fromkeys(pane.query(Chart) if pane else ())
+        for chart in list(self._behind)[:CHARTS_A_TICK]:
+            del self._behind[chart]
+            chart.view = self._view
+            chart.refresh_data()
+
+    def show_losses(self) -> None:
+        """Show the training loss at each supervision step, as it is now."""
+        losses = self.watched.store.losses_by_step()
+        for panel in self.query(SupervisionSteps):
+            panel.show_losses(losses)
+
+    def _renew_traces(self) -> None:
+        for chart in self.query(Chart):
+            chart.traces = self._traces(chart.title)
+
+    def _show_evaluations(self) -> None:
+        evaluations = self.watched.store.evaluations
+        for history in self.query(EvaluationHistory):
+            history.set_evaluations(evaluations)
+        self._show_selected()
+
+    def _show_selected(self) -> None:
+        """Give the evaluation that is looked at, and the one before, to all its panels."""
+        now, before = self._selected_and_previous()
+        metrics, previous = _metrics(now), _metrics(before)
+        for line in self.query(EvaluationLine):
+            line.show(now, before)
+        for samples in self.query(MovingSamples):
+            samples.set_evaluations(self._up_to_selected())
+        for matrix in self.query(DecisionMatrix):
+            matrix.show(metrics.get("decision"), previous.get("decision"))
+        for tools in self.query(ToolMatrix):
+            tools.show(metrics.get("tool"))
+        for slots in self.query(SlotAccuracy):
+            slots.show(metrics.get("slots") and metrics, previous or None)
+        for steps in self.query(SupervisionSteps):
+            steps.show_evaluation(
+                metrics.get("by_step"), previous.get("by_step"), metrics.get("halting")
+            )
+        for panel in self._judging():
+            panel.border_subtitle = self._which(now)
+
+    def _judging(self) -> Iterator[Widget]:
+        yield from self.query(DecisionMatrix)
+        yield from self.query(SlotAccuracy)
+        yield from self.query(SupervisionSteps)
+
+    def _which(self, evaluation: Event | None) -> str:
+        if evaluation is None:
+            return ""
+        newest = self.selected is None
+        return f"step {evaluation['step']:,}" + ("" if newest else ", not the newest")
+
+    def _selected_and_previous(self) -> tuple[Event | None, Event | None]:
+        evaluations = self.watched.store.evaluations
+        index = len(evaluations) - 1 if self.selected is None else self.selected
+        now = evaluations[index] if 0 <= index < len(evaluations) else None
+        return now, evaluations[index - 1] if now and index else None
+
+    def _up_to_selected(self) -> list[Event]:
+        evaluations = self.watched.store.evaluations
+        return evaluations if self.selected is None else evaluations[: self.selected + 1]
+
+    def _show_facts(self) -> None:
+        store = self.watched.store
+        best = store.best or {}
+        score = score_told(best)
+        extra = {"best so far": f"{score} at step {best['step']:,}"} if score else {}
+        for facts in self.query(RunFacts):
+            folder, state = self.watched.folder.path, self.watched.state
+            facts.show(store.started, folder, state, store.checkpoints, extra)
+        if store.started:
+            for view in self.query(ConfigView):
+                view.show(store.started["config"], defaults=Config().to_dict())
+
+    def _show_log(self) -> None:
+        lines = self.watched.store.log
+        for view in self.query(LogView):
+            if len(lines) < self._lines_shown:
+                self._lines_shown = 0
+                view.clear()
+            view.add(lines[self._lines_shown :])
+            self._lines_shown = len(lines)
+
+    # What panes say ---------------------------------------------------------------------------
+
+    @on(Chart.CursorMoved)
+    def _move_cursors(self, event: Chart.CursorMoved) -> None:
+        for chart in self.query(Chart):
+            chart.cursor = event.x
+
+    @on(Chart.ViewChanged)
+    def _change_views(self, event: Chart.ViewChanged) -> None:
+        """The chart itself has changed already; the others follow with the next ticks."""
+        self._view = event.view
+        self._behind |= dict.fromkeys(self.query(Chart))
+
+    @on(EvaluationHistory.Selected)
+    def _select_evaluation(self, event: EvaluationHistory.Selected) -> None:
+        self.selected = event.index
+        self._show_selected()
+
+
+def _metrics(evaluation: Event | None) -> dict[str, Any]:
+    return evaluation["metrics"] if evaluation else {}

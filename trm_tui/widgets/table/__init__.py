@@ -1,0 +1,1 @@
+"""Rows, columns, search and scrolling."""
