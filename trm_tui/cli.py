@@ -456,7 +456,8 @@ def _last_record(
         elif kind == "error":
             raise UserError(record["message"])
         elif kind == "result":
-            return record
+            result: dict[str, Any] = record
+            return result
     return None
 
 

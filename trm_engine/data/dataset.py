@@ -124,7 +124,8 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
     def lengths(self) -> np.ndarray:
         """Tokens of each sample, [N]."""
         borders = self._arrays["token_borders"]
-        return borders[self.indices, 1] - borders[self.indices, 0]
+        lengths: np.ndarray = borders[self.indices, 1] - borders[self.indices, 0]
+        return lengths
 
     @property
     def dialogues(self) -> np.ndarray:

@@ -55,7 +55,8 @@ class Function(BaseModel):
     @property
     def properties(self) -> dict[str, dict[str, Any]]:
         """The schema of each parameter, by name."""
-        return self.parameters.get("properties", {})
+        properties: dict[str, dict[str, Any]] = self.parameters.get("properties", {})
+        return properties
 
 
 class Tool(BaseModel):

@@ -203,11 +203,13 @@ class TRMTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text; markers written in it are plain text."""
-        return self._processor.encode(text)
+        ids: list[int] = self._processor.encode(text)
+        return ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids; special tokens are left out."""
-        return self._processor.decode([int(index) for index in ids])
+        text: str = self._processor.decode([int(index) for index in ids])
+        return text
 
     def piece(self, index: int) -> str:
         """The vocabulary entry at ``index``."""

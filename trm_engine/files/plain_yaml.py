@@ -139,7 +139,8 @@ class _Reader:
     def _scalar(self, event: Any) -> Any:
         tag = event.tag
         if tag is None or tag == "!":
-            tag = self._scalars.resolve(yaml.ScalarNode, event.value, event.implicit)
+            plain = event.value, event.implicit
+            tag = self._scalars.resolve(yaml.ScalarNode, *plain)  # type: ignore[no-untyped-call]
         kind = tag.removeprefix(PREFIX)
         if kind not in SCALARS:
             raise _refusal(event, f"a value of type '{kind}'")

@@ -41,7 +41,8 @@ class Decoded:
 
     def coming_tools(self, row: int) -> np.ndarray:
         """The probabilities [T] of a sample's tools: of a call its own, of an answer the next."""
-        return self.tools[row] if self.decision[row] > 0.5 else self.next_tools[row]
+        tools = self.tools if self.decision[row] > 0.5 else self.next_tools
+        return np.asarray(tools[row])
 
 
 @dataclass(frozen=True)

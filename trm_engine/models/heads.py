@@ -72,7 +72,7 @@ class Ages(nn.Module):
 
     def forward(self, context: Context) -> Tensor:
         """[B, F, L]."""
-        return (self.weight * self.scale).mT @ context.token_ages.mT
+        return torch.matmul((self.weight * self.scale).mT, context.token_ages.mT)
 
 
 class Pointers(nn.Module):
@@ -116,7 +116,8 @@ class Pointers(nn.Module):
 
     def _logits(self, keys: Tensor, queries: Tensor, context: Context) -> Tensor:
         """[B, F, L]."""
-        logits = context.layout.products(queries * self.size**-0.5, keys.mT) + self.ages(context)
+        logits: Tensor = context.layout.products(queries * self.size**-0.5, keys.mT)
+        logits = logits + self.ages(context)
         return logits.where(context.token_mask[:, None], MASKED_LOGIT)
 
 
@@ -161,7 +162,8 @@ class TaskSlots(nn.Module):
 
     def forward(self, tools: Tensor) -> Tensor:
         """Probabilities of tools [B, T] to [B, S]."""
-        return tools @ self.weight * self.scale
+        logits: Tensor = tools @ self.weight * self.scale
+        return logits
 
 
 class Needs(nn.Module):

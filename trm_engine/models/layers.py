@@ -77,7 +77,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     biases = bias.expand(*shape, *bias.shape[-2:]).flatten(0, 1)
     q, k, v = (each.flatten(0, 1) for each in (q, k, v))
     scores = torch.baddbmm(biases, q, k.mT, alpha=q.shape[-1] ** -0.5)
-    return torch.bmm(scores.softmax(dim=-1), v).unflatten(0, shape)
+    attended: Tensor = torch.bmm(scores.softmax(dim=-1), v).unflatten(0, shape)
+    return attended
 
 
 class Attention(nn.Module):
@@ -108,7 +109,8 @@ class Attention(nn.Module):
         own, of_tokens = scores.softmax(dim=-1).split((own_q.shape[2], token_k.shape[2]), dim=-1)
         registers = own @ own_v + layout.products(of_tokens, token_v)  # (b h r d)
         heads = layout.join(tokens.transpose(1, 2), registers.transpose(1, 2))
-        return self.out(heads.flatten(1))
+        attended: Tensor = self.out(heads.flatten(1))
+        return attended
 
 
 def _by_head(each: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
@@ -129,7 +131,8 @@ class SwiGLU(nn.Module):
         self.down = linear(width, hidden_size)
 
     def forward(self, h: Tensor) -> Tensor:
-        return self.down(F.silu(self.gate(h)) * self.up(h))
+        output: Tensor = self.down(F.silu(self.gate(h)) * self.up(h))
+        return output
 
 
 class Block(nn.Module):

@@ -76,7 +76,7 @@ class Layout(NamedTuple):
         together = rows.index_select(0, self.members.flatten()).unflatten(0, shape)
         together = together.movedim(1, -3)  # (g ... p k d)
         product = together.flatten(-3, -2) @ tokens
-        apart = product.unflatten(-2, together.shape[-3:-1]).movedim(-3, 1)  # (g p ... k l)
+        apart: Tensor = product.unflatten(-2, together.shape[-3:-1]).movedim(-3, 1)  # (g p ... k l)
         return apart.flatten(0, 1).index_select(0, self.places)
 
     def join(self, tokens: Tensor, registers: Tensor) -> Tensor:

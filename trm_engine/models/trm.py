@@ -6,7 +6,7 @@ sections 4.1 to 4.6; names are the paper's: x the question, y the answer, z the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -96,7 +96,9 @@ class TRMForToolCalling(nn.Module):
         if dtype == torch.float32:
             return self.run_core(*arguments)
         weights = {name: weight.to(dtype) for name, weight in self.core.named_parameters()}
-        return functional_call(_Callable(self.core, self.run_core), _inner(weights), arguments)
+        core = _Callable(self.core, self.run_core)
+        refined: State = functional_call(core, _inner(weights), arguments)
+        return refined
 
     def word_logits(self, y: Tensor) -> Tensor:
         """What hidden words are, by y where they stood: [K, D] to [K, vocabulary]."""
@@ -176,13 +178,13 @@ class TRMForToolCalling(nn.Module):
 class _Callable(nn.Module):
     """The core under another call, so that functional_call can swap its weights."""
 
-    def __init__(self, core: RecursiveCore, call: object) -> None:
+    def __init__(self, core: RecursiveCore, call: Callable[..., State]) -> None:
         super().__init__()
         self.core = core
         self.call = call
 
     def forward(self, *arguments: Tensor | Layout) -> State:
-        return self.call(*arguments)  # type: ignore[operator]
+        return self.call(*arguments)
 
 
 def _inner(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -128,7 +128,8 @@ class LocalNccl(TorchDistributed):
         self._links = links
         made = tempfile.mkdtemp(prefix="trm-tui-") if rank == 0 else ""
         self._folder = os.fsdecode(links.tell(os.fsencode(made)))
-        store = dist.FileStore(os.path.join(self._folder, "store"), world_size)
+        path = os.path.join(self._folder, "store")
+        store = dist.FileStore(path, world_size)  # type: ignore[attr-defined]
         super().__init__(device, store=store, rank=rank, world_size=world_size)
 
     def leave(self) -> None:

@@ -174,7 +174,8 @@ def confidences(answers: Answers) -> np.ndarray:
     names_tool = (answers.decision[-1] > 0.5) & (answers.tool[-1] >= 0)
     tool = np.where(names_tool, answers.tool_confidence[-1], 1.0)
     presence = np.maximum(answers.presence[-1], 1 - answers.presence[-1])
-    return np.exp(_log_joint(decision, tool, presence))
+    confidence: np.ndarray = np.exp(_log_joint(decision, tool, presence))
+    return confidence
 
 
 def halting_curve(

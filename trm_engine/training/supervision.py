@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from trm_engine.data.collator import INPUTS, Batch
-from trm_engine.models.embeddings import Context
 from trm_engine.models.heads import TRMOutput
+from trm_engine.models.layout import Context
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.training.halting import Halting, Remaining
 from trm_engine.training.losses import WORD_LABELS, Counted, DeepSupervisionLoss, Targets

@@ -12,9 +12,8 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import TabbedContent
 
-from trm_engine.errors import UserError
+from trm_engine.errors import UserError, WorkerError
 from trm_engine.files.jsonl import to_json
-from trm_engine.inspection.client import WorkerError
 from trm_tui.keys import INSPECT, bindings
 from trm_tui.screens.export import SAMPLES, ExportDialog
 from trm_tui.screens.playground import PlaygroundScreen

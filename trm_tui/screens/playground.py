@@ -15,9 +15,8 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 
-from trm_engine.errors import UserError
+from trm_engine.errors import UserError, WorkerError
 from trm_engine.files.jsonl import to_json
-from trm_engine.inspection.client import WorkerError
 from trm_engine.printable import one_line
 from trm_tui.keys import PLAYGROUND, bindings
 from trm_tui.screens.pick_sample import PickSampleDialog

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 NO_TOOL = "no tool"
 UNSEEN = "unseen tools"
@@ -15,6 +16,9 @@ ORDERS = ("name", "samples", "errors")
 SHARES = ("counts", "row %", "column %")
 
 Lines = dict[tuple[str, str], list[int]]
+Counts = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Shares = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Confusion:
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
-    counts: np.ndarray
+    counts: Counts
     tools: int
     lines: Lines
 
@@ -53,39 +57,43 @@ class Confusion:
         return cls(tuple(rows), tuple(columns), counts, tools, lines)
 
     @property
-    def right(self) -> np.ndarray:
+    def right(self) -> Flags:
         """Which cells count right predictions, bool [rows, columns]."""
         row, column = np.indices(self.counts.shape)
-        return (row == column) & (row < self.tools)
+        right: Flags = (row == column) & (row < self.tools)
+        return right
 
     @property
-    def row_totals(self) -> np.ndarray:
+    def row_totals(self) -> Counts:
         """Samples of each true tool, [rows]."""
-        return self.counts.sum(axis=1)
+        totals: Counts = self.counts.sum(axis=1)
+        return totals
 
     @property
-    def column_totals(self) -> np.ndarray:
+    def column_totals(self) -> Counts:
         """Predictions of each tool, [columns]."""
-        return self.counts.sum(axis=0)
+        totals: Counts = self.counts.sum(axis=0)
+        return totals
 
     @property
-    def recall(self) -> np.ndarray:
+    def recall(self) -> Shares:
         """The share of each true tool that is predicted right, [rows]; NaN of nothing."""
         return _share((self.counts * self.right).sum(axis=1), self.row_totals)
 
     @property
-    def precision(self) -> np.ndarray:
+    def precision(self) -> Shares:
         """The share of each tool's predictions that is right, [columns]; NaN of nothing."""
         return _share((self.counts * self.right).sum(axis=0), self.column_totals)
 
-    def shares(self, of: str) -> np.ndarray:
+    def shares(self, of: str) -> Shares:
         """Counts as shares, [rows, columns], of one of SHARES; of the largest for "counts"."""
         wholes = {
             "counts": np.full((1, 1), self.counts.max(initial=0)),
             "row %": self.row_totals[:, None],
             "column %": self.column_totals[None, :],
         }
-        return np.nan_to_num(_share(self.counts, wholes[of]))
+        shares: Shares = np.nan_to_num(_share(self.counts, wholes[of]))
+        return shares
 
     def ordered(self, by: str) -> Confusion:
         """The same with its tools by one of ORDERS; most samples and most errors come first."""
@@ -116,6 +124,6 @@ class Confusion:
         return [(int(row), int(col)) for row, col in places[np.argsort(-sizes, kind="stable")]]
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _share(part: Counts, whole: Counts) -> Shares:
     with np.errstate(divide="ignore", invalid="ignore"):
-        return part / whole
+        return np.divide(part, whole)

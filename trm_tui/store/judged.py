@@ -109,17 +109,21 @@ class JudgedSamples:
 
     def lines(self, view: View) -> list[int]:
         """Where samples stand in the file, from 1."""
-        return self._lines.values[view].astype(int).tolist()
+        lines: list[int] = self._lines.values[view].astype(int).tolist()
+        return lines
 
     def _of(self, kind: str) -> Flags:
         """Which samples are of a kind, [N]."""
         wrong = self._wrong.values.astype(np.int64)
+        flags: Flags
         if kind in PARTS:
-            return (wrong & 1 << PARTS.index(kind)) != 0
-        if kind in COMPARED:
+            flags = (wrong & 1 << PARTS.index(kind)) != 0
+        elif kind in COMPARED:
             only_this = kind == ONLY_THIS
-            return ((wrong == 0) == only_this) & (self._right_in_other() == (not only_this))
-        return {WRONG: wrong != 0, RIGHT: wrong == 0, ALL: np.ones(len(wrong), bool)}[kind]
+            flags = ((wrong == 0) == only_this) & (self._right_in_other() == (not only_this))
+        else:
+            flags = {WRONG: wrong != 0, RIGHT: wrong == 0, ALL: np.ones(len(wrong), bool)}[kind]
+        return flags
 
     def _right_in_other(self) -> Array:
         """1 where the other model is right, 0 where it is wrong, NaN where it was not asked."""

@@ -27,7 +27,8 @@ class PrintableConsole(Console):
     @property
     def file(self) -> IO[str]:
         """The stream below the one that would spell out the styles too."""
-        return own_stream(super().file)
+        stream: IO[str] = own_stream(super().file)
+        return stream
 
     @file.setter
     def file(self, file: IO[str]) -> None:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from rich.cells import cell_len
 from rich.text import Text
 from textual import events
-from textual.screen import ActiveBinding, Screen
+from textual.binding import ActiveBinding
+from textual.screen import Screen
 from textual.widget import Widget
 
 

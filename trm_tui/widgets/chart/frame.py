@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from trm_tui.store.trace import Drawing, Flags
+from trm_tui.store.binning import Flags
+from trm_tui.store.trace import Drawing
 from trm_tui.widgets.chart.axes import draw_x_axis, draw_y_axis
 from trm_tui.widgets.chart.canvas import Grid, Layer, cells_of
 from trm_tui.widgets.chart.scale import Scale

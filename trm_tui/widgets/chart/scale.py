@@ -83,7 +83,7 @@ class Scale:
 
 
 def _told(columns: Sequence[Heights]) -> Heights:
-    heights = np.concatenate([np.empty(0), *columns])
+    heights: Heights = np.concatenate([np.empty(0), *columns])
     return heights[~np.isnan(heights)]
 
 

@@ -43,7 +43,8 @@ def shade(share: Any) -> np.ndarray:
 
     It follows the square root, so that rare errors show.
     """
-    return (np.rint(np.sqrt(share) * SHADES).astype(int) - 1).clip(0, SHADES - 1)
+    steps: np.ndarray = np.rint(np.sqrt(share) * SHADES).astype(int) - 1
+    return steps.clip(0, SHADES - 1)
 
 
 def _shades(background: Color, full: Color) -> tuple[Style, ...]:
