@@ -19,8 +19,9 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.inference.predictor import Predictor
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.training.halting import Halting
-from trm_engine.training.losses import DeepSupervisionLoss, Targets
+from trm_engine.training.losses import DeepSupervisionLoss, count_labels
 from trm_engine.training.supervision import Part, per_step
+from trm_engine.training.targets import Targets
 
 EXPLORATION = 0.1
 
@@ -61,7 +62,7 @@ def _compared(model: TRMForToolCalling, parts: Sequence[Part], steps: int) -> st
 
 
 def _seconds(model: TRMForToolCalling, part: Part, steps: int, halting: Halting | None) -> float:
-    loss_fn, counts = DeepSupervisionLoss(model.config), part.targets.counts()
+    loss_fn, counts = DeepSupervisionLoss(model.config), count_labels(part.targets)
     began = time.process_time()
     for _ in per_step(model, loss_fn, [part], counts, steps, halting):
         model.zero_grad(set_to_none=True)
@@ -69,7 +70,7 @@ def _seconds(model: TRMForToolCalling, part: Part, steps: int, halting: Halting 
 
 
 def _count(remaining: Sequence[Targets]) -> Tensor:
-    return torch.stack([targets.counts() for targets in remaining]).sum(dim=0)
+    return torch.stack([count_labels(targets) for targets in remaining]).sum(dim=0)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from torch import Tensor
 from trm_engine.data.collator import Batch
 from trm_engine.models import layers
 from trm_engine.models.trm import TRMForToolCalling
-from trm_engine.training.losses import DeepSupervisionLoss, Targets
+from trm_engine.training.losses import DeepSupervisionLoss
+from trm_engine.training.targets import Targets
 
 
 def plain_step(model: TRMForToolCalling, batch: Batch) -> Tensor:

@@ -13,9 +13,10 @@ import torch
 from trm_engine.config import Config
 from trm_engine.data.collator import Batch, TRMCollator
 from trm_engine.models.trm import TRMForToolCalling
-from trm_engine.training.losses import DeepSupervisionLoss, Targets
+from trm_engine.training.losses import DeepSupervisionLoss, count_labels
 from trm_engine.training.prepare import Prepared, build_model, prepare_data, resolve
 from trm_engine.training.supervision import Part, averaged
+from trm_engine.training.targets import Targets
 
 DATA = "TRM_BENCHMARK_DATA"
 """Environment variable: a JSONL file to measure on instead of the built-in conversations."""
@@ -63,7 +64,7 @@ def streamed_step(model: TRMForToolCalling, batch: Batch) -> None:
     """Forward and backward of one averaged update, as the trainer does it."""
     targets = Targets.of(batch)
     loss_fn = DeepSupervisionLoss(model.config)
-    for _ in averaged(model, loss_fn, [Part(batch, targets)], targets.counts()):
+    for _ in averaged(model, loss_fn, [Part(batch, targets)], count_labels(targets)):
         model.zero_grad(set_to_none=True)
 
 

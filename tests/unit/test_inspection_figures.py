@@ -20,8 +20,9 @@ from trm_engine.inspection.evaluation import evaluate
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.prediction import predict
 from trm_engine.models import TRMForToolCalling
-from trm_engine.training.losses import DeepSupervisionLoss, Targets
+from trm_engine.training.losses import DeepSupervisionLoss, count_labels
 from trm_engine.training.supervision import Part, averaged
+from trm_engine.training.targets import Targets
 
 UPDATES, TOGETHER = 18, 8
 SAMPLES = dialogues(10)
@@ -44,7 +45,7 @@ def checkpoint(dataset: TRMToolCallingDataset, tmp_path_factory: pytest.TempPath
         places = [(7 * update + 5 * place) % len(dataset) for place in range(TOGETHER)]
         batch = batch_of(dataset, places)
         targets = Targets.of(batch)
-        for _ in averaged(model, loss_fn, [Part(batch, targets)], targets.counts()):
+        for _ in averaged(model, loss_fn, [Part(batch, targets)], count_labels(targets)):
             pass
         optimizer.step()
         optimizer.zero_grad()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
+from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
@@ -21,12 +22,12 @@ from trm_engine.data.collator import Batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.models import TRMOutput
 from trm_engine.models.heads import MASKED_LOGIT
-from trm_engine.training.losses import (
-    LOSSES,
-    TOTAL,
-    DeepSupervisionLoss,
-    Targets,
-    ValueLabels,
+from trm_engine.training.losses import SIZES, TOTAL, DeepSupervisionLoss, count_labels
+from trm_engine.training.targets import KINDS, Targets, ValueLabels
+from trm_engine.training.terms import (
+    TERMS,
+    Mean,
+    Term,
     answer_is_right,
     choice_loss,
     focal_loss,
@@ -234,7 +235,7 @@ def test_a_loss_is_the_mean_over_its_labels_and_over_the_steps(
     outputs = model.train_step(**inputs_of(batch))
     losses = called(model.config, outputs, batch, True)
     calls = batch["tool_name_labels"] >= 0
-    by_name: dict[str, list[Tensor]] = {name: [] for name in LOSSES[:4]}
+    by_name: defaultdict[str, list[Tensor]] = defaultdict(list)
     for output in outputs:
         by_name["decision_loss"].append(
             F.binary_cross_entropy_with_logits(
@@ -302,7 +303,7 @@ def test_an_unknown_tool_is_not_learnt() -> None:
     losses["tool_loss"].backward()
     assert output.tool_logits.grad is not None
     assert (output.tool_logits.grad[0] == 0).all()
-    assert Targets(*labels).counts().tolist() == [2, 1, 4]
+    assert count_labels(Targets(*labels))[:3].tolist() == [2, 1, 4]
 
 
 def test_an_answer_teaches_which_call_comes_next_not_which_it_would_be() -> None:
@@ -314,10 +315,32 @@ def test_an_answer_teaches_which_call_comes_next_not_which_it_would_be() -> None
     )
     now = F.cross_entropy(output.tool_logits[:1], torch.tensor([1]))
     coming = F.cross_entropy(output.next_tool_logits, torch.tensor([1, 2]))
-    assert torch.allclose(losses["tool_loss"], now + 0.5 * coming)
-    losses["tool_loss"].backward()
+    assert torch.allclose(losses["tool_loss"], now)
+    assert torch.allclose(losses["next_tool_loss"], coming)
+    total = sum(losses[name] for name in ("decision_loss", "tool_loss"))
+    total = total + 0.5 * sum(losses[f"{name}_loss"] for name in ("next_tool", "slot", "q"))
+    assert torch.allclose(losses[TOTAL], total)
+    losses[TOTAL].backward()
     assert output.tool_logits.grad is not None
     assert (output.tool_logits.grad[1] == 0).all()
+
+
+def test_counts_names_and_total_follow_from_the_list_of_terms(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A loss is added in one place."""
+    mean = Mean(lambda step: step.output.y.sum() * 0 + 12, lambda targets: 4)
+    terms = (*TERMS, Term("new_loss", "slot_weight", (mean,)))
+    labels = Targets(torch.ones(2), torch.tensor([1, 0]), torch.zeros(2, 2))
+    loss_fn = DeepSupervisionLoss(small_config(num_tools=3, num_slots=2, slot_weight=3.0))
+    before = loss_fn.step(made(), labels, count_labels(labels))
+    monkeypatch.setattr("trm_engine.training.losses.TERMS", terms)
+    monkeypatch.setattr("trm_engine.training.losses.SIZES", [*SIZES, 1])
+    assert loss_fn.names(KINDS)[-1] == "new_loss"
+    assert count_labels(labels)[-1] == 4
+    after = loss_fn.step(made(), labels, count_labels(labels))
+    assert after["new_loss"] == 3
+    assert torch.allclose(after[TOTAL], before[TOTAL] + 3 * 3)
 
 
 def test_no_slots_at_all() -> None:

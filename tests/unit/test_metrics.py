@@ -21,7 +21,7 @@ from trm_engine.data.encoding import UNKNOWN_TOOL
 from trm_engine.data.labels import Field, Labels
 from trm_engine.data.samples import parse_sample
 from trm_engine.training.evaluate import Evaluation, evaluate
-from trm_engine.training.losses import DeepSupervisionLoss, Targets, answer_is_right
+from trm_engine.training.losses import DeepSupervisionLoss, count_labels
 from trm_engine.training.metrics import (
     THRESHOLDS,
     Answers,
@@ -36,6 +36,8 @@ from trm_engine.training.metrics import (
     judge,
     sample_losses,
 )
+from trm_engine.training.targets import Targets
+from trm_engine.training.terms import answer_is_right
 
 TOOLS, SLOTS, STEPS = 4, 3, 3
 LABELS = Labels(
@@ -349,7 +351,7 @@ def test_an_evaluation_judges_every_step_as_the_loss_does(
         called = (output.decision_logits[:, 0] > 0).float() == targets.decision
         assert row["decision_accuracy"] == pytest.approx(float(called.float().mean()))
     whole = evaluate(model, few, 12)
-    step = DeepSupervisionLoss(model.config).step(outputs[-1], targets, targets.counts())
+    step = DeepSupervisionLoss(model.config).step(outputs[-1], targets, count_labels(targets))
     assert whole["by_step"][-1]["loss"] == pytest.approx(float(step["total_loss"]), abs=1e-5)
 
 

@@ -18,7 +18,9 @@ from trm_engine.data.next_call import next_call, next_calls, whole_next_call, wi
 from trm_engine.data.samples import Sample, ToolCall
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.models.trm import TRMForToolCalling
-from trm_engine.training.losses import Counted, DeepSupervisionLoss, Targets
+from trm_engine.training.losses import SIZES, TOTAL, DeepSupervisionLoss, count_labels
+from trm_engine.training.targets import Targets
+from trm_engine.training.terms import TERMS
 
 
 @pytest.fixture
@@ -121,26 +123,34 @@ def test_next_calls_count_with_their_weight_only(dataset: TRMToolCallingDataset)
     model = TRMForToolCalling(config)
     [output] = model(batch["input_ids"], batch["attention_mask"], batch["role_ids"])
 
-    def losses(of: dict[str, torch.Tensor], weight: float) -> list[float]:
+    def losses(of: dict[str, torch.Tensor], weight: float) -> dict[str, float]:
         targets = Targets.of(of)
         settings = config.model_copy(update={"next_call_weight": weight})
-        step = DeepSupervisionLoss(settings).step(output, targets, targets.counts())
-        return [float(step[name].detach()) for name in ("tool_loss", "arg_loss")]
+        step = DeepSupervisionLoss(settings).step(output, targets, count_labels(targets))
+        return {name: loss.item() for name, loss in step.items()}
 
-    plain_losses = losses(batch, 0.0)
-    assert plain_losses == pytest.approx(losses(bare, 0.0))
-    assert losses(bare, 0.5)[1] == pytest.approx(plain_losses[1])
-    twice = zip(plain_losses, losses(batch, 0.5), losses(batch, 1.0), strict=True)
-    for none, half, whole in twice:
-        assert half > none
-        assert whole - none == pytest.approx(2 * (half - none), rel=1e-4)
+    none, half, whole = (losses(batch, weight) for weight in (0.0, 0.5, 1.0))
+    assert none == pytest.approx(losses(bare, 0.0))
+    assert losses(bare, 0.5)["next_arg_loss"] == 0
+    assert half.keys() - none.keys() == {"next_tool_loss", "next_arg_loss"}
+    parts = {name: loss for name, loss in half.items() if name != TOTAL}
+    assert parts == {name: loss for name, loss in whole.items() if name != TOTAL}
+    assert {name: parts[name] for name in none if name != TOTAL} == pytest.approx(
+        {name: loss for name, loss in none.items() if name != TOTAL}
+    )
+    added = (
+        config.tool_weight * parts["next_tool_loss"] + config.arg_weight * parts["next_arg_loss"]
+    )
+    assert half[TOTAL] == pytest.approx(none[TOTAL] + 0.5 * added)
+    assert whole[TOTAL] == pytest.approx(none[TOTAL] + added)
     labels = Targets.of(batch).values
     assert labels is not None
     next_tools = [int(call_item["tool_name_label"]), dataset.tool_name_to_id["find_customer"]]
     assert labels.next_tool_labels.tolist() == next_tools
     assert batch["tool_name_labels"].tolist() == [next_tools[0], -1]
-    counts, others = Targets.of(batch).counts(), Targets.of(bare).counts()
-    of_next = [Counted.NEXT_TOOLS, Counted.NEXT_ARGS, Counted.NEXT_ARG_VALUES]
+    counts, others = count_labels(Targets.of(batch)), count_labels(Targets.of(bare))
+    names = [term.name for term in TERMS]
+    of_next = slice(*(sum(SIZES[: names.index(name)]) for name in ("next_tool_loss", "word_loss")))
     assert (counts[of_next] > 0).all()
     assert others[of_next].tolist() == [1, 0, 0]  # a call is its own next call
-    assert torch.equal(counts[: of_next[0]], others[: of_next[0]])
+    assert torch.equal(counts[: of_next.start], others[: of_next.start])

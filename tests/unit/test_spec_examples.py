@@ -581,7 +581,7 @@ def test_the_script_warns_of_slots_that_do_not_fit(samples: list[dict[str, Any]]
         assert told == set()
     else:
         [message] = told
-        assert message.startswith(f"the data has {slots} slots, the model 6: the others are left")
+        assert message.startswith(f"the data has {slots} slots, the model 6: only the first 6 are")
     check_losses(names["losses"])
 
 

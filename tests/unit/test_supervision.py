@@ -15,8 +15,9 @@ from tests.models import batch_of, inputs_of, small_config, small_model
 from trm_engine.data.collator import Batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.models import TRMForToolCalling
-from trm_engine.training.losses import LOSSES, TOTAL, DeepSupervisionLoss, Targets, ValueLabels
+from trm_engine.training.losses import TOTAL, DeepSupervisionLoss, count_labels
 from trm_engine.training.supervision import Part, averaged, deep_probability, mask_words, per_step
+from trm_engine.training.targets import Targets, ValueLabels
 from trm_engine.vocabulary import MASK_ID, PAD_ID
 
 SAMPLES = [0, 1, 2, 4, 11, 13, 59]
@@ -40,7 +41,7 @@ def part(batch: Batch, with_values: bool = True) -> Part:
 
 
 def counts_of(parts: Sequence[Part]) -> Tensor:
-    return torch.stack([each.targets.counts() for each in parts]).sum(dim=0)
+    return torch.stack([count_labels(each.targets) for each in parts]).sum(dim=0)
 
 
 def gradients(model: TRMForToolCalling) -> dict[str, Tensor]:
@@ -94,9 +95,8 @@ def test_streamed_gradients_are_those_of_all_graphs_kept(
     assert_same(found, expected)
     assert max(gradient.abs().max() for gradient in found.values()) > 1e-3
     assert len(losses) == steps
-    assert (
-        set(losses[0]) == set(expected_losses) == {TOTAL, *(LOSSES if with_values else LOSSES[:4])}
-    )
+    assert losses[0].keys() == expected_losses.keys()
+    assert ("arg_loss" in losses[0]) == with_values
     for name, loss in expected_losses.items():
         mean = torch.stack([step[name] for step in losses]).mean()
         assert torch.allclose(mean, loss, atol=1e-6), name
@@ -111,7 +111,7 @@ def test_accumulated_parts_are_the_whole_batch(
     model = small_model(small_config(dataset.labels))
     first, second = batch_of(dataset, SAMPLES[:1]), batch_of(dataset, SAMPLES[1:])
     halves = [part(first), part(second)]
-    numbers = [each.targets.counts() for each in halves]
+    numbers = [count_labels(each.targets) for each in halves]
     assert not torch.equal(numbers[0] * 6, numbers[1])
     assert numbers[0][1] == 0 < numbers[1][1]
     loss_fn = DeepSupervisionLoss(model.config)
@@ -131,7 +131,7 @@ def test_each_step_gives_its_own_gradient(dataset: TRMToolCallingDataset, batch:
     model = small_model(small_config(dataset.labels, N_supervision=4))
     loss_fn = DeepSupervisionLoss(model.config)
     each = part(batch)
-    counts = each.targets.counts()
+    counts = count_labels(each.targets)
     expected = []
     for output in model.supervision_steps(model.embedding(**inputs_of(batch))):
         loss = loss_fn.step(output, each.targets, counts)[TOTAL]
@@ -152,7 +152,7 @@ def test_the_steps_gradients_average_to_the_whole(
 ) -> None:
     model = small_model(small_config(dataset.labels, N_supervision=4))
     each, loss_fn = part(batch), DeepSupervisionLoss(model.config)
-    steps = [gradients(model) for _ in per_step(model, loss_fn, [each], each.targets.counts())]
+    steps = [gradients(model) for _ in per_step(model, loss_fn, [each], count_labels(each.targets))]
     mean = {name: torch.stack([step[name] for step in steps]).mean(dim=0) for name in steps[0]}
     assert_same(mean, streamed(model, [each])[1])
 
@@ -165,7 +165,7 @@ def test_weights_changed_between_steps_are_used(
 
     def losses(changes: bool) -> list[float]:
         found = []
-        for [step] in per_step(model, loss_fn, [each], each.targets.counts()):
+        for [step] in per_step(model, loss_fn, [each], count_labels(each.targets)):
             found.append(float(step["decision_loss"]))
             if changes:
                 with torch.no_grad():

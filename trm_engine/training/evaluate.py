@@ -24,7 +24,7 @@ from trm_engine.inference.decoding import (
     slot_values,
 )
 from trm_engine.models.trm import TRMForToolCalling
-from trm_engine.training.losses import Counted, DeepSupervisionLoss, Targets
+from trm_engine.training.losses import NUM_COUNTS, TOTAL, DeepSupervisionLoss, count_labels
 from trm_engine.training.metrics import (
     Answers,
     Metrics,
@@ -38,6 +38,7 @@ from trm_engine.training.metrics import (
 )
 from trm_engine.training.step_log import significant
 from trm_engine.training.supervision import embed
+from trm_engine.training.targets import Targets
 
 BATCH_SIZE = 32
 """Samples a batch. One number for every evaluation, so that each gives the same figures."""
@@ -117,9 +118,9 @@ class Evaluation:
         device = next(self.model.parameters()).device
         loss_fn = DeepSupervisionLoss(self.model.config)
         loader = create_dataloader(self.dataset, batch_size, shuffle=False, whole_dialogues=True)
-        counts = torch.zeros(len(Counted))
+        counts = torch.zeros(NUM_COUNTS)
         for batch in loader:
-            counts += Targets.of(batch).counts()
+            counts += count_labels(Targets.of(batch))
             self.between()
         counts = counts.to(device)
         for batch in loader:
@@ -197,7 +198,7 @@ class Evaluation:
         """The batch's share of the loss and its decoded answers at each supervision step."""
         model, targets = self.model, Targets.of(batch)
         for output in model.supervision_steps(embed(model, batch), self.steps):
-            loss = loss_fn.step(output, targets, counts)["total_loss"]
+            loss = loss_fn.step(output, targets, counts)[TOTAL]
             decoded = decode(
                 output,
                 batch["text_flags"],

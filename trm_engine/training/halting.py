@@ -11,7 +11,8 @@ from torch import Tensor
 from trm_engine.data.collator import Batch
 from trm_engine.models.layout import Context
 from trm_engine.models.trm import State
-from trm_engine.training.losses import Counted, Targets
+from trm_engine.training.losses import num_samples
+from trm_engine.training.targets import Targets
 
 STREAM = 0x4841
 """Sets these draws apart from others that are made of the same seed."""
@@ -28,7 +29,7 @@ class Halting:
         exploration: the share of samples that must train a drawn number of steps.
         steps: N_sup.
         seed: of the draws; another one in each epoch.
-        count: the labels over all parts and processes, [len(Counted)].
+        count: the labels over all parts and processes, [NUM_COUNTS].
     """
 
     def __init__(
@@ -50,9 +51,9 @@ class Halting:
         return sum(self._samples) / self._samples[0]
 
     def counts(self, remaining: Sequence[Targets]) -> Tensor:
-        """The labels of the next step, over all parts and processes, [len(Counted)]."""
+        """The labels of the next step, over all parts and processes, [NUM_COUNTS]."""
         counts = self._count(remaining)
-        self._samples.append(float(counts[Counted.DECISIONS]))
+        self._samples.append(float(num_samples(counts)))
         return counts
 
     def stays(self, samples: Tensor, q_logits: Tensor, step: int) -> Tensor:

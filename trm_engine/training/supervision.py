@@ -14,7 +14,8 @@ from trm_engine.models.heads import TRMOutput
 from trm_engine.models.layout import Context
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.training.halting import Halting, Remaining
-from trm_engine.training.losses import WORD_LABELS, Counted, DeepSupervisionLoss, Targets
+from trm_engine.training.losses import TOTAL, DeepSupervisionLoss, num_samples
+from trm_engine.training.targets import WORD_LABELS, Targets
 from trm_engine.vocabulary import MASK_ID
 
 Losses = dict[str, Tensor]
@@ -50,7 +51,7 @@ def averaged(
         sums = iter(losses)
         for output in model.supervision_steps(context.with_input(x), steps):
             step = _losses(model, loss_fn, output, part.targets, counts)
-            (step["total_loss"] / steps).backward()
+            (step[TOTAL] / steps).backward()
             _add(next(sums), step)
             del output, step  # before the next step takes memory
         context.x.backward(x.grad)
@@ -76,7 +77,7 @@ def per_step(
     for number in range(1, steps + 1):
         if halting:
             counts = halting.counts([each.targets for each in remaining])
-            if not counts[Counted.DECISIONS]:
+            if not num_samples(counts):
                 return
         losses: Losses = {}
         for part, each in zip(parts, remaining, strict=True):
@@ -86,7 +87,7 @@ def per_step(
             state = model.refine(context, each.state or model.start(context))
             output = model.heads(*state, context)
             step = _losses(model, loss_fn, output, each.targets, counts)
-            step["total_loss"].backward()
+            step[TOTAL].backward()
             each.state = (state[0].detach(), state[1].detach())
             if halting and number < steps:
                 each.drop_halted(halting, output.q_logits, number, context)

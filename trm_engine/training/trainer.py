@@ -34,14 +34,7 @@ from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.epochs import Epochs
 from trm_engine.training.evaluate import evaluate
 from trm_engine.training.halting import Halting
-from trm_engine.training.losses import (
-    LOSSES,
-    TOTAL,
-    WORD_LOSS,
-    Counted,
-    DeepSupervisionLoss,
-    Targets,
-)
+from trm_engine.training.losses import NUM_COUNTS, DeepSupervisionLoss, count_labels
 from trm_engine.training.metrics import Metrics
 from trm_engine.training.optim import build_optimizer, build_scheduler
 from trm_engine.training.safeguard import Safeguard
@@ -54,6 +47,7 @@ from trm_engine.training.supervision import (
     mask_words,
     per_step,
 )
+from trm_engine.training.targets import KINDS, Targets
 
 PAUSE_SECONDS = 0.1
 PROGRESS_SECONDS = 0.2
@@ -141,7 +135,7 @@ class Trainer:
         self.total_steps = self.epochs.total
         self.loss_fn = DeepSupervisionLoss(config.model)
         learns_words = config.model.word_weight and training.word_dropout
-        self.losses = (TOTAL, *LOSSES, WORD_LOSS) if learns_words else (TOTAL, *LOSSES)
+        self.losses = self.loss_fn.names(KINDS if learns_words else KINDS - {"words"})
         self.optimizer = build_optimizer(model, training)
         self.scheduler = build_scheduler(self.optimizer, training, self.total_steps)
         self.ema = EMA(model, training.ema_decay) if training.use_ema else None
@@ -296,10 +290,10 @@ class Trainer:
         return Part(batch, Targets.of(batch))
 
     def _counts(self, parts: Sequence[Targets]) -> Tensor:
-        """Labels in the whole update, over all its batches and processes, [len(Counted)]."""
-        counts = torch.zeros(len(Counted), device=self.device)
+        """Labels in the whole update, over all its batches and processes, [NUM_COUNTS]."""
+        counts = torch.zeros(NUM_COUNTS, device=self.device)
         for targets in parts:
-            counts += targets.counts()
+            counts += count_labels(targets)
         return self.group.sum(counts)
 
     def _apply_gradients(self) -> Tensor:
