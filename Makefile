@@ -13,7 +13,7 @@ N ?= 100
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow torture lint format bench screenshots clean
+.PHONY: help train test test-slow torture lint format bench docs screenshots clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,7 +43,10 @@ format: $(READY) ## Format the code and fix what can be fixed
 bench: $(READY) ## Measure speed and memory
 	$(BIN)/python -m benchmarks
 
-screenshots: $(READY) ## Draw README's pictures from a run: make screenshots RUN=outputs/...
+docs: $(READY) ## Make the tables of the documentation from the code
+	$(BIN)/python -m docs.make
+
+screenshots: $(READY) ## Draw the pictures of the documentation from a run: make screenshots RUN=outputs/...
 	$(BIN)/python docs/screenshots.py $(RUN)
 
 clean: ## Remove the environment, builds and caches (never outputs/)

@@ -1,4 +1,4 @@
-"""Draw README's pictures from a real run: python docs/screenshots.py RUN"""
+"""Draw the documentation's pictures from a real run: python docs/screenshots.py RUN"""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _line_of_a_call(samples: Path) -> int:
 
 
 def main() -> None:
-    """All pictures of the run that was named."""
+    """Draw all pictures of the run that is named."""
     if len(sys.argv) != 2:
         sys.exit(f"usage: python {sys.argv[0]} RUN")
     folder = RunFolder(Path(sys.argv[1]))

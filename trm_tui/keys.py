@@ -1,4 +1,4 @@
-"""The one table of keys: bindings, footer, help and README are all made from it."""
+"""The one table of keys: bindings, footer, help and docs/keys.md are made from it."""
 
 from __future__ import annotations
 
@@ -266,7 +266,7 @@ def _binding(where: str, key: Key) -> Binding:
 
 
 def table() -> Iterator[tuple[str, str, str]]:
-    """All keys for help and README: where, key, what it does."""
+    """All keys for the help screen: where, key, what it does."""
     for where, keys in KEYS.items():
         for key in keys:
             if key.shown:

@@ -1,45 +1,118 @@
-"""README says what is true: every setting with its default, every key."""
+"""The documentation says what is true: tables, links, paths, settings, samples, options."""
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
-from trm_engine.config import Config, DataConfig, TrainingConfig, TRMConfig
-from trm_tui.keys import CHART, EVERYWHERE, KEYS, TRAINING
+import pytest
+import yaml
 
-ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
+from docs import make
+from tests.documents import PAGES, blocks, mentioned, stages
+from tests.support import ROOT
+from trm_engine.config import Config
+from trm_engine.data.samples import Sample
+from trm_engine.inference.predictor import Prediction
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+PATH = re.compile(r"(?:trm_engine|trm_tui|docs|configs|tests|benchmarks)/[\w./-]*")
+NO_COMMANDS = ("COMMAND", "data", "--help", "--install-completion")
+SCREENS = 2 * 50
+"""Lines of two screens."""
 
 
-def test_readme_lists_every_setting_with_its_default() -> None:
-    text = README.read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", text, re.MULTILINE))
-    expected = {
-        name: _shown(field.default)
-        for section in (TRMConfig, TrainingConfig, DataConfig)
-        for name, field in section.model_fields.items()
+def titles(page: Path) -> set[str]:
+    """The anchors of a page's headings."""
+    found = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in found}
+
+
+@pytest.mark.parametrize("page", make.pages(), ids=lambda page: page.name)
+def test_the_tables_are_those_of_the_code(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert make.filled(text) == text, f"{page.name} is stale: make docs"
+
+
+def test_every_setting_key_and_command_is_documented() -> None:
+    assert set(re.findall(r"^\| `(\w+)` \|", make.configuration(), re.M)) == {
+        name for section in Config.model_fields.values() for name in _names(section.annotation)
     }
-    sections = dict.fromkeys(Config.model_fields, "default")
-    assert rows == expected | sections
+    assert make.commands().count("\n## ") + 1 == len(list(_commands()))
 
 
-def test_readme_lists_the_keys_of_the_training_screen() -> None:
-    text = README.read_text(encoding="utf-8")
-    told = re.findall(r"^\| `([^`]+)` \| (.+) \|$", text, re.MULTILINE)
-    known = [
-        (key.shown, key.help)
-        for where in (EVERYWHERE, TRAINING, CHART)
-        for key in KEYS[where]
-        if key.shown
-    ]
-    assert [pair for pair in told if pair in known] == known
+def _names(section: Any) -> list[str]:
+    return list(section.model_fields)
 
 
-def _shown(value: object) -> str:
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def test_readme_is_two_screens_long() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= SCREENS
+
+
+def test_the_index_lists_every_page() -> None:
+    index = make.HERE / "README.md"
+    linked = {make.HERE / each for each in LINK.findall(index.read_text(encoding="utf-8"))}
+    assert {index, *linked} == set(make.pages())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        if link.startswith("http"):
+            continue
+        name, _, title = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        assert not title or title in titles(target), link
+
+
+def test_files_that_are_named_exist() -> None:
+    named = {(page.name, code) for page, code in mentioned() if PATH.fullmatch(code)}
+    assert len(named) > 20
+    assert [each for each in sorted(named) if not (ROOT / each[1]).exists()] == []
+
+
+def test_commands_in_the_text_have_the_options_they_are_given() -> None:
+    known = dict(_commands())
+    for page, code in mentioned():
+        if not code.startswith("trm-tui "):
+            continue
+        words = stages(code)[0][1:]
+        options = {word.partition("=")[0] for word in words if word.startswith("-") and word != "-"}
+        command = " ".join(word for word in words[: 1 + (words[0] == "data")])
+        if command not in known:
+            assert command in NO_COMMANDS, f"{page.name}: {code}"
+            continue
+        accepted = {name for each in known[command].params for name in each.opts} | {"--help"}
+        assert options <= accepted, f"{page.name}: {code}"
+
+
+def _commands() -> list[tuple[str, Any]]:
+    return list(make._commands())
+
+
+def test_configurations_that_are_shown_are_valid() -> None:
+    shown = [yaml.safe_load(block.text) for block in blocks("yaml")]
+    assert shown
+    for each in shown:
+        Config.model_validate(each)
+
+
+def test_samples_that_are_shown_are_valid() -> None:
+    shown = [json.loads(block.text) for block in blocks("json") if block.mark == "sample"]
+    assert shown
+    for each in shown:
+        assert Sample.model_validate(each).tool
+
+
+def test_predictions_that_are_shown_have_the_keys_of_predictions() -> None:
+    answers = [json.loads(each.text) for each in blocks("json") if "steps_used" in each.text]
+    assert answers
+    prediction = Prediction("direct_answer", 0.0, None, {}, {}, {}, {}, 0.0, 1)
+    assert all(list(each) == list(prediction.to_dict()) for each in answers)
 
 
 def test_the_papers_configuration_names_its_departures_as_the_documentation_does() -> None:
@@ -50,3 +123,12 @@ def test_the_papers_configuration_names_its_departures_as_the_documentation_does
     comments = (ROOT / "configs" / "paper.yaml").read_text(encoding="utf-8")
     told = " ".join(comments.partition("by these names:")[2].partition("model:")[0].split())
     assert told.replace("# ", "").rstrip(".").split("; ") == names
+
+
+def test_the_changelog_has_this_version_with_its_date() -> None:
+    versions = re.findall(
+        r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert versions[0] == "Unreleased"
+    assert re.fullmatch(rf"{re.escape(project['version'])} \(\d{{4}}-\d\d-\d\d\)", versions[1])

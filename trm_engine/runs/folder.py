@@ -38,7 +38,7 @@ LOOK_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of one run, as README lists them."""
+    """The files of one run; docs/run-folder.md describes them."""
 
     path: Path
 

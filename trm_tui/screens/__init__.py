@@ -1,0 +1,1 @@
+"""Screens and dialogs: they connect a session to its widgets."""

@@ -1,0 +1,1 @@
+"""Store: events as numpy columns, smoothing, binning, drafts. No screen, no torch."""
