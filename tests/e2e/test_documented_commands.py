@@ -181,6 +181,14 @@ def test_the_commands_of_a_page_work(page: Path) -> None:
             assert re.fullmatch(lines, printed.strip()), f"{shown.command}\n{printed}"
 
 
+def test_programs_run(capsys: pytest.CaptureFixture[str]) -> None:
+    programs = list(blocks("python"))
+    assert programs
+    for program in programs:
+        exec(compile(program.text, program.page, "exec"), {})
+        assert capsys.readouterr().out
+
+
 @contextmanager
 def _room_for_run(shown: Shown) -> Iterator[None]:
     """Where a page trains a run that other pages use, that run is put aside meanwhile."""

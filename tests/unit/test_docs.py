@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from benchmarks.__main__ import NAMES
 from docs import make
 from tests.documents import PAGES, blocks, mentioned, stages
 from tests.support import ROOT
@@ -75,6 +76,12 @@ def test_files_that_are_named_exist() -> None:
     assert [each for each in sorted(named) if not (ROOT / each[1]).exists()] == []
 
 
+def test_modules_that_are_named_exist() -> None:
+    modules = {path.name for package in make.PACKAGES for path in (ROOT / package).rglob("*.py")}
+    text = (make.HERE / "architecture.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`(\w+\.py)`", text)) <= modules
+
+
 def test_commands_in_the_text_have_the_options_they_are_given() -> None:
     known = dict(_commands())
     for page, code in mentioned():
@@ -88,6 +95,16 @@ def test_commands_in_the_text_have_the_options_they_are_given() -> None:
             continue
         accepted = {name for each in known[command].params for name in each.opts} | {"--help"}
         assert options <= accepted, f"{page.name}: {code}"
+
+
+def test_make_targets_and_benchmarks_in_the_text_exist() -> None:
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    for page, code in mentioned():
+        words = code.split()
+        if words[0] == "make" and words[1:]:
+            assert words[1] in targets, f"{page.name}: {code}"
+        if words[:3] == ["python", "-m", "benchmarks"]:
+            assert set(words[3:]) <= set(NAMES), f"{page.name}: {code}"
 
 
 def _commands() -> list[tuple[str, Any]]:
