@@ -54,8 +54,8 @@ def commands() -> dict[Path, list[Shown]]:
 
 
 def _lines(block: Block) -> Iterator[Shown]:
-    """A block of commands alone, one a line; a backslash continues a line."""
-    for line in block.text.replace("\\\n", " ").splitlines():
+    """A block of commands alone, one a line; a backslash or a pipe continues a line."""
+    for line in block.text.replace("\\\n", " ").replace("|\n", "| ").splitlines():
         if command := re.sub(r"\s+# .*| +$", "", line):
             yield Shown(command)
 
