@@ -112,16 +112,20 @@ def _line_of_a_call(samples: Path) -> int:
     raise ValueError(f"{samples}: no call after {TURNS} turns")
 
 
+async def draw_all(folder: RunFolder) -> None:
+    """All pictures of a run."""
+    await draw_training(folder, "train-dark", "trm-dark", "1")
+    await draw_training(folder, "train-light", "trm-light", "1")
+    await draw_training(folder, "tools-dark", "trm-dark", "4")
+    await draw_errors(folder, "errors-dark", "trm-dark")
+    await draw_playground(folder, "playground-dark", "trm-dark")
+
+
 def main() -> None:
-    """Draw all pictures of the run that is named."""
+    """Draw the pictures of the run that is named."""
     if len(sys.argv) != 2:
         sys.exit(f"usage: python {sys.argv[0]} RUN")
-    folder = RunFolder(Path(sys.argv[1]))
-    asyncio.run(draw_training(folder, "train-dark", "trm-dark", "1"))
-    asyncio.run(draw_training(folder, "train-light", "trm-light", "1"))
-    asyncio.run(draw_training(folder, "tools-dark", "trm-dark", "4"))
-    asyncio.run(draw_errors(folder, "errors-dark", "trm-dark"))
-    asyncio.run(draw_playground(folder, "playground-dark", "trm-dark"))
+    asyncio.run(draw_all(RunFolder(Path(sys.argv[1]))))
 
 
 if __name__ == "__main__":
