@@ -85,7 +85,7 @@ def _values(field: FieldInfo) -> str:
         for kind, (sign, name) in BOUNDS.items()
         if isinstance(bound, kind)
     ]
-    return " ".join([", ".join(told), *bounds])
+    return " ".join(filter(None, [", ".join(told), ", ".join(bounds)]))
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:
