@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
 
+from tests.forking import Executed
+from tests.forks import Forks, popen_of
 from tests.support import dialogues, write_jsonl
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.tokenizer import TRMTokenizer
@@ -49,3 +53,43 @@ def dataset(
 ) -> TRMToolCallingDataset:
     """The conversations of ``data_file``, tokenised."""
     return TRMToolCallingDataset(data_file, tokenizer, cache_dir=tmp_path_factory.mktemp("cache"))
+
+
+class _Server:
+    """The server of forks, which begins when it is asked for."""
+
+    def __init__(self) -> None:
+        self.forks: Forks | None = None
+
+    def __call__(self) -> Forks:
+        self.forks = self.forks or Forks()
+        return self.forks
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[_Server]:
+    server = _Server()
+    yield server
+    if server.forks:
+        server.forks.close()
+
+
+@pytest.fixture(scope="session")
+def forks(fork_server: _Server) -> Forks:
+    """Starts processes that have everything imported."""
+    return fork_server()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forked_processes(fork_server: _Server) -> Iterator[None]:
+    """`trm-tui` and its workers are forked, whoever starts them ..."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "Popen", popen_of(fork_server))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _executed_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """... but not by tests that are marked."""
+    if request.node.get_closest_marker("executed"):
+        monkeypatch.setattr(subprocess, "Popen", Executed)

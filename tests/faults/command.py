@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.forking import TRM
 from tests.support import ROOT
 
 SECONDS = 120.0
-TRM = [sys.executable, "-c", "from trm_tui.cli import main; main()"]
 
 
 @dataclass(frozen=True)

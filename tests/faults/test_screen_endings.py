@@ -24,7 +24,7 @@ from tests.e2e.viewers import (
 )
 from tests.faults.command import half_written
 from tests.faults.workers import ENDLESS, wait_for_later
-from tests.support import wait_until
+from tests.support import ROOT, wait_until
 from trm_engine.runs.events import read_events, step_columns
 from trm_engine.runs.folder import RunFolder
 
@@ -71,12 +71,14 @@ class Training:
 @contextmanager
 def train(place: Path, worker_code: str = "") -> Iterator[Training]:
     """A training under its screen; its worker begins with ``worker_code``."""
-    (place / "first").mkdir()
-    (place / "first" / "sitecustomize.py").write_text(worker_code)
+    python_path = place / "first" if worker_code else ROOT
+    if worker_code:
+        python_path.mkdir()
+        (python_path / "sitecustomize.py").write_text(worker_code)
     config = tiny_config(place, **ENDLESS)
     run = RunFolder(place / "run")
     arguments = ["train", config, "--output-dir", "run"]
-    with open_screen(*arguments, cwd=place, python_path=place / "first") as screen:
+    with open_screen(*arguments, cwd=place, python_path=python_path) as screen:
         try:
             yield Training(run, screen)
         finally:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.runs import tiny_run
+from tests.forks import Forks
 from tests.torture import chance
-from tests.torture.forks import Forks
 from tests.torture.readers import Corpus
 from tests.torture.runs import Undisturbed
-
-
-@pytest.fixture(scope="session")
-def forks() -> Iterator[Forks]:
-    with Forks() as forks:
-        yield forks
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from random import Random
 from typing import Any
 
 from tests.e2e.runs import assert_same, last_checkpoint, tiny_run
+from tests.forks import Fork, Forks
 from tests.mutations import cut, flip, zero_block
-from tests.torture.forks import Fork, Forks
 from tests.torture.judge import (
     assert_printable,
     assert_same_learning,

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import torch
 
+from tests.forks import Forks
 from tests.mutations import MUTATORS, mutate
 from tests.torture import chance, judge
-from tests.torture.forks import Forks
 from tests.torture.readers import Corpus
 from tests.torture.structures import mutate_tree, mutate_yaml
 from tests.torture.test_readers import told, try_all

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from tests.faults.command import files, half_written, trm
+from tests.forks import Forks
 from tests.mutations import mutate
 from tests.support import TOOLS, write_jsonl
 from tests.torture import chance
-from tests.torture.forks import Forks
 from tests.torture.judge import assert_well_ended
 from tests.torture.readers import OPENAI, RAW, Corpus, craft, some_events
 from tests.torture.structures import mutate_lines, mutate_record, mutate_yaml

@@ -14,8 +14,8 @@ from random import Random
 
 import pytest
 
+from tests.forks import SECONDS, Fork, Forks
 from tests.torture import chance
-from tests.torture.forks import SECONDS, Fork, Forks
 from tests.torture.runs import Undisturbed, assert_quiet, assert_undisturbed, begin, finish
 from trm_engine.runs.commands import send_command
 from trm_engine.runs.folder import RunFolder

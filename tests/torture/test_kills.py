@@ -13,9 +13,9 @@ import pytest
 
 from tests.e2e.runs import last_checkpoint
 from tests.faults.workers import wait_for_later
+from tests.forks import Fork, Forks
 from tests.support import wait_until
 from tests.torture import chance
-from tests.torture.forks import Fork, Forks
 from tests.torture.runs import (
     KILLS,
     VARIANTS,

@@ -10,9 +10,9 @@ from random import Random
 
 import pytest
 
+from tests.forks import Forks
 from tests.support import write_jsonl
 from tests.torture import chance
-from tests.torture.forks import Forks
 from tests.torture.judge import assert_well_ended
 from tests.torture.readers import Corpus
 from tests.torture.runs import Undisturbed

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.forks import Forks
 from tests.torture import chance
-from tests.torture.forks import Forks
 from tests.torture.readers import READERS, Corpus
 
 MEMORY = 3 << 30

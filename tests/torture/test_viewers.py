@@ -14,9 +14,9 @@ import pytest
 from tests.e2e.terminal import Terminal
 from tests.e2e.viewers import open_screen
 from tests.faults.workers import wait_for_later
+from tests.forks import SECONDS, Fork, Forks
 from tests.support import wait_until
 from tests.torture import chance
-from tests.torture.forks import SECONDS, Fork, Forks
 from tests.torture.judge import assert_tidy, assert_well_ended
 from tests.torture.runs import Undisturbed, assert_sound, assert_undisturbed
 from trm_engine.config import Config
