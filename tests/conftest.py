@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import torch
 from hypothesis import settings
 
 from tests.forking import Executed
-from tests.forks import Forks, popen_of
+from tests.forks import Forks, popen_of, waitpid_of
 from tests.support import dialogues, write_jsonl
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.tokenizer import TRMTokenizer
@@ -85,6 +86,7 @@ def _forked_processes(fork_server: _Server) -> Iterator[None]:
     """`trm-tui` and its workers are forked, whoever starts them ..."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subprocess, "Popen", popen_of(fork_server))
+        patch.setattr(os, "waitpid", waitpid_of(lambda: fork_server.forks))
         yield
 
 

@@ -44,16 +44,12 @@ class Forking(subprocess.Popen[Any]):
         """Fork a process for a job; ``files`` has our descriptor by the child's. Returns its id."""
         raise NotImplementedError
 
-    def can_fork(self, argv: Sequence[str]) -> bool:
-        """Whether a command, which is one of ours, may be forked."""
-        return True
-
     def _execute_child(self, *given: Any) -> None:
         argv, _, preexec, _, pass_fds, cwd, env, *_ = given
         pipes = given[10:16]
         command = None if isinstance(argv, str | bytes) else _command(argv)
         is_plain = preexec in (None, take_terminal) and _is_ordinary(env)
-        if command is None or not is_plain or not self.can_fork(command[1]):
+        if command is None or not is_plain:
             super()._execute_child(*given)  # type: ignore[misc]
             return
         entry, arguments = command

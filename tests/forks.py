@@ -29,6 +29,7 @@ class Forks:
 
     def __init__(self) -> None:
         self._alive: set[int] = set()
+        self._ended: dict[int, int] = {}
         self._turn = threading.Lock()
         self._link, theirs = socket.socketpair()
         with theirs:
@@ -43,9 +44,13 @@ class Forks:
 
     def close(self) -> None:
         """End the server, and by force what still lives."""
-        for pid in self._alive:
+        for pid in list(self._alive):
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
+            for pause in pauses():
+                if self.status_of(pid) is not None:
+                    break
+                time.sleep(pause)
         self._link.close()
         self._server.wait()
 
@@ -65,6 +70,7 @@ class Forks:
         question = {"start": job, "numbers": list(files)}
         pid: int = self.ask(question, list(files.values()))["pid"]
         self._alive.add(pid)
+        self._ended.pop(pid, None)
         return pid
 
     def command(self, *argv: object, cwd: Path, entry: str = "trm", **job: Any) -> Fork:
@@ -75,10 +81,22 @@ class Forks:
 
     def status_of(self, pid: int) -> int | None:
         """How a process ended; None while it lives."""
-        status: int | None = self.ask({"status_of": pid})["status"]
-        if status is not None:
+        if pid not in self._ended:
+            status: int | None = self.ask({"status_of": pid})["status"]
+            if status is None:
+                return None
+            self._ended[pid] = status
             self._alive.discard(pid)
-        return status
+        return self._ended[pid]
+
+    def knows(self, pid: int) -> bool:
+        """Whether a process was begun here."""
+        return pid in self._alive or pid in self._ended
+
+    @property
+    def pid(self) -> int:
+        """The process that is the parent of all that is forked."""
+        return self._server.pid
 
     def ask(self, question: dict[str, Any], files: Sequence[int] = ()) -> dict[str, Any]:
         """One question to the server."""
@@ -142,10 +160,8 @@ def popen_of(forks: Callable[[], Forks]) -> type[Forking]:
     class Popen(Forking):
         def fork(self, job: Job, files: Mapping[int, int]) -> int:
             self._forks = forks()
-            return self._forks.fork({"task": "command", **job}, files)
-
-        def can_fork(self, argv: Sequence[str]) -> bool:
-            return argv[0] != "serve"  # asyncio waits for it, as only its parent can
+            argv = _with_parent(job["argv"], self._forks.pid)
+            return self._forks.fork({"task": "command", **job, "argv": argv}, files)
 
         def poll(self) -> int | None:
             if not self.is_forked:
@@ -167,6 +183,36 @@ def popen_of(forks: Callable[[], Forks]) -> type[Forking]:
             raise AssertionError("pauses have no end")
 
     return Popen
+
+
+def waitpid_of(forks: Callable[[], Forks | None]) -> Callable[[int, int], tuple[int, int]]:
+    """``os.waitpid``, by which asyncio waits, for what the server of forks began too."""
+    real = os.waitpid
+
+    def waitpid(pid: int, options: int) -> tuple[int, int]:
+        server = forks()
+        if server is None or not server.knows(pid):
+            return real(pid, options)
+        for pause in pauses():
+            status = server.status_of(pid)
+            if status is not None:
+                return pid, -status if status < 0 else status << 8
+            if options & os.WNOHANG:
+                break
+            time.sleep(pause)
+        return 0, 0
+
+    return waitpid
+
+
+def _with_parent(argv: Sequence[str], parent: int) -> list[str]:
+    """A command's arguments, in hex, with the process that is the parent of what is forked."""
+    option = b"--parent".hex()
+    places = [number for number, each in enumerate(argv) if each == option]
+    changed = list(argv)
+    for place in places[:1]:
+        changed[place + 1] = str(parent).encode().hex()
+    return changed
 
 
 def pauses() -> Iterator[float]:
