@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from tests.support import dialogues, write_jsonl
+from tests.support import ROOT, dialogues, write_jsonl
 from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.config import Config
 from trm_engine.runs.events import Event, read_events, step_columns
@@ -67,6 +67,33 @@ def tiny_run(folder: Path, **training: Any) -> tuple[RunFolder, Config]:
             },
         }
     )
+    run = RunFolder(folder)
+    run.create()
+    config.to_yaml(run.config)
+    return run, config
+
+
+def shipped_run(folder: Path, name: str, *settings: str) -> tuple[RunFolder, Config]:
+    """A shipped configuration, but with a small network, little data and few updates."""
+    smaller: dict[str, Any] = {
+        "model.hidden_size": 32,
+        "model.num_heads": 2,
+        "model.num_layers": 1,
+        "model.N_supervision": 2,
+        "model.n_latent_recursion": 1,
+        "model.T_deep_recursion": 1,
+        "training.compile": "false",  # compiled kernels add up in another order
+        "training.dtype": "float32",
+        "training.device": "cpu",
+        "training.num_threads": 1,
+        "training.max_steps": 12,
+        "training.warmup_steps": 4,
+        "training.deep_share": 0.5,
+        "data.builtin_conversations": 60,
+        "data.cache_dir": folder.parent / "cache",
+    }
+    given = [f"{key}={value}" for key, value in smaller.items()]
+    config = Config.from_yaml(ROOT / "configs" / name, [*given, *settings])
     run = RunFolder(folder)
     run.create()
     config.to_yaml(run.config)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from tests.e2e.runs import finish, last_checkpoint, learning_columns, tiny_run
-from tests.support import ROOT
+from tests.e2e.runs import (
+    finish,
+    last_checkpoint,
+    learning_columns,
+    shipped_run,
+    tiny_run,
+)
 from trm_engine.config import Config
 from trm_engine.runs.events import Event
 from trm_engine.runs.folder import RunFolder
@@ -44,33 +48,6 @@ def test_it_holds_for_the_configurations_as_they_are_shipped(tmp_path: Path, nam
     )
     assert single[1].training.word_dropout and single[1].training.value_exchange
     assert_equal_runs(single, double)
-
-
-def shipped_run(folder: Path, name: str, *settings: str) -> Run:
-    """A shipped configuration, but with a small network, little data and few updates."""
-    smaller: dict[str, Any] = {
-        "model.hidden_size": 32,
-        "model.num_heads": 2,
-        "model.num_layers": 1,
-        "model.N_supervision": 2,
-        "model.n_latent_recursion": 1,
-        "model.T_deep_recursion": 1,
-        "training.compile": "false",  # compiled kernels add up in another order
-        "training.dtype": "float32",
-        "training.device": "cpu",
-        "training.num_threads": 1,
-        "training.max_steps": 12,
-        "training.warmup_steps": 4,
-        "training.deep_share": 0.5,
-        "data.builtin_conversations": 60,
-        "data.cache_dir": folder.parent / "cache",
-    }
-    given = [f"{key}={value}" for key, value in smaller.items()]
-    config = Config.from_yaml(ROOT / "configs" / name, [*given, *settings])
-    run = RunFolder(folder)
-    run.create()
-    config.to_yaml(run.config)
-    return run, config
 
 
 def assert_equal_runs(single: Run, double: Run) -> None:
