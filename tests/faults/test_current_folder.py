@@ -63,22 +63,30 @@ def run(command: list[object], folder: Path) -> Ended:
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
+TWO = ("--set", "training.nproc_per_node=2")
+TRAINED: tuple[object, ...] = ("train", "../tiny.yaml", *TWO, "--output-dir", "run")
+COMMANDS: tuple[tuple[object, ...], ...] = (
+    ("eval", "run", "val.jsonl", "--json"),
+    ("inspect", "run", "--data", "val.jsonl", "--json"),
+    ("data", "check", "val.jsonl"),
+)
+ALIKE: tuple[tuple[object, ...], ...] = (
+    ("train", "../tiny.yaml", "--output-dir", "alone"),
+    ("predict", "run", "-"),
+    ("playground", "run", "--plain"),
+    ("watch", "run", "--plain"),
+)
+"""Commands that start the same processes as others do."""
+
+
 @pytest.mark.skipif(not TRM_TUI.exists(), reason="the trm-tui command is not installed")
-def test_no_command_runs_what_lies_in_the_current_folder(hostile: Path) -> None:
-    config = tiny_config(hostile.parent, max_steps=4, eval_interval=100, save_interval=100)
+@pytest.mark.parametrize("commands", [COMMANDS, pytest.param(ALIKE, marks=pytest.mark.slow)])
+def test_no_command_runs_what_lies_in_the_current_folder(
+    hostile: Path, commands: tuple[tuple[object, ...], ...]
+) -> None:
+    tiny_config(hostile.parent, max_steps=4, eval_interval=100, save_interval=100)
     write_jsonl(hostile / "val.jsonl", dialogue(0))
-    both = ("--set", "training.nproc_per_node=2", "--output-dir", "both")
-    commands: tuple[tuple[object, ...], ...] = (
-        ("train", config, "--output-dir", "run"),
-        ("train", config, *both),
-        ("eval", "run", "val.jsonl", "--json"),
-        ("predict", "run", "-"),
-        ("inspect", "run", "--data", "val.jsonl", "--json"),
-        ("playground", "run", "--plain"),
-        ("data", "check", "val.jsonl"),
-        ("watch", "run", "--plain"),
-    )
-    for command in commands:
+    for command in (TRAINED, *commands):
         ended = run([TRM_TUI, *command], hostile)
         assert ended.status == 0, (command, ended.out, ended.err)
         noted = hostile.parent / "noted"
