@@ -20,7 +20,7 @@ import typer
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
-from trm_engine.config import DECIDED_WHEN_UNSET, Config
+from trm_engine.config import Config
 from trm_tui.cli import app
 from trm_tui.keys import KEYS
 
@@ -54,18 +54,16 @@ def configuration() -> str:
 
 
 def _section(name: str) -> str:
-    settings: dict[str, FieldInfo] = Config.model_fields[name].annotation.model_fields  # type: ignore[union-attr]
     rows = [
-        (f"`{key}`", _default(name, key, field), _values(field), field.description)
-        for key, field in settings.items()
+        (f"`{key}`", f"`{shown(field.default)}`", _values(field), field.description)
+        for key, field in settings(name).items()
     ]
     return _table(("setting", "default", "values", "what it does"), rows)
 
 
-def _default(section: str, key: str, field: FieldInfo) -> str:
-    if key in DECIDED_WHEN_UNSET[section] and section == "model":
-        return "from the data"
-    return f"`{shown(field.default)}`"
+def settings(section: str) -> dict[str, FieldInfo]:
+    """The settings of a section by name."""
+    return type(getattr(Config(), section)).model_fields  # type: ignore[no-any-return]
 
 
 def shown(value: object) -> str:
