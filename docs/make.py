@@ -21,6 +21,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from trm_engine.config import Config
+from trm_engine.training.terms import TERMS
 from trm_tui.cli import app
 from trm_tui.keys import KEYS
 
@@ -95,6 +96,15 @@ def _kind(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(kind))
     return KINDS.get(kind, "list")
+
+
+def losses() -> str:
+    """Every part of the loss with the settings that it is multiplied by."""
+    rows = [
+        (f"`{term.name}`", " × ".join(f"`{each}`" for each in (term.weight, term.share) if each))
+        for term in TERMS
+    ]
+    return _table(("part of the loss", "weight in `model`"), rows)
 
 
 # Command line -----------------------------------------------------------------------------------
@@ -193,6 +203,7 @@ def _table(headings: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "configuration": configuration,
+    "losses": losses,
     "commands": commands,
     "keys": keys,
     "rooms": rooms,
