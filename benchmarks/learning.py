@@ -6,7 +6,6 @@ import argparse
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,8 @@ from trm_engine.runs.folder import RunFolder
 from trm_engine.training.device import choose_device
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.evaluate import Evaluation
+from trm_engine.training.loop import Trainer
 from trm_engine.training.prepare import build_model, prepare_data, resolve
-from trm_engine.training.trainer import Trainer
 
 WATCHED = 32
 """Validation samples that are judged during training; all of them are at the end."""
@@ -100,7 +99,7 @@ def _figures(
         "samples/s": len(train) * config.training.num_epochs / seconds,
         "supervision steps a sample": report.mean(),
     }
-    with trainer.ema.applied() if trainer.ema else nullcontext():
+    with trainer.state.averaged():
         yield {"capitals": "as they are", **_judged(model, val, config.training.batch_size)}
         val.__class__ = _InSmallLetters
         yield {"capitals": "none", **_judged(model, val, config.training.batch_size)}

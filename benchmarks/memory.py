@@ -72,7 +72,7 @@ def _train(arguments: argparse.Namespace) -> list[Row]:
     from trm_engine.models.trm import RecursiveCore, State
     from trm_engine.runs.events import Silent
     from trm_engine.runs.folder import RunFolder
-    from trm_engine.training import trainer
+    from trm_engine.training import loop
     from trm_engine.training.device import choose_device
     from trm_engine.training.distributed import ProcessGroup
     from trm_engine.training.prepare import build_model, prepare_data, resolve
@@ -106,13 +106,13 @@ def _train(arguments: argparse.Namespace) -> list[Row]:
     model.core.__class__ = Noting
     unbounded: AbstractContextManager[Any] = nullcontext()
     if arguments.unbounded:
-        unbounded = patch.object(trainer, "return_free_memory", lambda: None)
+        unbounded = patch.object(loop, "return_free_memory", lambda: None)
     with tempfile.TemporaryDirectory() as temporary, unbounded:
         folder = RunFolder(Path(temporary))
         folder.checkpoints(config).mkdir(parents=True)
         group = ProcessGroup()
         parts = (config, model, prepared.train, prepared.val, folder, Rows(), NoCommands(), group)
-        trainer.Trainer(*parts).run()
+        loop.Trainer(*parts).run()
     return rows
 
 

@@ -12,8 +12,8 @@ from trm_engine.config import Config
 from trm_engine.runs.events import Event, Silent
 from trm_engine.runs.folder import RunFolder
 from trm_engine.training.distributed import ProcessGroup
+from trm_engine.training.loop import Trainer
 from trm_engine.training.prepare import build_model, prepare_data, resolve
-from trm_engine.training.trainer import Trainer
 
 
 class NoCommands:

@@ -18,6 +18,7 @@ from trm_engine.config import TrainingConfig
 from trm_engine.data.labels import Labels
 from trm_engine.runs.best import BestMetric, Score, score_resumed, score_saved, score_told
 from trm_engine.runs.events import Event
+from trm_engine.training import loop
 from trm_engine.training.metrics import Answers, Truth, evaluation_metrics
 
 METRICS: tuple[str, ...] = get_args(BestMetric)
@@ -166,7 +167,7 @@ def test_the_event_names_the_figure_that_best_pt_has(
     events: list[Event] = []
     trainer = trainer_of(config, events)
     waiting = iter(evaluations)
-    monkeypatch.setattr(trainer, "_metrics", lambda: next(waiting))
+    monkeypatch.setattr(loop, "evaluate", lambda *_, **__: next(waiting))
     for _ in evaluations:
         trainer._evaluate()
     told = [event for event in events if event["type"] == "eval"]
@@ -174,9 +175,9 @@ def test_the_event_names_the_figure_that_best_pt_has(
     assert [str(score_told(event)) for event in told if event["best"]] == [
         "exact_match_values 0.4090"
     ] * 2
-    saved = load_checkpoint(trainer.checkpoints / "best.pt", to_resume=True)
+    saved = load_checkpoint(trainer.checkpoints.path("best"), to_resume=True)
     assert saved["metrics"] == evaluations[3]
     assert score_saved(saved) == Score("exact_match_values", 0.409, 0.9)
     resumed = trainer_of(config, events)
     resumed.load(saved)
-    assert resumed.best == trainer.best
+    assert resumed.state.best == trainer.state.best

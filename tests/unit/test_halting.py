@@ -23,10 +23,10 @@ from trm_engine.errors import ConfigError
 from trm_engine.models import TRMForToolCalling
 from trm_engine.runs.events import Event, step_columns
 from trm_engine.training.halting import Halting
+from trm_engine.training.loop import Trainer
 from trm_engine.training.losses import DeepSupervisionLoss, count_labels, num_samples
 from trm_engine.training.supervision import Losses, Part, mask_words, per_step
 from trm_engine.training.targets import Targets
-from trm_engine.training.trainer import Trainer
 
 SAMPLES = [0, 1, 2, 4, 11, 13, 59]
 STEPS = 4
@@ -257,7 +257,7 @@ def halting_trainer(folder: Path, events: list[Event]) -> Trainer:
     config.model.word_weight = 0.25
     config.model.next_call_weight = 0.5
     trainer = trainer_of(config, events)
-    trainer.checkpoints.mkdir()
+    trainer.checkpoints.folder.mkdir()
     with torch.no_grad():
         trainer.model.heads.q.bias.fill_(1.0)
     return trainer
@@ -274,9 +274,9 @@ def test_a_halting_run_resumes_bit_for_bit_and_tells_its_steps(tmp_path: Path) -
     assert any(1 < mean < STEPS for mean in steps)
 
     resumed = halting_trainer(tmp_path / "resumed", [])
-    resumed.load(load_checkpoint(whole.checkpoints / "step_3.pt"))
+    resumed.load(load_checkpoint(whole.checkpoints.path("step", 3)))
     resumed.run()
-    one, other = (load_checkpoint(each.checkpoints / "last.pt") for each in (whole, resumed))
+    one, other = (load_checkpoint(each.checkpoints.path("last")) for each in (whole, resumed))
     for key in ("model_state_dict", "ema_state_dict", "optimizer_state_dict", "metrics"):
         assert_same(one[key], other[key], key)
 

@@ -18,7 +18,7 @@ from tests.models import small_config, small_model
 from tests.trainers import tiny_config, trainer_of
 from trm_engine.memory import KERNEL_CACHES, TRIM_INTERVAL
 from trm_engine.models.layout import Context
-from trm_engine.training import trainer
+from trm_engine.training import loop
 from trm_engine.vocabulary import FIRST_MARKER_ID
 from trm_engine.worker import __main__ as worker
 
@@ -123,19 +123,19 @@ def test_training_gives_free_memory_back_every_so_many_updates(
     rare = {"log_interval": 10_000, "eval_interval": 10_000, "save_interval": 10_000}
     trained = trainer_of(tiny_config(tmp_path, num_epochs=1000, max_steps=updates, **rare), [])
     called_at: list[int] = []
-    monkeypatch.setattr(
-        trainer, "return_free_memory", lambda: called_at.append(trained.global_step)
-    )
+    monkeypatch.setattr(loop, "return_free_memory", lambda: called_at.append(trained.moment.step))
     monkeypatch.setattr(trained, "_update", lambda _: count_update(trained))
+    monkeypatch.setattr(trained, "_note", lambda _: None)
     monkeypatch.setattr(trained, "_evaluate_once", lambda: None)
     monkeypatch.setattr(trained, "_save", lambda *_: None)
     trained.run()
     assert called_at == [TRIM_INTERVAL, 2 * TRIM_INTERVAL]
 
 
-def count_update(trained: trainer.Trainer) -> None:
+def count_update(trained: loop.Trainer) -> None:
     """An update that does nothing but count."""
-    trained.global_step += 1
+    trained.state.global_step += 1
+    trained.state.position += 1
 
 
 class Products(TorchDispatchMode):

@@ -142,4 +142,4 @@ def test_skipped_updates_are_reported_at_the_end_of_a_run_too(tmp_path: Path) ->
     [alert] = [event["message"] for event in events if event.get("level") == "error"]
     assert "skipped up to update 3: 3;" in alert
     assert not any(event["best"] for event in events if event["type"] == "eval")
-    assert not (trainer.checkpoints / "best.pt").exists()
+    assert not trainer.checkpoints.path("best").exists()

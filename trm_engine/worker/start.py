@@ -22,7 +22,7 @@ from trm_engine.worker.followers import Followers
 from trm_engine.worker.place import Place
 
 if TYPE_CHECKING:
-    from trm_engine.training.trainer import Report
+    from trm_engine.training.run_control import Report
 
 LOSS_SECONDS = 10.0
 UNDER_TORCHRUN = (

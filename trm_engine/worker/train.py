@@ -19,18 +19,19 @@ from trm_engine.checkpoints.file import find_resumable
 from trm_engine.config import Config
 from trm_engine.data.dataset import describe
 from trm_engine.data.tokenizer import TRMTokenizer
-from trm_engine.errors import Abort, RunError
+from trm_engine.errors import RunError
 from trm_engine.runs.events import tells_of_checkpoint
 from trm_engine.runs.folder import RunFolder
 from trm_engine.training.device import choose_device, choose_dtype
 from trm_engine.training.distributed import Links, ProcessGroup
+from trm_engine.training.loop import Trainer
 from trm_engine.training.prepare import build_model, count_parameters, prepare_data, resolve
 from trm_engine.training.resuming import (
     refuse_other_labels,
     refuse_other_processes,
     refuse_other_settings,
 )
-from trm_engine.training.trainer import Report, Trainer
+from trm_engine.training.run_control import Report, abort_if_asked
 from trm_engine.worker.control import Control, Follower
 from trm_engine.worker.place import Place
 
@@ -115,11 +116,11 @@ def train(
         total_steps=trainer.total_steps,
         steps_per_epoch=trainer.epochs.ends[0],
         epoch_ends=[end for end in trainer.epochs.ends if end <= trainer.total_steps],
-        resumed_from=trainer.global_step if found else None,
+        resumed_from=trainer.moment.step if found else None,
     )
-    if found and not tells_of_checkpoint(folder.events, found[0], trainer.global_step):
+    if found and not tells_of_checkpoint(folder.events, found[0], trainer.moment.step):
         kind = found[0].stem.partition("_")[0]
-        trainer.report_saved(found[0], kind, found[0].stat().st_size)
+        trainer.checkpoints.report_saved(found[0], kind, trainer.moment, found[0].stat().st_size)
     for note in (*notes.texts, *prepared.notes):
         report("log", level="warning", message=note)
     state = trainer.run()
@@ -170,8 +171,7 @@ def _progress_events(report: Report, control: Control | Follower) -> Callable[[s
         if now - last[0] >= PROGRESS_SECONDS:
             last[0] = now
             report("progress", what=what, share=round(share, 4))
-            if control.wants("stop", "abort"):
-                raise Abort
+            abort_if_asked(control, "stop", "abort")
 
     return progress
 
