@@ -164,15 +164,16 @@ def test_a_setting_that_makes_another_run_is_refused_by_name(
         run.config.write_text(kept)
 
 
-# A worker in which the n-th call of a function of the trainer raises.
+# A worker in which the n-th call of a function of the training loop raises.
 BROKEN = """
 import sys
-from trm_engine.training import trainer
+from trm_engine.training import loop, update
 from trm_engine.worker.__main__ import main
 
 folder, place, count, error = sys.argv[1:]
 sys.argv[1:] = ["train", folder]
-real, calls = getattr(trainer, place), []
+module = update if place == "mask_words" else loop
+real, calls = getattr(module, place), []
 
 def broken(*args, **options):
     calls.append(1)
@@ -181,7 +182,7 @@ def broken(*args, **options):
                "KeyboardInterrupt": KeyboardInterrupt(), "memory": MemoryError()}[error]
     return real(*args, **options)
 
-setattr(trainer, place, broken)
+setattr(module, place, broken)
 sys.exit(main())
 """
 

@@ -18,12 +18,12 @@ from trm_engine.runs.folder import RunFolder
 # A worker that kills itself when it saves: before or after the file is put into its place.
 KILLED = """
 import os, signal, sys
-from trm_engine.training import trainer
+from trm_engine.training import checkpoint_store
 from trm_engine.worker.__main__ import main
 
 folder, name, when = sys.argv[1:]
 sys.argv[1:] = ["train", folder]
-save = trainer.save_atomically
+save = checkpoint_store.save_atomically
 
 def saved(state, path):
     if path.name == name and when == "before":
@@ -33,7 +33,7 @@ def saved(state, path):
         os.kill(os.getpid(), signal.SIGKILL)
     return size
 
-trainer.save_atomically = saved
+checkpoint_store.save_atomically = saved
 main()
 """
 
