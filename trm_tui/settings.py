@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +17,7 @@ from pydantic import (
     field_validator,
 )
 
+from trm_engine.files.atomic import write_atomically
 from trm_engine.files.plain_yaml import LONGEST, read_yaml
 from trm_engine.files.private import private_files
 
@@ -139,14 +138,10 @@ def _set_aside() -> bool:
 def save(settings: Settings) -> bool:
     """Write the settings, all or nothing. Returns whether they are written."""
     path = settings_path()
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
     text = yaml.safe_dump(settings.model_dump(), sort_keys=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
+        write_atomically(path, text)
     except (OSError, ValueError):
-        with suppress(OSError):
-            beside.unlink()
         return False
     return True

@@ -18,7 +18,6 @@ from tests.support import ROOT
 KILLED = """
 import os, signal, sys
 import torch
-from pathlib import Path
 from trm_engine.worker.__main__ import main
 def kill(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -29,7 +28,7 @@ if sys.argv[1] == "save":
         kill()
     torch.save = save
 else:
-    Path.replace = kill
+    os.replace = kill
 sys.argv[1:] = ["train", sys.argv[2]]
 main()
 """
@@ -50,7 +49,11 @@ def test_what_a_killed_start_left_is_deleted_by_the_next(tmp_path: Path, place: 
     assert half_written(run.path)
     checkpoints = run.path / "checkpoints"
     checkpoints.mkdir(exist_ok=True)
-    for left in (run.path / ".writable", checkpoints / ".epoch_12.pt.new"):
+    for left in (
+        run.path / ".writable",
+        checkpoints / ".epoch_12.pt.new",
+        checkpoints / ".best.pt.77.new",
+    ):
         left.touch()
     users = (run.path / "notes.new", checkpoints / ".mine.pt.new", tmp_path / ".best.pt.new")
     for path in users:

@@ -120,16 +120,15 @@ class _Dying:
 
 
 def _before_rename(is_due: _Countdown, _: Random) -> None:
-    """Die before the n-th file gets its name (``Path.replace`` and ``Path.rename``)."""
-    for name in ("replace", "rename"):
-        real = getattr(Path, name)
+    """Die before the n-th folder of the cache gets its name."""
+    real = Path.rename
 
-        def replacement(path: Path, target: Any, real: Any = real) -> Any:
-            if is_due():
-                die()
-            return real(path, target)
+    def rename(path: Path, target: Any) -> Any:
+        if is_due():
+            die()
+        return real(path, target)
 
-        setattr(Path, name, replacement)
+    Path.rename = rename  # type: ignore[method-assign]
 
 
 POINTS: dict[str, Callable[[_Countdown, Random], None]] = {

@@ -108,10 +108,10 @@ def test_what_cannot_be_written_leaves_what_was_there(
 ) -> None:
     filled(conversations.path, 3)
 
-    def full(path: Path, data: bytes) -> int:
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("os.fsync", full)
     assert not conversations.keep(said("new"))
     assert texts(conversations.path) == ["0", "1", "2"]
 
@@ -144,11 +144,11 @@ def test_what_cannot_be_read_is_not_written_over(
 def test_nothing_is_left_beside_when_it_cannot_be_replaced(
     conversations: KeptConversations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path, target: Path) -> Path:
+    def refuse(*_: object) -> None:
         raise OSError(30, "Read-only file system")
 
     filled(conversations.path, 1)
-    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr("os.replace", refuse)
     assert not conversations.keep(said("new"))
     names = {path.name for path in conversations.path.parent.iterdir()}
     assert names <= {"conversations.jsonl", "conversations.jsonl.lock"}

@@ -141,11 +141,10 @@ def test_what_cannot_be_written_is_not_saved(folder: Path) -> None:
 def test_a_failed_save_leaves_the_file_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert save(Settings(tab="log"))
 
-    def full(self: Path, *_: Any, **__: Any) -> int:
-        self.touch()
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr("os.fsync", full)
     assert save(Settings(tab="charts")) is False
     assert load().tab == "log"
     assert [path.name for path in settings_path().parent.iterdir()] == ["settings.yaml"]

@@ -31,6 +31,7 @@ from trm_engine.checkpoints.contents import (
 from trm_engine.config import DataConfig
 from trm_engine.data.tokenizer import Limits
 from trm_engine.errors import CheckpointError, did_you_mean
+from trm_engine.files.atomic import atomic_file
 
 FORMAT_VERSION = 7
 REQUIRED = (
@@ -61,26 +62,19 @@ LONGEST_VERSION = 20
 
 
 def save_atomically(state: Any, path: Path) -> int:
-    """Write beside, fsync, rename; a crash or a full disk leaves the old file. Returns its bytes.
+    """Write a file that is whole or not there (``atomic_file``). Returns its size in bytes.
 
     Raises:
-        OSError: it cannot be written, or its folder is not there.
+        OSError: it cannot be written, or its folder is missing.
     """
-    beside = path.with_name(f".{path.name}.new")
     try:
-        with open(beside, "wb") as file:
+        with atomic_file(path) as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-        _sync_folder(path.parent)
     except RuntimeError as error:  # torch's zip writer hides what the system said
         hidden = _system_error(error)
         if hidden is None:
             raise
         raise OSError(hidden, os.strerror(hidden), str(path)) from error
-    finally:
-        beside.unlink(missing_ok=True)
     return path.stat().st_size
 
 
@@ -295,12 +289,3 @@ def _system_error(error: BaseException) -> int | None:
             return cause.errno
         cause = cause.__context__
     return errno.ENOSPC if "PytorchStreamWriter" in str(error) else None
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -26,6 +26,7 @@ from trm_engine.data.samples import Sample
 from trm_engine.data.survey import Progress, Survey, no_progress, survey_file
 from trm_engine.data.tokenizer import Limits, TRMTokenizer
 from trm_engine.errors import DataError, did_you_mean
+from trm_engine.files.atomic import atomic_file
 
 
 class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
@@ -105,14 +106,9 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         Raises:
             OSError: the file cannot be written; what stood there before is whole.
         """
-        beside = path.with_name(f"{path.name}.new")
-        try:
-            with open(beside, "wb") as file:
-                for row in self.indices.tolist():
-                    file.write(self.survey.raw(row) + b"\n")
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        with atomic_file(path) as file:
+            for row in self.indices.tolist():
+                file.write(self.survey.raw(row) + b"\n")
         other = self.subset(np.arange(len(self)))
         other._own_file = path
         return other

@@ -17,6 +17,7 @@ import sentencepiece as spm
 from trm_engine.data.borders import is_border
 from trm_engine.data.samples import SampleReader, Turn
 from trm_engine.errors import TokenizerError
+from trm_engine.files.atomic import write_atomically
 from trm_engine.vocabulary import (
     BEGINS_WORD,
     BOS_ID,
@@ -132,7 +133,7 @@ class TRMTokenizer:
         target = Path(f"{prefix}.model")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(tokenizer.model_bytes)
+            write_atomically(target, tokenizer.model_bytes)
         except OSError as error:
             raise TokenizerError(f"{target}: cannot be written: {error.strerror}") from None
         return tokenizer

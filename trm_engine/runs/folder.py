@@ -27,8 +27,8 @@ LIVE = (
     "`trm-tui train` with another --output-dir starts a second one"
 )
 LEFTOVER = re.compile(
-    r"\.writable|config\.yaml\.new|validation\.jsonl\.new"
-    r"|\.(model|model_ema|best|last|(step|epoch)_\d+)\.pt\.new"
+    r"\.writable|\.?(config\.yaml|validation\.jsonl|tokenizer\.model)(\.\d+)?\.new"
+    r"|\.(model|model_ema|best|last|(step|epoch)_\d+)\.pt(\.\d+)?\.new"
 )
 """Names of what a killed process, perhaps of an earlier version, leaves half written."""
 

@@ -20,6 +20,7 @@ from trm_engine.config import Config
 from trm_engine.data.dataset import describe
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import RunError
+from trm_engine.files.atomic import write_atomically
 from trm_engine.runs.events import tells_of_checkpoint
 from trm_engine.runs.folder import RunFolder
 from trm_engine.training.device import choose_device, choose_dtype
@@ -86,7 +87,7 @@ def train(
         refuse_other_labels(*found, prepared.train.labels)
     config = resolve(config, prepared)
     if group.is_main:
-        folder.tokenizer.write_bytes(prepared.tokenizer.model_bytes)
+        write_atomically(folder.tokenizer, prepared.tokenizer.model_bytes)
         _write_config(config, folder)
     val = prepared.val
     if group.is_main and not config.data.val_data:
@@ -177,15 +178,10 @@ def _progress_events(report: Report, control: Control | Follower) -> Callable[[s
 
 
 def _write_config(config: Config, folder: RunFolder) -> None:
-    """Write the resolved configuration, unless it stands there already."""
+    """Write the resolved configuration, unless it is there already."""
     text = config.dump()
     if folder.config.read_text(encoding="utf-8") != text:
-        beside = folder.config.with_suffix(".yaml.new")
-        try:
-            beside.write_text(text, encoding="utf-8")
-            beside.replace(folder.config)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_atomically(folder.config, text)
 
 
 def _device_name(device: torch.device) -> str:

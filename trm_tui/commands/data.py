@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
@@ -154,21 +153,16 @@ def _write_lines(out: str, records: Iterable[dict[str, Any]]) -> int:
 def _output(out: str) -> Iterator[BinaryIO]:
     """Standard output, or a file that appears under its name only when it is whole."""
     from trm_engine.errors import DataError
+    from trm_engine.files.atomic import atomic_file
 
     if out == STDOUT:
         yield data_stream()
         return
-    target = Path(out)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with open(unfinished, "wb") as file:
+        with atomic_file(Path(out)) as file:
             yield file
-        os.replace(unfinished, target)
     except OSError as error:
         raise DataError(f"{out}: cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
 
 
 def _counting_conversations(

@@ -14,6 +14,7 @@ import yaml
 
 from trm_engine.config import BUILTIN_PREFIX, Config
 from trm_engine.errors import ConfigError, RunError, did_you_mean, in_words, no_such_file
+from trm_engine.files.atomic import write_atomically
 from trm_engine.files.private import private_files
 from trm_engine.printable import is_text
 from trm_engine.runs import launch
@@ -213,13 +214,10 @@ def _write(
         os.close(lock)
         raise RunError(f"{folder.path}: another run was here first; give another --output-dir")
     text = yaml.safe_dump(config.model_dump(exclude_unset=True), sort_keys=False)
-    beside = folder.config.with_suffix(".yaml.new")
     try:
         with private_files():
-            beside.write_text(text, encoding="utf-8")
-        beside.replace(folder.config)
+            write_atomically(folder.config, text)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         os.close(lock)
         raise RunError(f"{folder.config}: cannot be written: {error.strerror}") from None
     return config, lock

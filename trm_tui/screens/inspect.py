@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import TabbedContent
 
 from trm_engine.errors import UserError, WorkerError
+from trm_engine.files.atomic import write_atomically
 from trm_engine.files.jsonl import to_json
 from trm_tui.keys import INSPECT, bindings
 from trm_tui.screens.export import SAMPLES, ExportDialog
@@ -297,7 +298,7 @@ class InspectScreen(Screen[None]):
         samples = [sample for line in lines if (sample := self._load(line))]
         texts = (to_json(sample) + "\n" for sample in samples)
         try:
-            path.write_text("".join(texts), encoding="utf-8")
+            write_atomically(path, "".join(texts))
         except OSError as error:
             self.notify(f"{path}: {error.strerror}", severity="error")
         else:

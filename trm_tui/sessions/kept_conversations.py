@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
@@ -12,6 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from platformdirs import user_state_path
 
+from trm_engine.files.atomic import write_atomically
 from trm_engine.files.jsonl import newest_first, to_line
 from trm_engine.files.private import private_files
 from trm_tui.settings import APP
@@ -55,13 +55,7 @@ class KeptConversations:
         gone = (record, instead_of)
         others = (each for each in self._records() if each not in gone)
         kept = [record, *islice(others, MOST - 1)]
-        beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        try:
-            beside.write_bytes(b"".join(to_line(each) for each in reversed(kept)))
-            beside.replace(self.path)
-        except OSError:
-            beside.unlink(missing_ok=True)
-            raise
+        write_atomically(self.path, b"".join(to_line(each) for each in reversed(kept)))
 
     def _records(self) -> Iterator[dict[str, Any]]:
         """The newest first; raises OSError if they are there and cannot be read."""

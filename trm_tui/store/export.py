@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from trm_engine.files.atomic import write_atomically
 from trm_engine.files.jsonl import to_json
 from trm_tui.store.growing import AXES, Array
 from trm_tui.store.trace import Trace
@@ -52,12 +52,7 @@ def write_columns(path: Path, names: Sequence[str], columns: Sequence[np.ndarray
     """
     rows = zip(*map(_cells, columns), strict=True)
     text = _json(names, rows) if path.suffix.lower() == ".json" else _csv(names, rows)
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_text(text, encoding="utf-8", newline="")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_atomically(path, text)
 
 
 def _rows(places: Sequence[Array]) -> tuple[list[np.ndarray], int]:
