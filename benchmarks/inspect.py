@@ -12,13 +12,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import torch
+
 from benchmarks.fake_inspect import write_samples
 from benchmarks.setup import prepared, spread
 from benchmarks.viewer import COLUMNS, ROWS, last_paint
 from tests.e2e.terminal import Terminal
 from trm_engine.checkpoints.file import FORMAT_VERSION, save_atomically
-from trm_engine.config import TRMConfig
-from trm_engine.models import EMA, TRMForToolCalling
+from trm_engine.config import ModelConfig
+from trm_engine.models import EMA
+from trm_engine.training.prepare import build_model
 
 SAMPLES = 20_000
 REPEATS = 4
@@ -27,7 +30,7 @@ KEY_SECONDS = 0.3, 0.45
 BUDGET = "budget: p95 50 ms"
 ROUNDS = 3
 OPEN_BUDGET = 2.0
-LARGE = {"hidden_size": 1024, "num_heads": 8, "num_layers": 2, "vocab_size": 12_000}
+LARGE = {"hidden_size": 1024, "num_heads": 8, "num_layers": 2}
 
 ANYTHING = "."
 LISTED = f"of {SAMPLES:,}"
@@ -118,8 +121,8 @@ def _open_large(place: Path) -> str:
 def _write_large(path: Path) -> int:
     """A checkpoint with an average; returns its number of parameters."""
     config, data = prepared()
-    model = TRMForToolCalling(TRMConfig(**{**data.train.labels.sizes(), **LARGE}))
-    config.model = model.config
+    config.model = ModelConfig(**LARGE)
+    model = build_model(config, data, torch.device("cpu"))
     checkpoint = {
         "format_version": FORMAT_VERSION,
         "model_state_dict": model.state_dict(),

@@ -25,7 +25,7 @@ from trm_engine.training.device import choose_device
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.evaluate import Evaluation
 from trm_engine.training.loop import Trainer
-from trm_engine.training.prepare import build_model, prepare_data, resolve
+from trm_engine.training.prepare import build_model, prepare_data
 
 WATCHED = 32
 """Validation samples that are judged during training; all of them are at the end."""
@@ -79,8 +79,7 @@ def _figures(
     device = choose_device(config.training.device)
     prepared = prepare_data(config)
     train, val = _part_of(prepared.train, samples), prepared.val
-    config = resolve(config, prepared)
-    model = build_model(config, device)
+    model = build_model(config, prepared, device)
     if is_plain:
         model.core.__class__ = _PlainTransformer
     folder.checkpoints(config).mkdir(parents=True, exist_ok=True)

@@ -75,7 +75,7 @@ def _train(arguments: argparse.Namespace) -> list[Row]:
     from trm_engine.training import loop
     from trm_engine.training.device import choose_device
     from trm_engine.training.distributed import ProcessGroup
-    from trm_engine.training.prepare import build_model, prepare_data, resolve
+    from trm_engine.training.prepare import build_model, prepare_data
 
     shapes: set[tuple[torch.Size, ...]] = set()
 
@@ -101,8 +101,7 @@ def _train(arguments: argparse.Namespace) -> list[Row]:
     torch.set_num_threads(config.training.num_threads or torch.get_num_threads())
     device = choose_device(config.training.device)
     prepared = prepare_data(config)
-    config = resolve(config, prepared)
-    model = build_model(config, device)
+    model = build_model(config, prepared, device)
     model.core.__class__ = Noting
     unbounded: AbstractContextManager[Any] = nullcontext()
     if arguments.unbounded:

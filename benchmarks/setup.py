@@ -14,7 +14,7 @@ from trm_engine.config import Config
 from trm_engine.data.collator import Batch, TRMCollator
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.training.losses import DeepSupervisionLoss, count_labels
-from trm_engine.training.prepare import Prepared, build_model, prepare_data, resolve
+from trm_engine.training.prepare import Prepared, build_model, prepare_data
 from trm_engine.training.supervision import Part, averaged
 from trm_engine.training.targets import Targets
 
@@ -44,7 +44,7 @@ def prepared(*overrides: str) -> tuple[Config, Prepared]:
         key, _, value = rest.partition("=")
         setattr(getattr(config, section), key, value)
     data = prepare_data(config)
-    return resolve(config, data), data
+    return config, data
 
 
 def batch_of(data: Prepared, indices: Sequence[int]) -> Batch:
@@ -52,9 +52,11 @@ def batch_of(data: Prepared, indices: Sequence[int]) -> Batch:
     return TRMCollator()([data.train[int(index)] for index in indices])
 
 
-def model_for(config: Config, dtype: torch.dtype | None = None) -> TRMForToolCalling:
+def model_for(
+    config: Config, data: Prepared, dtype: torch.dtype | None = None
+) -> TRMForToolCalling:
     """A fresh model on the CPU."""
-    model = build_model(config, torch.device("cpu"))
+    model = build_model(config, data, torch.device("cpu"))
     if dtype is not None:
         model.compute_dtype = dtype
     return model

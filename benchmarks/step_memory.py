@@ -44,7 +44,7 @@ def _train(way: str, steps: int) -> float:
     batches = BucketBatchSampler(lengths, BATCH, shuffle=False, dialogues=dialogues).batches()
     longest = max(batches, key=lambda batch: len(batch) * int(np.max(lengths[batch])))
     batch = batch_of(data, longest.tolist())
-    model = model_for(config)
+    model = model_for(config, data)
     Path("/proc/self/clear_refs").write_text("5")  # the peak is counted anew
     before = _megabytes("VmRSS")
     for _ in range(2):

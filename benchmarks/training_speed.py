@@ -45,7 +45,7 @@ def measure() -> Iterator[str]:
         tasks["ours, bf16"] = (streamed_step, whole, native)
 
     def epoch(step: Step, batches: Sequence[Batch], dtype: torch.dtype) -> Callable[[], None]:
-        model = model_for(config, dtype)
+        model = model_for(config, data, dtype)
         return lambda: [step(model, batch) for batch in batches] and None
 
     timed = {name: epoch(*task) for name, task in tasks.items()}
@@ -55,7 +55,7 @@ def measure() -> Iterator[str]:
         ratio = speed / speeds["plain loop"]
         yield f"{name}: {speed:.1f} samples/s, {ratio:.2f} x ({torch.get_num_threads()} threads)"
     fastest = list(tasks)[-1]
-    rate = _operations(model_for(config), whole) / times[fastest]
+    rate = _operations(model_for(config, data), whole) / times[fastest]
     machine = 2 * MATRIX**3 / times["matrix"]
     yield (
         f"{fastest}: {rate / 1e9:.1f} of {machine / 1e9:.1f} GFLOP/s that a product of "

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from tests.models import batch_of, checkpoint_of, inputs_of, small_config, small_model
+from tests.models import batch_of, checkpoint_of, fitted_config, inputs_of, small_model
 from trm_engine.checkpoints.file import save_atomically
 from trm_engine.config import Config
 from trm_engine.data.dataset import TRMToolCallingDataset
@@ -49,7 +49,7 @@ def finished_run(folder: Path, dataset: TRMToolCallingDataset) -> RunFolder:
     """
     run = RunFolder(folder)
     run.create()
-    model = small_model(small_config(dataset.labels, N_supervision=STEPS), seed=5, spread=0.3)
+    model = small_model(fitted_config(dataset, N_supervision=STEPS), seed=5, spread=0.3)
     output = model.inference(**inputs_of(batch_of(dataset, range(24))), num_steps=2)
     ema = EMA(model)
     with torch.no_grad():

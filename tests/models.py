@@ -34,6 +34,11 @@ def small_config(labels: Labels | None = None, **changes: Any) -> TRMConfig:
     return TRMConfig(**{**SMALL, **sizes, **changes})
 
 
+def fitted_config(dataset: TRMToolCallingDataset, **changes: Any) -> TRMConfig:
+    """The same for a dataset's labels and tokenizer, as training makes it."""
+    return small_config(dataset.labels, vocab_size=dataset.tokenizer.vocab_size, **changes)
+
+
 def small_model(config: TRMConfig, seed: int = 0, spread: float = 1.0) -> TRMForToolCalling:
     """A model with random weights, biases and the head of q included."""
     torch.manual_seed(seed)

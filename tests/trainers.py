@@ -13,7 +13,7 @@ from trm_engine.runs.events import Event, Silent
 from trm_engine.runs.folder import RunFolder
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.loop import Trainer
-from trm_engine.training.prepare import build_model, prepare_data, resolve
+from trm_engine.training.prepare import build_model, prepare_data
 
 
 class NoCommands:
@@ -55,9 +55,8 @@ class Told(Silent):
 def trainer_of(config: Config, events: list[Event]) -> Trainer:
     """A trainer that adds its events to ``events``."""
     prepared = prepare_data(config)
-    config = resolve(config, prepared)
     device = torch.device("cpu")
-    model, group = build_model(config, device), ProcessGroup()
+    model, group = build_model(config, prepared, device), ProcessGroup()
     folder = RunFolder(Path(config.training.checkpoint_dir).parent)
     return Trainer(
         config, model, prepared.train, prepared.val, folder, Told(events), NoCommands(), group

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import yaml
 from pydantic import (
@@ -24,48 +24,51 @@ from trm_engine.runs.best import BestMetric
 
 BUILTIN_PREFIX = "builtin:"
 
-MOST_TOLD = 20
-LONGEST_SHOWN = 100
+MAX_PROBLEMS = 20
+"""Problems listed in one error message."""
 
-DECIDED_WHEN_UNSET = {
-    "model": {
-        "vocab_size",
-        "max_seq_len",
-        "num_tools",
-        "num_slots",
-        "num_args",
-        "num_choices",
-        "arg_slots",
-        "tool_args",
-    },
-    "training": {"output_dir", "checkpoint_dir"},
-    "data": set[str](),
-}
-"""Keys whose default stands only until the data, or the run's folder, say what fits."""
+MAX_SHOWN = 100
+"""Characters of a wrong value that are quoted."""
 
+SET_BY_RUN = ("output_dir", "checkpoint_dir")
+"""Keys of ``training`` whose defaults depend on the run; files have them only if they were set."""
 
-AT_MOST = {
+MAX_BY_KEY = {
     **dict.fromkeys(("hidden_size", "batch_size", "gradient_accumulation_steps"), 1 << 20),
     **dict.fromkeys(("num_layers", "num_heads", "expansion", "nproc_per_node"), 1024),
     **dict.fromkeys(("n_latent_recursion", "T_deep_recursion", "N_supervision"), 1024),
     **dict.fromkeys(("num_tools", "num_slots", "num_args", "num_choices", "num_threads"), 10_000),
-    **dict.fromkeys(("max_seq_len", "max_length", "max_tool_tokens", "max_span_tokens"), 1 << 20),
+    **dict.fromkeys(("max_length", "max_tool_tokens", "max_span_tokens"), 1 << 20),
     **dict.fromkeys(("vocab_size", "builtin_conversations"), 1 << 24),
     "num_epochs": 100_000,  # the batches of each are counted before training begins
-    **dict.fromkeys(("seed", "builtin_seed"), 2**63 - 1),  # what numpy and torch both take
+    **dict.fromkeys(("seed", "builtin_seed"), 2**63 - 1),  # numpy and torch both accept these
 }
-"""Bounds by key, far beyond what makes sense. More than that asks for a hang or for all memory."""
+"""Upper bounds, far above useful values. A larger number would hang or run out of memory."""
 
-AT_MOST_ELSE = 10**12
-"""Bound of the other numbers."""
+MAX_NUMBER = 10**12
+"""Upper bound of every other number."""
 
-MOST_BLOCKS = 20_000
+MAX_BLOCKS = 20_000
 """Applications of a block in one answer; the paper's model has 672."""
 
-MOST_PARAMETERS = 10_000_000_000
+MAX_PARAMETERS = 10_000_000_000
 
-RETIRED = {"subword_sampling": "was removed: with it the same seed gave other runs; leave it out"}
-"""Settings of earlier versions that are no more. At 0 they did nothing, and are passed over."""
+RETIRED = {
+    "training.subword_sampling": "was removed: the same seed gave different runs with it",
+    "model.focal_alpha": "was removed: raise model.decision_weight instead",
+    "model.max_seq_len": "was removed: data.max_length limits conversations",
+    **dict.fromkeys(
+        (
+            *("model.vocab_size", "model.num_tools", "model.num_slots", "model.num_args"),
+            *("model.num_choices", "model.arg_slots", "model.tool_args"),
+        ),
+        "is no setting: the data decides it",
+    ),
+}
+"""Settings of earlier versions, and why each is gone."""
+
+NO_EFFECT = {"training.subword_sampling": 0, "model.focal_alpha": -1}
+"""Values of retired settings that changed nothing. They are ignored."""
 
 
 class Section(BaseModel):
@@ -75,16 +78,19 @@ class Section(BaseModel):
         extra="forbid", validate_assignment=True, protected_namespaces=(), allow_inf_nan=False
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _without_retired(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        return {key: each for key, each in values.items() if key not in RETIRED or each != 0}
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a key. Raises ValidationError, and changes nothing, if the section would be wrong."""
+        before, fields_set = dict(self.__dict__), set(self.model_fields_set)
+        try:
+            super().__setattr__(name, value)
+        except ValidationError:
+            self.__dict__.update(before)
+            self.__pydantic_fields_set__.intersection_update(fields_set)
+            raise
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+    def _no_bool_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, bool) and info.field_name:
             kind = cls.model_fields[info.field_name].annotation
             if {int, float} & {kind, *get_args(kind)}:
@@ -93,9 +99,9 @@ class Section(BaseModel):
 
     @field_validator("*")
     @classmethod
-    def _no_more_than_makes_sense(cls, value: Any, info: ValidationInfo) -> Any:
+    def _within_bounds(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, int | float):
-            most = AT_MOST.get(str(info.field_name), AT_MOST_ELSE)
+            most = MAX_BY_KEY.get(str(info.field_name), MAX_NUMBER)
             if abs(value) > most:
                 raise ValueError(f"input should be at most {most}")
         if isinstance(value, str) and "\0" in value:
@@ -107,61 +113,109 @@ class Section(BaseModel):
         return self.model_dump()
 
 
-class TRMConfig(Section):
-    """The network and its losses. Sizes that the data decide are filled in when a run starts."""
+class ModelConfig(Section):
+    """The network and the weights of its losses."""
 
-    hidden_size: int = Field(512, ge=8, description="Width D of every position.")
-    num_layers: int = Field(2, ge=1, description="Transformer blocks in the one shared network.")
-    num_heads: int = Field(8, ge=1, description="Attention heads; D must divide by it evenly.")
-    expansion: float = Field(4.0, gt=0, description="Width of the SwiGLU, as a multiple of D.")
-    rope_theta: float = Field(10_000.0, gt=0, description="Base of the rotary position embedding.")
-    vocab_size: int = Field(32_000, ge=1, description="Tokens known (from the tokenizer).")
-    max_seq_len: int = Field(2048, ge=16, description="Longest conversation in tokens.")
-    num_tools: int = Field(8, ge=1, description="Tools known (from the training data).")
-    num_slots: int = Field(6, ge=0, description="Slot fields (from the training data).")
-    num_args: int = Field(10, ge=0, description="Argument channels (from the training data).")
-    num_choices: int = Field(0, ge=0, description="Most values of a choice field (from the data).")
-    arg_slots: tuple[int, ...] = Field(
-        (), description="Slot that asks with each argument channel, -1: none (from the data)."
+    hidden_size: int = Field(
+        512, ge=8, description="Width of the network, D. A wider one learns more; cost grows as D²."
     )
-    tool_args: tuple[tuple[int, ...], ...] = Field(
-        (), description="Argument channels of each tool; not given: all (from the data)."
+    num_layers: int = Field(
+        2, ge=1, description="Transformer blocks in the one shared network. More cost more time."
     )
-    n_latent_recursion: int = Field(6, ge=1, description="n: updates of z for each update of y.")
-    T_deep_recursion: int = Field(3, ge=1, description="T: rounds a step; only the last learns.")
-    N_supervision: int = Field(16, ge=1, description="N_sup: supervision steps.")
-    max_span_tokens: int = Field(48, ge=1, description="Longest value in tokens.")
-    halt_threshold: float = Field(0.9, gt=0, le=1, description="q at which a sample may stop.")
-    focal_gamma: float = Field(2.0, ge=0, description="Focusing of the decision loss; 0 is BCE.")
-    focal_alpha: float = Field(-1.0, le=1, description="Weight of tool_call in it; below 0: none.")
-    decision_weight: float = Field(1.0, ge=0, description="Weight of the decision's loss.")
-    tool_weight: float = Field(1.0, ge=0, description="Weight of the tool's loss.")
-    slot_weight: float = Field(0.5, ge=0, description="Weight of the slot presences' loss.")
-    q_weight: float = Field(0.5, ge=0, description="Weight of the halting loss.")
-    slot_span_weight: float = Field(0.5, ge=0, description="Slot values: spans and choices.")
-    arg_weight: float = Field(0.5, ge=0, description="Arguments: presence, spans and choices.")
+    num_heads: int = Field(
+        8, ge=1, description="Attention heads. hidden_size must be a multiple of twice as many."
+    )
+    expansion: float = Field(
+        4.0,
+        gt=0,
+        description="Width of the feed-forward layers, as a multiple of hidden_size. "
+        "Higher adds parameters.",
+    )
+    rope_theta: float = Field(
+        10_000.0,
+        gt=0,
+        description="Base of the rotary position embedding. Higher suits longer conversations.",
+    )
+    n_latent_recursion: int = Field(
+        6,
+        ge=1,
+        description="n: updates of the latent z before each update of the answer y. "
+        "Higher reasons longer and takes more time and memory.",
+    )
+    T_deep_recursion: int = Field(
+        3,
+        ge=1,
+        description="T: rounds of recursion in a supervision step. Only the last one has "
+        "gradients, so that more rounds take time but no memory.",
+    )
+    N_supervision: int = Field(
+        16,
+        ge=1,
+        description="N_sup: supervision steps, each of which improves the answer. "
+        "More take more time, in training and in inference.",
+    )
+    max_span_tokens: int = Field(
+        48, ge=1, description="Longest slot value or argument that can be predicted, in tokens."
+    )
+    halt_threshold: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="Probability q that the answer is right at which inference may stop early. "
+        "Higher stops later.",
+    )
+    focal_gamma: float = Field(
+        2.0,
+        ge=0,
+        description="Focal loss of the decision. Higher concentrates on samples that the model "
+        "gets wrong; 0 is plain cross-entropy.",
+    )
+    decision_weight: float = Field(
+        1.0,
+        ge=0,
+        description="Weight of the decision loss (call a tool, or answer). Weights are relative: "
+        "raise the one whose metric is too low.",
+    )
+    tool_weight: float = Field(
+        1.0, ge=0, description="Weight of the tool loss. Raise it if the wrong tool is chosen."
+    )
+    slot_weight: float = Field(
+        0.5,
+        ge=0,
+        description="Weight of the slot presence loss. Raise it if filled slots are missed.",
+    )
+    q_weight: float = Field(
+        0.5,
+        ge=0,
+        description="Weight of the halting loss, which trains q to say whether the answer is "
+        "right. Raise it if inference halts too early.",
+    )
+    slot_span_weight: float = Field(
+        0.5, ge=0, description="Weight of the slot value loss. Raise it if values are wrong."
+    )
+    arg_weight: float = Field(
+        0.5, ge=0, description="Weight of the argument loss. Raise it if arguments are wrong."
+    )
     next_call_weight: float = Field(
         0.0,
         ge=0,
-        description="Tool and arguments of an answer's next call, against a call's.",
+        description="Weight of the loss for the call that follows an answer, relative to a call "
+        "made now. Raise it if `missing` is often wrong; 0 leaves it out.",
     )
     word_weight: float = Field(
-        0.0, ge=0, description="Weight of the loss of words that word_dropout hides."
+        0.0,
+        ge=0,
+        description="Weight of the loss for guessing the tokens that word_dropout hides. "
+        "Raise it if data is scarce; 0 leaves it out.",
     )
 
-    @model_validator(mode="after")
-    def _can_be_built(self) -> TRMConfig:
-        if self.blocks > MOST_BLOCKS:
-            raise ValueError(
-                f"num_layers x (n_latent_recursion + 1) x T_deep_recursion x N_supervision is "
-                f"{self.blocks}, at most {MOST_BLOCKS}"
-            )
-        if self.parameters > MOST_PARAMETERS:
-            raise ValueError(
-                f"the model would have {self.parameters:.1e} parameters, at most "
-                f"{MOST_PARAMETERS:.0e}"
-            )
-        return self
+    def sized(self, **sizes: Any) -> TRMConfig:
+        """The whole configuration of a model, with what the data decides.
+
+        Raises:
+            ValidationError: the sizes contradict each other or are too large.
+        """
+        return TRMConfig(**{**self.to_dict(), **sizes})
 
     @property
     def blocks(self) -> int:
@@ -171,22 +225,66 @@ class TRMConfig(Section):
 
     @property
     def parameters(self) -> int:
-        """About how many parameters the model has; it is not built to tell."""
-        width, fields = self.hidden_size, self.num_slots + self.num_args
-        core = self.num_layers * width * width * (4 + 2 * self.expansion)
-        tables = self.vocab_size + 2 * self.num_tools + fields * (4 + 2 * self.num_choices)
-        return round(core) + tables * width + self.num_tools * fields
+        """About how many parameters there are, without building the model."""
+        return round(self.num_layers * self.hidden_size**2 * (4 + 2 * self.expansion))
 
     @model_validator(mode="after")
-    def _arg_slots_fit(self) -> TRMConfig:
+    def _can_be_built(self) -> Self:
+        if self.hidden_size % (2 * self.num_heads):
+            raise ValueError(
+                f"hidden_size {self.hidden_size} must be a multiple of 2 x num_heads "
+                f"({2 * self.num_heads})"
+            )
+        if self.blocks > MAX_BLOCKS:
+            raise ValueError(
+                f"num_layers x (n_latent_recursion + 1) x T_deep_recursion x N_supervision is "
+                f"{self.blocks}, at most {MAX_BLOCKS}"
+            )
+        if self.parameters > MAX_PARAMETERS:
+            raise ValueError(
+                f"the model would have {self.parameters:.1e} parameters, at most "
+                f"{MAX_PARAMETERS:.0e}"
+            )
+        return self
+
+
+class TRMConfig(ModelConfig):
+    """The settings of a model and what the data decides: enough to build it.
+
+    Training takes the sizes from the tokenizer and the labels. ``max_seq_len`` is accepted and
+    ignored: rotary positions have no longest sequence.
+    """
+
+    vocab_size: int = Field(32_000, ge=1, description="Pieces of the tokenizer.")
+    num_tools: int = Field(8, ge=1, description="T: tools.")
+    num_slots: int = Field(6, ge=0, description="S: slots.")
+    num_args: int = Field(10, ge=0, description="A: argument channels, one for each name.")
+    num_choices: int = Field(0, ge=0, description="V: most values of a choice field.")
+    arg_slots: tuple[int, ...] = Field(
+        (), description="The slot that has each argument's name, -1 for none; () for none at all."
+    )
+    tool_args: tuple[tuple[int, ...], ...] = Field(
+        (), description="The argument channels of each tool; () if every tool has all of them."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_max_seq_len(cls, values: Any) -> Any:
+        return {k: v for k, v in values.items() if k != "max_seq_len"}
+
+    @property
+    def parameters(self) -> int:
+        """About how many parameters there are, without building the model."""
+        fields = self.num_slots + self.num_args
+        tables = self.vocab_size + 2 * self.num_tools + fields * (4 + 2 * self.num_choices)
+        return super().parameters + tables * self.hidden_size + self.num_tools * fields
+
+    @model_validator(mode="after")
+    def _sizes_agree(self) -> Self:
         if self.arg_slots and len(self.arg_slots) != self.num_args:
             raise ValueError(f"arg_slots must name a slot, or -1, for {self.num_args} arguments")
         if any(not -1 <= slot < self.num_slots for slot in self.arg_slots):
             raise ValueError(f"arg_slots must be -1 or one of {self.num_slots} slots")
-        return self
-
-    @model_validator(mode="after")
-    def _tool_args_fit(self) -> TRMConfig:
         if self.tool_args and len(self.tool_args) != self.num_tools:
             raise ValueError(f"tool_args must name the arguments of {self.num_tools} tools")
         if any(not 0 <= arg < self.num_args for args in self.tool_args for arg in args):
@@ -195,122 +293,248 @@ class TRMConfig(Section):
             raise ValueError("tool_args must name each argument of a tool once")
         return self
 
-    @model_validator(mode="after")
-    def _heads_divide_width(self) -> TRMConfig:
-        if self.hidden_size % (2 * self.num_heads):
-            raise ValueError(
-                f"hidden_size {self.hidden_size} must be a multiple of 2 x num_heads "
-                f"({2 * self.num_heads})"
-            )
-        return self
-
 
 class TrainingConfig(Section):
     """How the network is trained. Defaults are the paper's."""
 
-    learning_rate: float = Field(1e-4, gt=0, description="Of AdamW, after the warm-up.")
+    learning_rate: float = Field(
+        1e-4,
+        gt=0,
+        description="Peak learning rate of AdamW. Higher learns faster but can diverge.",
+    )
     weight_decay: float = Field(
-        0.1, ge=0, description="Of the weights of linear layers; nothing else decays."
+        0.1,
+        ge=0,
+        description="Weight decay of linear layers; embeddings, biases and tables have none. "
+        "Higher overfits less.",
     )
-    beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's decay of the mean gradient.")
-    beta2: float = Field(0.95, ge=0, lt=1, description="AdamW's decay of its square.")
-    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
-    warmup_steps: int = Field(2000, ge=0, description="Updates of linear warm-up.")
+    beta1: float = Field(
+        0.9,
+        ge=0,
+        lt=1,
+        description="AdamW: decay of the gradient's running mean. Higher averages more updates.",
+    )
+    beta2: float = Field(
+        0.95,
+        ge=0,
+        lt=1,
+        description="AdamW: decay of the squared gradient's running mean. "
+        "Higher averages more updates.",
+    )
+    max_grad_norm: float = Field(
+        1.0,
+        gt=0,
+        description="Gradients are clipped to this norm. Lower is more stable but learns slower.",
+    )
+    warmup_steps: int = Field(
+        2000,
+        ge=0,
+        description="Updates in which the learning rate rises to its peak. "
+        "More make the start more stable.",
+    )
     schedule: Literal["constant", "linear"] = Field(
-        "constant", description="After warm-up: constant, or half constant then linear to zero."
+        "constant",
+        description="Learning rate after warm-up. constant: stays at its peak. "
+        "linear: falls to zero in the second half of the run.",
     )
-    num_epochs: int = Field(100, ge=1, description="Times through the training samples.")
-    max_steps: int | None = Field(None, ge=1, description="End after this many updates, if set.")
-    batch_size: int = Field(32, ge=1, description="Samples a batch (and process), at most.")
+    num_epochs: int = Field(100, ge=1, description="Passes over the training data.")
+    max_steps: int | None = Field(
+        None, ge=1, description="Stop after this many updates. null: after num_epochs."
+    )
+    batch_size: int = Field(
+        32,
+        ge=1,
+        description="Most samples in a batch, per process. Larger ones train faster on a GPU and "
+        "need more memory.",
+    )
     whole_dialogues: bool = Field(
         True,
-        description="Samples of a dialogue stay in one batch; what they share is read once.",
+        description="Put the samples of a dialogue into one batch and compute their shared turns "
+        "once. false mixes samples freely and trains several times slower.",
     )
     max_batch_tokens: int | None = Field(
-        None, ge=1, description="Token budget of a batch, padding included; splits long batches."
+        None,
+        ge=1,
+        description="Most tokens in a batch, padding included; larger batches are split. "
+        "Lower needs less memory. null: no limit.",
     )
-    gradient_accumulation_steps: int = Field(1, ge=1, description="Batches an update.")
+    gradient_accumulation_steps: int = Field(
+        1, ge=1, description="Batches per update. Higher has the effect of a larger batch_size."
+    )
     supervision: Literal["averaged", "per_step"] = Field(
         "averaged",
-        description="averaged: one update from the mean over N_sup; per_step: one for each step.",
+        description="averaged: one update from the mean loss of all supervision steps. "
+        "per_step: one update for each step, as in the paper.",
     )
     deep_share: float = Field(
         1.0,
         ge=0,
         le=1,
-        description="Share of updates that train all N_sup steps, most of them late; others one.",
+        description="Share of updates that train all supervision steps, most of them late in the "
+        "run; the others train the first step only. Lower is faster.",
     )
     halting: bool = Field(
         False,
-        description="per_step only: samples that q calls right train no further step.",
+        description="Samples that q calls right train no further step of an update. "
+        "Faster once the model is good; only with supervision: per_step.",
     )
     halt_exploration: float = Field(
-        0.1, ge=0, le=1, description="Share of samples that train 2 to N_sup steps, drawn, first."
+        0.1,
+        ge=0,
+        le=1,
+        description="Share of samples that halting keeps for at least 2 to N_supervision steps, "
+        "drawn at random. Higher trains later steps more.",
     )
-    use_ema: bool = Field(True, description="Keep an average of the weights and evaluate it.")
-    ema_decay: float = Field(0.999, ge=0, lt=1, description="Its decay, reached by a ramp.")
-    word_dropout: float = Field(0.0, ge=0, lt=1, description="Share of tokens hidden in training.")
+    use_ema: bool = Field(
+        True,
+        description="Keep an exponential moving average of the weights, for evaluation and "
+        "inference.",
+    )
+    ema_decay: float = Field(
+        0.999,
+        ge=0,
+        lt=1,
+        description="Decay of that average, reached gradually. Higher averages more updates.",
+    )
+    word_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of tokens hidden in training. Higher overfits less; too high hides "
+        "what the answer depends on.",
+    )
     value_exchange: float = Field(
-        0.0, ge=0, le=1, description="Share of dialogues trained on with other values."
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of dialogues trained with other slot values put in. Higher makes the "
+        "model read values instead of memorising them.",
     )
     capital_dropout: float = Field(
-        0.0, ge=0, le=1, description="Share of dialogues read without their capitals."
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of dialogues trained without their capital letters. "
+        "Raise it if users write in lower case.",
     )
-    log_interval: int = Field(10, ge=1, description="Updates between readings of the losses.")
-    eval_interval: int = Field(500, ge=1, description="Updates between evaluations.")
+    log_interval: int = Field(
+        10, ge=1, description="Updates between readings of the losses. Higher waits less on a GPU."
+    )
+    eval_interval: int = Field(
+        500, ge=1, description="Updates between evaluations. There is one after each epoch, too."
+    )
     best_metric: BestMetric = Field(
-        "exact_match_values", description="Figure by which best.pt is chosen; ties by the loss."
+        "exact_match_values",
+        description="Metric that chooses best.pt. If two are equal, the lower loss wins.",
     )
-    save_interval: int = Field(1000, ge=1, description="Updates between checkpoints.")
-    keep_checkpoints: int = Field(3, ge=0, description="Newest step_N and epoch_N kept; 0: all.")
-    output_dir: str = Field("outputs", description="Unset: outputs/<config>-<date>-<time>.")
-    checkpoint_dir: str = Field("checkpoints", description="Unset: inside output_dir.")
-    seed: int = Field(0, ge=0, description="Same seed, same machine: same run.")
+    save_interval: int = Field(
+        1000, ge=1, description="Updates between checkpoints. Lower loses less in a crash."
+    )
+    keep_checkpoints: int = Field(
+        3, ge=0, description="Newest step_N.pt and epoch_N.pt to keep of each. 0: all of them."
+    )
+    output_dir: str = Field(
+        "outputs", description="Folder of the run. If unset, outputs/<config>-<date>-<time>."
+    )
+    checkpoint_dir: str = Field(
+        "checkpoints", description="Folder of the checkpoints. If unset, it is inside output_dir."
+    )
+    seed: int = Field(
+        0, ge=0, description="Random seed. The same seed on the same machine gives the same run."
+    )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="Of the recursion; auto: bfloat16 where the hardware multiplies it."
+        "auto",
+        description="Number format of the recursion. auto: bfloat16 if the hardware supports it.",
     )
-    compile: bool = Field(False, description="Compile the recursive core with torch.compile.")
-    num_threads: int | None = Field(None, ge=1, description="CPU threads a process; null: all.")
-    nproc_per_node: int = Field(1, ge=1, description="Processes on this machine.")
+    compile: bool = Field(
+        False,
+        description="Compile the recursion with torch.compile. Faster on a GPU, after a slow "
+        "start.",
+    )
+    num_threads: int | None = Field(
+        None, ge=1, description="CPU threads of each process. null: share all cores."
+    )
+    nproc_per_node: int = Field(
+        1, ge=1, description="Training processes on this machine, usually one for each GPU."
+    )
 
-    @field_validator("halting")
-    @classmethod
-    def _only_single_steps_halt(cls, halting: bool, info: ValidationInfo) -> bool:
-        if halting and info.data.get("supervision", "per_step") != "per_step":
-            raise ValueError("expected false unless training.supervision is per_step")
-        return halting
+    @model_validator(mode="after")
+    def _only_single_steps_halt(self) -> Self:
+        if self.halting and self.supervision != "per_step":
+            raise ValueError("halting must be false unless supervision is per_step")
+        return self
 
 
 class DataConfig(Section):
     """Where samples come from and how they become tokens."""
 
-    train_data: str = Field("builtin:telecom", description="A JSONL file or builtin:telecom.")
-    val_data: str | None = Field(None, description="A JSONL file; null: split off train_data.")
-    val_split: float = Field(0.1, ge=0, lt=1, description="Share of conversations held out.")
-    builtin_conversations: int = Field(1200, ge=2, description="Size of the built-in set.")
-    builtin_seed: int = Field(0, ge=0, description="Another seed, other conversations.")
-    tokenizer_path: str | None = Field(None, description="A SentencePiece model; null: train one.")
-    vocab_size: int = Field(4000, ge=300, description="Of a tokenizer trained here, at most.")
-    lowercase: bool = Field(True, description="Fold case in a tokenizer trained here.")
-    max_length: int = Field(1024, ge=16, description="Tokens kept; oldest turns are dropped first.")
-    max_tool_tokens: int | None = Field(
-        None, ge=1, description="Tokens kept of one tool turn, its first ones; null: all."
+    train_data: str = Field(
+        "builtin:telecom", description="Training samples: a JSONL file, or builtin:telecom."
     )
-    on_error: Literal["fail", "skip"] = Field("fail", description="What a bad line does.")
-    cache_dir: str | None = Field(None, description="Token cache; null: the user's cache folder.")
+    val_data: str | None = Field(
+        None, description="Validation samples: a JSONL file. null: held out from train_data."
+    )
+    val_split: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of dialogues held out if there is no val_data. Higher measures more "
+        "exactly and trains on less.",
+    )
+    builtin_conversations: int = Field(
+        1200, ge=2, description="Dialogues that builtin:telecom generates."
+    )
+    builtin_seed: int = Field(
+        0, ge=0, description="Random seed of builtin:telecom. Another one gives other dialogues."
+    )
+    tokenizer_path: str | None = Field(
+        None, description="A SentencePiece model. null: train one on the training samples."
+    )
+    vocab_size: int = Field(
+        4000,
+        ge=300,
+        description="Most pieces of a tokenizer that is trained. More make texts shorter and the "
+        "model larger.",
+    )
+    lowercase: bool = Field(
+        True, description="Train the tokenizer on lower-case text, so that case matters less."
+    )
+    max_length: int = Field(
+        1024,
+        ge=16,
+        description="Most tokens of a conversation; the oldest turns are dropped first. "
+        "Higher reads more and takes more time and memory.",
+    )
+    max_tool_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="Most tokens of a tool turn; only the first are read. Lower is faster. "
+        "null: no limit.",
+    )
+    on_error: Literal["fail", "skip"] = Field(
+        "fail", description="A line that is no sample. fail: stop. skip: leave it out and warn."
+    )
+    cache_dir: str | None = Field(
+        None, description="Folder of the token cache. null: the user's cache folder."
+    )
 
 
 class Config(Section):
     """The whole configuration of a run."""
 
-    model: TRMConfig = Field(default_factory=lambda: TRMConfig())
+    model: ModelConfig = Field(default_factory=lambda: ModelConfig())
     training: TrainingConfig = Field(default_factory=lambda: TrainingConfig())
     data: DataConfig = Field(default_factory=lambda: DataConfig())
 
     @classmethod
-    def from_yaml(cls, path: str | Path, overrides: Iterable[str] = ()) -> Config:
+    def from_yaml(
+        cls, path: str | Path, overrides: Iterable[str] = (), ignore_retired: bool = False
+    ) -> Config:
         """Read ``path``, apply ``section.key=value`` overrides, and check everything.
+
+        Settings of earlier versions are an error unless they had no effect; with
+        ``ignore_retired`` they never are.
 
         Raises:
             ConfigError: the file is missing or broken, or a key or value is wrong; the message
@@ -328,17 +552,17 @@ class Config(Section):
         overrides = list(overrides)
         for override in overrides:
             _apply_override(values, override)
+        _drop_retired(values, ignore_retired)
         try:
             return cls.model_validate(values)
         except ValidationError as error:
             raise ConfigError(_explain(error, path, document, overrides)) from error
 
     def dump(self) -> str:
-        """As YAML, with every key but those that decide themselves and were never set."""
+        """As YAML, with every key but those of ``SET_BY_RUN`` that were never set."""
         values = self.to_dict()
-        for section, names in DECIDED_WHEN_UNSET.items():
-            for name in names - getattr(self, section).model_fields_set:
-                del values[section][name]
+        for name in set(SET_BY_RUN) - self.training.model_fields_set:
+            del values["training"][name]
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
     def to_yaml(self, path: str | Path) -> None:
@@ -372,22 +596,32 @@ def _read_text(path: Path) -> str:
 
 
 def _apply_override(values: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    section, dot, name = key.strip().partition(".")
+    given, equals, text = override.partition("=")
+    key = given.strip()
+    section, dot, name = key.partition(".")
     if not (equals and dot and section and name):
         raise ConfigError(f"--set {override}: expected section.key=value, as training.seed=1")
-    if name not in RETIRED and f"{section}.{name}" not in known_keys():
-        hint = _nearest_key([section, name])
-        raise ConfigError(f"--set {override}: unknown key '{section}.{name}'{hint}")
+    if key not in (*RETIRED, *known_keys()):
+        raise ConfigError(f"--set {override}: unknown key '{key}'{_nearest_key([section, name])}")
     try:
         value = read_yaml(text).value if text.strip() else ""
     except YamlError:
         value = text
-    if name not in RETIRED and _holds_text(section, name) and not isinstance(value, str | None):
+    if key not in RETIRED and _holds_text(section, name) and not isinstance(value, str | None):
         value = text
     inner = values.setdefault(section, {})
     if isinstance(inner, dict):  # a section that is no mapping is reported by validation
         inner[name] = value
+
+
+def _drop_retired(values: dict[str, Any], every_one: bool) -> None:
+    for key in RETIRED:
+        section, name = key.split(".")
+        inner = values.get(section)
+        if isinstance(inner, dict) and name in inner:
+            had_no_effect = key in NO_EFFECT and inner[name] == NO_EFFECT[key]
+            if every_one or had_no_effect:
+                del inner[name]
 
 
 def _holds_text(section: str, name: str) -> bool:
@@ -399,10 +633,10 @@ def _explain(
     error: ValidationError, path: str | Path, document: Document, overrides: list[str]
 ) -> str:
     problems = [dict(problem) for problem in error.errors()]
-    told = [_explain_one(problem, path, document, overrides) for problem in problems[:MOST_TOLD]]
-    if more := len(problems) - len(told):
-        told.append(f"{path}: and {more} more")
-    return "\n".join(told)
+    lines = [_explain_one(each, path, document, overrides) for each in problems[:MAX_PROBLEMS]]
+    if more := len(problems) - len(lines):
+        lines.append(f"{path}: and {more} more")
+    return "\n".join(lines)
 
 
 def _explain_one(
@@ -415,8 +649,8 @@ def _explain_one(
     if source is None:
         line = document.line(tuple(location))
         source = f"{path}, line {line}" if line else str(path)
-    if problem["type"] == "extra_forbidden" and location[-1] in RETIRED:
-        return f"{source}: {field} {RETIRED[location[-1]]}"
+    if problem["type"] == "extra_forbidden" and field in RETIRED:
+        return f"{source}: {field} {RETIRED[field]}; leave it out"
     if problem["type"] == "extra_forbidden":
         return f"{source}: unknown key '{field}'{_nearest_key(location)}"
     message = problem["msg"].removeprefix("Value error, ")
@@ -427,7 +661,7 @@ def _explain_one(
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 def _nearest_key(location: list[str]) -> str:

@@ -17,7 +17,7 @@ from tests.e2e.runs import finish, tiny_run
 from tests.faults.command import half_written, refused, trm
 from tests.support import TOOLS, dialogues, sample, write_jsonl
 from trm_engine.checkpoints.file import FORMAT_VERSION
-from trm_engine.config import Config
+from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.runs.events import last_state
 from trm_engine.runs.folder import RunFolder, claim
 
@@ -161,7 +161,7 @@ def test_bad_lines_left_out_are_counted_and_listed_and_a_large_vocabulary_shrink
     assert allowed
     run = RunFolder(tmp_path / "run")
     assert last_state(run.events) == "finished"
-    assert Config.from_yaml(run.config).model.vocab_size == int(allowed[1])
+    assert TRMTokenizer(run.tokenizer).vocab_size == int(allowed[1])
     assert half_written(tmp_path) == []
 
 

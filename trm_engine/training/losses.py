@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import Tensor, nn
 
-from trm_engine.config import TRMConfig
+from trm_engine.config import ModelConfig
 from trm_engine.models.heads import TRMOutput
 from trm_engine.training.targets import Kind, Targets, ValueLabels
 from trm_engine.training.terms import TERMS, Step, Term
@@ -38,7 +38,7 @@ class DeepSupervisionLoss(nn.Module):
     each is a mean over its labels.
     """
 
-    def __init__(self, config: TRMConfig) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 
+from trm_engine.checkpoints.contents import explained
 from trm_engine.config import BUILTIN_PREFIX, Config, DataConfig
 from trm_engine.data.cache import build_once, code_hash, content_hash, default_cache_dir, key_of
 from trm_engine.data.dataset import TRMToolCallingDataset
@@ -103,27 +105,19 @@ def prepare_data(
     return Prepared(tokenizer, train, val, overlap, notes)
 
 
-def resolve(config: Config, prepared: Prepared) -> Config:
-    """The configuration with the sizes that the data decide.
+def build_model(config: Config, prepared: Prepared, device: torch.device) -> TRMForToolCalling:
+    """A freshly initialised model of the data's sizes, on its device; a function of the seed.
 
     Raises:
-        ConfigError: a size was set and is another.
+        DataError: the data has more tools, slots or arguments than a model can have.
     """
-    sizes = {**prepared.train.labels.sizes(), "vocab_size": prepared.tokenizer.vocab_size}
-    sizes["max_seq_len"] = config.data.max_length
-    for name, size in sizes.items():
-        given = getattr(config.model, name)
-        if name in config.model.model_fields_set and given != size:
-            raise ConfigError(
-                f"model.{name} is {given}, but the data need {size}; leave it out to have it set"
-            )
-    return config.model_copy(update={"model": config.model.model_copy(update=sizes)})
-
-
-def build_model(config: Config, device: torch.device) -> TRMForToolCalling:
-    """A freshly initialised model on its device, a function of the seed."""
+    labels = prepared.train.labels
+    try:
+        sized = config.model.sized(vocab_size=prepared.tokenizer.vocab_size, **labels.sizes())
+    except ValidationError as error:
+        raise DataError(f"no model fits the training data: {explained(error)}") from None
     torch.manual_seed(config.training.seed)
-    model = TRMForToolCalling(config.model).to(device)
+    model = TRMForToolCalling(sized).to(device)
     model.compute_dtype = choose_dtype(config.training.dtype, device)[0]
     if config.training.compile:
         model.compile_core()

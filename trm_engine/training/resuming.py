@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from trm_engine.checkpoints.file import Checkpoint
-from trm_engine.config import DECIDED_WHEN_UNSET, Config
+from trm_engine.config import Config
 from trm_engine.data.labels import Labels
 from trm_engine.errors import CheckpointError, ConfigError
 from trm_engine.training.prepare import content_of
 
 MAY_CHANGE = {
-    "model": DECIDED_WHEN_UNSET["model"],  # they follow from the data, and are compared with them
+    "model": set[str](),
     "training": {
         "output_dir",
         "checkpoint_dir",

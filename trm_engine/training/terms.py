@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from trm_engine.config import TRMConfig
+from trm_engine.config import ModelConfig
 from trm_engine.inference.decoding import value_borders
 from trm_engine.models.heads import MASKED_LOGIT, TRMOutput
 from trm_engine.training.targets import Kind, Targets, ValueLabels
@@ -28,7 +28,7 @@ class Step(NamedTuple):
     ``word_logits`` [K, vocabulary] are those of the K hidden words, in the order of ``targets``.
     """
 
-    config: TRMConfig
+    config: ModelConfig
     output: TRMOutput
     targets: Targets
     word_logits: Tensor | None = None
@@ -113,19 +113,16 @@ def _hidden_words(targets: Targets) -> Tensor:
 # Summed losses ------------------------------------------------------------------------------------
 
 
-def focal_loss(logits: Tensor, targets: Tensor, gamma: float, alpha: float) -> Tensor:
-    """The sum of binary focal losses, -a (1 - p)^gamma log p (Lin et al. 2017, eq. 5).
+def focal_loss(logits: Tensor, targets: Tensor, gamma: float) -> Tensor:
+    """The sum of binary focal losses, -(1 - p)^gamma log p (Lin et al. 2017, eq. 4).
 
-    p is the probability of the right class. a is ``alpha`` for class 1 and 1 - ``alpha`` for class
-    0; with a negative ``alpha`` it is 1 for both. logits, targets [B].
+    p is the probability of the right class. logits, targets [B].
     """
     cross_entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     if gamma:
         certainty = torch.exp(-cross_entropy)
         doubt = (1 - certainty).clamp(min=torch.finfo(certainty.dtype).tiny)
         cross_entropy = cross_entropy * doubt**gamma
-    if alpha >= 0:
-        cross_entropy = cross_entropy * (alpha * targets + (1 - alpha) * (1 - targets))
     return cross_entropy.sum()
 
 
@@ -170,7 +167,7 @@ def answer_is_right(output: TRMOutput, targets: Targets) -> Tensor:
 
 def _decision(step: Step) -> Tensor:
     config, logits = step.config, step.output.decision_logits[:, 0].float()
-    return focal_loss(logits, step.targets.decision, config.focal_gamma, config.focal_alpha)
+    return focal_loss(logits, step.targets.decision, config.focal_gamma)
 
 
 def _tool(step: Step) -> Tensor:

@@ -89,7 +89,7 @@ def _train_claimed(
     control: Control,
     place: Place,
 ) -> str:
-    config = Config.from_yaml(folder.config)
+    config = folder.read_config()
     with claim_checkpoints(folder, config):
         folder.remove_leftovers(config)
         return _train_with_others(config, folder, arguments, events, control, place)

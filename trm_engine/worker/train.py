@@ -26,7 +26,7 @@ from trm_engine.runs.folder import RunFolder
 from trm_engine.training.device import choose_device, choose_dtype
 from trm_engine.training.distributed import Links, ProcessGroup
 from trm_engine.training.loop import Trainer
-from trm_engine.training.prepare import build_model, count_parameters, prepare_data, resolve
+from trm_engine.training.prepare import build_model, count_parameters, prepare_data
 from trm_engine.training.resuming import (
     refuse_other_labels,
     refuse_other_processes,
@@ -85,14 +85,13 @@ def train(
         prepared = prepare_data(config, tokenizer, _progress_events(report, control), contents)
     if found:
         refuse_other_labels(*found, prepared.train.labels)
-    config = resolve(config, prepared)
     if group.is_main:
         write_atomically(folder.tokenizer, prepared.tokenizer.model_bytes)
         _write_config(config, folder)
     val = prepared.val
     if group.is_main and not config.data.val_data:
         val = val.written_to(folder.validation)
-    model = build_model(config, device)
+    model = build_model(config, prepared, device)
     trainer = Trainer(config, model, prepared.train, val, folder, report, control, group)
     if found:
         trainer.load(found[1])
@@ -132,11 +131,11 @@ def train(
 def _configuration(folder: RunFolder, place: Place) -> Config:
     """The run's configuration; that which the main process read, if it started this one."""
     if not place.links:
-        return Config.from_yaml(folder.config)
+        return folder.read_config()
     links = Links(place.is_main, place.links)
     if not place.is_main:
         return Config.model_validate(yaml.safe_load(links.tell(b"")))
-    config = Config.from_yaml(folder.config)
+    config = folder.read_config()
     links.tell(config.dump().encode())
     return config
 

@@ -140,7 +140,7 @@ def _unfinished_state(folder: RunFolder) -> str | None:
 
 
 def _has_checkpoints(folder: RunFolder) -> bool:
-    return any(folder.checkpoints(Config.from_yaml(folder.config)).glob("*.pt"))
+    return any(folder.checkpoints(folder.read_config()).glob("*.pt"))
 
 
 def _confirms(question: str) -> bool:

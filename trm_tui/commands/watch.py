@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trm_engine.config import Config
 from trm_engine.errors import RunError, did_you_mean, no_such_file
 from trm_engine.files.jsonl import write_json
 from trm_engine.runs.folder import RunFolder, list_runs
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 def watch_run(path: Path | None, plain: bool) -> int:
     """Show the run in a folder, the newest one if none is named; return the exit status."""
     folder = _run(path)
-    config = Config.from_yaml(folder.config)
+    config = folder.read_config()
     if not plain and has_screen():
         return show_run(folder, config)
     from trm_tui.plain.viewer import PlainViewer

@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.screen import Screen
 
-from trm_engine.config import Config
 from trm_engine.errors import UserError
 from trm_engine.printable import one_line
 from trm_engine.runs.folder import RunFolder, list_runs
@@ -68,7 +67,7 @@ class RunsScreen(Screen[None]):
     def _run_in(self, path: Path) -> AttachedRun | None:
         folder = RunFolder(path)
         try:
-            return AttachedRun(folder, Config.from_yaml(folder.config))
+            return AttachedRun(folder, folder.read_config())
         except UserError as error:
             self.notify(str(error), severity="error")
             return None
