@@ -64,7 +64,8 @@ def _section(name: str) -> str:
 
 def settings(section: str) -> dict[str, FieldInfo]:
     """The settings of a section by name."""
-    return type(getattr(Config(), section)).model_fields  # type: ignore[no-any-return]
+    fields: dict[str, FieldInfo] = type(getattr(Config(), section)).model_fields
+    return fields
 
 
 def shown(value: object) -> str:
