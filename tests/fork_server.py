@@ -47,7 +47,10 @@ def main() -> None:
         importlib.import_module(name)
     import torch
 
+    from trm_engine.data.tokenizer import _case_folding
+
     torch.set_num_threads(1)
+    _case_folding()  # kept
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as link:
         while message := _next(link):
@@ -175,6 +178,10 @@ def _command(job: Job) -> int:
     crash.arm(job.get("crash"))
     crash.bend_clock(job.get("clock"))
     argv = [os.fsdecode(bytes.fromhex(each)) for each in job["argv"]]
+    if job["entry"] == "code":
+        code, *sys.argv[1:] = argv
+        exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+        return 0
     sys.argv = [job["entry"], *argv]
     if job["entry"] == "worker":
         from trm_engine.worker.__main__ import main as worker

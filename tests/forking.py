@@ -14,13 +14,17 @@ import subprocess
 import sys
 import termios
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from tests.support import ROOT
 from trm_engine.runs.launch import WORKER
 
+ROOT = Path(__file__).parents[1]
 TRM = [sys.executable, "-c", "from trm_tui.cli import main; main()"]
-ENTRIES = {"trm": TRM, "worker": WORKER}
+CODE = [sys.executable, "-P", "-c"]
+"""Python that runs the code which follows; without -P it is never forked."""
+
+ENTRIES = {"trm": TRM, "worker": WORKER, "code": CODE}
 
 Job = dict[str, Any]
 

@@ -6,13 +6,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+from tests.forking import CODE, ROOT
+
 SLOTS = ("phone", "name", "plan")
 
 TOOLS: list[dict[str, Any]] = [
@@ -120,7 +120,7 @@ def write_jsonl(path: Path, records: Iterable[Mapping[str, Any] | bytes]) -> Pat
 def start_python(code: str, *arguments: object) -> subprocess.Popen[str]:
     """Run Python code in a process of its own, from the root of the repository."""
     return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
+        [*CODE, code, *map(str, arguments)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

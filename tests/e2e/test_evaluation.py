@@ -34,7 +34,7 @@ def test_the_runs_last_evaluation_equals_that_of_its_checkpoint(
     """To the last digit, whatever batches and number type the run trains with."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     run, config = tiny_run(
-        tmp_path / "run", dtype=dtype, batch_size=3, max_steps=30, word_dropout=0.1
+        tmp_path / "run", dtype=dtype, batch_size=3, max_steps=12, word_dropout=0.1
     )
     told = [event for event in finish(run, config) if event["type"] == "eval"][-1]["metrics"]
     checkpoint = run.checkpoints(config) / "last.pt"

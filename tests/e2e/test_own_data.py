@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from tests.e2e.runs import (
     tiny_run,
     wait_for,
 )
+from tests.forking import CODE
 from tests.support import ROOT, dialogues, write_jsonl
 from trm_engine.config import Config
 from trm_engine.runs.events import Event, read_events
@@ -200,9 +200,7 @@ def test_an_error_in_training_saves_first(
     place: str, count: int, error: str, step: int, whole: RunFolder, tmp_path: Path
 ) -> None:
     run, config = tiny_run(tmp_path / "run", **settings())
-    broken = subprocess.run(
-        [sys.executable, "-c", BROKEN, str(run.path), place, str(count), error], cwd=ROOT
-    )
+    broken = subprocess.run([*CODE, BROKEN, str(run.path), place, str(count), error], cwd=ROOT)
     assert broken.returncode != 0
     assert run.state() == "failed"
     assert last_checkpoint(run)["global_step"] == step

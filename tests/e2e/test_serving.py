@@ -19,6 +19,7 @@ import pytest
 import pytest_asyncio
 
 from tests.faults.command import trm
+from tests.forking import CODE
 from tests.inspected import STEPS, finished_run
 from tests.support import ROOT, dialogues, start_python, wait_until, write_jsonl
 from tests.unit.test_checkpoint import Marker
@@ -286,8 +287,8 @@ def test_asking_needs_neither_torch_nor_textual() -> None:
     code = (
         "import sys, trm_engine.inspection.client; print({'torch', 'textual'} & set(sys.modules))"
     )
-    out, _ = start_python(code).communicate(timeout=SECONDS)
-    assert out.strip() == "set()"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ran.stdout.strip() == "set()"
 
 
 # --- the protocol ---------------------------------------------------------------------------------
@@ -306,7 +307,7 @@ def test_standard_output_carries_answers_only() -> None:
         b'{"id": 3, "request": "noise"}',
     ]
     worker = subprocess.Popen(
-        [sys.executable, "-c", NOISY],
+        [*CODE, NOISY],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from tests.e2e.runs import SECONDS, finish, learning_columns, tiny_run
 from tests.faults.command import half_written
+from tests.forking import CODE
 from tests.support import ROOT
 from trm_engine.runs.events import Event
 from trm_engine.runs.folder import RunFolder
@@ -92,9 +92,7 @@ def test_a_kill_at_a_save_loses_no_event(
     name: str, when: str, undisturbed: tuple[RunFolder, list[Event]], tmp_path: Path
 ) -> None:
     run, config = tiny_run(tmp_path / "run", **SETTINGS)
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(run.path), name, when], cwd=ROOT, timeout=SECONDS
-    )
+    killed = subprocess.run([*CODE, KILLED, str(run.path), name, when], cwd=ROOT, timeout=SECONDS)
     assert killed.returncode == -9
 
     can_resume = any((run.path / "checkpoints").glob("*.pt"))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.runs import finish, tiny_run
 from tests.faults.command import half_written
+from tests.forking import CODE
 from tests.support import ROOT
 
 # Killed within what the first argument names, in a training of the folder that the second names.
@@ -44,7 +44,7 @@ TRMTokenizer.train_on_texts(["some text"], lowercase=True)
 @pytest.mark.parametrize("place", ["save", "replace"])
 def test_what_a_killed_start_left_is_deleted_by_the_next(tmp_path: Path, place: str) -> None:
     run, config = tiny_run(tmp_path / "run", max_steps=2, eval_interval=100, save_interval=1)
-    killed = subprocess.run([sys.executable, "-c", KILLED, place, str(run.path)], cwd=ROOT)
+    killed = subprocess.run([*CODE, KILLED, place, str(run.path)], cwd=ROOT)
     assert killed.returncode == -signal.SIGKILL
     assert half_written(run.path)
     checkpoints = run.path / "checkpoints"
@@ -65,6 +65,6 @@ def test_what_a_killed_start_left_is_deleted_by_the_next(tmp_path: Path, place: 
 
 def test_a_tokenizer_that_is_killed_leaves_no_file(tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    killed = subprocess.run([sys.executable, "-c", TOKENIZER], env=environment, cwd=tmp_path)
+    killed = subprocess.run([*CODE, TOKENIZER], env=environment, cwd=tmp_path)
     assert killed.returncode == -signal.SIGKILL
     assert list(tmp_path.iterdir()) == []

@@ -87,7 +87,9 @@ def test_converted_data_are_utf_8_under_any_terminal(
     assert converted["content"] == "“Grüße”, 日本"
 
 
-@pytest.mark.parametrize("environment", ENCODINGS[1:])
+@pytest.mark.parametrize(
+    "environment", [ENCODINGS[1], pytest.param(ENCODINGS[2], marks=pytest.mark.slow)]
+)
 def test_predictions_are_utf_8_under_any_terminal(
     environment: dict[str, str], finished: RunFolder, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 from tests.e2e.runs import SECONDS, kill_group, last_checkpoint, tiny_run, wait_for
 from tests.faults.command import half_written, start
 from tests.faults.workers import ENDLESS, Begin, wait_for_later
+from tests.forking import CODE
 from tests.support import ROOT, wait_until
 from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.runs.commands import send_command
@@ -57,7 +58,7 @@ class Watched:
 def watched(tmp_path: Path) -> Iterator[Watched]:
     run, _ = tiny_run(tmp_path / "run", **ENDLESS)
     viewer = subprocess.Popen(
-        [sys.executable, "-c", VIEWER, str(run.path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [*CODE, VIEWER, str(run.path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert viewer.stdout
     worker = int(viewer.stdout.readline())

@@ -44,7 +44,7 @@ def predictor(checkpoint: dict[str, Any]) -> Predictor:
 
 @pytest.fixture(scope="module")
 def conversations(dataset: TRMToolCallingDataset) -> list[Conversation]:
-    return [dataset.sample(index) for index in range(0, 24)]
+    return [dataset.sample(index) for index in range(12)]
 
 
 def conversation(text: str, *tools: dict[str, Any]) -> Conversation:

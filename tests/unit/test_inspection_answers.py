@@ -28,7 +28,7 @@ from trm_engine.runs.folder import RunFolder
 from trm_engine.training.evaluate import evaluate as evaluate_dataset
 from trm_engine.training.metrics import THRESHOLDS
 
-SAMPLES = dialogues(4)
+SAMPLES = dialogues(2)
 
 
 @pytest.fixture(scope="module")

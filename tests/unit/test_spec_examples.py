@@ -379,7 +379,13 @@ def sgd_samples() -> list[dict[str, Any]]:
 FILES = {"spec": spec_samples, "telecom": telecom_samples, "sgd": sgd_samples}
 
 
-@pytest.fixture(params=FILES)
+def of(*quick: str) -> pytest.MarkDecorator:
+    """Run a test with these samples; with the others in the slow tests."""
+    slow = [pytest.param(name, marks=pytest.mark.slow) for name in FILES if name not in quick]
+    return pytest.mark.parametrize("samples", [*quick, *slow], indirect=True)
+
+
+@pytest.fixture
 def samples(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> list[dict[str, Any]]:
@@ -413,6 +419,7 @@ def test_step_1_is_read(tmp_path: Path) -> None:
     assert len(json.loads(line)["slots"]) == 6
 
 
+@of("spec", "sgd")
 def test_the_steps_from_text_to_inference(samples: list[dict[str, Any]]) -> None:
     names: dict[str, Any] = {"torch": torch, "nn": nn}
 
@@ -534,6 +541,7 @@ def check_losses(losses: dict[str, torch.Tensor]) -> None:
     assert torch.allclose(losses["total_loss"], total, atol=1e-6)
 
 
+@of("spec")
 def test_a_checkpoint_is_saved_and_loaded(samples: list[dict[str, Any]]) -> None:
     names = trained(samples)
     names |= {"global_step": 1000, "epoch": 3}
@@ -552,6 +560,7 @@ def test_a_checkpoint_is_saved_and_loaded(samples: list[dict[str, Any]]) -> None
     assert names["state"]["config"]["hidden_size"] == 32
 
 
+@of(*FILES)
 def test_the_complete_training_script(
     samples: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -569,6 +578,7 @@ def test_the_complete_training_script(
     assert any(not torch.equal(weights[k], v) for k, v in model.state_dict().items())
 
 
+@of("spec", "sgd")
 def test_the_script_warns_of_slots_that_do_not_fit(samples: list[dict[str, Any]]) -> None:
     """With the default of six slots other data is learnt in part, and the script says so."""
     slots = len(samples[0]["slots"])

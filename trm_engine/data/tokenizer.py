@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -369,12 +370,20 @@ def _normalisation(lowercase: bool, folding: Any) -> dict[str, Any]:
     """SentencePiece options: text as it is, or with each letter's case folded, lengths kept."""
     if not lowercase:
         return {"normalization_rule_name": "identity"}
-    for code in range(0x110000):
-        letter = chr(code)
-        if letter.lower() != letter and len(letter.lower()) == 1:
-            folding.write(f"{code:X}\t{ord(letter.lower()):X}\n")
+    folding.write(_case_folding())
     folding.seek(0)
     return {"normalization_rule_tsv": f"/dev/fd/{folding.fileno()}"}
+
+
+@cache
+def _case_folding() -> str:
+    """SentencePiece's table of every letter that has a lower case of one letter."""
+    pairs = ((code, chr(code), chr(code).lower()) for code in range(sys.maxunicode + 1))
+    return "".join(
+        f"{code:X}\t{ord(lower):X}\n"
+        for code, letter, lower in pairs
+        if lower != letter and len(lower) == 1
+    )
 
 
 def _texts_of(path: Path) -> Iterator[str]:
