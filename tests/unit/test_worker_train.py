@@ -14,7 +14,6 @@ from tests.e2e.runs import LEARNT, assert_same, last_checkpoint
 from tests.support import dialogues, write_jsonl
 from tests.trainers import NoCommands, Told, tiny_config
 from trm_engine.config import Config
-from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import Abort, CheckpointError, LostProcess, RunError, UserError
 from trm_engine.runs.events import Event
 from trm_engine.runs.folder import RunFolder
