@@ -20,7 +20,7 @@ import typer
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
-from trm_engine.config import Config
+from trm_engine.config import RETIRED, Config
 from trm_engine.training.terms import TERMS
 from trm_tui.cli import app
 from trm_tui.keys import KEYS
@@ -97,6 +97,11 @@ def _kind(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(kind))
     return KINDS.get(kind, "list")
+
+
+def retired() -> str:
+    """Every setting of earlier versions, and why it is gone."""
+    return _table(("setting", ""), [(f"`{key}`", told) for key, told in RETIRED.items()])
 
 
 def losses() -> str:
@@ -204,6 +209,7 @@ def _table(headings: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "configuration": configuration,
+    "retired": retired,
     "losses": losses,
     "commands": commands,
     "keys": keys,
