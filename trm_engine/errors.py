@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable
@@ -67,6 +66,8 @@ def shortened(message: str) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known name nearest to ``name``, or nothing."""
+    import difflib  # slow to import, and seldom needed
+
     nearest = difflib.get_close_matches(name[:LONGEST_NAME], list(known), n=1, cutoff=0.6)
     return f" (did you mean '{nearest[0]}'?)" if nearest else ""
 

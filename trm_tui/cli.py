@@ -1,12 +1,11 @@
-"""The `trm-tui` command. At import it needs only typer; a command imports what it uses."""
+"""The `trm-tui` command line: its commands and options.
+
+It imports little more than typer, so that ``--help`` is fast. Each command imports its own code.
+"""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,44 +13,29 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from trm_engine.printable import guard_output, printable
+from trm_engine.printable import guard_output
 from trm_tui.commands.data import app as data_app
+from trm_tui.completion import complete_checkpoint, complete_config, complete_run
+from trm_tui.exit_status import errors_as_messages
 from trm_tui.text.look_alikes import LOOK_ALIKES, register
-
-WORKER_FAILED = 1
-USER_ERROR = 2
-INTERRUPTED = 130
-BROKEN_PIPE = 141
 
 
 class Commands(TyperGroup):
-    """All commands; what goes wrong in one becomes a message and an exit status."""
+    """The group of all commands. An error becomes a message and an exit status."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        with errors_as_messages():  # --help and --version print here
+            return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
-        from trm_engine.errors import UserError, WorkerError, in_words
-
-        try:
+        with errors_as_messages():
             return super().invoke(ctx)
-        except UserError as error:
-            _print_error(str(error))
-            raise typer.Exit(USER_ERROR) from None
-        except WorkerError as error:
-            _print_error("\n".join(filter(None, (str(error), error.details))))
-            raise typer.Exit(WORKER_FAILED) from None
-        except KeyboardInterrupt:
-            raise typer.Exit(INTERRUPTED) from None
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(BROKEN_PIPE) from None
-        except OSError as error:
-            _print_error(in_words(error))
-            raise typer.Exit(USER_ERROR) from None
 
 
 app = typer.Typer(
     cls=Commands,
     help="Train and use a Tiny Recursive Model that decides an assistant's next tool call.",
-    epilog="Begin with: trm-tui train configs/default.yaml",
+    epilog="Start with: trm-tui train configs/default.yaml",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -85,77 +69,61 @@ def options(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """The options of no command."""
+    """Options before the command."""
 
 
-# Completion -------------------------------------------------------------------------------------
-
-
-def _complete_config(incomplete: str) -> list[str]:
-    return [*_paths(incomplete, "*.y*ml"), *_found(incomplete, "configs/*.y*ml")]
-
-
-def _complete_run(incomplete: str) -> list[str]:
-    return [*_paths(incomplete), *_found(incomplete, "outputs/*")]
-
-
-def _complete_checkpoint(incomplete: str) -> list[str]:
-    found = _found(incomplete, "outputs/*/checkpoints/*.pt")
-    return [*_paths(incomplete, "*.pt"), *_found(incomplete, "outputs/*"), *found]
-
-
-def _paths(incomplete: str, *patterns: str) -> list[str]:
-    """Folders, and files of these patterns, that begin with what is typed."""
-    folder = Path(incomplete + "x").parent
-    files = [path for pattern in patterns for path in folder.glob(pattern)]
-    folders = [path for path in folder.glob("*") if path.is_dir()]
-    return [str(path) for path in files] + [f"{path}/" for path in folders]
-
-
-def _found(incomplete: str, pattern: str) -> list[str]:
-    """The usual places, as long as no other is typed."""
-    return [] if "/" in incomplete else [str(path) for path in Path().glob(pattern)]
-
-
-# Commands ---------------------------------------------------------------------------------------
+# Options that several commands share ------------------------------------------------------------
 
 
 def _option(metavar: str, text: str, *names: str, **more: Any) -> Any:
     return typer.Option(*names, metavar=metavar, help=text, **more)
 
 
+def _flag(name: str, text: str) -> Any:
+    return typer.Option(name, help=text)
+
+
 Text = str | None
 Number = float | None
 Count = int | None
-Device = Annotated[Text, _option("NAME", "auto, cpu, cuda, cuda:N or mps.")]
-Raw = Annotated[bool, typer.Option("--raw", help="Use the raw weights, not their average (EMA).")]
-HaltThreshold = Annotated[Number, _option("X", "The q at which a sample may stop.", min=0, max=1)]
-Checkpoint = Annotated[
-    Path,
-    typer.Argument(
-        metavar="CHECKPOINT",
-        help="A checkpoint, or a run's folder: its best.pt, else its last.pt.",
-        autocompletion=_complete_checkpoint,
-    ),
-]
+
+PLAIN_RUN = "Print tables and progress bars; do not open the screen."
+PLAIN_TABLES = "Print tables; do not open the screen."
+
 ConfigFile = Annotated[
     Path | None,
     typer.Argument(
         metavar="CONFIG",
-        help="A YAML file, or the folder of a run.",
-        autocompletion=_complete_config,
+        help="Configuration (YAML), or the folder of a run.",
+        autocompletion=complete_config,
     ),
 ]
 ConfigOption = Annotated[
     Path | None,
-    _option("FILE", "The same as CONFIG.", "--config", autocompletion=_complete_config),
+    _option("FILE", "Same as CONFIG.", "--config", autocompletion=complete_config),
 ]
-Settings = Annotated[
-    list[str] | None, _option("SECTION.KEY=VALUE", "Any setting; may be repeated.", "--set")
+Checkpoint = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CHECKPOINT",
+        help="Checkpoint file, or the folder of a run (its best.pt, or else its last.pt).",
+        autocompletion=complete_checkpoint,
+    ),
 ]
-Resume = Annotated[
-    Path | None, _option("RUN", "Go on with the run in this folder.", autocompletion=_complete_run)
+Compare = Annotated[
+    Path | None,
+    _option("OTHER", "Second checkpoint or run.", autocompletion=complete_checkpoint),
 ]
+Device = Annotated[Text, _option("NAME", "auto (default), cpu, cuda, cuda:N or mps.")]
+BatchSize = Annotated[Count, _option("N", "Number of samples in a batch.", min=1)]
+Raw = Annotated[bool, _flag("--raw", "Use the raw weights instead of their average (EMA).")]
+HaltThreshold = Annotated[
+    Number,
+    _option("X", "Stop a sample at the first step whose q is at least X (0 to 1).", min=0, max=1),
+]
+
+
+# Commands ---------------------------------------------------------------------------------------
 
 
 @app.command()
@@ -164,31 +132,41 @@ def train(
     config_option: ConfigOption = None,
     train_data: Annotated[Text, _option("FILE", "Training samples, or builtin:telecom.")] = None,
     val_data: Annotated[Text, _option("FILE", "Validation samples.")] = None,
-    val_split: Annotated[Number, _option("SHARE", "Held out if there is no --val-data.")] = None,
-    tokenizer_path: Annotated[
-        Text, _option("FILE", "SentencePiece model; else one is made.")
+    val_split: Annotated[
+        Number, _option("SHARE", "Share of the training samples to validate on (0 to 1).")
     ] = None,
-    output_dir: Annotated[Text, _option("DIR", "Run folder; else outputs/NAME-DATE-TIME.")] = None,
-    checkpoint_dir: Annotated[Text, _option("DIR", "Else checkpoints/ in the run folder.")] = None,
-    epochs: Annotated[Count, _option("N", "Times through the training samples.")] = None,
-    batch_size: Annotated[Count, _option("N", "Samples in a batch.")] = None,
-    learning_rate: Annotated[Number, _option("X", "Reached after the warm-up.")] = None,
+    tokenizer_path: Annotated[
+        Text, _option("FILE", "SentencePiece model. Default: train one on the samples.")
+    ] = None,
+    output_dir: Annotated[
+        Text, _option("DIR", "Folder of the run. Default: outputs/NAME-DATE-TIME.")
+    ] = None,
+    checkpoint_dir: Annotated[
+        Text, _option("DIR", "Folder of the checkpoints. Default: checkpoints/ in the run.")
+    ] = None,
+    epochs: Annotated[Count, _option("N", "Passes over the training samples.")] = None,
+    batch_size: Annotated[Count, _option("N", "Number of samples in a batch.")] = None,
+    learning_rate: Annotated[Number, _option("X", "Learning rate after the warm-up.")] = None,
     device: Device = None,
-    seed: Annotated[Count, _option("N", "Same seed, same run.")] = None,
-    settings: Settings = None,
-    resume: Resume = None,
-    plain: Annotated[
-        bool, typer.Option("--plain", help="Tables and progress bars instead of the screen.")
-    ] = False,
+    seed: Annotated[Count, _option("N", "Random seed. On a CPU it repeats a run exactly.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        _option("SECTION.KEY=VALUE", "Change any setting. Can be repeated.", "--set"),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        _option("RUN", "Resume the run in this folder.", autocompletion=complete_run),
+    ] = None,
+    plain: Annotated[bool, _flag("--plain", PLAIN_RUN)] = False,
     background: Annotated[
-        bool, typer.Option("--background", help="Start the training and return at once.")
+        bool, _flag("--background", "Start the training and return at once.")
     ] = False,
 ) -> None:
     """Train a model and watch it learn.
 
-    On a terminal the live screen opens; ? shows its keys, q asks whether the training goes on
-    without it. With --plain, or without a terminal, tables and progress are printed; Ctrl+C saves
-    and stops. --resume RUN goes on from there.
+    In a terminal this opens the live screen. Press ? for its keys. Press q to leave: you can keep
+    the training in the background. With --plain, or without a terminal, it prints tables and
+    progress. There, Ctrl+C saves a checkpoint and stops.
 
     \b
     Examples:
@@ -223,18 +201,16 @@ def watch(
         Path | None,
         typer.Argument(
             metavar="[RUN]",
-            help="The run's folder; the newest in outputs/ if left out.",
-            autocompletion=_complete_run,
+            help="Folder of the run. Default: the newest run in outputs/.",
+            autocompletion=complete_run,
         ),
     ] = None,
-    plain: Annotated[
-        bool, typer.Option("--plain", help="Tables and progress bars instead of the screen.")
-    ] = False,
+    plain: Annotated[bool, _flag("--plain", PLAIN_RUN)] = False,
 ) -> None:
-    """Look at a run, live, finished or crashed.
+    """Watch a run: live, finished or failed.
 
-    As often and from as many terminals as you like. A live run can be paused, evaluated, saved
-    and stopped from here; leaving does not end it.
+    You can watch a run from several terminals at once. While it is live you can pause it, evaluate
+    it, save a checkpoint or stop it. Leaving the screen does not stop the training.
 
     \b
     Examples:
@@ -249,16 +225,15 @@ def watch(
 @app.command()
 def runs(
     folder: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="Where the runs' folders are.")
+        Path, typer.Argument(metavar="[FOLDER]", help="Folder that contains the runs.")
     ] = Path("outputs"),
-    plain: Annotated[
-        bool, typer.Option("--plain", help="Print a table instead of opening the screen.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+    plain: Annotated[bool, _flag("--plain", "Print a table; do not open the screen.")] = False,
+    as_json: Annotated[bool, _flag("--json", "Print a JSON array.")] = False,
 ) -> None:
-    """List runs; open one, or overlay several.
+    """List runs, open one, or compare several in one chart.
 
-    The list has state, steps, best evaluation (by training.best_metric) and age.
+    The list shows each run's state, steps, age and best evaluation. training.best_metric decides
+    which evaluation is best.
 
     \b
     Examples:
@@ -274,22 +249,19 @@ def runs(
 def inspect(
     checkpoint: Checkpoint,
     data: Annotated[
-        Path | None, _option("FILE", "Samples to judge it on, else those of its run.", "--data")
-    ] = None,
-    compare: Annotated[
         Path | None,
-        _option("OTHER", "A second checkpoint, or run.", autocompletion=_complete_checkpoint),
+        _option("FILE", "Samples to evaluate on. Default: those of its run.", "--data"),
     ] = None,
+    compare: Compare = None,
     raw: Raw = False,
     device: Device = None,
-    plain: Annotated[
-        bool, typer.Option("--plain", help="Print tables instead of opening the screen.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    plain: Annotated[bool, _flag("--plain", PLAIN_TABLES)] = False,
+    as_json: Annotated[bool, _flag("--json", "Print one JSON object.")] = False,
 ) -> None:
-    """Look into a checkpoint: what it holds, and what it gets wrong.
+    """Show what a checkpoint contains and which samples it gets wrong.
 
-    Printed, it is judged only with --data; on the screen as soon as you open what needs it.
+    The screen evaluates the checkpoint when you open the first tab that needs it. With --plain or
+    --json it is evaluated only if you pass --data.
 
     \b
     Examples:
@@ -310,28 +282,24 @@ def playground(
         Path | None,
         typer.Argument(
             metavar="[CHECKPOINT]",
-            help="A checkpoint or a run's folder; the newest run's best if left out.",
-            autocompletion=_complete_checkpoint,
+            help="Checkpoint file, or the folder of a run. Default: the newest run's best.pt.",
+            autocompletion=complete_checkpoint,
         ),
     ] = None,
     sample: Annotated[
-        Text, _option("FILE:LINE", "Begin with the sample on this line of a JSONL file.")
+        Text, _option("FILE:LINE", "Start with the sample on this line of a JSONL file.")
     ] = None,
-    compare: Annotated[
-        Path | None,
-        _option("OTHER", "A second checkpoint, or run.", autocompletion=_complete_checkpoint),
-    ] = None,
+    compare: Compare = None,
     raw: Raw = False,
     device: Device = None,
     plain: Annotated[
-        bool,
-        typer.Option("--plain", help="Read a conversation from standard input, print its steps."),
+        bool, _flag("--plain", "Read a conversation from standard input and print the answer.")
     ] = False,
 ) -> None:
-    """Write a conversation, see what the model thinks of it at every supervision step.
+    """Write a conversation and see the model's answer at each supervision step.
 
-    Answers come as you type. Printed, the conversation is JSON (a sample, OpenAI's messages, a
-    list of turns), or else a text that is what the user says.
+    The answer is updated while you type. With --plain, standard input is a conversation in JSON (a
+    sample, OpenAI messages or a list of turns), or else the plain text of one user turn.
 
     \b
     Examples:
@@ -348,10 +316,12 @@ def playground(
 @app.command("eval")
 def evaluate(
     checkpoint: Checkpoint,
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Samples, one JSON line each.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="JSON Lines file with one sample a line.")
+    ],
+    as_json: Annotated[bool, _flag("--json", "Print one JSON object.")] = False,
     device: Device = None,
-    batch_size: Annotated[Count, _option("N", "Samples in a batch.", min=1)] = None,
+    batch_size: BatchSize = None,
     raw: Raw = False,
     halt_threshold: HaltThreshold = None,
 ) -> None:
@@ -362,110 +332,33 @@ def evaluate(
       trm-tui eval outputs/first/checkpoints/best.pt val.jsonl
       trm-tui eval outputs/first val.jsonl --json | jq .exact_match
     """
-    from trm_engine.files.jsonl import write_json
-    from trm_engine.runs.folder import find_checkpoint
-    from trm_tui.plain.tables import EvaluationTables, steps_table
-    from trm_tui.text.console import table_console
+    from trm_tui.commands import evaluate as evaluate_command
 
     options = {"--device": device, "--batch-size": batch_size, "--halt-threshold": halt_threshold}
-    files = str(find_checkpoint(checkpoint)), str(data)
-    metrics = _evaluation(*_arguments(options, raw), "--", *files)
-    if as_json:
-        write_json(metrics)
-        return
-    console = table_console()
-    console.print(EvaluationTables(metrics, f"Evaluation Results\n{metrics['samples']:,} samples"))
-    console.print()
-    console.print(steps_table(metrics["by_step"]))
+    evaluate_command.evaluate(checkpoint, data, options, raw, as_json)
 
 
 @app.command()
 def predict(
     checkpoint: Checkpoint,
     file: Annotated[
-        str, typer.Argument(metavar="FILE|-", help="JSON lines; - for standard input.")
+        str, typer.Argument(metavar="FILE|-", help="JSON Lines file; - for standard input.")
     ] = "-",
-    steps: Annotated[Count, _option("N", "Supervision steps to run.", min=1)] = None,
+    steps: Annotated[Count, _option("N", "Number of supervision steps.", min=1)] = None,
     device: Device = None,
     raw: Raw = False,
     halt_threshold: HaltThreshold = None,
 ) -> None:
-    """Predict the next action for each line: a sample, or just {"history": [...]}.
+    """Predict the next action for each line of a file.
+
+    A line is a sample, or just {"history": [...]}. The predictions are printed as JSON lines.
 
     \b
     Examples:
       trm-tui predict outputs/first/checkpoints/best.pt val.jsonl | head -3
       trm-tui predict outputs/first - --steps 2 < conversations.jsonl
     """
-    from trm_engine.runs.folder import find_checkpoint
-    from trm_engine.runs.launch import start_inference
+    from trm_tui.commands import predict as predict_command
 
     options = {"--steps": steps, "--device": device, "--halt-threshold": halt_threshold}
-    path = str(find_checkpoint(checkpoint))
-    worker = start_inference("predict", *_arguments(options, raw), "--", path, file, stdout=None)
-    try:
-        status = worker.wait()
-    except KeyboardInterrupt:
-        worker.wait()
-        raise
-    raise typer.Exit(128 - status if status < 0 else status)
-
-
-# Checkpoints ------------------------------------------------------------------------------------
-
-
-def _arguments(options: dict[str, Any], raw: bool) -> list[str]:
-    """Options as a worker takes them."""
-    given = [(name, str(value)) for name, value in options.items() if value is not None]
-    return [text for pair in given for text in pair] + ["--raw"] * raw
-
-
-def _evaluation(*arguments: str) -> dict[str, Any]:
-    """What a worker finds out; its progress is shown meanwhile."""
-    from trm_engine.runs.launch import start_inference
-    from trm_tui.plain.progress import progress_bar
-
-    with tempfile.TemporaryFile() as log:
-        worker = start_inference("eval", *arguments, stdin=subprocess.DEVNULL, stderr=log)
-        try:
-            with progress_bar("evaluating", 1) as done:
-                result = _last_record(worker, done)
-        finally:
-            worker.kill()
-            worker.wait()
-        if result is None:
-            log.seek(0)
-            typer.echo(log.read().decode(errors="replace").strip(), err=True)
-            typer.echo("The worker is gone without a result.", err=True)
-            raise typer.Exit(1)
-    return result
-
-
-def _last_record(
-    worker: subprocess.Popen[bytes], done: Callable[[float], None]
-) -> dict[str, Any] | None:
-    """The metrics, or None if the worker dies before; an error of the user's is raised."""
-    from trm_engine.errors import UserError
-    from trm_engine.files.jsonl import from_message
-
-    for line in worker.stdout or ():
-        record = from_message(line)
-        kind = record.pop("type")
-        if kind == "progress":
-            done(record["done"] / max(record["total"], 1))
-        elif kind == "error":
-            raise UserError(record["message"])
-        elif kind == "result":
-            result: dict[str, Any] = record
-            return result
-    return None
-
-
-def _print_error(message: str) -> None:
-    from rich.text import Text
-
-    from trm_engine.errors import shortened
-    from trm_tui.text.console import table_console
-
-    text = Text.assemble(("error:", "bold red"), printable(f" {shortened(message)}"))
-    table_console(stderr=True).print(text, soft_wrap=True)
+    raise typer.Exit(predict_command.predict(checkpoint, file, options, raw))

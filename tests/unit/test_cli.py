@@ -18,9 +18,9 @@ from typer.testing import CliRunner, Result
 from tests.support import ROOT, dialogues, sample, write_jsonl
 from trm_engine.config import Config
 from trm_engine.runs.folder import RunFolder, claim
-from trm_tui import cli
 from trm_tui.cli import app
 from trm_tui.commands import train as train_command
+from trm_tui.completion import complete_checkpoint, complete_config, complete_run
 
 CONFIG = """\
 model: {hidden_size: 32, num_heads: 2}
@@ -120,8 +120,14 @@ main()
 
 
 def test_nothing_of_the_command_line_imports_torch() -> None:
-    names = "cli, curve, data_commands, displays, plain, tables, train_command"
-    code = f"import sys; from trm_tui import {names}; sys.exit('torch' in sys.modules)"
+    code = """
+import pkgutil, sys
+import trm_tui.cli, trm_tui.commands, trm_tui.plain
+for package in (trm_tui.commands, trm_tui.plain):
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        __import__(module.name)
+sys.exit("torch" in sys.modules)
+"""
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
@@ -147,11 +153,11 @@ def test_nearest_command_is_suggested() -> None:
 
 def test_completion_offers_configurations_runs_and_checkpoints(workplace: Path) -> None:
     make_run(workplace / "outputs" / "first", "finished", checkpoints=("best.pt",))
-    assert "configs/small.yaml" in cli._complete_config("")
-    assert cli._complete_config("configs/s") == ["configs/small.yaml"]
-    assert "outputs/first" in cli._complete_run("")
-    assert "outputs/first/checkpoints/best.pt" in cli._complete_checkpoint("")
-    assert cli._complete_run("outputs/fi") == ["outputs/first/"]
+    assert "configs/small.yaml" in complete_config("")
+    assert complete_config("configs/s") == ["configs/small.yaml"]
+    assert "outputs/first" in complete_run("")
+    assert "outputs/first/checkpoints/best.pt" in complete_checkpoint("")
+    assert complete_run("outputs/fi") == ["outputs/first/"]
 
 
 # Train: the configuration ------------------------------------------------------------------------
@@ -397,7 +403,7 @@ def test_eval_says_if_the_worker_dies(workplace: Path, answers: list[str]) -> No
     result = trm("eval", "a.pt", "val.jsonl")
     assert result.exit_code == 1
     assert "oh\n" in result.stderr
-    assert "gone without a result" in result.stderr
+    assert "The worker ended without a result." in result.stderr
 
 
 @pytest.mark.parametrize("command", [["eval", "data.jsonl"], ["predict"]])

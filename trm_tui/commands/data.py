@@ -1,4 +1,4 @@
-"""The `trm-tui data` commands: make, check, describe and convert files of samples."""
+"""The `trm-tui data` commands: make, check, describe and convert sample files."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 STDOUT = "-"
 
 app = typer.Typer(
-    help="Make, check, describe and convert files of samples.",
+    help="Make, check, describe and convert sample files.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-InputFile = Annotated[Path, typer.Argument(metavar="FILE", help="Samples, one JSON line each.")]
+InputFile = Annotated[Path, typer.Argument(metavar="FILE", help="JSON Lines file with one sample a line.")]
 
 
 @app.command()
 def make(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="File to write.")],
-    conversations: Annotated[int, typer.Option(min=1, help="How many to make.")] = 1200,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, other conversations.")] = 0,
+    conversations: Annotated[int, typer.Option(min=1, help="Number of conversations.")] = 1200,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed. Each seed gives other conversations.")] = 0,
 ) -> None:
-    """Make samples of the built-in telecom conversations.
+    """Generate samples from the built-in telecom conversations.
 
     \b
     Examples:
@@ -53,7 +53,9 @@ def make(
 
 @app.command()
 def check(file: InputFile, as_json: Json = False) -> None:
-    """List every problem of a file, with line and field; exit status 2 if there is any.
+    """Report every problem in a file, with its line and field.
+
+    The exit status is 2 if there is a problem, else 0.
 
     \b
     Examples:
@@ -82,10 +84,10 @@ def stats(
     as_json: Json = False,
     tokenizer: Annotated[
         Path | None,
-        typer.Option(metavar="MODEL", help="SentencePiece model, for lengths in tokens."),
+        typer.Option(metavar="MODEL", help="SentencePiece model, to count lengths in tokens."),
     ] = None,
 ) -> None:
-    """Describe a file: balance of decisions, tools, slots, arguments, lengths.
+    """Describe a file: decisions, tools, slots, arguments and lengths.
 
     \b
     Examples:
@@ -109,18 +111,18 @@ def stats(
 
 @app.command()
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Raw or OpenAI conversations.")],
-    out: Annotated[str, typer.Argument(metavar="OUT", help="File to write; - for stdout.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="File of conversations.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="File to write, or - for standard output.")],
     tools: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Tools of conversations that list none.")
+        Path | None, typer.Option(metavar="FILE", help="Tools for conversations that list none.")
     ] = None,
     slot: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A slot field; may be repeated.")
+        list[str] | None, typer.Option(metavar="NAME", help="Name of a slot. Can be repeated.")
     ] = None,
 ) -> None:
-    """Turn conversations into samples, one for each decision of the assistant.
+    """Convert conversations into samples, one for each turn of the assistant.
 
-    IN is a file of raw conversations, or an OpenAI fine-tuning file.
+    IN is a JSON or JSON Lines file of raw conversations, or an OpenAI fine-tuning file.
 
     \b
     Examples:
@@ -151,7 +153,7 @@ def _write_lines(out: str, records: Iterable[dict[str, Any]]) -> int:
 
 @contextmanager
 def _output(out: str) -> Iterator[BinaryIO]:
-    """Standard output, or a file that appears under its name only when it is whole."""
+    """Open standard output, or a file that gets its name only when it is complete."""
     from trm_engine.errors import DataError
     from trm_engine.files.atomic import atomic_file
 
@@ -168,17 +170,20 @@ def _output(out: str) -> Iterator[BinaryIO]:
 def _counting_conversations(
     samples: Iterable[dict[str, Any]], done: Callable[[int], None]
 ) -> Iterator[dict[str, Any]]:
-    """The samples, telling ``done`` the conversations begun: there the history is short again."""
-    begun, turns = 0, 0
+    """Pass the samples on, and call ``done`` with the number of conversations so far.
+
+    A history that is no longer than the one before begins a conversation.
+    """
+    count, turns = 0, 0
     for sample in samples:
         if not turns or len(sample["history"]) <= turns:
-            begun += 1
-            done(begun)
+            count += 1
+            done(count)
         turns = len(sample["history"])
         yield sample
 
 
-# What is printed --------------------------------------------------------------------------------
+# Tables -----------------------------------------------------------------------------------------
 
 
 def _print_problems(file: Path, usable: int, problems: list[Problem], as_json: bool) -> None:
@@ -202,8 +207,8 @@ def _print_statistics(found: dict[str, Any]) -> None:
 
     console = table_console()
     conversations = _counted(found["conversations"], "conversation")
-    told = f"{found['file']}: {_counted(found['samples'], 'sample')} of {conversations}"
-    console.print(told, soft_wrap=True)
+    heading = f"{found['file']}: {_counted(found['samples'], 'sample')} of {conversations}"
+    console.print(heading, soft_wrap=True)
     tables = [
         _decision_table(found["decisions"], found["samples"]),
         _tool_table(found["tools"]),
@@ -215,7 +220,7 @@ def _print_statistics(found: dict[str, Any]) -> None:
         if table.row_count:
             console.print()
             console.print(table)
-    console.print("\nBy User, Said, Anywhere: values found word for word in turns of that kind")
+    console.print("\nBy User, Said, Anywhere: share of values that occur verbatim in those turns")
     never = found["tools"]["never_called"]
     if never:
         console.print(f"Offered but never called: {', '.join(never)}")
@@ -242,7 +247,7 @@ def _tool_table(tools: dict[str, Any]) -> Table:
 
 
 def _value_table(title: str, heading: str, fields: dict[str, dict[str, Any]]) -> Table:
-    """How often fields are filled, and the share of values found word for word in the turns."""
+    """How often each field is filled, and the share of its values that occur verbatim."""
     table = _table(title, heading)
     for name in ("Filled", "Share", "Distinct", "By User", "Said", "Anywhere"):
         table.add_column(name, justify="right", no_wrap=True)

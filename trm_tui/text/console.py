@@ -34,6 +34,10 @@ class PrintableConsole(Console):
     def file(self, file: IO[str]) -> None:
         Console.file.__set__(self, file)  # type: ignore[attr-defined]
 
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command line; rich would exit with status 1."""
+        raise
+
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(printable(text), **options)
 
