@@ -1,10 +1,10 @@
-"""The terminal app: everything a person sees. Never imports torch; the model lives in a worker."""
+"""The terminal app. It never imports torch: the model runs in a worker process."""
 
 __all__ = ["__version__"]
 
 
 def __getattr__(name: str) -> str:
-    """Reads `__version__` from the installed package when it is asked for, not at import."""
+    """Read `__version__` from the installed package on first use, not at import."""
     if name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib.metadata import PackageNotFoundError, version

@@ -1,4 +1,4 @@
-"""TrmApp: the app around every screen: theme, help, maximising, palette, how it is left."""
+"""TrmApp: what all screens share: theme, help, maximising, command palette, leaving."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ from trm_tui.theme import ThemedApp
 
 PANE = "panel"
 GARBAGE_SECONDS = 3.0
-"""How long a start is: no garbage is looked for while screens are made and runs are read."""
+"""Garbage collection is off for this long, while the first screen is built and the run is read."""
 KEY_SECONDS = 0.5
-"""So long a key waits for the one before it, which may have ended with its widget."""
+"""How long a key waits for the previous one, whose widget may be gone."""
 SIXTEEN_COLOURS = "ansi-dark"
-"""The theme of terminals that have no more colours."""
+"""The theme for terminals with 16 colours."""
 
 
 class _Handled(Message):
-    """Follows a key through the widgets: when it is back, the key has done what it does.
+    """Sent after a key to the same widget: when it comes back, the key has been handled.
 
-    It goes round twice, so that also what the key's widget told those around it has been heard.
+    It is sent twice, so that the messages that the widget posted have been handled as well.
     """
 
     def __init__(self, key: events.Key, target: MessagePump, rounds: int = 2) -> None:
@@ -52,13 +52,13 @@ class _Handled(Message):
         self.rounds = rounds
 
     def follow(self) -> bool:
-        """Go round once more; False after the last time, or where the widget is gone."""
+        """Send it once more. Returns False after the last round, or if the widget is gone."""
         again = _Handled(self.key, self.target, self.rounds - 1)
         return self.rounds > 0 and self.target.post_message(again)
 
 
 class TrmApp(ThemedApp):
-    """Shows the screen that ``first`` makes, given what is remembered; others come over it."""
+    """Opens the screen that ``first(remembered)`` returns."""
 
     TITLE = "trm-tui"
     CSS_PATH = "trm_tui.tcss"
@@ -73,14 +73,16 @@ class TrmApp(ThemedApp):
         self.remembered = Remembered(settings)
         self._first = first
         self._typed: deque[events.Key] = deque()
-        self._at_work: events.Key | None = None
+        self._pending: events.Key | None = None
         if self.remembered.settings.theme in self.available_themes:
             self.theme = self.remembered.settings.theme
 
     def on_mount(self) -> None:
-        """Begin with the first screen; a kill gives the terminal back before it ends the app."""
+        """Show the first screen. SIGTERM ends the app and restores the terminal."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # even under nohup: no terminal, no screen
+        signal.signal(
+            signal.SIGHUP, signal.SIG_DFL
+        )  # end when the terminal goes away, even under nohup
         has_sixteen_colours = not self.is_headless and self.console.color_system == "standard"
         if has_sixteen_colours and not self.current_theme.ansi:
             self.theme = SIXTEEN_COLOURS
@@ -101,59 +103,59 @@ class TrmApp(ThemedApp):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Show a message over the screen as it is: it may be of others, so it is never markup."""
+        """Show a message. It is never parsed as markup, because it may contain foreign text."""
         message, title = printable(message), one_line(title)
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=False)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """One filter: nothing of others steers the terminal, whichever widget shows it."""
+        """One filter that keeps foreign text from controlling the terminal."""
         others = super().get_line_filters()
         if others != self._printable.others:
             self._printable = PrintableFilter(others)
         return [self._printable]
 
     def _collect_garbage(self) -> None:
-        """From now on; what is there already stays, and is not looked at again and again."""
+        """Turn garbage collection on. It skips the objects that exist by now."""
         gc.freeze()
         gc.enable()
 
     async def on_event(self, event: Event) -> None:
-        """Keys one after the other: each goes where those before it have taken the focus.
+        """Handle keys one at a time, so that each reaches the widget that has the focus by then.
 
-        Otherwise what is typed fast goes on to the old pane, and may command the training.
+        Otherwise keys that are typed fast reach the old pane, where they may control the training.
         """
         if not isinstance(event, events.Key) or event.is_forwarded:
             await super().on_event(event)
             return
         self._typed.append(event)
-        if self._at_work is None:
+        if self._pending is None:
             await self._handle_next()
         else:
-            self.set_timer(KEY_SECONDS, partial(self._go_on, self._at_work))
+            self.set_timer(KEY_SECONDS, partial(self._go_on, self._pending))
 
     async def _handle_next(self) -> None:
-        """Hand out a key, behind it what tells that it was handled."""
-        self._at_work = None
-        while self._typed and self._at_work is None:
+        """Dispatch a key, followed by the message that reports that it was handled."""
+        self._pending = None
+        while self._typed and self._pending is None:
             key, target = self._typed.popleft(), self.focused or self.screen
             await super().on_event(key)
-            self._at_work = key if _Handled(key, target).follow() else None
+            self._pending = key if _Handled(key, target).follow() else None
 
     @on(_Handled)
     def _note_handled(self, handled: _Handled) -> None:
-        if not handled.follow():  # and behind the focus, if the key has moved that
+        if not handled.follow():  # call_later: after a change of focus
             self.call_later(self._go_on, handled.key)
 
     async def _go_on(self, key: events.Key) -> None:
-        if key is self._at_work:
+        if key is self._pending:
             await self._handle_next()
 
     def deliver_screenshot(
         self, filename: str | None = None, path: str | None = None, time_format: str | None = None
     ) -> str | None:
-        """Write a picture of the screen into the current directory, and say where it is.
+        """Write a picture of the screen into the current folder and show its path.
 
-        Textual's own is for a folder of downloads, which not every machine has.
+        Textual would write it into a downloads folder, which not every machine has.
         """
         time = datetime.now().strftime(time_format or "%Y-%m-%d_%H-%M-%S")
         about = next(filter(None, (getattr(each, "subject", "") for each in self.screen_stack)), "")
@@ -169,13 +171,13 @@ class TrmApp(ThemedApp):
         return None
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette: Textual's own commands and every key that works now."""
+        """The command palette: Textual's commands and all keys that work now."""
         yield from super().get_system_commands(screen)
-        told = set()
+        seen = set()
         for active in screen.active_bindings.values():
             binding = active.binding
-            if active.enabled and binding.id and binding.description not in told:
-                told.add(binding.description)
+            if active.enabled and binding.id and binding.description not in seen:
+                seen.add(binding.description)
                 run = partial(self.run_action, binding.action, active.node)
                 yield SystemCommand(binding.description, binding.tooltip or "", run)
 
@@ -185,24 +187,24 @@ class TrmApp(ThemedApp):
         self.push_screen(HelpScreen(_section(self.focused), about))
 
     def action_maximise(self) -> None:
-        """The focused pane over the whole screen, or back."""
+        """Maximise the focused pane, or restore it."""
         if self.screen.maximized:
             self.screen.minimize()
         elif pane := _pane(self.focused):
             self.screen.maximize(pane, container=False)
 
     async def action_quit(self) -> None:
-        """Textual's own way out is ours."""
+        """Textual's own action for leaving."""
         self.action_leave()
 
     def action_leave(self) -> None:
-        """Leave the screen, as it wants to be left."""
+        """Leave the screen: by its ``leave`` method if it has one."""
         leave = getattr(self.screen, "leave", self.screen.dismiss)
         leave()
 
 
 def _pane(widget: Widget | None) -> Widget | None:
-    """The pane that a widget is, or is in."""
+    """The pane that a widget belongs to."""
     if widget is None:
         return None
     around = (each for each in widget.ancestors_with_self if isinstance(each, Widget))
@@ -210,7 +212,7 @@ def _pane(widget: Widget | None) -> Widget | None:
 
 
 def _section(widget: Widget | None) -> str | None:
-    """The section of the key table that a widget's bindings are from."""
+    """The section of the key table with a widget's bindings."""
     if widget is None:
         return None
     for node in widget.ancestors_with_self:

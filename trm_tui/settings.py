@@ -1,4 +1,4 @@
-"""Settings: what the app remembers of how it was left, in the user's configuration folder."""
+"""The app's own settings, such as theme and smoothing, in the user's configuration folder."""
 
 from __future__ import annotations
 
@@ -22,26 +22,32 @@ from trm_engine.files.plain_yaml import LONGEST, read_yaml
 from trm_engine.files.private import private_files
 
 APP = "trm-tui"
-ASIDE = ".unread"
-"""Suffix of the name that a settings file gets that cannot be read, before it is replaced."""
+BACKUP_SUFFIX = ".unread"
+"""Added to the name of a settings file that cannot be read, before a new one is written."""
 
 
 class Settings(BaseModel):
-    """Each setting stands for itself: a value that makes no sense is its default."""
+    """The settings. An invalid value is replaced by its default; the others are kept."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     theme: str = Field("trm-dark", description="Name of a theme.")
-    tab: str = Field("", description="The tab that was looked at last.")
-    x_axis: Literal["step", "time", "epoch"] = Field("step", description="Of all charts.")
-    smoothing: float = Field(0.9, ge=0, lt=1, description="Decay of smoothed curves; 0: none.")
-    log_scale: dict[str, bool] = Field({}, description="Logarithmic or not, by chart title.")
-    hidden_series: list[str] = Field([], description="Curves that are not drawn.")
-    bell: bool = Field(True, description="Whether the terminal's bell tells that a run is over.")
+    tab: str = Field("", description="The tab that was open last.")
+    x_axis: Literal["step", "time", "epoch"] = Field(
+        "step", description="The x axis of all charts."
+    )
+    smoothing: float = Field(
+        0.9, ge=0, lt=1, description="Decay of the smoothed curves; 0: no smoothing."
+    )
+    log_scale: dict[str, bool] = Field(
+        {}, description="Whether a chart is logarithmic, by its title."
+    )
+    hidden_series: list[str] = Field([], description="Names of the hidden curves.")
+    bell: bool = Field(True, description="Ring the terminal's bell when a run ends.")
 
     @field_validator("*", mode="wrap")
     @classmethod
-    def _default_for_nonsense(
+    def _default_if_invalid(
         cls, value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo
     ) -> Any:
         try:
@@ -51,10 +57,10 @@ class Settings(BaseModel):
 
 
 class Remembered:
-    """The settings of this user, written whenever one changes.
+    """The settings of this user. Every change is written to the file.
 
-    ``problem`` says what of the file cannot be used; "" if all can. Such a file is not overwritten
-    but set aside.
+    ``problem`` describes what is wrong with the file; "" if nothing is. Such a file is renamed
+    before a new one is written.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -62,34 +68,31 @@ class Remembered:
         self.settings = settings or Settings()
         if settings is None:
             self.settings, self.problem = read()
-        self._is_to_be_kept = bool(self.problem)
+        self._needs_backup = bool(self.problem)
 
     def change(self, **changes: Any) -> None:
-        """Keep these for the next time."""
+        """Change settings and write them to the file."""
         changed = self.settings.model_copy(update=changes)
         if changed == self.settings:
             return
         self.settings = changed
-        if not self._is_to_be_kept or _set_aside():
-            self._is_to_be_kept = False
+        if not self._needs_backup or _back_up():
+            self._needs_backup = False
             save(changed)
 
 
 def settings_path() -> Path:
-    """Where the settings are; XDG_CONFIG_HOME decides where there is one."""
+    """The settings file. XDG_CONFIG_HOME can move it."""
     return user_config_path(APP) / "settings.yaml"
 
 
 def load() -> Settings:
-    """The settings of last time; defaults for what cannot be used."""
+    """The settings in the file, with defaults for those that are missing or invalid."""
     return read()[0]
 
 
 def read() -> tuple[Settings, str]:
-    """The settings of last time, and what of them cannot be used ("": all can).
-
-    What cannot be used has its default; so has everything where there is no file.
-    """
+    """The settings as ``load`` returns them, and what is wrong with the file ("": nothing)."""
     path = settings_path()
     try:
         values = _read(path)
@@ -103,7 +106,7 @@ def read() -> tuple[Settings, str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What a file holds, by name; nothing if there is none. Raises OSError, ValueError."""
+    """The file's values by name; {} if there is no file. Raises OSError or ValueError."""
     if not path.exists():
         return {}
     if not path.is_file():
@@ -113,7 +116,7 @@ def _read(path: Path) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise ValueError("expected settings by name, as theme: trm-dark")
+        raise ValueError("expected a mapping of settings, such as theme: trm-dark")
     return values
 
 
@@ -124,11 +127,11 @@ def _is_replaced(settings: Settings, name: str, value: Any) -> bool:
     return bool(value != default and getattr(settings, name) == default)
 
 
-def _set_aside() -> bool:
-    """Rename the settings so that they are kept beside. Returns whether they are."""
+def _back_up() -> bool:
+    """Rename the settings file. Returns whether that worked."""
     path = settings_path()
     try:
-        path.replace(path.with_name(f"{path.name}{ASIDE}"))
+        path.replace(path.with_name(f"{path.name}{BACKUP_SUFFIX}"))
     except OSError:
         return False
     return True
@@ -136,7 +139,7 @@ def _set_aside() -> bool:
 
 @private_files()
 def save(settings: Settings) -> bool:
-    """Write the settings, all or nothing. Returns whether they are written."""
+    """Write the settings atomically. Returns whether that worked."""
     path = settings_path()
     text = yaml.safe_dump(settings.model_dump(), sort_keys=False)
     try:

@@ -1,8 +1,8 @@
-"""Themes: the colours that mean something, for dark, light, colour-blind and 16-colour terminals.
+"""Themes for dark, light, colour-blind and 16-colour terminals.
 
-Beyond Textual's own, every theme has these variables: ``series-1`` to ``series-8`` (curves and
-runs), ``good``, ``fair``, ``poor`` (how well something is learnt), ``heat`` (a full cell of a
-matrix), ``faint`` (axes, grids, what is not to be looked at first).
+Every theme adds these variables to Textual's: ``series-1`` to ``series-8`` (curves and runs),
+``good``, ``fair`` and ``poor`` (grades of a metric), ``heat`` (a full cell of a matrix), ``faint``
+(axes, grids, secondary text).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ON_LIGHT = _variables(
     "#005faf #af5f00 #2f7f2f #8f2f8f #007f7f #806000 #bf2f2f #5f3fbf",
     good="#2f7f2f", fair="#8a6500", poor="#bf2f2f", heat="#8fbfef", faint="#7c8290",
 )  # fmt: skip
-# Okabe and Ito's palette (2008): told apart with any kind of colour vision.
+# Okabe and Ito's palette (2008), distinguishable with any kind of colour vision.
 COLOUR_BLIND = _variables(
     "#56b4e9 #e69f00 #009e73 #cc79a7 #f0e442 #0072b2 #d55e00 #bbbbbb",
     good="#56b4e9", fair="#f0e442", poor="#e0702a", heat="#0072b2", faint="#6c7280",
@@ -67,7 +67,7 @@ THEMES = (
 
 
 class ThemedApp(App[Any]):
-    """An app whose themes all have the variables above; it begins with ``trm-dark``."""
+    """An app with these themes. It starts with ``trm-dark``."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -76,7 +76,7 @@ class ThemedApp(App[Any]):
         self.theme = DEFAULT
 
     def get_theme_variable_defaults(self) -> Variables:
-        """What Textual's own themes lack."""
+        """The variables above, for Textual's own themes."""
         theme = self.current_theme
         if theme.ansi:
             return SIXTEEN

@@ -325,7 +325,7 @@ def test_an_output_folder_in_use_by_a_live_run(tmp_path: Path) -> None:
     try:
         for arguments in ([config, "--output-dir", "run"], ["run"], ["--resume", "run"]):
             message = refused("train", *arguments, cwd=tmp_path)
-            assert "run: a run is live in this folder; give another --output-dir" in message
+            assert "run: a run is live in this folder; choose another --output-dir" in message
     finally:
         lock.close()
 

@@ -120,7 +120,7 @@ def test_a_worker_that_is_killed_is_lost_and_the_viewer_says_how_to_go_on(tmp_pa
     assert run.state() == "lost"
     assert viewer.returncode == 1
     assert "Traceback" not in out + err
-    assert "The worker is gone without a word (killed by SIGKILL)." in err
+    assert "The worker exited without reporting (killed by SIGKILL)." in err
     assert "Resume from the last checkpoint: trm-tui train --resume run" in out
     assert "run/worker.log is empty." in err
     for path in (run.path / "checkpoints").glob("*.pt"):

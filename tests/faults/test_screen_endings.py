@@ -138,10 +138,10 @@ def test_a_worker_that_is_killed(training: Training) -> None:
     run, screen = training.run, training.screen
     wait_for_later(run, "checkpoint", -1)
     os.killpg(worker_of(run), signal.SIGKILL)
-    screen.wait_for("The worker is gone without a word")
+    screen.wait_for("The worker exited without reporting")
     assert_failed(screen, "✗ lost")
     printed = screen.printed()
-    assert "The worker is gone without a word (killed by SIGKILL)." in printed
+    assert "The worker exited without reporting (killed by SIGKILL)." in printed
     assert "Resume from the last checkpoint: trm-tui train --resume run" in printed
     assert "run/worker.log" in printed
 

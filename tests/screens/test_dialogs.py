@@ -186,7 +186,7 @@ async def test_an_export_writes_over_a_file_only_at_the_second_enter(tmp_path: P
         await pilot.pause()
         await pilot.press("enter")
         assert app.answer == OPEN
-        assert "loss.csv exists; enter again writes over it." in shown(app)
+        assert "loss.csv exists. Press enter again to overwrite it." in shown(app)
         await pilot.press("x", "backspace", "enter")
         assert app.answer == OPEN
         await pilot.press("enter")

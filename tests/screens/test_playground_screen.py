@@ -226,7 +226,7 @@ async def test_what_cannot_be_read_is_not_asked() -> None:
         count = len(models.asked)
         await pilot.press("enter", "ctrl+r")
         await type_text(pilot, '{"name": ')
-        await answered(pilot, "tool_call", "broken JSON", "cannot be read yet")
+        await answered(pilot, "tool_call", "broken JSON", "the conversation is incomplete")
         assert len(models.asked) == count
 
 
@@ -301,7 +301,7 @@ async def test_the_models_answer_is_saved_where_nothing_says_what_is_right(tmp_p
         await type_text(pilot, PHONE)
         await answered(pilot, '"find_customer"')
         await pilot.press("escape", "s")
-        await answered(pilot, "the model's; put it right here")
+        await answered(pilot, "Edit it if it is wrong")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, PlaygroundScreen))
     read = parse_sample((tmp_path / "playground.jsonl").read_bytes())

@@ -135,7 +135,7 @@ async def test_without_lines() -> None:
     app = app_of(load, [], count=4)
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        assert "did not note which samples" in app.shown
+        assert "did not record which samples" in app.shown
         await pilot.press("j", "enter", "t", "escape")
         assert app.screen is not app.dialog
 
@@ -244,7 +244,7 @@ async def test_many_tools_are_one_line_until_they_are_asked_for() -> None:
     async with PaneApp(view).run_test(size=(60, 20)) as pilot:
         view.show(record(tools=[*tools, *TOOLS]))
         await pilot.pause()
-        assert text_of(view).splitlines()[0].startswith("52 tools on offer: tool_0, ")
+        assert text_of(view).splitlines()[0].startswith("52 available tools: tool_0, ")
         assert text_of(view).splitlines()[0].endswith("…")
         assert text_of(view).splitlines()[1] == ""
         view.toggle_tools()

@@ -167,7 +167,7 @@ async def test_a_lost_worker_is_loud_and_charts_stay(run: FakeRun) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, CrashDialog))
         assert "✗ lost" in header(pilot)
         await pilot.press("escape")
-        assert "gone without a word" in str(pilot.app.screen.query_one(Banner).render())
+        assert "exited without reporting" in str(pilot.app.screen.query_one(Banner).render())
         assert len(pilot.app.screen.query_one("#loss", Chart).traces[0]) == 50
 
 

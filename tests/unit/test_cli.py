@@ -220,7 +220,7 @@ def test_a_number_for_a_name_stays_a_name(started: Started, workplace: Path) -> 
         (["configs/small.yaml", "--train-data", "x.jsonl"], "--train-data: x.jsonl: no such file"),
         (["configs/small.yaml", "--set", "data.val_data=x.jsonl"], "data.val_data: x.jsonl: no"),
         (["configs/small.yaml", "--tokenizer-path", "x"], "--tokenizer-path: x: no such file"),
-        (["configs"], "configs: the folder holds no run"),
+        (["configs"], "configs: the folder contains no run"),
         ([], "configs/small.yaml"),
     ],
 )
@@ -286,7 +286,7 @@ def test_an_unfinished_run_is_resumed_if_the_user_says_so(
     )
     result = trm("train", *arguments)
     assert result.exit_code == 0, result.output
-    assert questions == ["run holds an unfinished run (stopped). Resume it?"]
+    assert questions == ["run contains an unfinished run (stopped). Resume it?"]
     assert started.options == {"resume": True}
 
 

@@ -85,7 +85,7 @@ def test_a_lost_run_says_so(workplace: Path) -> None:
     run.end(None)
     result = trm("watch", "outputs/lost")
     assert result.exit_code == 1
-    assert "gone without a word" in result.stderr
+    assert "exited without reporting" in result.stderr
 
 
 def test_runs_as_a_table_and_for_machines(workplace: Path) -> None:

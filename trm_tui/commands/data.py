@@ -25,14 +25,18 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-InputFile = Annotated[Path, typer.Argument(metavar="FILE", help="JSON Lines file with one sample a line.")]
+InputFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help="JSON Lines file with one sample a line.")
+]
 
 
 @app.command()
 def make(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="File to write.")],
     conversations: Annotated[int, typer.Option(min=1, help="Number of conversations.")] = 1200,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed. Each seed gives other conversations.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Random seed. Each seed gives other conversations.")
+    ] = 0,
 ) -> None:
     """Generate samples from the built-in telecom conversations.
 
@@ -112,7 +116,9 @@ def stats(
 @app.command()
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="File of conversations.")],
-    out: Annotated[str, typer.Argument(metavar="OUT", help="File to write, or - for standard output.")],
+    out: Annotated[
+        str, typer.Argument(metavar="OUT", help="File to write, or - for standard output.")
+    ],
     tools: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Tools for conversations that list none.")
     ] = None,

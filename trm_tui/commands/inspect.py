@@ -1,4 +1,4 @@
-"""`trm-tui inspect`: on the screen, as tables, or for machines."""
+"""`trm-tui inspect`: a checkpoint on the screen, as tables or as JSON."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def inspect(
     plain: bool,
     as_json: bool,
 ) -> int:
-    """Show a checkpoint; return the exit status.
+    """Show a checkpoint. Returns the exit status.
 
     Raises:
-        UserError: a file is missing or is not what it should be.
+        UserError: a file is missing or invalid.
     """
     path = find_checkpoint(checkpoint)
     compared = find_checkpoint(other) if other else None

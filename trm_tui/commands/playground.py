@@ -1,4 +1,4 @@
-"""`trm-tui playground`: on the screen, or a conversation from standard input as a table."""
+"""`trm-tui playground`: the screen, or the answer to one conversation as a table."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def play(
     device: str,
     plain: bool,
 ) -> int:
-    """Open the playground, or answer one conversation; return the exit status.
+    """Open the playground, or answer one conversation. Returns the exit status.
 
     Raises:
-        UserError: a file is missing or is not what it should be; there is no model.
+        UserError: a file is missing or invalid, or there is no model.
     """
     path = find_checkpoint(checkpoint) if checkpoint else newest_checkpoint()
     compared = Model(find_checkpoint(other)) if other else None
@@ -49,7 +49,7 @@ def newest_checkpoint() -> Path:
     """The best checkpoint of the newest run that has one.
 
     Raises:
-        RunError: there is none.
+        RunError: no run has a checkpoint.
     """
     for run in list_runs():
         try:
@@ -63,7 +63,7 @@ def read_sample(place: str) -> Draft:
     """The sample at FILE:LINE.
 
     Raises:
-        DataError: there is none, or it is wrong.
+        DataError: there is no such sample, or it is invalid.
     """
     name, _, number = place.rpartition(":")
     if not name or not number.isdecimal():
@@ -82,14 +82,16 @@ def read_sample(place: str) -> Draft:
 
 
 def read_standard_input() -> Draft:
-    """A conversation as JSON, or a text that is what the user says.
+    """A conversation in JSON, or else plain text as one user turn.
 
     Raises:
-        DataError: there is none, or it is wrong.
+        DataError: standard input is empty, or its conversation is invalid.
     """
     text = sys.stdin.buffer.read().decode("utf-8", "replace")
     if not text.strip():
-        raise DataError("standard input: empty; expected a conversation as JSON, or a user's words")
+        raise DataError(
+            "standard input: empty; expected a conversation in JSON, or the text of a user"
+        )
     try:
         return read_conversation(text) or Draft((DraftTurn("user", text.strip()),))
     except DataError as error:

@@ -1,4 +1,4 @@
-"""`trm-tui train`: find the run's folder, write its configuration, start and follow the worker."""
+"""`trm-tui train`: choose the run's folder, write its configuration, start the worker."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def run_training(
     background: bool,
     plain: bool,
 ) -> int:
-    """Find the folder and whether to resume in it, write its configuration, and train."""
+    """Train a new run, or resume one. Returns the exit status."""
     if resume:
         _refuse_changes(flags, given, settings)
         folder, is_resumed = _resumable(resume), True
@@ -66,7 +66,7 @@ def run_training(
 
 
 def _source(given: Path | None) -> Path:
-    """The configuration file that CONFIG means."""
+    """The configuration file for CONFIG, which is a file or a run's folder."""
     if given is None:
         known = sorted(map(str, Path("configs").glob("*.y*ml")))
         hint = f": {', '.join(known)}" if known else " (a YAML file)"
@@ -74,12 +74,12 @@ def _source(given: Path | None) -> Path:
     if not given.is_dir():
         return given
     if not (given / "config.yaml").is_file():
-        raise ConfigError(f"{given}: the folder holds no run (there is no config.yaml)")
+        raise ConfigError(f"{given}: the folder contains no run (there is no config.yaml)")
     return given / "config.yaml"
 
 
 def _read(source: Path, flags: Flags, settings: list[str], *more: str) -> Config:
-    """The configuration with all changes; errors name the flag that was typed."""
+    """The configuration with all changes. Errors name the flag as it was typed."""
     typed = {f"{FLAG_KEYS[flag]}={_yaml(value)}": flag for flag, value in flags.items()}
     try:
         return Config.from_yaml(source, [*settings, *typed, *more])
@@ -91,7 +91,7 @@ def _read(source: Path, flags: Flags, settings: list[str], *more: str) -> Config
 
 
 def _target(given: Path, config: Config, flags: Flags) -> tuple[RunFolder, bool]:
-    """The folder to train in, and whether to resume the run that it holds."""
+    """The folder to train in, and whether to resume the run in it."""
     folder = RunFolder(default_output_dir(given))
     if given.is_dir() and "--output-dir" not in flags:
         folder = RunFolder(given)
@@ -103,39 +103,39 @@ def _target(given: Path, config: Config, flags: Flags) -> tuple[RunFolder, bool]
     if not _has_checkpoints(folder):
         if state is None and not folder.log.exists():
             raise RunError(
-                f"{folder.path}: holds a config.yaml of no run; give another --output-dir"
+                f"{folder.path}: has a config.yaml but no run; choose another --output-dir"
             )
         return folder, False
-    if not _confirms(f"{folder.path} holds an unfinished run ({state}). Resume it?"):
+    if not _confirms(f"{folder.path} contains an unfinished run ({state}). Resume it?"):
         path = shell_word(folder.path)
         raise RunError(
-            f"{folder.path}: holds an unfinished run ({state})\n"
-            f"  go on with it:  trm-tui train --resume {path}\n"
-            f"  start another:  give another --output-dir"
+            f"{folder.path}: contains an unfinished run ({state})\n"
+            f"  resume it:      trm-tui train --resume {path}\n"
+            f"  start another:  choose another --output-dir"
         )
     return folder, True
 
 
 def _resumable(path: Path) -> RunFolder:
-    """The run in a folder, if it can go on."""
+    """The run in a folder, if it can be resumed."""
     folder = RunFolder(path)
     if not folder.exists():
         beside = [str(each.parent) for each in path.parent.glob("*/config.yaml")]
-        raise RunError(f"{path}: the folder holds no run{did_you_mean(str(path), beside)}")
+        raise RunError(f"{path}: the folder contains no run{did_you_mean(str(path), beside)}")
     _unfinished_state(folder)
     if not _has_checkpoints(folder):
         again = shell_word(folder.config)
-        raise RunError(f"{path}: nothing was saved yet; start again: trm-tui train {again}")
+        raise RunError(f"{path}: no checkpoint was saved yet; start again: trm-tui train {again}")
     return folder
 
 
 def _unfinished_state(folder: RunFolder) -> str | None:
-    """The state of the run in a folder; an error if it is live or finished."""
+    """The state of the run in a folder. Raises RunError if it is live or finished."""
     if folder.is_live():
-        raise RunError(f"{folder.path}: a run is live in this folder; give another --output-dir")
+        raise RunError(f"{folder.path}: a run is live in this folder; choose another --output-dir")
     state = folder.state()
     if state == "finished":
-        raise RunError(f"{folder.path}: holds a finished run; give another --output-dir")
+        raise RunError(f"{folder.path}: contains a finished run; choose another --output-dir")
     return state
 
 
@@ -148,15 +148,15 @@ def _confirms(question: str) -> bool:
 
 
 def _refuse_changes(flags: Flags, source: Path | None, settings: list[str]) -> None:
-    """A resumed run keeps its configuration; only its device may be another."""
+    """A resumed run keeps its configuration. Only the device may change."""
     changes = [*([str(source)] if source else []), *flags.keys() - {"--device"}]
     changes += [f"--set {setting}" for setting in settings]
     if changes:
-        raise RunError(f"--resume goes on with the run's own config.yaml; leave out {changes[0]}")
+        raise RunError(f"--resume uses the run's own config.yaml; leave out {changes[0]}")
 
 
 def _refuse_names(folder: RunFolder, config: Config) -> None:
-    """Paths that cannot be used, or not be kept as text in config.yaml and events."""
+    """Raise ConfigError for a path that cannot be used or is not text."""
     paths = {
         "training.output_dir": os.path.abspath(folder.path),
         "training.checkpoint_dir": config.training.checkpoint_dir,
@@ -166,17 +166,17 @@ def _refuse_names(folder: RunFolder, config: Config) -> None:
     }
     for key, path in paths.items():
         if not is_text(path):
-            raise ConfigError(f"{key}: {path}: its name is not UTF-8 text; give it another name")
+            raise ConfigError(f"{key}: {path}: its name is not UTF-8 text; rename it")
         try:
             os.stat(path)
-        except (FileNotFoundError, NotADirectoryError):  # what uses them says so
+        except (FileNotFoundError, NotADirectoryError):  # reported where the path is used
             continue
         except OSError as error:
             raise ConfigError(f"{key}: {in_words(error)}") from None
 
 
 def _check_files(config: Config, flags: Flags) -> None:
-    """Errors that need no worker to be found."""
+    """Raise ConfigError for missing data files, before a worker starts."""
     files = {
         "--train-data": (config.data.train_data, "*.jsonl"),
         "--val-data": (config.data.val_data, "*.jsonl"),
@@ -191,10 +191,10 @@ def _check_files(config: Config, flags: Flags) -> None:
 def _write(
     folder: RunFolder, source: Path, flags: Flags, settings: list[str], is_resumed: bool
 ) -> tuple[Config, int]:
-    """Put the configuration into the run's folder, with paths that hold from anywhere.
+    """Write config.yaml into the run's folder, with absolute paths.
 
-    Only what was set is written: the worker fills in the rest, with the sizes the data decide.
-    Returns also the claim on the run, which the worker is handed.
+    Only the settings that were given are written. The worker adds the others, with the sizes that
+    depend on the data. Returns the configuration and the run's lock, which the worker inherits.
     """
     config = _read(source, flags, settings)
     paths = {key: getattr(config.data, key) for key in ("train_data", "val_data", "tokenizer_path")}
@@ -212,7 +212,9 @@ def _write(
     lock = hand_over(folder)
     if not is_resumed and folder.exists() and _has_checkpoints(folder):
         os.close(lock)
-        raise RunError(f"{folder.path}: another run was here first; give another --output-dir")
+        raise RunError(
+            f"{folder.path}: another run has just started here; choose another --output-dir"
+        )
     text = yaml.safe_dump(config.model_dump(exclude_unset=True), sort_keys=False)
     try:
         with private_files():
@@ -224,7 +226,7 @@ def _write(
 
 
 def _yaml(value: Any) -> str:
-    """A flag's value as an override has it; unlike in JSON, 😀 is one character in YAML."""
+    """A flag's value as YAML. JSON would write 😀 as two characters."""
     style = '"' if isinstance(value, str) else None
     text = yaml.safe_dump(value, default_style=style, width=math.inf)
     return text.removesuffix("\n...\n").strip()
@@ -233,12 +235,12 @@ def _yaml(value: Any) -> str:
 def _run(
     folder: RunFolder, config: Config, lock: int, is_resumed: bool, background: bool, plain: bool
 ) -> int:
-    """Start the worker; show the run, or leave it to itself. Returns the exit status."""
+    """Start the worker and, unless in the background, show the run."""
     if background:
         worker = launch.start_worker(folder, config, resume=is_resumed, tied=False, lock=lock)
         typer.echo(f"Training in the background, process {worker.pid}: {folder.path}")
-        typer.echo(f"  look at it:  trm-tui watch {shell_word(folder.path)}")
-        typer.echo(f"  stop it:     kill {worker.pid}  (it saves first)")
+        typer.echo(f"  watch it:  trm-tui watch {shell_word(folder.path)}")
+        typer.echo(f"  stop it:   kill {worker.pid}  (it saves a checkpoint first)")
         return 0
     if not plain and has_screen():
         since = time.time()

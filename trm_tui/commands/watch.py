@@ -1,4 +1,4 @@
-"""`trm-tui watch` and `trm-tui runs`: runs that are there already."""
+"""`trm-tui watch` and `trm-tui runs`: show existing runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def watch_run(path: Path | None, plain: bool) -> int:
-    """Show the run in a folder, the newest one if none is named; return the exit status."""
+    """Show the run in a folder, or the newest run. Returns the exit status."""
     folder = _run(path)
     config = folder.read_config()
     if not plain and has_screen():
@@ -35,18 +35,18 @@ def _run(path: Path | None) -> RunFolder:
         runs = list_runs()
         if not runs:
             raise RunError(
-                "outputs: there is no run yet; begin one: trm-tui train configs/default.yaml"
+                "outputs: there is no run yet; start one: trm-tui train configs/default.yaml"
             )
         return runs[0]
     folder = RunFolder(path if path.is_dir() or path.name != "config.yaml" else path.parent)
     if not folder.exists():
         beside = [str(each.parent) for each in path.parent.glob("*/config.yaml")]
-        raise RunError(f"{path}: the folder holds no run{did_you_mean(str(path), beside)}")
+        raise RunError(f"{path}: the folder contains no run{did_you_mean(str(path), beside)}")
     return folder
 
 
 def show_runs(parent: Path, plain: bool, as_json: bool) -> None:
-    """The runs in a folder: on the screen, as a table, or for machines."""
+    """Show the runs in a folder: on the screen, as a table or as JSON."""
     if not parent.is_dir():
         raise RunError(no_such_file(parent, "*"))
     if not (plain or as_json) and has_screen():

@@ -97,7 +97,7 @@ class Farewell:
         return 1
 
     def _report_loss(self, status: int | None) -> int:
-        _complain(f"The worker is gone without a word ({_exit_text(status)}).")
+        _complain(f"The worker exited without reporting ({_exit_text(status)}).")
         lines: list[str] = []
         with suppress(OSError):
             lines = self.folder.log.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -1,4 +1,4 @@
-"""ClosingDialog: what becomes of the training when its screen is left."""
+"""ClosingDialog: keep or stop the training when its screen closes."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from textual.widgets import Static
 from trm_tui.screens.dialogs import Choice, Dialog
 
 Closing = Literal["keep", "stop"]
-TEXT = "The training runs in a process of its own and does not need this screen."
+TEXT = "The training runs in its own process. It does not need this screen."
 
 
 class ClosingDialog(Dialog[Closing | None]):
-    """Asks whether to keep the training or to stop it; None: the screen stays."""
+    """Asks whether to keep the training or to stop it. The result is None for cancel."""
 
     def __init__(self) -> None:
         choices: list[Choice[Closing | None]] = [
             Choice("Keep training in the background", "keep"),
-            Choice("Stop: save, then end", "stop"),
+            Choice("Stop: save a checkpoint, then end", "stop"),
             Choice("Cancel", None),
         ]
         super().__init__("Leave the training?", choices, None)
         self.add_class("-stacked")
 
     def body(self) -> Iterable[Widget]:
-        """What keeping it means."""
+        """Explain what keeping it means."""
         yield Static(TEXT, markup=False)
-        yield Static("trm-tui watch attaches to it again.", classes="note", markup=False)
+        yield Static("Watch it again with: trm-tui watch", classes="note", markup=False)

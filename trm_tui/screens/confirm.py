@@ -1,4 +1,4 @@
-"""ConfirmDialog: is this really to be done?"""
+"""ConfirmDialog: confirm an action."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trm_tui.screens.dialogs import Choice, Dialog
 
 
 class ConfirmDialog(Dialog[bool]):
-    """Asks whether to do something; where it is dangerous, enter alone does not do it."""
+    """Asks for confirmation. With ``danger``, Cancel has the focus."""
 
     def __init__(self, title: str, text: str, yes_label: str, danger: bool = False) -> None:
         choices = [Choice(yes_label, True, danger), Choice("Cancel", False)]
@@ -19,5 +19,5 @@ class ConfirmDialog(Dialog[bool]):
         self._text = text
 
     def body(self) -> Iterable[Widget]:
-        """What it means."""
+        """The explanation."""
         yield Static(self._text, markup=False)

@@ -16,7 +16,7 @@ from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
 
 
 class CrashDialog(Dialog[None], ScrollKeys):
-    """What went wrong, where it is written, and that nothing on the screen is lost."""
+    """Shows the error, its traceback and the path of the log."""
 
     DEFAULT_CSS = """
     CrashDialog {
@@ -45,9 +45,9 @@ class CrashDialog(Dialog[None], ScrollKeys):
                 scroller.can_focus = False
                 yield Static("\n".join(lines_of(self._traceback.rstrip())), markup=False)
         yield Static(self._places, classes="places", markup=False)
-        yield Static("Charts, log and results stay on the screen.", classes="note", markup=False)
+        yield Static("You can still look at charts, log and results.", classes="note", markup=False)
 
     def on_mount(self) -> None:
-        """A traceback ends with what went wrong."""
+        """Scroll to the end, where a traceback names the error."""
         if self._traceback.strip():
             self.call_after_refresh(self.action_last)

@@ -1,4 +1,4 @@
-"""Dialog: a box over the screen that asks one thing; every answer has a key."""
+"""Dialog: a box over the screen that asks one question. Each answer has a key."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Choice(Generic[Answer]):
-    """One answer: what it is called and what it returns. The key is a letter of its label."""
+    """One answer: its label and its result. Its key is a letter of the label."""
 
     label: str
     answer: Answer
@@ -32,7 +32,7 @@ class Choice(Generic[Answer]):
 
 
 class ChoiceButton(Static, can_focus=True):
-    """A choice that enter, a click or its letter take."""
+    """A choice. Enter, a click or its letter selects it."""
 
     DEFAULT_CSS = """
     ChoiceButton {
@@ -48,7 +48,7 @@ class ChoiceButton(Static, can_focus=True):
     BINDINGS = [Binding("enter,space", "choose", "Choose", show=False)]
 
     class Chosen(Message):
-        """The choice at this position is taken."""
+        """The choice at this position was selected."""
 
         def __init__(self, position: int) -> None:
             super().__init__()
@@ -59,18 +59,18 @@ class ChoiceButton(Static, can_focus=True):
         self._position = position
 
     def action_choose(self) -> None:
-        """Take it."""
+        """Select this choice."""
         self.post_message(self.Chosen(self._position))
 
     def on_click(self) -> None:
-        """A click takes it too."""
+        """A click selects it too."""
         self.action_choose()
 
 
 class Dialog(ModalScreen[Answer]):
     """A titled box with ``body()`` and choices below it.
 
-    The screen's result is the answer of the choice that is taken, or ``cancelled``.
+    The screen's result is the answer of the selected choice, or ``cancelled``.
     """
 
     DEFAULT_CSS = """
@@ -91,8 +91,8 @@ class Dialog(ModalScreen[Answer]):
     """
     BINDINGS = [
         Binding("escape", "cancel", "Cancel", show=False),
-        Binding("left,up", "app.focus_previous", "The one before", show=False),
-        Binding("right,down", "app.focus_next", "The next one", show=False),
+        Binding("left,up", "app.focus_previous", "Previous", show=False),
+        Binding("right,down", "app.focus_next", "Next", show=False),
     ]
     HINT = "enter chooses · esc cancels"
 
@@ -113,7 +113,7 @@ class Dialog(ModalScreen[Answer]):
         self._letters = letters_of([choice.label for choice in choices])
 
     def body(self) -> Iterable[Widget]:
-        """What stands between the title and the choices."""
+        """The widgets between the title and the choices."""
         return ()
 
     def compose(self) -> ComposeResult:
@@ -127,22 +127,22 @@ class Dialog(ModalScreen[Answer]):
                     yield ChoiceButton(position, choice.label, letter, choice.danger)
 
     def on_mount(self) -> None:
-        """Begin where enter does what is preferred."""
+        """Focus the preferred widget."""
         self.preferred().focus()
 
     def preferred(self) -> Widget:
-        """Where the focus begins."""
+        """The widget that has the focus first."""
         return list(self.query(ChoiceButton))[self._preferred]
 
     def on_key(self, event: events.Key) -> None:
-        """A letter takes its choice."""
+        """A letter selects its choice."""
         letter = (event.character or "").lower()
         if letter and letter in self._letters:
             event.stop()
             self.choose(self._letters.index(letter))
 
     def on_choice_button_chosen(self, event: ChoiceButton.Chosen) -> None:
-        """Enter or a click took a choice."""
+        """Enter or a click selected a choice."""
         event.stop()
         self.choose(event.position)
 
@@ -156,7 +156,7 @@ class Dialog(ModalScreen[Answer]):
 
 
 def letters_of(labels: Sequence[str]) -> list[str]:
-    """For each label the first of its letters that no label before it has; "" if there is none."""
+    """For each label its first letter that no earlier label uses; "" if there is none."""
     letters: list[str] = []
     for label in labels:
         own = (letter for letter in label.lower() if letter.isalnum())

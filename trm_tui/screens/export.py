@@ -1,4 +1,4 @@
-"""ExportDialog: where the data of a chart are written to, and in which form."""
+"""ExportDialog: choose the file, and so the format, for exported data."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from textual.widgets import Input, Static
 from trm_engine.printable import one_line
 from trm_tui.screens.dialogs import Choice, Dialog
 
-Forms = Mapping[str, str]
-"""What a file's ending means."""
+Formats = Mapping[str, str]
+"""Description of the format for each file suffix."""
 
 TABLES = {
-    ".csv": "CSV: a line of names, then one line a row",
-    ".json": "JSON: one object, a list for each name",
+    ".csv": "CSV: a header line, then one line per row",
+    ".json": "JSON: one object with a list per column",
 }
-ALL_VALUES = "All values, not only those on the screen."
-SAMPLES = {".jsonl": "JSON lines: one sample a line, as train, eval and predict read them"}
+ALL_VALUES = "Exports all values, not only those on the screen."
+SAMPLES = {".jsonl": "JSON Lines: one sample a line, as train, eval and predict read it"}
 
 
 class ExportDialog(Dialog[Path | None]):
-    """Asks for a path that can be written; one that exists must be confirmed by a second enter."""
+    """Asks for a path. Press enter twice to overwrite a file."""
 
     DEFAULT_CSS = """
     ExportDialog {
@@ -37,21 +37,21 @@ class ExportDialog(Dialog[Path | None]):
     HINT = "enter writes · tab to the choices · esc cancels"
 
     def __init__(
-        self, title: str, suggested_path: Path, forms: Forms = TABLES, note: str = ALL_VALUES
+        self, title: str, suggested_path: Path, formats: Formats = TABLES, note: str = ALL_VALUES
     ) -> None:
         choices: list[Choice[Path | None]] = [Choice("Write", None), Choice("Cancel", None)]
         super().__init__(f"Write the data of “{title}”", choices, None)
         self._suggested = str(suggested_path)
-        self._forms = forms
+        self._formats = formats
         self._note = note
         self._confirmed: Path | None = None
 
     def body(self) -> Iterable[Widget]:
-        """The path and what is to be said about it."""
+        """The path, its problem and its format."""
         yield Static(f"{self._note} File:", markup=False)
         yield Input(self._suggested, select_on_focus=False, compact=True)
         yield Static(id="problem", markup=False)
-        yield Static(id="form", classes="note", markup=False)
+        yield Static(id="format", classes="note", markup=False)
 
     def preferred(self) -> Widget:
         """The input."""
@@ -67,33 +67,33 @@ class ExportDialog(Dialog[Path | None]):
     @on(Input.Submitted)
     def _write(self) -> None:
         path = self._path()
-        problem = problem_of(path, self._forms)
+        problem = problem_of(path, self._formats)
         if problem is None and path.exists() and path != self._confirmed:
             self._confirmed = path
-            problem = f"{path.name} exists; enter again writes over it."
+            problem = f"{path.name} exists. Press enter again to overwrite it."
         if problem:
             self._say(problem)
         else:
             self.dismiss(path)
 
     @on(Input.Changed)
-    def _look(self) -> None:
+    def _check(self) -> None:
         self._confirmed = None
-        self._say(problem_of(self._path(), self._forms) or "")
+        self._say(problem_of(self._path(), self._formats) or "")
 
     def _say(self, problem: str) -> None:
         self.query_one("#problem", Static).update(one_line(problem))
-        form = self._forms.get(self._path().suffix.lower(), "")
-        self.query_one("#form", Static).update(form)
+        description = self._formats.get(self._path().suffix.lower(), "")
+        self.query_one("#format", Static).update(description)
 
     def _path(self) -> Path:
         return Path(os.path.expanduser(self.query_one(Input).value.strip()))
 
 
-def problem_of(path: Path, forms: Forms) -> str | None:
-    """Why data cannot be written there; None if nothing speaks against it."""
-    if path.suffix.lower() not in forms:
-        return f"The name must end in {' or '.join(forms)}."
+def problem_of(path: Path, formats: Formats) -> str | None:
+    """Why the file cannot be written; None if it can."""
+    if path.suffix.lower() not in formats:
+        return f"The name must end in {' or '.join(formats)}."
     try:
         if not path.parent.is_dir():
             return f"There is no folder {path.parent}."

@@ -1,4 +1,4 @@
-"""HelpScreen: every key, those of the focused pane first."""
+"""HelpScreen: all keys, with those of the focused pane first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from trm_tui.text.wrapped import wrap
 from trm_tui.widgets.table.drawing import Drawing
 from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
 
-ABOUT = "The keys of a pane work while it has the focus, which tab or a click gives it."
+ABOUT = "The keys of a pane work while it has the focus. Focus it with tab or a click."
 COLUMN_WIDTH = 44
 GAP = 3
 
@@ -27,7 +27,7 @@ Section = tuple[str, list[tuple[str, str]]]
 
 
 class HelpTable(Drawing):
-    """The sections of the key table, in as many columns as there is room for."""
+    """The sections of the key table, in as many columns as fit."""
 
     DEFAULT_CSS = """
     HelpTable > .help--section { color: $primary; text-style: bold; }
@@ -64,7 +64,7 @@ class HelpTable(Drawing):
 
 
 class HelpScreen(ModalScreen[None], ScrollKeys):
-    """The keys of every part, ``first`` before the others, and what the screen shows."""
+    """All keys, section ``first`` before the others, below a description of the screen."""
 
     DEFAULT_CSS = """
     HelpScreen {
@@ -97,15 +97,12 @@ class HelpScreen(ModalScreen[None], ScrollKeys):
                 yield HelpTable(self._first)
 
     def action_close(self) -> None:
-        """Back to the screen."""
+        """Close the help."""
         self.dismiss(None)
 
 
 def sections(first: str | None = None) -> list[Section]:
-    """The key table by part of the app; ``first`` comes before the others if there is such a part.
-
-    Each section is its name with pairs of key and meaning.
-    """
+    """The key table as sections: a title, then pairs of key and help. ``first`` comes first."""
     found: dict[str, list[tuple[str, str]]] = {first: []} if first else {}
     for where, shown, what in table():
         found.setdefault(where, []).append((shown, what))
@@ -113,7 +110,7 @@ def sections(first: str | None = None) -> list[Section]:
 
 
 def in_columns(sections: Sequence[Section], count: int) -> list[list[Section]]:
-    """The sections in ``count`` columns, each below the one that is shortest by then."""
+    """Distribute the sections over ``count`` columns, each into the shortest so far."""
     columns: list[list[Section]] = [[] for _ in range(count)]
     heights = [0] * count
     for section in sections:

@@ -1,4 +1,4 @@
-"""InspectScreen: what a checkpoint holds and what it gets wrong."""
+"""InspectScreen: what a checkpoint contains and which samples it gets wrong."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ from trm_tui.widgets.matrix.tool import ToolMatrix
 
 DEBOUNCE_SECONDS = 0.08
 SHOW_SECONDS = 0.3
-ALL_SAMPLES = "All samples of the list as they stand in their file, in the order of the list."
+ALL_SAMPLES = "Exports all samples in the list, unchanged and in this order."
 EVALUATING = "evaluating…"
-FAILED = "The evaluation failed; open the tab again to retry"
+FAILED = "The evaluation failed. Open the tab again to retry."
 
 
 class InspectScreen(Screen[None]):
-    """Shows a checkpoint; a tab that needs an evaluation begins it."""
+    """Shows a checkpoint. The first tab that needs an evaluation starts it."""
 
     ABOUT = (
-        "The tabs show one checkpoint: what it holds, and what it gets wrong. The first of them "
-        "that needs an evaluation begins it."
+        "The tabs show one checkpoint: what it contains, and which samples it gets wrong. The "
+        "first tab that needs an evaluation starts it."
     )
     BINDINGS = bindings(INSPECT)
     AUTO_FOCUS = ""
@@ -64,7 +64,7 @@ class InspectScreen(Screen[None]):
 
     @property
     def subject(self) -> str:
-        """The checkpoint's name, for the names of files."""
+        """The checkpoint's name, for file names."""
         return Path(self.inspected.name.replace("/", "-")).stem
 
     def compose(self) -> ComposeResult:
@@ -74,32 +74,32 @@ class InspectScreen(Screen[None]):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        """Ask for the summary first."""
+        """Load the summary first."""
         self._header = self.query_one(InspectHeader)
         self._tabs = self.query_one(InspectTabs)
         self._show_header("opening…")
         self._open()
 
     async def action_tab(self, number: int) -> None:
-        """Open a tab; a pane over the whole screen would hide it."""
+        """Open a tab. Restores a maximised pane, which would hide it."""
         if self.maximized:
             self.minimize()
         await self._tabs.open(number)
-        if self._tabs.active in JUDGING:  # after a failure also where it was open already
+        if self._tabs.active in JUDGING:  # retry after a failure, even if the tab is open
             self._evaluate_once()
 
     @work
     async def leave(self) -> None:
-        """End the processes and leave."""
+        """End the worker processes and close the screen."""
         self.workers.cancel_group(self, "open")
         await self.inspected.close()
         self.dismiss()
 
-    # Asking -----------------------------------------------------------------------------------
+    # Requests ---------------------------------------------------------------------------------
 
     @work(group="open")
     async def _open(self) -> None:
-        """A file that cannot be read ends the screen: the message is for the terminal."""
+        """Open the files. An error closes the screen, and is printed in the terminal."""
         try:
             await self.inspected.open()
         except (UserError, WorkerError) as error:
@@ -140,7 +140,7 @@ class InspectScreen(Screen[None]):
 
     @work
     async def _evaluate(self) -> None:
-        """Show what is judged as it comes, a few times a second; after a failure, try again."""
+        """Show the evaluation as it proceeds. After a failure it can be started again."""
         shown = 0.0
         self.query_one(Banner).show([])
         self._tabs.standing = EVALUATING
@@ -186,7 +186,7 @@ class InspectScreen(Screen[None]):
     # Panes ------------------------------------------------------------------------------------
 
     @on(ParametersTree.Chosen)
-    def _choose_tensor(self, event: ParametersTree.Chosen) -> None:
+    def _select_tensor(self, event: ParametersTree.Chosen) -> None:
         self._draw_histogram(event.name)
 
     @work(exclusive=True, group="histogram")
@@ -216,7 +216,7 @@ class InspectScreen(Screen[None]):
 
     @work(exclusive=True, group="sample")
     async def _show_sample(self, line: int) -> None:
-        """The sample once the list is painted, what the model thinks as soon as that is known."""
+        """Show the sample after the list is painted, then the model's prediction."""
         await asyncio.sleep(DEBOUNCE_SECONDS)
         sample = await asyncio.to_thread(self._load, line)
         detail = self.query_one(SampleDetail)
@@ -226,13 +226,13 @@ class InspectScreen(Screen[None]):
 
     @on(JudgedList.Opened)
     def _open_sample(self) -> None:
-        """The sample over the whole screen, where all of it has room."""
+        """Maximise the sample."""
         detail = self.query_one(SampleDetail)
         detail.scrolled().focus()
         self._is_sample_open = self.maximize(detail, container=False)
 
     def minimize(self) -> None:
-        """Back from a sample that was opened from the list: the keys go to the list again."""
+        """Restore a maximised pane. After a sample, focus the list that opened it."""
         super().minimize()
         if self._is_sample_open:
             self._is_sample_open = False
@@ -244,7 +244,7 @@ class InspectScreen(Screen[None]):
         selected = next((each.selected for each in self.query(JudgedList)), None)
         sample = await asyncio.to_thread(self._load, selected.line) if selected else None
         if sample is None:
-            self.notify("No sample is selected; the errors are on the last tab.")
+            self.notify("No sample is selected. Select one on the last tab.")
             return
         inspected = self.inspected
         other = Model(inspected.other) if inspected.other else None
@@ -260,7 +260,7 @@ class InspectScreen(Screen[None]):
             return None
 
     def _load(self, line: int) -> dict[str, Any] | None:
-        """A sample by its line; None if it cannot be read."""
+        """The sample on a line; None if it cannot be read."""
         summary, result = self.inspected.summary, self.inspected.judgement.result
         known = self.inspected.data or (result or summary or {}).get("data")
         if known is None:
@@ -302,4 +302,4 @@ class InspectScreen(Screen[None]):
         except OSError as error:
             self.notify(f"{path}: {error.strerror}", severity="error")
         else:
-            self.notify(f"{len(samples):,} samples written to {path}")
+            self.notify(f"Exported {len(samples):,} samples to {path}")

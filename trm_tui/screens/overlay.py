@@ -1,4 +1,4 @@
-"""OverlayScreen: several runs in the same charts, and their figures beside each other."""
+"""OverlayScreen: compares several runs in shared charts and one table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trm_tui.widgets.run.comparison import RunComparison
 TICK_SECONDS = 0.2
 DRAIN_SECONDS = 0.02
 TRAINING_LOSS = "Training loss"
-JUDGED = {
+EVALUATED = {
     "Validation loss": "validation loss",
     "Exact match with values": "exact + values",
     "Decision accuracy": "decision",
@@ -28,7 +28,7 @@ JUDGED = {
 
 
 class OverlayScreen(Screen[None]):
-    """The runs are brought up to date while they are looked at."""
+    """Compares runs. Live runs are updated."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]
@@ -39,7 +39,7 @@ class OverlayScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Four charts and a table."""
-        titles = (TRAINING_LOSS, *JUDGED)
+        titles = (TRAINING_LOSS, *EVALUATED)
         yield Container(
             *(Chart(title, self._traces(title), classes="panel") for title in titles),
             id="chart-grid",
@@ -48,7 +48,7 @@ class OverlayScreen(Screen[None]):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        """Read on, now and then."""
+        """Read new events regularly."""
         self.set_interval(TICK_SECONDS, self._tick)
 
     def _traces(self, title: str) -> list[Trace]:
@@ -58,7 +58,7 @@ class OverlayScreen(Screen[None]):
         name, store = one_line(run.folder.path.name), run.store
         if title == TRAINING_LOSS:
             return Trace(name, store.columns["total_loss"], _axes(store.columns))
-        return Trace(name, store.headlines[JUDGED[title]], _axes(store.headlines), points=True)
+        return Trace(name, store.headlines[EVALUATED[title]], _axes(store.headlines), points=True)
 
     def _tick(self) -> None:
         changed = set()

@@ -1,4 +1,4 @@
-"""PickSampleDialog: a sample of a JSONL file, found by its texts, decision or tool."""
+"""PickSampleDialog: find a sample in a JSONL file by its texts, decision or tool."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from trm_tui.widgets.conversation.sample import last_user_text
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.rows import CursorRows
 
-LOOK_LINES = 500
-"""Lines that are read before what was found so far is shown."""
+UPDATE_LINES = 500
+"""Number of lines between two updates of the list while a file is read."""
 
 SEARCHED = 20_000
-"""Characters of a line in which words are looked for."""
+"""Number of characters of a sample that a search covers."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A line of the file; ``words`` is what a search looks at."""
+    """A sample in the list. ``words`` is the text for searches."""
 
     line: int
     decision: str
@@ -44,7 +44,7 @@ class Listed:
 
 
 class SampleRows(CursorRows):
-    """A row a sample."""
+    """One row per sample."""
 
     EMPTY = "No sample"
 
@@ -61,12 +61,12 @@ class SampleRows(CursorRows):
         return self._shown[self._cursor] if self._shown else None
 
     def show(self, listed: list[Listed]) -> None:
-        """Show these samples, as far as they have the words looked for."""
+        """Show those of these samples that match the search."""
         self._all = listed
         self.narrow(" ".join(self._searched))
 
     def narrow(self, words: str) -> None:
-        """Only samples that have all of these words."""
+        """Show only samples that contain all of these words."""
         self._searched = words.casefold().split()
         searched = self._searched
         self._shown = [each for each in self._all if all(word in each.words for word in searched)]
@@ -75,11 +75,11 @@ class SampleRows(CursorRows):
         self.show_cursor()
 
     def row_count(self) -> int:
-        """One row a sample."""
+        """The number of samples shown."""
         return len(self._shown)
 
     def columns(self) -> Sequence[Column]:
-        """Line, decision, tool, what was said last."""
+        """Line, decision, tool, last user turn."""
         line = len(str(self._all[-1].line)) if self._all else 1
         return [
             Column("line", "line", max(line, 4)),
@@ -89,7 +89,7 @@ class SampleRows(CursorRows):
         ]
 
     def cells(self, row: int, layout: Layout) -> Cells:
-        """One sample."""
+        """The cells of one sample."""
         sample = self._shown[row]
         return {
             "line": (str(sample.line), "none"),
@@ -109,7 +109,7 @@ class SampleRows(CursorRows):
 
 
 class PickSampleDialog(ModalScreen[dict[str, Any] | None]):
-    """Lists the samples of a file as it is read; its result is the one that is picked."""
+    """Lists the samples in a file while it is read. The result is the selected sample."""
 
     DEFAULT_CSS = """
     PickSampleDialog {
@@ -120,7 +120,7 @@ class PickSampleDialog(ModalScreen[dict[str, Any] | None]):
             background: $background;
         }
         & Input, & Input:focus { background: $panel; margin-bottom: 1; }
-        & #standing { color: $faint; }
+        & #status { color: $faint; }
         & SampleRows { height: 1fr; }
     }
     """
@@ -139,12 +139,12 @@ class PickSampleDialog(ModalScreen[dict[str, Any] | None]):
             shown = (f"{key.shown} {key.label.lower()}" for key in KEYS[PICKER] if key.label)
             box.border_subtitle = " · ".join(shown)
             yield Input(self._path, placeholder="a JSONL file", compact=True, id="path")
-            yield Input(placeholder="words in text, decision, tool", compact=True, id="words")
-            yield Static(id="standing", markup=False)
+            yield Input(placeholder="search in text, decision, tool", compact=True, id="words")
+            yield Static(id="status", markup=False)
             yield SampleRows()
 
     def on_mount(self) -> None:
-        """Read the file that is named, or ask for one."""
+        """Read the file, or ask for one."""
         self._rows = self.query_one(SampleRows)
         if self._path:
             self._rows.focus()
@@ -155,11 +155,11 @@ class PickSampleDialog(ModalScreen[dict[str, Any] | None]):
     # Keys
 
     def action_search(self) -> None:
-        """Type words."""
+        """Focus the search."""
         self.query_one("#words").focus()
 
     def action_path(self) -> None:
-        """Type another file's name."""
+        """Focus the path."""
         self.query_one("#path").focus()
 
     def action_pick(self) -> None:
@@ -204,26 +204,26 @@ class PickSampleDialog(ModalScreen[dict[str, Any] | None]):
                 sample = _listed(line.number, line.raw)
                 listed += [sample] if sample else []
                 bad += sample is None
-                if line.number % LOOK_LINES == 0:
+                if line.number % UPDATE_LINES == 0:
                     self.app.call_from_thread(self._show, list(listed), f"{len(listed):,} so far")
         except DataError as error:
             self.app.call_from_thread(self._show, [], printable(str(error)))
             return
         if not worker.is_cancelled:
             words = f"{len(listed):,} samples in {one_line(Path(path).name)}"
-            words += f", {bad:,} lines are no conversations" if bad else ""
+            words += f", {bad:,} lines are not conversations" if bad else ""
             self.app.call_from_thread(self._show, listed, words)
 
-    def _show(self, listed: list[Listed], standing: str) -> None:
+    def _show(self, listed: list[Listed], status: str) -> None:
         self._rows.show(listed[::-1] if self._newest_first else listed)
-        self._say(standing)
+        self._say(status)
 
-    def _say(self, standing: str) -> None:
-        self.query_one("#standing", Static).update(standing)
+    def _say(self, status: str) -> None:
+        self.query_one("#status", Static).update(status)
 
 
 def _listed(number: int, raw: bytes) -> Listed | None:
-    """A line as it is listed; None if it holds no conversation."""
+    """The list entry for a line; None if the line is not a conversation."""
     try:
         sample = json.loads(raw)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""PlaygroundScreen: a conversation and what a model thinks of it, step by step, as it is typed."""
+"""PlaygroundScreen: a conversation, and the model's answer while the user types."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ PREDICTION, CONVERSATION = range(2)
 
 
 class PlaygroundScreen(Screen[None]):
-    """Puts the conversation to the model whenever it changes; only the newest answer is shown."""
+    """Sends the conversation to the model when it changes. Only the newest answer is shown."""
 
     ABOUT = (
-        "Write a conversation at the bottom left; the model's answer to it stands beside it. "
-        "Esc leaves the text; then the keys below work."
+        "Write a conversation on the left. The model's answer is on the right. "
+        "Press esc to leave the text. Then the keys below work."
     )
     BINDINGS = bindings(PLAYGROUND)
     AUTO_FOCUS = ""
@@ -92,7 +92,7 @@ class PlaygroundScreen(Screen[None]):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        """Open the files, then ask."""
+        """Open the files, then send the conversation."""
         self._header = self.query_one(InspectHeader)
         self._editor = self.query_one(ConversationEditor)
         self._tabs = self.query_one(PlaygroundTabs)
@@ -102,7 +102,7 @@ class PlaygroundScreen(Screen[None]):
 
     @work
     async def leave(self) -> None:
-        """Keep the conversation, end the processes, leave."""
+        """Save the conversation, end the worker processes and close the screen."""
         for group in ("open", "ask", "explain"):
             self.workers.cancel_group(self, group)
         self._keep()
@@ -111,14 +111,14 @@ class PlaygroundScreen(Screen[None]):
 
     @property
     def subject(self) -> str:
-        """The model's name, for the names of files."""
+        """The model's name, for file names."""
         return _name(self.questioned.models[0]).replace("/", "-")
 
-    # Asking -----------------------------------------------------------------------------------
+    # Requests ---------------------------------------------------------------------------------
 
     @work(group="open")
     async def _open(self) -> None:
-        """A file that cannot be read ends the screen: the message is for the terminal."""
+        """Open the files. An error closes the screen, and is printed in the terminal."""
         try:
             await self.questioned.open()
         except (UserError, WorkerError) as error:
@@ -137,14 +137,14 @@ class PlaygroundScreen(Screen[None]):
 
     @work(exclusive=True, group="ask")
     async def _ask(self, draft: Draft, not_before: float = 0.0) -> None:
-        """Ask about a draft unless another one comes first; what came before is given up.
+        """Send a draft to the models. A newer draft cancels this request.
 
-        ``not_before`` is a time of ``time.monotonic``: a typist who goes on is not asked for.
+        ``not_before`` is a time of ``time.monotonic``, to wait while the user is typing.
         """
         if self.questioned.summary is None:
             return
         if draft.problem or not draft.said:
-            self._show_header(draft.problem and "the conversation cannot be read yet")
+            self._show_header(draft.problem and "the conversation is incomplete")
             if not draft.said:
                 self._asked.forget()
                 self._show_answers()
@@ -153,17 +153,17 @@ class PlaygroundScreen(Screen[None]):
             self._show_answers()
             return
         await asyncio.sleep(max(not_before - time.monotonic(), 0.0))
-        self._show_header("asking")
+        self._show_header("waiting for the answer")
         try:
-            await self._put(draft)
+            await self._predict(draft)
         except (UserError, WorkerError) as error:
             self._show_header("no answer")
             self.query_one(Banner).show([str(error)])
         else:
             self.query_one(Banner).show([])
 
-    async def _put(self, draft: Draft) -> None:
-        """Put a draft to all models, then show what they say."""
+    async def _predict(self, draft: Draft) -> None:
+        """Send a draft to all models, then show their answers."""
         record, models = draft.record(), self.questioned.models
         began = time.perf_counter()
         answers = {model: await self.questioned.predict(model, record) for model in models}
@@ -175,7 +175,7 @@ class PlaygroundScreen(Screen[None]):
     # Showing ----------------------------------------------------------------------------------
 
     def _show_answers(self) -> None:
-        """The answers at the step looked at, with the marks that belong to it."""
+        """Show the answers at the selected step, and their marks in the conversation."""
         asked = self._asked
         for pane, model in zip(self.query(AnswerPane), self.questioned.models, strict=False):
             answer = asked.answer(model)
@@ -215,7 +215,7 @@ class PlaygroundScreen(Screen[None]):
         await self._tabs.open(number)
 
     def action_move_step(self, steps: int) -> None:
-        """Look at another supervision step, everywhere."""
+        """Select another supervision step."""
         self._asked.move_step(steps)
         self._show_answers()
 
@@ -224,13 +224,13 @@ class PlaygroundScreen(Screen[None]):
         self.action_move_step(event.steps)
 
     def action_threshold(self, steps: int) -> None:
-        """Halt at a higher or a lower q."""
+        """Raise or lower the halting threshold."""
         self._asked.move_threshold(steps * THRESHOLD_STEP)
         self._show_answers()
 
     @on(Tokenised.Moved)
-    def _point_out(self, event: Tokenised.Moved) -> None:
-        """Mark in the conversation what a token stands for."""
+    def _mark_token(self, event: Tokenised.Moved) -> None:
+        """Mark the token's text in the conversation."""
         token = event.token
         is_text = token.begin >= 0 and token.turn >= 0
         self._token = [Place(token.turn, token.begin, token.end, CURSOR)] if is_text else ()
@@ -247,7 +247,7 @@ class PlaygroundScreen(Screen[None]):
     # Why --------------------------------------------------------------------------------------
 
     async def action_explain(self) -> None:
-        """Ask for the answers without each turn."""
+        """Request the answers without each of the turns."""
         draft = self._editor.draft
         await self.action_tab(self._tabs.TABS.index("Why") + 1)
         if draft.problem or len(draft.said) < 2:
@@ -267,7 +267,7 @@ class PlaygroundScreen(Screen[None]):
                     if message["type"] == "part":
                         self._occlusion.add(message["answers"])
                     elif message["type"] == "progress":
-                        self._show_header(f"{message['what']} {message['share']:.0%}, esc gives up")
+                        self._show_header(f"{message['what']} {message['share']:.0%} (esc: cancel)")
                     self._show_explanation()
             self._show_header()
         except (UserError, WorkerError) as error:
@@ -276,10 +276,10 @@ class PlaygroundScreen(Screen[None]):
             self._is_explaining = False
 
     def action_give_up(self) -> None:
-        """Stop asking why, or go to the conversation."""
+        """Cancel the request, or go to the conversation."""
         if self._is_explaining:
             self._forget_explanation(ASK)
-            self._show_header("given up")
+            self._show_header("cancelled")
         else:
             self._editor.look()
 
@@ -301,23 +301,23 @@ class PlaygroundScreen(Screen[None]):
     # Conversations ----------------------------------------------------------------------------
 
     def action_new(self) -> None:
-        """Begin a conversation; the tools on offer stay."""
+        """Start a conversation with the same tools."""
         self._keep()
         self._kept_record = None
         self._editor.load(Draft(tools=self._editor.draft.tools))
         self._editor.write()
 
     def action_pick(self) -> None:
-        """Open a sample of a file."""
+        """Open a sample from a file."""
         known = (self.questioned.summary or {}).get("data")
         self.app.push_screen(PickSampleDialog("Open a sample", known), self._load)
 
     def action_reopen(self) -> None:
-        """Open a conversation that was kept."""
+        """Open an earlier conversation."""
         if self._kept:
             self._keep()
             path = str(self._kept.path)
-            dialog = PickSampleDialog("Kept conversations", path, newest_first=True)
+            dialog = PickSampleDialog("Earlier conversations", path, newest_first=True)
             self.app.push_screen(dialog, self._load)
 
     def _load(self, record: dict[str, Any] | None) -> None:
@@ -334,7 +334,7 @@ class PlaygroundScreen(Screen[None]):
         self._editor.look()
 
     def action_save(self) -> None:
-        """Add the conversation, with the right answer, to a file."""
+        """Append the conversation, with its correct answer, to a file."""
         draft = self._editor.draft
         problem = draft.problem or ("" if draft.said else "There is nothing to save yet.")
         answer = draft.right_answer or self._answer_of(draft)
@@ -342,11 +342,11 @@ class PlaygroundScreen(Screen[None]):
             self.notify(problem or "There is no answer yet.", severity="warning")
             return
         record = {**draft.record(), **answer}
-        source = "of the sample" if draft.right_answer else "the model's"
+        source = "from the sample" if draft.right_answer else "the model's"
         self.app.push_screen(SaveSampleDialog(record, source))
 
     def _answer_of(self, draft: Draft) -> dict[str, Any] | None:
-        """The model's answer to a draft at the step looked at, as a sample has answers."""
+        """The model's answer to a draft at the selected step, in a sample's format."""
         prediction = self._asked.prediction(self.questioned.models[0])
         if prediction is None or self._asked.draft != draft:
             return None
@@ -359,7 +359,7 @@ class PlaygroundScreen(Screen[None]):
         }
 
     def action_tools(self) -> None:
-        """Choose the tools on offer."""
+        """Choose the available tools."""
         dialog = ToolsDialog(self._editor.draft.tools, self.questioned.labels)
         self.app.push_screen(dialog, self._set_tools)
 
@@ -368,7 +368,7 @@ class PlaygroundScreen(Screen[None]):
             self._editor.set_tools(tools)
 
     def action_call(self) -> None:
-        """Add the predicted call as a turn, and a turn for what it returns."""
+        """Add the predicted call as a turn, and an empty turn for its result."""
         prediction = self._asked.prediction(self.questioned.models[0])
         call = prediction and prediction["tool"]
         if not call:
@@ -379,7 +379,7 @@ class PlaygroundScreen(Screen[None]):
         self._editor.write()
 
     def action_copy(self, what: int) -> None:
-        """Copy the prediction at the step looked at, or the conversation."""
+        """Copy the prediction at the selected step, or the conversation."""
         if what == CONVERSATION:
             copied: Any = self._editor.draft.record()
         else:
@@ -392,22 +392,22 @@ class PlaygroundScreen(Screen[None]):
 
     @work(exclusive=True, group="models")
     async def action_raw(self) -> None:
-        """The other weights of the same file beside these, or not."""
+        """Compare raw and averaged weights, or stop comparing."""
         first, *others = self.questioned.models
         if others:
             self.questioned.models = [first]
         elif self.questioned.summary and self.questioned.summary["has_ema"]:
             self.questioned.models = [first, replace(first, raw=not first.raw)]
         else:
-            self.notify("The file has but one set of weights.")
+            self.notify("The file has only one set of weights.")
             return
         await self._tabs.set_models(self._titles())
         self._ask(self._editor.draft)
 
-    # Keeping ----------------------------------------------------------------------------------
+    # Saving -----------------------------------------------------------------------------------
 
     def _reopened(self) -> Draft:
-        """The conversation that was looked at last, or an empty one."""
+        """The last conversation, or an empty one."""
         record = self._kept.last() if self._kept else None
         try:
             draft = Draft.of(record or {})
@@ -422,7 +422,7 @@ class PlaygroundScreen(Screen[None]):
         self._keep()
 
     def _keep(self) -> None:
-        """Keep the conversation as it is now, in place of its earlier states."""
+        """Save the conversation, in place of its earlier state."""
         draft = self._editor.draft
         if self._kept is None or draft.problem or not draft.said:
             return

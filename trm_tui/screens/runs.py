@@ -1,4 +1,4 @@
-"""RunsScreen: the runs of a folder; one is opened, or several are laid over each other."""
+"""RunsScreen: lists the runs in a folder, to open one or compare several."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from trm_tui.settings import Remembered
 from trm_tui.widgets.key_footer import KeyFooter
 from trm_tui.widgets.run.runs_table import RunsTable
 
-LOOK_SECONDS = 2.0
+REFRESH_SECONDS = 2.0
 
 
 class RunsScreen(Screen[None]):
-    """Lists the runs in ``parent`` and keeps the list up to date."""
+    """Lists the runs in ``parent`` and updates the list."""
 
     def __init__(self, parent: Path, remembered: Remembered) -> None:
         super().__init__()
@@ -32,19 +32,19 @@ class RunsScreen(Screen[None]):
         self.remembered = remembered
 
     def compose(self) -> ComposeResult:
-        """The table is all there is."""
+        """The table and the footer."""
         table = RunsTable(classes="panel")
         table.border_title = Content(one_line(f"Runs in {self.folder}"))
         yield table
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        """Look at once, and now and then."""
-        self._look()
-        self.set_interval(LOOK_SECONDS, self._look)
+        """Read the folder now and every ``REFRESH_SECONDS``."""
+        self._read_runs()
+        self.set_interval(REFRESH_SECONDS, self._read_runs)
 
     @work(thread=True, exclusive=True)
-    def _look(self) -> None:
+    def _read_runs(self) -> None:
         if self.is_current:
             runs = [summarise(run) for run in list_runs(self.folder)]
             self.app.call_from_thread(self._show, runs)

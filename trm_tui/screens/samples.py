@@ -21,18 +21,18 @@ from trm_tui.keys import CELL, KEYS, bindings
 from trm_tui.widgets.conversation.sample import ConversationView, last_user_text
 
 Load = Callable[[int], dict[str, Any] | None]
-"""Reads the sample of a line; None if there is none. Raises OSError or UserError."""
+"""Reads the sample on a line; None if there is none. Raises OSError or UserError."""
 
 BATCH = 25
-NO_LINES = "The evaluation did not note which samples these are."
+NO_LINES = "The evaluation did not record which samples these are."
 
 UNREADABLE = "✗ cannot be read"
 
 
 class SamplesDialog(ModalScreen[None]):
-    """Lists ``lines`` of a data file, of ``count`` samples in all, under a title.
+    """Lists the samples on ``lines`` of a data file, out of ``count`` samples.
 
-    ``load`` is called in a thread, for every line once and again for the selected one.
+    ``load`` is called in a thread: once for each line, and again for the selected one.
     """
 
     DEFAULT_CSS = """
@@ -57,7 +57,7 @@ class SamplesDialog(ModalScreen[None]):
     BINDINGS = bindings(CELL)
 
     class Listed(Message):
-        """What to list for lines from number ``first`` of the list on."""
+        """The texts of list entries, from entry ``first``."""
 
         def __init__(self, first: int, texts: list[Text]) -> None:
             super().__init__()
@@ -96,7 +96,7 @@ class SamplesDialog(ModalScreen[None]):
         if self._lines:
             self._list_all()
         else:
-            self._view.tell(NO_LINES)
+            self._view.show_message(NO_LINES)
 
     def on_click(self, event: events.Click) -> None:
         """A click beside the dialog closes it."""
@@ -118,7 +118,7 @@ class SamplesDialog(ModalScreen[None]):
         self._list.focus()
 
     def action_tools(self) -> None:
-        """Show all tools on offer, or only their names."""
+        """Show the available tools with their parameters, or only their names."""
         self._view.toggle_tools()
 
     def action_close(self) -> None:
@@ -145,7 +145,7 @@ class SamplesDialog(ModalScreen[None]):
         if message.index != self._list.highlighted:
             return
         if isinstance(message.sample, str):
-            self._view.tell(message.sample, is_problem=True)
+            self._view.show_message(message.sample, is_problem=True)
         else:
             self._view.show(message.sample)
 
@@ -164,7 +164,7 @@ class SamplesDialog(ModalScreen[None]):
             self.post_message(self.Listed(first, [self._listed(line) for line in batch]))
 
     def _sample(self, line: int) -> dict[str, Any] | str:
-        """The sample of a line, or the reason why it cannot be shown."""
+        """The sample on a line, or why it cannot be shown."""
         try:
             sample = self._load(line)
         except OSError as error:
@@ -172,7 +172,7 @@ class SamplesDialog(ModalScreen[None]):
             return f"The sample cannot be read: {where}{error.strerror or error}"
         except UserError as error:
             return str(error)
-        return f"The file has no sample in line {line}." if sample is None else sample
+        return f"The file has no sample on line {line}." if sample is None else sample
 
     def _listed(self, line: int) -> Text:
         sample = self._sample(line)

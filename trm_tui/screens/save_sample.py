@@ -1,4 +1,4 @@
-"""SaveSampleDialog: a conversation with its right answer, added to a JSONL file."""
+"""SaveSampleDialog: append a conversation and its correct answer to a JSONL file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SUGGESTED = "playground.jsonl"
 
 
 class SaveSampleDialog(Dialog[None]):
-    """Asks for the file, and lets the answer be put right; a sample is only added to a file."""
+    """Asks for the file and lets the user correct the answer. It never overwrites a file."""
 
     DEFAULT_CSS = """
     SaveSampleDialog {
@@ -33,7 +33,7 @@ class SaveSampleDialog(Dialog[None]):
         & #problem { color: $warning; }
     }
     """
-    HINT = "enter saves · tab to the answer · esc cancels"
+    HINT = "enter saves · tab moves to the answer · esc cancels"
 
     def __init__(self, sample: dict[str, Any], source: str) -> None:
         choices: list[Choice[None]] = [Choice("Save", None), Choice("Cancel", None)]
@@ -42,11 +42,11 @@ class SaveSampleDialog(Dialog[None]):
         self._source = source
 
     def body(self) -> Iterable[Widget]:
-        """The file, the answer, what is wrong with them."""
+        """The file, the answer and their problem."""
         answer = {name: self._sample[name] for name in ANSWER_KEYS if name in self._sample}
-        yield Static("Add it to the file:", markup=False)
+        yield Static("Append it to the file:", markup=False)
         yield Input(str(Path.cwd() / SUGGESTED), select_on_focus=False, compact=True)
-        yield Static(f"The right answer ({self._source}; put it right here):", markup=False)
+        yield Static(f"The correct answer ({self._source}). Edit it if it is wrong:", markup=False)
         text = to_json(answer, indent=1)
         yield TextArea(text, compact=True, soft_wrap=True)
         yield Static(id="problem", markup=False)
@@ -83,7 +83,7 @@ class SaveSampleDialog(Dialog[None]):
         self.dismiss(None)
 
     def _line(self) -> bytes:
-        """The sample as a line that training takes; raises ValueError."""
+        """The sample as a JSON line. Raises ValueError if it is invalid."""
         answer = strict_json.parse(self.query_one(TextArea).text)
         if not isinstance(answer, dict):
             raise ValueError("expected a JSON object")

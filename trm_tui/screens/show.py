@@ -1,4 +1,4 @@
-"""Show a run on the screen until it is left, and say what became of it."""
+"""Open the app on a screen. When a run's screen closes, print the run's outcome."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from trm_engine.config import Config
 from trm_engine.runs.folder import RunFolder
+from trm_tui.exit_status import INTERRUPTED
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -19,11 +20,9 @@ if TYPE_CHECKING:
     from trm_tui.sessions.run import AttachedRun
     from trm_tui.settings import Remembered
 
-INTERRUPTED = 130
-
 
 def has_screen() -> bool:
-    """Whether there is a terminal that can show more than lines."""
+    """Whether there is a terminal that can show a screen."""
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     return is_terminal and os.environ.get("TERM", "dumb") != "dumb"
 
@@ -34,12 +33,12 @@ def show_run(
     worker: subprocess.Popen[bytes] | None = None,
     since: float = 0.0,
 ) -> int:
-    """Show a run; return the exit status.
+    """Show a run. Returns the exit status.
 
-    ``worker`` is its process if that was started for this screen, at ``since`` (Unix seconds).
+    ``worker`` is its process if this command started it, at ``since`` (Unix seconds).
 
     Raises:
-        RunError: the run failed by an error that is the user's to mend.
+        RunError: the run failed by an error that the user can fix.
     """
     from trm_tui.sessions.run import AttachedRun
 
@@ -48,10 +47,10 @@ def show_run(
 
 
 def _farewell(run: AttachedRun) -> int:
-    """Say what became of the run; return the exit status.
+    """Print the outcome of the run. Returns the exit status.
 
     Raises:
-        RunError: the run failed by an error that is the user's to mend, or its folder is gone.
+        RunError: the run failed by an error that the user can fix, or its folder is gone.
     """
     from trm_tui.plain.farewell import Ending, Farewell
     from trm_tui.text.console import table_console
@@ -71,9 +70,9 @@ def _farewell(run: AttachedRun) -> int:
 
 
 def open_app(first: Callable[[Remembered], Screen[Any]]) -> int:
-    """Open the app on the screen that ``first`` makes; return its exit status."""
-    os.environ.setdefault("TEXTUAL_FPS", "120")  # read at import: a key is painted sooner
-    gc.disable()  # the first paint comes a third sooner: nothing is garbage yet
+    """Open the app on the screen that ``first`` returns. Returns the exit status."""
+    os.environ.setdefault("TEXTUAL_FPS", "120")  # read at import: faster response to keys
+    gc.disable()  # the first paint is a third faster
     from trm_tui.app import TrmApp
 
     app = TrmApp(first)

@@ -1,4 +1,4 @@
-"""ToolsDialog: which tools are on offer, chosen from a list or written as JSON."""
+"""ToolsDialog: choose the available tools from a list, or write them as JSON."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ LIST, JSON = "list", "json"
 
 
 class ToolsDialog(Dialog[Tools | None]):
-    """Tools that the conversation has and those that the model knows; ticked ones are on offer.
+    """Lists the conversation's tools and those the model knows. The ticked ones are available.
 
-    The result is a list of tools as samples have them, [] for all that the model knows, or None if
-    it was cancelled.
+    The result is a list of tools in a sample's format, [] for all tools that the model knows, or
+    None for cancel.
     """
 
     DEFAULT_CSS = """
@@ -41,23 +41,25 @@ class ToolsDialog(Dialog[Tools | None]):
         & #problem { color: $warning; }
     }
     """
-    HINT = "space ticks · enter on a button · esc cancels"
+    HINT = "space ticks · enter on a button applies · esc cancels"
 
     def __init__(self, tools: Tools, labels: Record) -> None:
-        super().__init__("Tools on offer", [Choice("Offer", None), Choice("Cancel", None)], None)
+        super().__init__("Available tools", [Choice("Apply", None), Choice("Cancel", None)], None)
         known = dict(zip(labels.get("tools", ()), _parameters(labels), strict=False))
         self._known = {name: inferred_tool(name, names) for name, names in known.items()}
         self._given = {str(tool["function"]["name"]): tool for tool in tools}
         self._all = {**self._known, **self._given}
 
     def body(self) -> Iterable[Widget]:
-        """The list, the same as JSON, what is wrong with that."""
+        """The list, the same as JSON, and its problem."""
         offered = self._given or self._known
         names = (
             Selection(_prompt(name, name in self._known), name, name in offered)
             for name in self._all
         )
-        yield Static("Ticked tools are on offer; without any, all that the model knows are.")
+        yield Static(
+            "The ticked tools are available. If none is ticked, all that the model knows are."
+        )
         with TabbedContent(initial=LIST):
             yield TabPane("List", SelectionList[str](*names), id=LIST)
             text = to_json([*offered.values()], indent=1)
@@ -69,14 +71,14 @@ class ToolsDialog(Dialog[Tools | None]):
         return self.query_one(SelectionList)
 
     @on(TabbedContent.TabActivated)
-    def _bring_over(self, event: TabbedContent.TabActivated) -> None:
-        """What is ticked is what the JSON begins with."""
+    def _fill_json(self, event: TabbedContent.TabActivated) -> None:
+        """Start the JSON with the ticked tools."""
         if event.pane.id == JSON:
             tools = to_json(self._ticked(), indent=1)
             self.query_one(TextArea).text = tools
 
     def choose(self, position: int) -> None:
-        """Close with the tools, or without."""
+        """Close with the tools, or with None."""
         if position:
             self.action_cancel()
             return
@@ -95,7 +97,7 @@ class ToolsDialog(Dialog[Tools | None]):
         return [tool for name, tool in self._all.items() if name in chosen]
 
     def _written(self) -> list[Record]:
-        """The tools as JSON has them; raises ValueError."""
+        """The tools in the JSON. Raises ValueError if they are invalid."""
         tools: list[Record] = strict_json.parse(self.query_one(TextArea).text)
         TOOLS.validate_python(tools)
         return tools
@@ -108,5 +110,5 @@ def _parameters(labels: Record) -> list[list[str]]:
 
 
 def _prompt(name: str, is_known: bool) -> str:
-    words = name if is_known else f"{name} (the model does not know it)"
+    words = name if is_known else f"{name} (unknown to the model)"
     return one_line(words).replace("[", "\\[")

@@ -1,4 +1,4 @@
-"""TrainScreen: one run, live, finished or crashed; what it is asked and how it is left."""
+"""TrainScreen: shows and controls one run, live, finished or failed."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ DRAIN_SECONDS = 0.005
 CATCH_UP_SECONDS = 0.04
 FIGURES_SECONDS = 0.5
 WARNING_SECONDS = 10.0
-STOP = "The newest state is saved and the run can go on later with --resume."
-ABORT = "What was learnt since the last checkpoint is lost."
+STOP = "It saves a checkpoint first. You can resume the run later with --resume."
+ABORT = "The training since the last checkpoint is lost."
 
 
 class TrainScreen(Screen[None]):
-    """Shows a run and passes on what it is asked."""
+    """Shows a run and sends it commands."""
 
     ABOUT = (
-        "The tabs show one run: how it learns, how its evaluations come out, what it logs. All of "
-        "it is read from the run's folder: leave this screen and open it again at any time."
+        "The tabs show one run: its losses, evaluations, samples and log. All of it is read from "
+        "the run's folder, so you can leave this screen and open it again at any time."
     )
     BINDINGS = bindings(TRAINING)
     AUTO_FOCUS = ""
@@ -58,13 +58,13 @@ class TrainScreen(Screen[None]):
         self.watched = run
         self.remembered = remembered
         self._unshown: Topics = set()
-        self._figured = 0.0
+        self._last_figures = 0.0
         self._last_state = ""
         self._lines_noticed: int | None = None
 
     @property
     def subject(self) -> str:
-        """The run's name, for the names of files."""
+        """The run's name, for file names."""
         return self.watched.folder.path.name
 
     def compose(self) -> ComposeResult:
@@ -80,10 +80,10 @@ class TrainScreen(Screen[None]):
         self.set_interval(TICK_SECONDS, self._tick)
         self.call_after_refresh(self._catch_up)
 
-    # The tick ---------------------------------------------------------------------------------
+    # Updates ----------------------------------------------------------------------------------
 
     def _catch_up(self) -> None:
-        """Read what was there before in slices, so that keys are heard in between."""
+        """Read the existing events in slices, so that keys are handled in between."""
         self._unshown |= self.watched.drain(CATCH_UP_SECONDS)
         if self.watched.behind:
             self._header.show(standing_of(self.watched))
@@ -101,15 +101,15 @@ class TrainScreen(Screen[None]):
         self.watched.look()
         self._tabs.show(changed)
         now = time.monotonic()
-        if now - self._figured > FIGURES_SECONDS or changed - {"steps"}:
-            self._figured = now
+        if now - self._last_figures > FIGURES_SECONDS or changed - {"steps"}:
+            self._last_figures = now
             self._tabs.show_losses()
             self._header.show(standing_of(self.watched))
             self._banner.show(warnings_of(self.watched))
             self._notice_state()
             self._notice_warnings()
 
-    # What is noticed once ---------------------------------------------------------------------
+    # Notifications ----------------------------------------------------------------------------
 
     def _notice_state(self) -> None:
         state = self.watched.state
@@ -129,15 +129,15 @@ class TrainScreen(Screen[None]):
     def _show_crash(self) -> None:
         run = self.watched
         failure = run.store.failure or {}
-        message = failure.get("message") or "The worker is gone without a word."
+        message = failure.get("message") or "The worker exited without reporting."
         if run.is_gone:
             message = GONE.format(run.folder.path)
         trace = failure.get("traceback") or _tail(run.folder.log)
         self.app.push_screen(CrashDialog(message, trace, run.folder.log, run.folder.path))
 
     def _notice_warnings(self) -> None:
-        """Show new warnings of the log once, over the screen, while the run is live."""
-        if self._lines_noticed is None:  # what came before this screen is in the log
+        """Show new warnings in the log as notifications, while the run is live."""
+        if self._lines_noticed is None:  # earlier warnings are in the log
             return
         log = self.watched.store.log
         lines, self._lines_noticed = log[self._lines_noticed :], len(log)
@@ -149,7 +149,7 @@ class TrainScreen(Screen[None]):
     # Control ----------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys that make no sense now are not offered."""
+        """Hide keys that do not apply to the run's state."""
         state = self.watched.state
         if action == "resume":
             return state == "paused"
@@ -164,7 +164,7 @@ class TrainScreen(Screen[None]):
         self._ask("pause")
 
     def action_resume(self) -> None:
-        """Go on with it."""
+        """Resume the training."""
         self._ask("resume")
 
     def action_evaluate(self) -> None:
@@ -172,16 +172,16 @@ class TrainScreen(Screen[None]):
         self._ask("evaluate")
 
     def action_save(self) -> None:
-        """Write a checkpoint now."""
+        """Save a checkpoint now."""
         self._ask("save")
 
     def action_stop(self) -> None:
-        """Save and end, once that is confirmed."""
+        """Save a checkpoint and end, after confirmation."""
         self._confirm("Stop the training?", STOP, "Stop", "stop")
 
     def action_abort(self) -> None:
-        """End at once, once that is confirmed."""
-        self._confirm("End the training at once?", ABORT, "End at once", "abort")
+        """End without saving, after confirmation."""
+        self._confirm("End the training now?", ABORT, "End now", "abort")
 
     def _confirm(self, title: str, text: str, yes: str, command: Command) -> None:
         def answer(confirmed: bool | None) -> None:
@@ -199,7 +199,7 @@ class TrainScreen(Screen[None]):
     # Panes ------------------------------------------------------------------------------------
 
     async def action_tab(self, number: int) -> None:
-        """Open a tab; a pane over the whole screen would hide it."""
+        """Open a tab. Restores a maximised pane, which would hide it."""
         if self.maximized:
             self.minimize()
         await self._tabs.open(number)
@@ -221,7 +221,7 @@ class TrainScreen(Screen[None]):
         except OSError as error:
             self.notify(f"{path}: {error.strerror}", severity="error")
         else:
-            self.notify(f"{len(table[1][0]):,} rows written to {path}")
+            self.notify(f"Exported {len(table[1][0]):,} rows to {path}")
 
     @on(ToolMatrix.Opened)
     def _open_cell(self, event: ToolMatrix.Opened) -> None:
@@ -241,7 +241,7 @@ class TrainScreen(Screen[None]):
     # Leaving ----------------------------------------------------------------------------------
 
     def leave(self) -> None:
-        """Leave; if the training depends on this screen, ask what becomes of it."""
+        """Leave. If this screen started the training, ask whether to keep it."""
         self.remembered.change(**self._tabs.remembered())
         if not self.watched.is_ours:
             self.dismiss()

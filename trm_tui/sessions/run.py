@@ -55,7 +55,7 @@ class AttachedRun:
 
     @property
     def state(self) -> str:
-        """The run's state; "lost" if its worker is gone without a word."""
+        """The run's state; "lost" if its worker exited without reporting."""
         told = self.store.state
         if told is None or self.store.state_since < self._since:  # told by an earlier start
             told = "starting"

@@ -64,7 +64,7 @@ def warnings_of(run: AttachedRun) -> list[str]:
     if run.is_gone:
         warnings.append(GONE.format(run.folder.path))
     elif run.state == LOST:
-        warnings.append(f"the worker is gone without a word; see {run.folder.log}")
+        warnings.append(f"the worker exited without reporting; see {run.folder.log}")
     if store.state == "paused" and store.reason not in ("", "asked to"):
         warnings.append(f"paused: {store.reason}; p goes on")
     if store.failure and store.has_ended:

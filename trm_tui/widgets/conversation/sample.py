@@ -1,4 +1,4 @@
-"""One sample: its conversation turn by turn, the tools on offer, and the right answer."""
+"""One sample: the available tools, the conversation and the correct answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Text of one look; ``lead`` stands before its first line and indents the others."""
+    """Text in one style. ``lead`` precedes the first line and indents the others."""
 
     text: str
     look: str = ""
@@ -39,7 +39,7 @@ class Paragraph:
 
 
 class ConversationView(ScrollView, ScrollKeys, can_focus=True, inherit_bindings=False):
-    """Shows one sample as it stands in a data file, whatever its texts contain."""
+    """Shows one sample of a data file."""
 
     DEFAULT_CSS = """
     ConversationView {
@@ -67,19 +67,19 @@ class ConversationView(ScrollView, ScrollKeys, can_focus=True, inherit_bindings=
         self._strips: list[Strip] = []
 
     def show(self, sample: Record) -> None:
-        """Show a sample from its beginning."""
+        """Show a sample from its start."""
         self._sample, self._message = sample, None
         self._draw()
         self.action_first()
 
-    def tell(self, message: str, is_problem: bool = False) -> None:
+    def show_message(self, message: str, is_problem: bool = False) -> None:
         """Show a message instead of a sample."""
         self._message = Paragraph(message, "problem" if is_problem else "faint")
         self._draw()
         self.action_first()
 
     def toggle_tools(self) -> None:
-        """Show all tools with their parameters, or but one line of names."""
+        """Show all tools with their parameters, or only one line of names."""
         self._has_all_tools = not self._has_all_tools
         self._draw()
 
@@ -128,7 +128,7 @@ class ConversationView(ScrollView, ScrollKeys, can_focus=True, inherit_bindings=
 
 
 def paragraphs(sample: Record, has_all_tools: bool = False) -> Iterator[Paragraph]:
-    """A sample from top to bottom; what it lacks or has in another form is passed over."""
+    """A sample from top to bottom. Missing and malformed parts are skipped."""
     yield from _tools(sample.get("tools"), has_all_tools)
     for turn in _turns(sample):
         yield from _turn(turn)
@@ -137,7 +137,7 @@ def paragraphs(sample: Record, has_all_tools: bool = False) -> Iterator[Paragrap
 
 
 def last_user_text(sample: Record) -> str:
-    """What the user said last, on one line; the last turn's text if the user said nothing."""
+    """The last user turn on one line, or the last turn if there is no user turn."""
     turns = _turns(sample)
     said = [turn for turn in turns if turn.get("role") == "user"] or turns
     return one_line(_text(said[-1])[:LONGEST_TEXT]) if said else ""
@@ -146,13 +146,13 @@ def last_user_text(sample: Record) -> str:
 def _tools(tools: Any, has_all: bool) -> Iterator[Paragraph]:
     functions = [_part(tool, "function") for tool in _records(tools)]
     names = [str(function.get("name")) for function in functions]
-    count = f"{len(names)} tool{'' if len(names) == 1 else 's'} on offer"
+    count = f"{len(names)} available tool{'' if len(names) == 1 else 's'}"
     if has_all and names:
         yield Paragraph(count, "faint")
         for function in functions:
             yield Paragraph(_signature(function), "faint", INDENT)
     else:
-        listed = one_line(f"{count}: {', '.join(names)}") if names else "no tools on offer"
+        listed = one_line(f"{count}: {', '.join(names)}") if names else "no available tools"
         yield Paragraph(listed, "faint", is_folded=True)
     yield Paragraph("")
 
@@ -169,7 +169,7 @@ def _turn(turn: Record) -> Iterator[Paragraph]:
 
 
 def _text(turn: Record) -> str:
-    """A turn's text; JSON where it is, or should be, JSON."""
+    """A turn's text. JSON is reformatted."""
     content = turn.get("content")
     if isinstance(content, str) and str(turn.get("role")) in TOOL_ROLES:
         try:
@@ -180,7 +180,7 @@ def _text(turn: Record) -> str:
 
 
 def _truth(sample: Record) -> Iterator[Paragraph]:
-    yield Paragraph("right answer", "heading")
+    yield Paragraph("correct answer", "heading")
     yield Paragraph(str(sample.get("decision")), lead="  decision  ")
     if sample.get("tool"):
         yield Paragraph(_json(sample["tool"]), lead="  tool      ")
@@ -194,7 +194,7 @@ def _truth(sample: Record) -> Iterator[Paragraph]:
         text = value if isinstance(value, str) else _json(value)
         yield Paragraph(f"{name:<{width}}  {text}", lead=lead)
     if not filled:
-        yield Paragraph("none is filled", lead="  slots     ")
+        yield Paragraph("none filled", lead="  slots     ")
 
 
 def _turns(sample: Record) -> list[Record]:
@@ -226,7 +226,7 @@ def _lines(paragraph: Paragraph, width: int) -> Iterator[str]:
 
 
 def _shortened(text: str) -> str:
-    """The printable text, the end of a very long one as a number."""
+    """The printable text. The end of a very long text is replaced by its length."""
     if len(text) <= LONGEST_TEXT:
         return printable(text)
     return f"{printable(text[:LONGEST_TEXT])}\n… {len(text) - LONGEST_TEXT:,} more characters"
