@@ -8,7 +8,7 @@ import pytest
 
 from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown
-from trm_tui.widgets.chart.halting_curve import MARK, HaltingCurve, in_words
+from trm_tui.widgets.chart.halting_curve import MARK, HaltingCurve, summary_of
 
 THRESHOLDS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 
@@ -43,11 +43,11 @@ async def test_the_cheapest_is_marked_once_on_each_curve_and_in_the_words() -> N
         pane.show(curve(), None)
         await pilot.pause()
         assert shown(pilot.app).count(MARK) == 0
-        assert "costs exact matches at every threshold" in shown(pilot.app)
+        assert "lowers exact match at every threshold" in shown(pilot.app)
 
 
 def test_words() -> None:
-    words = in_words(curve(), curve()[5])
+    words = summary_of(curve(), curve()[5])
     assert "q ≥ 0.9 is the lowest" in words
     assert "exact match 0.8897 in 4.72 steps a sample" in words
     assert words.endswith("at q ≥ 1 it is 0.9000 in 8.00 steps.")

@@ -160,7 +160,9 @@ async def test_the_newest_turn_is_in_sight_and_a_late_answer_does_not_scroll_bac
         assert "0912 345" in shown(pilot.app)
         pane.scrolled().focus()
         await pilot.press("home")
-        await until(pilot, lambda: "2 available tools: book_[table], find_table" in shown(pilot.app))
+        await until(
+            pilot, lambda: "2 available tools: book_[table], find_table" in shown(pilot.app)
+        )
         pane.show(SAMPLE, answered())
         await pilot.pause(0.3)  # it would scroll once it is laid out
         assert pane.scrolled().scroll_offset.y == 0

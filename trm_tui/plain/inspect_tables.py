@@ -20,7 +20,7 @@ from trm_tui.plain.tables import (
 from trm_tui.store.judged import LOSS, WRONG, Judged
 from trm_tui.text.figures import loss_text, share_text
 from trm_tui.text.headlines import HEADLINES, difference
-from trm_tui.widgets.chart.halting_curve import in_words
+from trm_tui.widgets.chart.halting_curve import summary_of
 from trm_tui.widgets.checkpoint.judged_samples import ANSWER, NO_TOOL, SHORT
 from trm_tui.widgets.run.config import settings_of
 
@@ -108,7 +108,7 @@ def _evaluation_tables(evaluation: Facts) -> Iterator[RenderableType]:
     metrics = evaluation["metrics"]
     yield EvaluationTables(metrics, f"Evaluation Results\n{metrics['samples']:,} samples")
     yield steps_table(metrics["by_step"])
-    yield Text(in_words(evaluation["halting_curve"], evaluation["cheapest_halting"]))
+    yield Text(summary_of(evaluation["halting_curve"], evaluation["cheapest_halting"]))
     yield errors_table(evaluation)
 
 

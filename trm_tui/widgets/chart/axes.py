@@ -1,4 +1,4 @@
-"""The axes of a chart: lines, marks and labels."""
+"""The axes of a plot: lines, ticks and labels."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from trm_tui.widgets.chart.ticks import (
     second_ticks,
 )
 
-ROWS_A_MARK = 4
-SPACE_A_LABEL = 5
+ROWS_PER_TICK = 4
+SPACE_PER_LABEL = 5
 
 
 def draw_y_axis(grid: Grid, plot: Area, scale: Scale | None, scene: Scene) -> None:
-    """Labels to the left of the plot; the axis is the column before it."""
+    """Draw the axis in the column left of the plot, and its labels left of that."""
     column = plot.column - 1
     if column < 0:
         return
@@ -30,7 +30,7 @@ def draw_y_axis(grid: Grid, plot: Area, scale: Scale | None, scene: Scene) -> No
     if scale is None:
         return
     down = scene.glyphs.dots[0]
-    ticks = scale.ticks(max(2, plot.rows // ROWS_A_MARK), scene.form)
+    ticks = scale.ticks(max(2, plot.rows // ROWS_PER_TICK), scene.form)
     rows = plot.row + scale.rows(np.array([tick.at for tick in ticks]), plot.rows * down) // down
     for tick, row in zip(ticks, rows.tolist(), strict=True):
         label = _cut(tick.label, column, scene.glyphs)
@@ -39,7 +39,7 @@ def draw_y_axis(grid: Grid, plot: Area, scale: Scale | None, scene: Scene) -> No
 
 
 def draw_x_axis(grid: Grid, plot: Area, scene: Scene, has_line: bool) -> None:
-    """The axis below the plot if it ``has_line``, and labels below that."""
+    """Draw the labels below the plot, below the axis itself if ``has_line``."""
     row, glyphs = plot.row + plot.rows, scene.glyphs
     if has_line:
         grid.write(row, plot.column, glyphs.horizontal * plot.columns, AXIS)
@@ -53,15 +53,15 @@ def draw_x_axis(grid: Grid, plot: Area, scene: Scene, has_line: bool) -> None:
 
 
 def x_ticks(scene: Scene, columns: int) -> list[Tick]:
-    """Marks of the x axis, as many as have room for their labels."""
+    """The ticks of the x axis: as many as fit with their labels."""
     kinds = {"step": integer_ticks, "time": second_ticks}
     width = max(len(x_label(scene.axis, x)) for x in scene.window)
-    count = round(columns / (ROUNDING * (width + SPACE_A_LABEL)))
+    count = round(columns / (ROUNDING * (width + SPACE_PER_LABEL)))
     return kinds.get(scene.axis, linear_ticks)(*scene.window, max(1, count))
 
 
 def x_label(axis: str, x: float) -> str:
-    """A place on the x axis as text."""
+    """A value on the x axis as text."""
     if axis == "step":
         return f"{x:,.0f}"
     return clock(x) if axis == "time" else precise(x)

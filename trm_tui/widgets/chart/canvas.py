@@ -17,23 +17,23 @@ from textual.strip import Strip
 
 Flags = NDArray[np.bool_]
 Rows = NDArray[np.int16]
-"""Rows of dots."""
+"""Row of a dot, for each column of dots."""
 Dots = NDArray[np.uint8]
-"""The set of dots in every cell."""
+"""Bit set of the dots in each cell."""
 Codes = NDArray[np.uint32]
-"""The character in every cell."""
+"""Code point of the character in each cell."""
 
 BLANK = ord(" ")
 CONTINUED = 0
-"""The second cell of a wide character."""
+"""Marks the second cell of a wide character."""
 
 
 @dataclass(frozen=True)
 class Glyphs:
-    """The characters that a terminal can show.
+    """The characters to draw with.
 
-    ``dots`` are the rows and columns of dots in a cell; ``strong`` and ``faint`` have a character
-    for every set of them, dot (row, column) being bit ``row * columns + column``.
+    ``dots`` is the number of rows and columns of dots in a cell. ``strong`` and ``faint`` contain
+    a character for each set of dots; dot (row, column) is bit ``row * columns + column``.
     """
 
     dots: tuple[int, int]
@@ -55,7 +55,7 @@ class Glyphs:
 
 
 def _braille() -> str:
-    """Braille's own bits run down the left column, down the right one, then along the last row."""
+    """Braille characters by our bits. Unicode numbers dots by column, with the last row last."""
     places = (0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80)
     sets = (
         sum(place for bit, place in enumerate(places) if code >> bit & 1) for code in range(256)
@@ -76,9 +76,10 @@ NAMED = {"braille": BRAILLE, "0": BRAILLE, "blocks": BLOCKS, "1": BLOCKS, "ascii
 
 
 def glyphs_for(environment: Mapping[str, str] = os.environ, encoding: str | None = None) -> Glyphs:
-    """What the terminal can show: ASCII without UTF-8, no braille on a Linux console.
+    """The best glyphs for the terminal: ASCII without UTF-8, blocks on a Linux console.
 
-    The variable ``TRM_TUI_BLOCKS`` overrules it: ``braille``, ``blocks`` (or 1), ``ascii``.
+    The environment variable ``TRM_TUI_BLOCKS`` overrides it: ``braille`` (or 0), ``blocks`` (or 1)
+    or ``ascii``.
     """
     named = NAMED.get(environment.get(BLOCKS_VARIABLE, "").lower())
     if named is not None:
@@ -90,10 +91,11 @@ def glyphs_for(environment: Mapping[str, str] = os.environ, encoding: str | None
 
 
 def dots_of(top: Rows, bottom: Rows, joined: Flags, rows: int, shape: tuple[int, int]) -> Dots:
-    """A line from dot row ``top`` to ``bottom`` in each dot column, as ``rows`` of cells.
+    """Draw a line that covers dot rows ``top`` to ``bottom`` in each dot column.
 
-    Row 0 is at the top; a column with ``top`` greater than ``bottom`` is empty. Where ``joined``,
-    the way to the next column is filled: half of it in either, so that a slope is one dot thick.
+    Row 0 is at the top. A column with ``top`` greater than ``bottom`` is empty. Where ``joined``,
+    the gap to the next column is filled, half in each of the two columns, so that a slope is one
+    dot thick. Returns (rows, columns) of cells.
     """
     top, bottom = _connected(top, bottom, joined)
     down, along = shape
@@ -122,7 +124,7 @@ def _connected(top: Rows, bottom: Rows, joined: Flags) -> tuple[Rows, Rows]:
 
 @lru_cache
 def _span_tables(down: int, along: int) -> list[Dots]:
-    """For each column of a cell: the dots from row ``first`` to before ``end``, by both."""
+    """For each dot column of a cell: the dots in rows ``first`` to ``end`` (exclusive)."""
     return [
         np.array(
             [
@@ -137,28 +139,28 @@ def _span_tables(down: int, along: int) -> list[Dots]:
 
 
 class Layer:
-    """Dots of one strength, with a style for each cell."""
+    """Dots, with a style for each cell."""
 
     def __init__(self, rows: int, columns: int) -> None:
         self.dots = np.zeros((rows, columns), dtype=np.uint8)
         self.styles = np.zeros((rows, columns), dtype=np.int16)
 
     def add(self, dots: Dots, style: int) -> None:
-        """Draw areas: dots join those that are there, in the new style."""
+        """Add dots to those in each cell. The cell gets the new style."""
         self.dots |= dots
         self.styles[dots > 0] = style
 
     def cover(self, dots: Dots, style: int) -> None:
-        """Draw a line: in its cells it hides what is there, so that no curve is in two colours."""
+        """Replace the dots in each cell, so that no curve has two colours."""
         there = dots > 0
         self.dots[there] = dots[there]
         self.styles[there] = style
 
 
 class Grid:
-    """Characters and styles of all cells, from which strips are made.
+    """The characters and styles of all cells.
 
-    Styles are indices of a list of which nothing is known here; 0 is the plain one.
+    A style is an index into the list that ``strips`` gets; 0 is plain.
     """
 
     def __init__(self, rows: int, columns: int) -> None:
@@ -166,7 +168,7 @@ class Grid:
         self.styles = np.zeros((rows, columns), dtype=np.int16)
 
     def stamp(self, row: int, column: int, layer: Layer, characters: str) -> None:
-        """Draw a layer's dots with its top left corner at a cell, over what is there."""
+        """Draw a layer with its top left corner at a cell, over the existing characters."""
         table = np.array([ord(each) for each in characters], dtype=np.uint32)
         rows, columns = layer.dots.shape
         at = slice(row, row + rows), slice(column, column + columns)
@@ -175,7 +177,7 @@ class Grid:
         self.styles[at][there] = layer.styles[there]
 
     def write(self, row: int, column: int, text: str, style: int) -> None:
-        """Write text from a cell on; what is outside of the grid is left out."""
+        """Write text from a cell on, clipped to the grid."""
         if not 0 <= row < self.codes.shape[0]:
             return
         cells = cells_of(text)
@@ -185,21 +187,21 @@ class Grid:
             self.styles[row, begin:end] = style
 
     def write_down(self, row: int, column: int, rows: int, character: str, style: int) -> None:
-        """Write a character in so many rows."""
+        """Write a character in ``rows`` rows."""
         self.codes[row : row + rows, column] = ord(character)
         self.styles[row : row + rows, column] = style
 
     def strips(self, styles: Sequence[Style]) -> list[Strip]:
-        """One strip a row."""
+        """One strip per row."""
         return [_strip(*row, styles) for row in zip(self.codes, self.styles, strict=True)]
 
     def text(self) -> str:
-        """The characters alone, for tests and copies."""
+        """The characters without styles, for tests."""
         return "\n".join(_text(row).rstrip() for row in self.codes)
 
 
 def cells_of(text: str) -> list[int]:
-    """The code of every cell that the text fills; characters without width are left out."""
+    """The code of each cell that the text fills, without zero-width characters."""
     cells: list[int] = []
     for character in text:
         width = get_character_cell_size(character)

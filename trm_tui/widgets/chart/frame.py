@@ -1,4 +1,4 @@
-"""One picture of a chart on a grid of cells: curves, axes, legend, crosshair and notes."""
+"""Draws a scene on a grid of cells: curves, axes, legend, crosshair and notes."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from trm_tui.widgets.chart.scene import (
 from trm_tui.widgets.chart.texts import Items, draw_legend, draw_readout
 
 GUTTER = 8
-"""Cells for the y axis and its labels: fixed, so that charts above each other are aligned."""
-LEAST_WIDTH = 28
-"""A narrower chart has no y axis."""
+"""Cells for the y axis and its labels. It is fixed, to align charts above each other."""
+MIN_WIDTH = 28
+"""A narrower plot has no y axis."""
 
 WAITING = "waiting for the first update"
 ALL_HIDDEN = "all curves are hidden"
@@ -36,7 +36,7 @@ ALL_HIDDEN = "all curves are hidden"
 
 @dataclass
 class Frame:
-    """A picture, where its curves are, and which columns of row 0 are the legend's."""
+    """A drawn scene, the area of its curves, and the legend entries in row 0."""
 
     grid: Grid
     plot: Area
@@ -44,7 +44,7 @@ class Frame:
 
 
 def compose(scene: Scene, width: int, height: int) -> Frame:
-    """The picture of a scene in so many cells; parts drop out where there is little room."""
+    """Draw a scene. Parts are left out if there is little room."""
     frame = Frame(Grid(height, width), _plot(scene, width, height))
     if not any(trace.has_values for trace in scene.traces):
         _write_centred(frame.grid, Area(0, 0, height, width), WAITING)
@@ -60,7 +60,7 @@ def compose(scene: Scene, width: int, height: int) -> Frame:
 
 def _plot(scene: Scene, width: int, height: int) -> Area:
     top = 1 if height >= 6 and len(scene.traces) > 1 else 0
-    left = GUTTER if width >= LEAST_WIDTH else 0
+    left = GUTTER if width >= MIN_WIDTH else 0
     below = 2 if height >= 9 else 1 if height >= 4 else 0
     return Area(top, left, height - top - below, width - left)
 
@@ -113,7 +113,7 @@ class _Painter:
     # Curves -----------------------------------------------------------------------------------
 
     def _draw_curves(self, scale: Scale) -> None:
-        """Envelopes, over them the crosshair, over that the lines."""
+        """Draw envelopes, the crosshair over them, and the lines on top."""
         plot, glyphs = self._plot, self._scene.glyphs
         faint, strong = (Layer(plot.rows, plot.columns) for _ in range(2))
         for number, drawing in self._drawings.items():
@@ -125,7 +125,7 @@ class _Painter:
         self._grid.stamp(plot.row, plot.column, strong, glyphs.strong)
 
     def _mark_points(self, scale: Scale) -> None:
-        """A mark on every value of the curves that are drawn one by one."""
+        """Mark each value of the curves that show points."""
         for number in self._drawings:
             if self._scene.traces[number].points:
                 self._mark(scale, number)
@@ -144,7 +144,7 @@ class _Painter:
         self._grid.styles[cells] = style_of(number, LINE)
 
     def _number_curves(self, scale: Scale) -> None:
-        """The number of each curve where it ends, or in the next free row."""
+        """Write each curve's number at its end, or in the next free row."""
         plot, (down, along) = self._plot, self._scene.glyphs.dots
         taken: set[int] = set()
         for number, drawing in self._drawings.items():
@@ -158,7 +158,7 @@ class _Painter:
             column = plot.column + int(drawn[-1]) // along
             self._grid.write(plot.row + row, column, f"{number + 1}", style_of(number, LINE))
 
-    # What is not a curve ----------------------------------------------------------------------
+    # Marks and notes --------------------------------------------------------------------------
 
     def _draw_crosshair(self) -> None:
         column, plot = self._cursor_column(), self._plot
@@ -173,11 +173,11 @@ class _Painter:
         return plot.column + scene.column_of(scene.cursor, plot.columns)
 
     def _mark_holes(self, row: int) -> None:
-        """A mark at the foot wherever a value is not a finite number."""
+        """Mark the columns with values that are not finite, in the bottom row."""
         self._mark_columns(row, [each.holes for each in self._drawings.values()], "hole", HOLE)
 
     def _mark_cuts(self, scale: Scale) -> None:
-        """Arrows where a curve leaves the range."""
+        """Mark the columns where a curve leaves the range, with arrows."""
         bins = [b for each in self._drawings.values() for b in (each.line, each.raw) if b]
         plot = self._plot
         if scale.cut_above:
@@ -194,7 +194,7 @@ class _Painter:
         self._grid.styles[row, columns] = style
 
     def _write_notes(self) -> None:
-        """What the picture leaves out, in its top right corner."""
+        """Write the notes in the top right corner."""
         text = "  ".join(self._notes())
         column = self._grid.codes.shape[1] - len(cells_of(text))
         self._grid.write(self._plot.row, column, text, NOTE)
@@ -202,7 +202,7 @@ class _Painter:
     def _notes(self) -> Iterator[str]:
         scene, scale = self._scene, self._scale
         if self._lacks_log and scale is not None:
-            yield "no log scale: nothing is above 0"
+            yield "no log scale: no value is above 0"
         if scale is None:
             return
         if scale.cut_above:

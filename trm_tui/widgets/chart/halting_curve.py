@@ -1,4 +1,4 @@
-"""HaltingCurve: what stopping early costs and saves, over the threshold at which it stops."""
+"""HaltingCurve: accuracy and mean steps over the halting threshold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Point = Mapping[str, Any]
 
 HEADLINES = {"exact_match": "Exact match", "mean_steps": "Mean steps"}
 DECIMALS = {"exact_match": 4, "mean_steps": 2}
-LEAST_HEIGHT, LEAST_WIDTH = 6, 24
+MIN_HEIGHT, MIN_WIDTH = 6, 24
 MARK = "●"
 TICK_CELLS = 8
 _BRAILLE = re.compile("[\u2801-\u28ff]+")
@@ -25,7 +25,7 @@ _MARK = re.compile(MARK)
 
 
 class HaltingCurve(Widget, can_focus=True):
-    """Exact matches and mean steps over the halting threshold; the cheapest point is marked."""
+    """Exact match and mean steps over the halting threshold. The cheapest point is marked."""
 
     ALLOW_MAXIMIZE = True
     BORDER_TITLE = "Halting"
@@ -49,25 +49,25 @@ class HaltingCurve(Widget, can_focus=True):
         self._cheapest: Point | None = None
 
     def show(self, curve: Sequence[Point], cheapest: Point | None) -> None:
-        """Show points of a halting curve by rising threshold, and which of them is cheapest."""
+        """Show the points, by rising threshold. ``cheapest`` is one of them, or None."""
         self._curve, self._cheapest = list(curve), cheapest
         self.refresh()
 
     def render(self) -> RenderableType:
-        """What halting comes to in words, and both curves where there is room."""
+        """A summary in words, and the curves that fit."""
         width, height = self.size
         if not any(figure(point, "exact_match") is not None for point in self._curve):
             return Text("No evaluation yet", self._look("faint"), justify="center")
-        words = Text(in_words(self._curve, self._cheapest), self._look("strong"))
+        words = Text(summary_of(self._curve, self._cheapest), self._look("strong"))
         room = height - len(words.wrap(self.app.console, max(width, 1))) - 1
         plots = self._plots(width, room)
         return Group(words, Text(), *plots) if plots else words
 
     def _plots(self, width: int, height: int) -> list[Text]:
-        """Both curves, one above the other; the first alone, or none, where there is no room."""
-        if width < LEAST_WIDTH or height < LEAST_HEIGHT:
+        """Both curves, the first alone or none, depending on the room."""
+        if width < MIN_WIDTH or height < MIN_HEIGHT:
             return []
-        names = list(HEADLINES)[: 2 if height >= 2 * LEAST_HEIGHT else 1]
+        names = list(HEADLINES)[: 2 if height >= 2 * MIN_HEIGHT else 1]
         marked = self._marked()
         return [
             self._coloured(plot_of(self._curve, name, marked, width, height // len(names)), name)
@@ -90,19 +90,19 @@ class HaltingCurve(Widget, can_focus=True):
         return self.get_component_rich_style(f"halting--{name}", partial=True)
 
 
-def in_words(curve: Sequence[Point], cheapest: Point | None) -> str:
-    """What the cheapest threshold is, what it saves and what it costs."""
-    highest = f"at q ≥ {curve[-1]['threshold']:g} it is {_told(curve[-1])}"
+def summary_of(curve: Sequence[Point], cheapest: Point | None) -> str:
+    """The cheapest threshold, with its accuracy and mean steps."""
+    highest = f"at q ≥ {curve[-1]['threshold']:g} it is {_figures(curve[-1])}"
     if cheapest is None:
-        return f"Halting costs exact matches at every threshold; {highest}."
-    lowest = f"q ≥ {cheapest['threshold']:g} is the lowest threshold that costs next to nothing"
-    return f"{MARK} {lowest}: exact match {_told(cheapest)} a sample; {highest}."
+        return f"Halting lowers exact match at every threshold; {highest}."
+    lowest = f"q ≥ {cheapest['threshold']:g} is the lowest threshold with almost no loss"
+    return f"{MARK} {lowest}: exact match {_figures(cheapest)} per sample; {highest}."
 
 
 def plot_of(curve: Sequence[Point], name: str, marked: int | None, width: int, height: int) -> str:
-    """A curve as text without colour, ``width`` x ``height`` cells at most.
+    """A curve as text without colour, at most ``width`` x ``height`` cells.
 
-    Thresholds are the same distance apart, as they are chosen closer where more happens.
+    Thresholds are drawn at equal distances: the evaluation chooses more of them where q changes.
     """
     import plotext
 
@@ -126,12 +126,12 @@ def plot_of(curve: Sequence[Point], name: str, marked: int | None, width: int, h
 
 
 def _tick_places(count: int, width: int) -> list[int]:
-    """Positions from the first point to the last, with room for their labels."""
+    """Positions of ticks from the first point to the last, with room for their labels."""
     most = max(min(count, width // TICK_CELLS), 2)
     return sorted({round(number * (count - 1) / (most - 1)) for number in range(most)})
 
 
-def _told(point: Point) -> str:
+def _figures(point: Point) -> str:
     steps = figure(point, "mean_steps")
     share = share_text(figure(point, "exact_match"), 4)
     return f"{share} in {NOTHING if steps is None else f'{steps:.2f}'} steps"

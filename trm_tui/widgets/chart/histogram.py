@@ -1,4 +1,4 @@
-"""HistogramView: how the values of a tensor are distributed, raw and averaged."""
+"""HistogramView: the distribution of a tensor's values, raw and averaged (EMA)."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ Histogram = Mapping[str, Any]
 """The engine's answer to ``histogram``."""
 
 Line = list[tuple[str, str]]
-"""Parts of a line, each with its look."""
+"""Parts of a line: text and style name."""
 
 GAP = 2
-LEAST_WIDTH, LEAST_HEIGHT = 34, 7
-"""A plot that is smaller is left out, where there is another."""
+MIN_WIDTH, MIN_HEIGHT = 34, 7
+"""The second plot is left out if the plots would be smaller."""
 
 AXES = 2
-"""Cells and rows that a plot's frame takes."""
+"""Columns and rows of a plot's frame."""
 
 FILLED = frozenset("▀▄█▌▐▖▗▘▙▚▛▜▝▞▟")
-HALVES = 2
-"""A cell is drawn in that many columns."""
+COLUMNS_PER_CELL = 2
+"""Histogram columns in a cell."""
 
 TINY = 1e-9
 
-NO_TENSOR, WAITING = "No tensor chosen", "Its values are being counted"
+NO_TENSOR, WAITING = "No tensor selected", "Counting values…"
 
 
 class HistogramView(Widget, can_focus=True):
-    """Histograms of one tensor on the same axes: beside each other, or one above the other."""
+    """One or two histograms of a tensor on the same axes, side by side or stacked."""
 
     ALLOW_MAXIMIZE = True
     DEFAULT_CSS = """
@@ -68,14 +68,14 @@ class HistogramView(Widget, can_focus=True):
     def show(
         self, title: str, histogram: Histogram | None, ema_histogram: Histogram | None = None
     ) -> None:
-        """Show the histograms of a tensor; none yet where both are None."""
+        """Show the histograms of a tensor. None means that they are not computed yet."""
         self._named = bool(title)
         self.border_title = Content(one_line(title) or "Distribution")
         self._histograms = [each for each in (histogram, ema_histogram) if each is not None]
         self._outdate()
 
     def render_line(self, y: int) -> Strip:
-        """One line, from what was drawn for this size."""
+        """One line. The widget is drawn once per size."""
         size = self.size.width, self.size.height
         if self._drawn_for != size:
             lines = self._lines(*size)
@@ -86,7 +86,7 @@ class HistogramView(Widget, can_focus=True):
         return Strip.blank(self.size.width, self.rich_style)
 
     def notify_style_update(self) -> None:
-        """Another theme has other colours."""
+        """Redraw with new colours."""
         super().notify_style_update()
         self._drawn_for = None
 
@@ -109,14 +109,14 @@ class HistogramView(Widget, can_focus=True):
 
 
 def lay_out(histograms: Sequence[Histogram], width: int, height: int) -> list[Line]:
-    """The lines of one or two histograms in the room that there is."""
+    """The lines of one or two histograms."""
     if len(histograms) == 2:
-        if width >= 2 * LEAST_WIDTH + GAP:
+        if width >= 2 * MIN_WIDTH + GAP:
             half = (width - GAP) // 2
             pictures = [_picture(each, histograms, half, height) for each in histograms]
             gap = [(" " * GAP, "")]
             return [left + gap + right for left, right in zip(*pictures, strict=True)]
-        if height >= 2 * LEAST_HEIGHT:
+        if height >= 2 * MIN_HEIGHT:
             return [
                 line
                 for each in histograms
@@ -126,7 +126,7 @@ def lay_out(histograms: Sequence[Histogram], width: int, height: int) -> list[Li
 
 
 def columns(histogram: Histogram, low: float, high: float, count: int) -> list[int]:
-    """The histogram in ``count`` columns from ``low`` to ``high``: the fullest bin of each."""
+    """The histogram in ``count`` columns from ``low`` to ``high``: the maximum bin of each."""
     edges, counts = histogram["edges"], histogram["counts"]
     if not counts:
         return [0] * count
@@ -135,7 +135,7 @@ def columns(histogram: Histogram, low: float, high: float, count: int) -> list[i
     for column in range(count):
         ends = (low + (high - low) * end / count for end in (column, column + 1))
         begin, end = ((end - first) / width * bins for end in ends)
-        # Rounding may move an end a little over the edge of a bin.
+        # TINY: rounding can move an end over the edge of a bin.
         inside = counts[max(int(begin + TINY), 0) : max(int(end + 1 - TINY), 0)]
         heights.append(max(inside, default=0))
     return heights
@@ -144,7 +144,7 @@ def columns(histogram: Histogram, low: float, high: float, count: int) -> list[i
 def _picture(
     histogram: Histogram, together: Sequence[Histogram], width: int, height: int
 ) -> list[Line]:
-    """One histogram with its heading, as many lines as ``height``, each ``width`` wide."""
+    """One histogram with its heading, ``height`` lines of ``width`` cells."""
     lines = [_heading(histogram, width)]
     if height > AXES + 2 and any(each["counts"] for each in together):
         lines += _plot(histogram, together, width, height - 1)
@@ -153,7 +153,7 @@ def _picture(
 
 
 def _heading(histogram: Histogram, width: int) -> Line:
-    """What it is, how many values there are, and those that are no numbers."""
+    """Name, number of values, and numbers of NaN and Inf."""
     name = "EMA" if histogram.get("which") == "ema" else "raw"
     broken = " ".join(
         f"{histogram[key]:,} {word}" for key, word in (("nan", "NaN"), ("inf", "Inf"))
@@ -161,7 +161,7 @@ def _heading(histogram: Histogram, width: int) -> Line:
     )  # fmt: skip
     alarm = f"! {broken}  " if broken else ""
     room = max(width - len(name) - 2 - len(alarm), 0)
-    none = "" if histogram["counts"] else ", none is finite"
+    none = "" if histogram["counts"] else ", none finite"
     count = f"{histogram['count']:,} value{'s' * (histogram['count'] != 1)}{none}"
     parts = [(f"{name}  ", "name"), (alarm, "alarm"), (pad(count, room), "faint")]
     return list(_cut(parts, width))
@@ -186,13 +186,13 @@ def _plot(
     room = width - AXES - max(map(len, ticks.values()))
     if room < 1:
         return []
-    heights = columns(histogram, low, high, HALVES * room)
+    heights = columns(histogram, low, high, COLUMNS_PER_CELL * room)
     places = [low + (high - low) * x / max(len(heights) - 1, 1) for x in range(len(heights))]
     plotext.clear_figure()
     plotext.theme("clear")
     plotext.limit_size(False, False)
     plotext.plot_size(width, height)
-    # What is empty lies below the axis, so that a single value is not.
+    # Empty columns go below the axis, so that a count of 1 is visible.
     plotext.plot(places, [each or -top for each in heights], marker="hd", fillx=True)
     plotext.xlim(low, high)
     plotext.ylim(0, top)
@@ -204,14 +204,14 @@ def _plot(
 
 
 def _value_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
-    """The ends, and 0 if it is well between them."""
+    """Both ends, and 0 if it is not too close to them."""
     margin = 0.2 * (high - low)
     ticks = [low, *([0.0] if low + margin < 0 < high - margin else []), high]
     return ticks, [f"{tick:.3g}" for tick in ticks]
 
 
 def _coloured(line: str, look: str) -> Line:
-    """Axes faint, what is drawn in its colour."""
+    """Colour the bars, and make the axes faint."""
     parts: Line = []
     for character in line:
         kind = look if character in FILLED else "faint"

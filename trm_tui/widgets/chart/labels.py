@@ -1,4 +1,4 @@
-"""What a chart says in its border: what is wrong with its values, and which part is seen."""
+"""The title and subtitle in a plot's border."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trm_tui.widgets.chart.view import View
 
 
 def title_of(title: str, traces: Sequence[Trace], hidden: Collection[str], glyphs: Glyphs) -> str:
-    """The title, and loudly what is not a number in curves that are not hidden (markup)."""
+    """The title, with an alarm for values in visible curves that are not finite (markup)."""
     seen = (trace for trace in traces if trace.name not in hidden)
     broken = "; ".join(_broken(seen, named=len(traces) > 1))
     return escape(title) + (f"  [$error]{glyphs.hole} {escape(broken)}[/]" if broken else "")
@@ -36,7 +36,7 @@ def _broken(traces: Iterator[Trace], named: bool) -> Iterator[str]:
 
 
 def state_of(view: View, log: bool, robust: bool, glyphs: Glyphs) -> str:
-    """Following or frozen, axis, smoothing, scale (markup)."""
+    """The state of the view: following or frozen, axis, smoothing and scale (markup)."""
     if view.follow:
         words = ["following" if view.window is None else "following, zoomed"]
     else:

@@ -1,4 +1,4 @@
-"""Where the values of a chart are on its x axis: its ends, and where the crosshair can stand."""
+"""The x values of a plot: their range, and the stops of the crosshair."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from trm_tui.store.trace import Trace, Window
 
-LEAST_VALUES = 4
-"""The narrowest window has about so many values."""
+MIN_VALUES = 4
+"""About the number of values in the narrowest window."""
 
 
 class Places:
-    """Places of ``traces`` on ``axis``; the crosshair stands on those of one of them, ``chosen``.
+    """The x values of ``traces`` on ``axis``.
 
-    Without ``chosen`` it is the longest.
+    The crosshair stops at the values of ``chosen``, by default the longest trace.
     """
 
     def __init__(self, traces: Sequence[Trace], axis: str, chosen: Trace | None = None) -> None:
@@ -27,7 +27,7 @@ class Places:
 
     @property
     def domain(self) -> Window:
-        """From the first value of any curve to the last."""
+        """The first and the last x value of all traces."""
         if not self._alongs:
             return 0.0, 1.0
         first = min(float(along[0]) for along in self._alongs)
@@ -35,13 +35,13 @@ class Places:
         return (first, last) if first < last else (first - 0.5, first + 0.5)
 
     @property
-    def least_width(self) -> float:
+    def min_width(self) -> float:
         """The width of the narrowest window."""
         first, last = self.domain
-        return LEAST_VALUES * (last - first) / max(map(len, self._alongs), default=1)
+        return MIN_VALUES * (last - first) / max(map(len, self._alongs), default=1)
 
     def snapped(self, x: float) -> float | None:
-        """The place nearest to ``x``; None if there is none."""
+        """The nearest stop to ``x``; None if there is none."""
         along = self._along
         if not len(along):
             return None
@@ -50,7 +50,7 @@ class Places:
         return float(min(near, key=lambda place: abs(place - x)))
 
     def next(self, x: float, distance: float) -> float:
-        """The place about ``distance`` on from ``x``, and at least the next one there is."""
+        """The stop about ``distance`` after ``x`` (before, if negative), at least one stop on."""
         place = self.snapped(x + distance)
         if place is None or (place - x) * distance > 0:
             return x if place is None else place
@@ -61,7 +61,7 @@ class Places:
         return float(self._along[min(max(index, 0), len(self._along) - 1)])
 
     def on(self, axis: str, x: float) -> float:
-        """The place on another axis that belongs to ``x``."""
+        """Convert ``x`` to another axis."""
         if self._longest is None or not len(self._longest):
             return x
         return float(np.interp(x, self._longest.along(self._axis), self._longest.along(axis)))

@@ -1,4 +1,4 @@
-"""The y axis of a chart: the range of what is seen, and the dot rows of its curves."""
+"""The y scale of a plot: its range, and the dot rows of values."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from trm_tui.widgets.chart.canvas import Dots, Glyphs, Rows, dots_of
 from trm_tui.widgets.chart.ticks import Format, Tick, linear_ticks, log_ticks
 
 FENCE = 3.0
-"""A robust scale ends so many interquartile ranges beyond the quartiles (Tukey's far outliers)."""
+"""A robust scale ends this many interquartile ranges beyond the quartiles (Tukey, 1977)."""
 
 Heights = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Scale:
-    """From ``low`` at the bottom to ``high`` at the top; powers of ten where it is ``log``.
+    """A scale from ``low`` to ``high``. With ``log`` these are powers of ten.
 
-    ``lowest`` and ``highest`` are the ends of the curves; -inf stands for zero and less.
+    ``lowest`` and ``highest`` are the ends of the data; -inf stands for values of 0 or less.
     """
 
     low: float
@@ -34,9 +34,9 @@ class Scale:
 
     @classmethod
     def of(cls, drawings: Sequence[Drawing], log: bool, robust: bool) -> Scale | None:
-        """The range of lines and envelopes, without extremes if ``robust``; None without any."""
+        """The scale for lines and envelopes, without outliers if ``robust``; None if empty."""
         bins = [each for drawing in drawings for each in (drawing.line, drawing.raw) if each]
-        lows, highs = _told([each.low for each in bins]), _told([each.high for each in bins])
+        lows, highs = _numbers([each.low for each in bins]), _numbers([each.high for each in bins])
         drawable = lows[np.isfinite(lows)], highs[np.isfinite(highs)]
         if not len(drawable[1]):
             return None
@@ -48,29 +48,29 @@ class Scale:
 
     @property
     def cut_above(self) -> bool:
-        """Whether something is higher than the range."""
+        """Whether there are values above the range."""
         return self.highest > self.high
 
     @property
     def cut_below(self) -> bool:
-        """Whether something is lower than the range."""
+        """Whether there are values below the range."""
         return self.lowest < self.low
 
     def rows(self, heights: Heights, count: int) -> Rows:
-        """The row of each height, 0 at the top; -1 is above and ``count`` is below the range."""
+        """The row of each height, from 0 at the top. -1 is above the range, ``count`` below."""
         with np.errstate(invalid="ignore"):
             rows = (self.high - heights) * ((count - 1) / (self.high - self.low))
         return np.rint(np.clip(np.nan_to_num(rows, nan=-1.0), -1, count)).astype(np.int16)
 
     def dots(self, bins: Bins, rows: int, glyphs: Glyphs) -> Dots:
-        """A line in so many rows of cells."""
+        """A line in ``rows`` rows of cells."""
         count = rows * glyphs.dots[0]
         top, bottom = self.rows(bins.high, count), self.rows(bins.low, count)
         top[np.isnan(bins.high)] = count + 1
         return dots_of(top, bottom, bins.joined, rows, glyphs.dots)
 
     def ticks(self, count: int, form: Format | None) -> list[Tick]:
-        """About ``count`` marks."""
+        """About ``count`` ticks."""
         return (log_ticks if self.log else linear_ticks)(self.low, self.high, count, form)
 
     def heights(self, values: Heights) -> Heights:
@@ -82,7 +82,7 @@ class Scale:
         return float(10.0**height) if self.log else height
 
 
-def _told(columns: Sequence[Heights]) -> Heights:
+def _numbers(columns: Sequence[Heights]) -> Heights:
     heights: Heights = np.concatenate([np.empty(0), *columns])
     return heights[~np.isnan(heights)]
 

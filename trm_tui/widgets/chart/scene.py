@@ -1,4 +1,4 @@
-"""What a picture of a chart is made of, and the styles that its cells can have."""
+"""Scene: everything that a plot draws. And the styles of its cells."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LINE, ENVELOPE, VALUE = range(len(KINDS))
 
 
 def style_of(colour: int, kind: int) -> int:
-    """The index of a curve's style: its line, its envelope, its value in the readout."""
+    """The index of a curve's style for its line, envelope or value in the readout."""
     return len(STYLES) + colour % COLOURS * len(KINDS) + kind
 
 
 def style_names() -> list[str]:
-    """The name of every style, in the order of their indices."""
+    """The names of all styles, by index."""
     series = (f"{kind}-{number}" for number in range(1, COLOURS + 1) for kind in KINDS)
     return [*STYLES, *series]
 
@@ -44,9 +44,9 @@ class Area:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is to be seen; ``window`` is the stretch of ``axis``.
+    """Everything that a plot draws. ``window`` is the visible range of ``axis``.
 
-    ``numbered`` curves carry their number, for screens without colour.
+    ``numbered`` writes a number at each curve, for terminals without colour.
     """
 
     traces: Sequence[Trace]
@@ -64,15 +64,15 @@ class Scene:
 
     @property
     def visible(self) -> list[int]:
-        """The curves to draw, the one to be on top last: the selected, then the first ones."""
+        """The visible curves in drawing order: the last one is on top."""
         shown = [n for n, trace in enumerate(self.traces) if trace.name not in self.hidden]
         return sorted(shown, key=lambda n: (n == self.selected, self.traces[n].points, -n))
 
     def column_of(self, x: float, columns: int) -> int:
-        """The one of ``columns`` equal columns where ``x`` is."""
+        """The column of ``x``, out of ``columns`` equal columns."""
         low, high = self.window
         return min(int((x - low) / (high - low) * columns), columns - 1)
 
     def label_of(self, value: float) -> str:
-        """A curve's value as text."""
+        """A value as text."""
         return (self.form or precise)(value)

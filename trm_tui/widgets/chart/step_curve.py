@@ -1,4 +1,4 @@
-"""StepCurve: the probability of a call, and q, over the supervision steps."""
+"""StepCurve: the probability of a call and q over the supervision steps."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ STYLES = ("plain", "faint", "call", "q", "cursor", "halt")
 PLAIN, FAINT, CALL, Q, CURSOR, HALT = range(len(STYLES))
 NAMES = {CALL: "P(call)", Q: "q"}
 AXIS = 5
-"""Cells for the labels and the line of the vertical axis."""
+"""Cells for the y axis and its labels."""
 
 WIDEST = 100
 HALT_MARK = "▲"
 
 
 class StepCurve(Widget):
-    """Both curves from 0 to 1; a line at the step that is looked at, a mark where it halts."""
+    """Two curves from 0 to 1, with a line at the selected step and a mark where it halts."""
 
     DEFAULT_CSS = """
     StepCurve {
@@ -47,23 +47,23 @@ class StepCurve(Widget):
         self._strips: list[Strip] = []
 
     def show(self, prediction: Record | None, step: int = 0) -> None:
-        """Show the answers at all steps, the one at ``step`` (from 0) pointed out."""
+        """Show a prediction. ``step`` is the selected step, from 0."""
         self._prediction, self._step = prediction, step
         self._strips = []
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """One row, from what was drawn before."""
+        """One row. The widget is drawn once per size."""
         if not self._strips and self._prediction:
             self._strips = self._draw(self._prediction)
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width)
 
     def on_resize(self) -> None:
-        """Another picture for another size."""
+        """Redraw at the new size."""
         self._strips = []
 
     def notify_style_update(self) -> None:
-        """Another theme has other colours."""
+        """Redraw with new colours."""
         super().notify_style_update()
         self._strips = []
 
@@ -109,7 +109,7 @@ class StepCurve(Widget):
     def _line(
         self, shares: Sequence[float], places: Sequence[int], rows: int, columns: int
     ) -> np.ndarray:
-        """The dots of a line through the shares, flat before the first and behind the last."""
+        """The dots of a line through the probabilities."""
         down, along = self._glyphs.dots
         centres = np.array(places) * along + along // 2
         dots = np.arange(columns * along)
@@ -127,7 +127,7 @@ class StepCurve(Widget):
 
 
 def _places(count: int, columns: int) -> list[int]:
-    """The column of each step, the same distance apart."""
+    """The column of each step, at equal distances."""
     if count == 1:
         return [columns // 2]
     return [round(number * (columns - 3) / (count - 1)) for number in range(count)]

@@ -1,4 +1,4 @@
-"""Legend and readout: the names of a chart's curves, and their values at the crosshair."""
+"""Legend and readout: the names of a plot's curves, and their values at the crosshair."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from trm_tui.widgets.chart.scene import (
 )
 
 Items = list[tuple[range, int]]
-"""Columns of the legend, and whose name is in them."""
+"""Legend entries: their columns, and the number of the curve."""
 
 
 def draw_legend(grid: Grid, row: int, scene: Scene) -> Items:
-    """Write the names of all curves in a row, beginning so that the selected one is seen."""
+    """Write the names of the curves in a row, scrolled to show the selected one."""
     width = grid.codes.shape[1]
     names = [_entry(scene, number) for number in range(len(scene.traces))]
     widths = [len(cells_of(name)) for name in names]
@@ -75,7 +75,7 @@ class _Value:
 
 
 def draw_readout(grid: Grid, plot: Area, scene: Scene) -> None:
-    """Write the values of all visible curves beside the crosshair, where there is most room."""
+    """Write the values of the visible curves beside the crosshair, on the side with more room."""
     if scene.cursor is None or plot.rows < 2:
         return
     values = [value for number in sorted(scene.visible) if (value := _value(scene, number))]
@@ -108,7 +108,7 @@ def _value(scene: Scene, number: int) -> _Value | None:
 
 
 def _aligned(values: list[_Value]) -> list[str]:
-    """One line a value, in columns."""
+    """One line per value, in columns."""
     names = max((_width(value.name) for value in values), default=0)
     raws = max((len(value.raw) for value in values), default=0)
     lines = (

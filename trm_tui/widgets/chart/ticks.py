@@ -1,4 +1,4 @@
-"""Where an axis is marked, and how numbers and times are written beside it."""
+"""Ticks of an axis, and the format of numbers and times."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ CLOCK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14
 DAY = 86_400
 SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"))
 ROUNDING = 1.5
-"""Steps may be smaller than asked for by this factor, and so many more marks are made."""
-MOST_DECIMALS = 4
-"""More decimals than these are written as a power of ten."""
+"""A step may be smaller by this factor, which gives as many more ticks."""
+MAX_DECIMALS = 4
+"""Numbers with more decimals are written with an exponent."""
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A mark at a place of the axis, in the axis' own units."""
+    """A tick: its position in units of the axis, and its label."""
 
     at: float
     label: str
 
 
 def linear_ticks(low: float, high: float, count: int, form: Format | None = None) -> list[Tick]:
-    """About ``count`` round numbers from ``low`` to ``high``, with as many decimals as it takes."""
+    """About ``count`` round numbers from ``low`` to ``high``, with the decimals that they need."""
     step = _round_step((high - low) / max(count, 1))
     values = _multiples(low, high, step)
     return _labelled(values, form or (lambda value: _fixed(value, step)))
 
 
 def integer_ticks(low: float, high: float, count: int) -> list[Tick]:
-    """The same of whole numbers."""
+    """About ``count`` round integers from ``low`` to ``high``."""
     step = max(1.0, _round_step((high - low) / max(count, 1)))
     return _labelled(_multiples(low, high, step), lambda value: f"{value:,.0f}")
 
 
 def second_ticks(low: float, high: float, count: int) -> list[Tick]:
-    """Round times between two numbers of seconds."""
+    """About ``count`` round times from ``low`` to ``high`` seconds."""
     least = (high - low) / max(count, 1)
     if least < CLOCK_STEPS[0] / 2:
         return linear_ticks(low, high, count, lambda value: f"{value:.4g}s")
@@ -49,7 +49,7 @@ def second_ticks(low: float, high: float, count: int) -> list[Tick]:
 
 
 def log_ticks(low: float, high: float, count: int, form: Format | None = None) -> list[Tick]:
-    """Round numbers from ``10**low`` to ``10**high``; their places are powers, too."""
+    """Round numbers from ``10**low`` to ``10**high``. Positions are base-10 logarithms."""
     form = form or brief
     for digits in ((1, 2, 5), (1,)):
         values = _decades(low, high, digits)
@@ -75,7 +75,7 @@ def brief(value: float) -> str:
 
 
 def precise(value: float) -> str:
-    """Four digits, as a reader of a curve wants them: 0.4321, 1,234, 3.142e-5, NaN."""
+    """Four significant digits: 0.4321, 1,234, 3.142e-5, NaN."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -88,7 +88,7 @@ def precise(value: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """0:30, 1:05:00; days are hours."""
+    """Seconds as 0:30 or 1:05:00. Days are written as hours."""
     sign, whole = "-" if seconds < 0 else "", round(abs(seconds))
     hours, minutes = divmod(whole // 60, 60)
     if hours:
@@ -97,7 +97,7 @@ def clock(seconds: float) -> str:
 
 
 def _round_step(least: float) -> float:
-    """One of 1, 2 and 5 times a power of ten: the smallest that is not much below ``least``."""
+    """1, 2 or 5 times a power of ten: the smallest that is not much below ``least``."""
     if not (0 < least < math.inf):
         return 1.0
     power = 10.0 ** _power_of(least)
@@ -121,13 +121,13 @@ def _labelled(values: Iterable[float], form: Format) -> list[Tick]:
 
 
 def _fixed(value: float, step: float) -> str:
-    """A multiple of ``step`` with the decimals that tell it from the next."""
+    """A multiple of ``step``, with the decimals that distinguish it from the next."""
     for size, suffix in SUFFIXES:
         if abs(value) >= size:
             return f"{value / size:.{_decimals(step / size)}f}{suffix}"
     decimals = _decimals(step)
-    if decimals <= MOST_DECIMALS or not value:
-        return f"{value:,.{decimals if decimals <= MOST_DECIMALS else 0}f}"
+    if decimals <= MAX_DECIMALS or not value:
+        return f"{value:,.{decimals if decimals <= MAX_DECIMALS else 0}f}"
     return _tidy(f"{value:.{max(0, _power_of(value) + decimals)}e}")
 
 

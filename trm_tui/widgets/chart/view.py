@@ -1,4 +1,4 @@
-"""Which part of its curves a chart shows, and how zooming, panning and following change it."""
+"""View: the visible part of a plot, and how zooming, panning and following change it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from trm_tui.store.trace import Window
 
 NEAR_THE_END = 0.1
-"""Zooming in at the last tenth of a followed window goes on following."""
+"""Zooming in at the last tenth of a followed window keeps following."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What charts can have in common.
+    """The view, which several charts can share.
 
-    ``window`` is a stretch of ``axis``, None for all of it. While ``follow`` is set the window
-    keeps its width and ends at the newest value; otherwise it stays where it is.
+    ``window`` is a range of ``axis``; None is all of it. With ``follow`` the window keeps its width
+    and ends at the newest value. Without it the window stays where it is.
     """
 
     axis: str = "step"
@@ -24,7 +24,7 @@ class View:
     smoothing: float = 0.9
 
     def shown(self, domain: Window) -> Window:
-        """The stretch that is seen when curves reach over ``domain``."""
+        """The visible range, given the range of the data."""
         if self.window is None:
             return domain
         if not self.follow:
@@ -35,9 +35,9 @@ class View:
     def zoomed(
         self, domain: Window, factor: float, at: float | None = None, least: float = 0.0
     ) -> View:
-        """The window ``factor`` times as wide, and at least ``least``; ``at`` stays in its place.
+        """Make the window ``factor`` times as wide, but at least ``least``, around ``at``.
 
-        Without ``at`` it is the end that stays while following, and the middle otherwise.
+        By default ``at`` is the end while following, and the middle otherwise.
         """
         low, high = self.shown(domain)
         width = high - low
@@ -50,7 +50,7 @@ class View:
         return self._within(domain, begin, wanted, self.follow)
 
     def panned(self, domain: Window, share: float) -> View:
-        """The window moved by a share of its width; at the newest value it follows again."""
+        """Move the window by a share of its width. At the newest value it follows again."""
         if self.window is None and self.follow:
             return self
         low, high = self.shown(domain)
@@ -58,18 +58,18 @@ class View:
         return self._within(domain, low + share * width, width, True)
 
     def toggled(self, domain: Window) -> View:
-        """Frozen where it is; or following, with all values if the first one is in the window."""
+        """Freeze or follow. If the first value is visible, following shows all values."""
         low, high = self.shown(domain)
         if self.follow:
             return replace(self, window=(low, high), follow=False)
         return replace(self, window=None if low <= domain[0] else (low, high), follow=True)
 
     def reset(self) -> View:
-        """All of it, following."""
+        """Show everything and follow."""
         return replace(self, window=None, follow=True)
 
     def _within(self, domain: Window, begin: float, width: float, follow: bool) -> View:
-        """The window moved into the domain; it follows only if it ends where the domain does."""
+        """Move the window into the domain. It follows only if both end at the same value."""
         first, last = domain
         if width >= last - first:
             return self.reset()
