@@ -49,7 +49,7 @@ async def test_the_cheapest_is_marked_once_on_each_curve_and_in_the_words() -> N
 def test_words() -> None:
     words = summary_of(curve(), curve()[5])
     assert "q ≥ 0.9 is the lowest" in words
-    assert "exact match 0.8897 in 4.72 steps a sample" in words
+    assert "exact match 0.8897 in 4.72 steps per sample" in words
     assert words.endswith("at q ≥ 1 it is 0.9000 in 8.00 steps.")
 
 

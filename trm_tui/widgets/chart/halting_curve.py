@@ -95,7 +95,7 @@ def summary_of(curve: Sequence[Point], cheapest: Point | None) -> str:
     highest = f"at q ≥ {curve[-1]['threshold']:g} it is {_figures(curve[-1])}"
     if cheapest is None:
         return f"Halting lowers exact match at every threshold; {highest}."
-    lowest = f"q ≥ {cheapest['threshold']:g} is the lowest threshold with almost no loss"
+    lowest = f"q ≥ {cheapest['threshold']:g} is the lowest threshold that loses almost no accuracy"
     return f"{MARK} {lowest}: exact match {_figures(cheapest)} per sample; {highest}."
 
 
