@@ -144,7 +144,7 @@ def test_large_conversations(run: RunFolder, tmp_path: Path) -> None:
         screen.wait_for(ANSWERED)
         leave_text(screen)
         screen.press("2")
-        screen.wait_for("older tokens are not seen")
+        screen.wait_for("older tokens truncated")
         screen.wait_for("i Ids")
         leave_text(screen)
         screen.press("i")

@@ -253,7 +253,7 @@ async def test_tools_are_changed_and_changed_back() -> None:
         assert "1 tool" in it.screen
         it.editor.set_tools([])
         await it.pilot.pause()
-        assert "all tools on offer" in it.screen
+        assert "all tools available" in it.screen
         assert it.editor.draft.right_answer is None
         await it.press("u")
         assert it.editor.draft.right_answer is not None
@@ -308,7 +308,7 @@ async def test_a_pasted_sample_takes_the_place_of_the_conversation_until_undone(
         await it.paste(json.dumps(SAMPLE, indent=1))
         assert it.editor.draft == Draft.of(SAMPLE)
         assert it.editor.place == 1 and it.composer.text == "A table in Rome"
-        assert any("^z undoes" in each.message for each in it.app._notifications)
+        assert any("undo with ^z" in each.message for each in it.app._notifications)
         await it.press("escape", "ctrl+z")
         assert it.editor.draft == draft_of("old", "turns")
 

@@ -108,7 +108,7 @@ async def test_a_line_stays_on_top_where_the_width_changes() -> None:
 
 
 async def test_what_is_read_stays_while_older_lines_are_dropped() -> None:
-    async with PaneApp(LogView(most_lines=100)).run_test(size=(60, 12)) as pilot:
+    async with PaneApp(LogView(max_lines=100)).run_test(size=(60, 12)) as pilot:
         view = await filled(pilot, many(100))
         await pilot.press("up")
         assert top_of(view) == "line 89"
@@ -176,12 +176,12 @@ async def test_the_filter_leaves_warnings_and_errors_then_errors() -> None:
         await pilot.press("l")
         assert (top_of(view), said(view)) == ("line 77", "warnings and errors · following")
         await pilot.press("l")
-        assert (top_of(view), said(view)) == ("line 54", "errors only · following")
+        assert (top_of(view), said(view)) == ("line 54", "only errors · following")
         view.add(many(5, 100))
         await pilot.pause()
         assert top_of(view) == "line 59"
         await pilot.press("slash", *"line 10")
-        assert said(view) == "1/1 found · errors only"
+        assert said(view) == "1/1 found · only errors"
         await pilot.press("escape", "l")
         assert said(view) in ("", "following")
 

@@ -170,7 +170,7 @@ async def test_the_step_looked_at_moves_everything() -> None:
         await type_text(pilot, f"I am {PHONE}")
         await answered(pilot, "step 2 of 2", '"find_customer"')
         await pilot.press("escape", "left_square_bracket")
-        await answered(pilot, "step 1 of 2", "It answers; it calls no tool.")
+        await answered(pilot, "step 1 of 2", "No call: the model answers.")
         await pilot.press("right_square_bracket")
         await answered(pilot, "step 2 of 2", '"find_customer"')
 
@@ -180,7 +180,7 @@ async def test_the_halting_threshold_moves() -> None:
         await type_text(pilot, "hello")
         await answered(pilot, "halts at step 2")
         await pilot.press("escape", "greater_than_sign", "greater_than_sign")
-        await answered(pilot, "never: all steps are run")
+        await answered(pilot, "never: it runs all steps")
 
 
 async def test_only_the_newest_question_is_answered() -> None:
@@ -244,7 +244,7 @@ async def test_why_shows_what_each_turn_does() -> None:
         await pilot.press("down", "down", "enter")
         await until(pilot, lambda: editor(pilot).place == 2)
         await pilot.press("d")
-        await answered(pilot, "w asks again")
+        await answered(pilot, "Press w to measure again")
 
 
 async def test_the_call_becomes_a_turn() -> None:
@@ -277,7 +277,7 @@ async def test_a_sample_is_picked_by_its_words_and_saved_as_training_takes_it(
     wanted = sample(history=[{"role": "user", "content": f"Find {PHONE}, please"}])
     file = write_jsonl(tmp_path / "samples.jsonl", [*samples, wanted])
     async with app_of(MadeUp()).run_test(size=SIZE) as pilot:
-        await answered(pilot, "all tools on offer")
+        await answered(pilot, "all tools available")
         await pilot.press("escape", "o")
         await until(pilot, lambda: isinstance(pilot.app.screen, PickSampleDialog))
         pilot.app.screen.query_one("#path").value = str(file)  # type: ignore[attr-defined]

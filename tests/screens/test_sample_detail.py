@@ -228,7 +228,7 @@ async def test_sixteen_steps_in_a_narrow_pane() -> None:
         pane.show(SAMPLE, {**answered(), "steps": steps, "halts_at": None})
         await pilot.pause()
         assert "16  " in shown(pilot.app) and "more" in shown(pilot.app)
-        assert "never: all steps are run" in shown(pilot.app)
+        assert "never: it runs all steps" in shown(pilot.app)
         await pilot.press(*["left"] * 20)
         assert pane.step == 0
         assert "0.062" in shown(pilot.app)

@@ -65,7 +65,7 @@ def test_rows_and_finds_are_those_of_the_plainest_way(
 ) -> None:
     buffer = LogBuffer(most)
     buffer.set_width(width)
-    buffer.set_least_level(level)
+    buffer.set_min_level(level)
     for batch in batches:
         buffer.add(batch)
     lines = [(e, line) for batch in batches for e in batch for line in lines_of(e.message)]
@@ -103,7 +103,7 @@ def test_wrapping_anew_is_wrapping_at_once(log: list[LogLine], before: int, afte
 
 
 def test_of_too_many_lines_the_newest_stay() -> None:
-    buffer = LogBuffer(most_lines=100)
+    buffer = LogBuffer(max_lines=100)
     for number in range(1050):
         buffer.add([LogLine(0.0, "info", f"line {number}")])
     assert 90 <= len(buffer) <= 100

@@ -30,7 +30,7 @@ def answer_tables(answer: Record, title: str) -> RenderableType:
         parts.append(Text(f"missing: {one_line(lacks)}"))
     if dropped := answer["dropped_tokens"]:
         most = answer["max_length"]
-        parts.append(Text(f"{dropped:,} older tokens are not seen: the model reads {most:,}"))
+        parts.append(Text(f"{dropped:,} older tokens truncated: the model reads {most:,}"))
     if unknown := answer["unknown_tools"]:
         parts.append(Text(f"tools that the model does not know: {one_line(', '.join(unknown))}"))
     return Group(*parts)

@@ -1,4 +1,4 @@
-"""The console for people: text of others is shown as it is, as neither markup nor commands."""
+"""A rich console that is safe for foreign text: no markup, no terminal commands."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ WIDTH_WITHOUT_TERMINAL = 100
 
 
 class PrintableConsole(Console):
-    """Only its own styles and cursor movements reach the terminal.
+    """A console that makes all text printable before it is styled.
 
-    Names and values may hold sequences that a terminal obeys, or markup. All text is made
-    printable here, before it is styled.
+    Names and values can contain terminal sequences or markup. Only the console's own styles and
+    cursor movements reach the terminal.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -26,7 +26,7 @@ class PrintableConsole(Console):
 
     @property
     def file(self) -> IO[str]:
-        """The stream below the one that would spell out the styles too."""
+        """The stream below ``PrintableStream``, which would escape the styles too."""
         stream: IO[str] = own_stream(super().file)
         return stream
 
@@ -49,7 +49,7 @@ class PrintableConsole(Console):
 
 
 def table_console(stderr: bool = False) -> Console:
-    """A console as wide as the terminal, or 100 plain columns where there is none."""
+    """A console as wide as the terminal; without a terminal, 100 columns without colour."""
     console = PrintableConsole(stderr=stderr)
     if console.is_terminal:
         return console

@@ -15,7 +15,7 @@ from trm_tui.text.words import duration
 Grade = Literal["good", "fair", "poor", "none"]
 
 MARKS: dict[Grade, str] = {"good": "●", "fair": "◐", "poor": "○", "none": " "}
-"""What says the same as the colour of a grade, without colour."""
+"""A mark for each grade, for terminals without colour."""
 
 UP, DOWN, SAME = "▲", "▼", "="
 RIGHT, WRONG = "✓", "✗"
@@ -26,7 +26,7 @@ ELLIPSIS = "…"
 
 
 def figure(metrics: Mapping[str, Any] | None, *path: str) -> float | None:
-    """The number at a path of nested metrics; None where there is none."""
+    """The number at a path of nested metrics; None if there is none."""
     value: Any = metrics
     for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None
@@ -35,19 +35,19 @@ def figure(metrics: Mapping[str, Any] | None, *path: str) -> float | None:
 
 
 def grade(share: float | None) -> Grade:
-    """How good a share is: good from 0.9, fair from 0.7, poor below."""
+    """The grade of a share: good from 0.9, fair from 0.7, poor below."""
     if share is None or math.isnan(share):
         return "none"
     return "good" if share >= GOOD else "fair" if share >= FAIR else "poor"
 
 
 def share_text(share: float | None, decimals: int = 3) -> str:
-    """A share from 0 to 1; a dash for one of nothing."""
+    """A share from 0 to 1; a dash for None."""
     return NOTHING if share is None else f"{share:.{decimals}f}"
 
 
 def loss_text(loss: float | None) -> str:
-    """A loss in at most six characters, with as many of four decimals as they allow."""
+    """A loss in at most six characters, with up to four decimals."""
     if loss is None:
         return NOTHING
     if math.isnan(loss):
@@ -68,9 +68,9 @@ def seconds_text(seconds: float | None) -> str:
 
 
 def change(now: float | None, before: float | None) -> tuple[str, str]:
-    """An arrow and a signed number of three decimals: what ``now`` is beyond ``before``.
+    """The change from ``before`` to ``now``: an arrow and a signed number.
 
-    An unchanged figure has "=" and no number; two empty strings where either is missing.
+    It is ("=", "") if the number is the same to three decimals, and ("", "") if one is missing.
     """
     if now is None or before is None or not math.isfinite(now - before):
         return "", ""
@@ -81,7 +81,7 @@ def change(now: float | None, before: float | None) -> tuple[str, str]:
 
 
 def bar(share: float | None, width: int) -> str:
-    """A bar ``width`` cells long, filled from the left in eighths of a cell."""
+    """A bar of ``width`` cells, filled from the left in eighths of a cell."""
     if share is None or math.isnan(share) or width <= 0:
         return " " * max(width, 0)
     eighths = round(min(max(share, 0.0), 1.0) * width * 8)
@@ -90,19 +90,19 @@ def bar(share: float | None, width: int) -> str:
 
 
 def sparkline(shares: Sequence[float | None], width: int) -> str:
-    """The last ``width`` shares from 0 to 1, one cell each, newest at the right; gaps are blank."""
+    """The last ``width`` shares as bars, one cell each, newest on the right. None is blank."""
     return "".join(map(_level, shares[-width:] if width > 0 else ())).rjust(width)
 
 
 def clip(text: str, width: int) -> str:
-    """The text in at most ``width`` cells; an ellipsis where its end is cut off."""
+    """Shorten a text to ``width`` cells, with an ellipsis at the end."""
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + ELLIPSIS if width > 0 else ""
 
 
 def clip_middle(text: str, width: int) -> str:
-    """The text in at most ``width`` cells; an ellipsis where its middle is cut out."""
+    """Shorten a text to ``width`` cells, with an ellipsis in the middle."""
     if cell_len(text) <= width or width < 3:
         return clip(text, width)
     head = set_cell_size(text, width // 2).rstrip()
@@ -113,7 +113,7 @@ def clip_middle(text: str, width: int) -> str:
 
 
 def pad(text: str, width: int, left: bool = True) -> str:
-    """The text in exactly ``width`` cells, at their left or right end."""
+    """Shorten or pad a text to exactly ``width`` cells."""
     shown = clip(text, width)
     blank = " " * (width - cell_len(shown))
     return shown + blank if left else blank + shown

@@ -1,4 +1,4 @@
-"""The headline figures of an evaluation, and what one evaluation has beyond another."""
+"""The headline metrics of an evaluation, and their differences."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Metrics = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Headline:
-    """A figure of an evaluation; ``short`` is its name where there is little room.
+    """A headline metric. ``short`` is its name in narrow columns.
 
-    Of a loss less is better.
+    Higher is better, except for a loss.
     """
 
     name: str
@@ -25,15 +25,15 @@ class Headline:
     is_loss: bool = False
 
     def of(self, metrics: Metrics | None) -> float | None:
-        """The figure; None where it is not known."""
+        """The metric's value; None if it is unknown."""
         return figure(metrics, *self.path)
 
     def text(self, value: float | None) -> str:
-        """A share in four decimals, a loss in six characters."""
+        """A share with four decimals, or a loss in six characters."""
         return loss_text(value) if self.is_loss else share_text(value, 4)
 
     def look(self, arrow: str) -> str:
-        """Whether going that way is good, poor or none of both."""
+        """The grade of a change in this direction."""
         if arrow in ("", SAME):
             return "none"
         return "good" if arrow == (DOWN if self.is_loss else UP) else "poor"
@@ -54,7 +54,7 @@ HEADLINES = (
 
 
 def difference(value: float | None, other: float | None) -> tuple[str, str]:
-    """An arrow and ``value`` - ``other``, as exact as headlines are shown."""
+    """An arrow and ``value`` - ``other`` with four decimals."""
     if value is None or other is None or not math.isfinite(value - other):
         return "", ""
     text = f"{value - other:+.4f}"

@@ -1,4 +1,4 @@
-"""Look-alikes in ASCII, for terminals without UTF-8: borders and marks instead of "?"."""
+"""ASCII look-alikes for terminals without UTF-8: borders and marks instead of "?"."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import codecs
 import unicodedata
 
 LOOK_ALIKES = "trm-tui-look-alikes"
-"""The name of the way out for a stream's ``errors``, once it is registered."""
+"""Name of the codec error handler, for a stream's ``errors``."""
 
 PAIRS = str.maketrans(
     "·…•→←↑↓⇧▸▾▲▼–—−≥≤≠×✗✕✓●◐○◌★■⚠∞‖“”‘’▁▂▃▏▎▍░▒▔⠀",
@@ -17,7 +17,7 @@ BRAILLE = range(0x2801, 0x2900)
 
 
 def register() -> None:
-    """Make ``LOOK_ALIKES`` known to the streams."""
+    """Register the codec error handler."""
     codecs.register_error(LOOK_ALIKES, _replace)
 
 
@@ -28,7 +28,7 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
 
 
 def _look_alike(character: str) -> str:
-    """As wide as the character is, so that nothing beside it moves."""
+    """ASCII of the same width."""
     similar = character.translate(PAIRS)
     if similar != character:
         return similar
@@ -43,7 +43,7 @@ def _look_alike(character: str) -> str:
 
 
 def _line(name: str) -> str:
-    """Of a border: straight, or a corner or crossing."""
+    """A straight line, or "+" for corners and crossings."""
     if name.endswith("HORIZONTAL"):
         return "+" if " AND " in name else "-"
     return "|" if name.endswith("VERTICAL") else "+"

@@ -1,4 +1,4 @@
-"""Text with stretches of it marked, wherever they begin, end and overlap."""
+"""Text with marked spans, which may overlap."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Kinds = frozenset[str]
 
 
 class Span(NamedTuple):
-    """A stretch of a text in characters, the end exclusive, and what is told of it."""
+    """A range of characters (end exclusive) and its kind."""
 
     begin: int
     end: int
@@ -23,9 +23,9 @@ class Span(NamedTuple):
 
 
 def marked_text(text: str, spans: Sequence[Span], look: Callable[[Kinds], Style]) -> Text:
-    """The printable text; ``look`` gives the style of what all of a set of kinds cover.
+    """The printable text. ``look`` returns the style for a set of kinds that overlap.
 
-    Offsets are those of ``text`` as it is, whatever its characters become on the screen.
+    Spans are offsets in ``text``, before it is made printable.
     """
     marked = Text()
     for begin, end, kinds in stretches(len(text), spans):
@@ -34,9 +34,9 @@ def marked_text(text: str, spans: Sequence[Span], look: Callable[[Kinds], Style]
 
 
 def stretches(length: int, spans: Sequence[Span]) -> Iterator[tuple[int, int, Kinds]]:
-    """A text of some length cut where spans begin and end: begin, end, the kinds that cover it.
+    """Cut a text at the borders of its spans. Yields begin, end, and the kinds that cover it.
 
-    What of a span is outside of the text is passed over.
+    Spans are clipped to the text.
     """
     borders = {0, length}
     for span in spans:

@@ -1,4 +1,4 @@
-"""PrintableFilter: the last place that every line of a screen passes on its way to the terminal."""
+"""PrintableFilter: the last filter before the terminal, which removes control characters."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ UNKNOWN = "\ufffd"
 
 
 class PrintableFilter(LineFilter):
-    """Takes out what a terminal could obey or hide, then applies the app's other filters.
+    """Removes control and format characters, then applies the app's other filters.
 
-    Panes spell such characters out (``printable``); this one holds where a pane forgets to. A line
-    stays as wide as it is laid out: a character without width goes, another becomes "�".
+    Panes already escape them (``printable``). This filter is the safety net. A line keeps its
+    width: a zero-width character is removed, another becomes "�".
     """
 
     def __init__(self, others: Sequence[LineFilter]) -> None:

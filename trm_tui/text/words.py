@@ -1,4 +1,4 @@
-"""Small texts that several views share."""
+"""Formatting of paths, durations and sizes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trm_engine.printable import is_hidden
 
 
 def shell_word(path: str | Path) -> str:
-    """A path as a shell takes it, neither an option nor anything that a terminal obeys."""
+    """Quote a path for a shell. It is neither an option nor contains control characters."""
     text = str(path)
     text = f"./{text}" if text.startswith("-") else text
     if not any(map(is_hidden, text)):
@@ -26,7 +26,7 @@ def _in_quotes(character: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as 1:05 or 2:03:10; a dash for what is no number."""
+    """Seconds as 1:05 or 2:03:10; a dash if not finite."""
     if not math.isfinite(seconds):
         return "–"
     minutes, second = divmod(round(seconds), 60)
@@ -35,7 +35,7 @@ def duration(seconds: float) -> str:
 
 
 def age(seconds: float) -> str:
-    """How long ago something was, in its largest unit: 5 s, 12 min, 3 h, 4 d."""
+    """Seconds in the largest unit: 5 s, 12 min, 3 h, 4 d."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds // size:.0f} {unit}"
@@ -43,7 +43,7 @@ def age(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes in their largest unit, of three digits or so: 512 MB, 1.25 GB."""
+    """Bytes in the largest unit: 512 MB, 1.25 GB."""
     for power, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if count >= power:
             return f"{count / power:.3g} {unit}"

@@ -1,4 +1,4 @@
-"""Text from outside as lines for the screen, and how they are wrapped."""
+"""Splits foreign text into printable lines, and wraps lines."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _ESCAPE_SEQUENCE = re.compile(
 
 
 def lines_of(text: str) -> list[str]:
-    """The printable lines of a text, at least one; sequences for a terminal are left out."""
+    """The printable lines of a text, at least one, without terminal sequences."""
     if "\x1b" in text:
         text = _ESCAPE_SEQUENCE.sub("", text)
     return [printable(line) for line in text.splitlines()] or [""]
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Parts that fit into ``width`` cells, cut at spaces where there are any; joined: ``text``.
+    """Wrap at spaces into parts of at most ``width`` cells. Joined, they are ``text``.
 
-    A space at the end of a part may stand beyond ``width``.
+    A space at the end of a part may exceed ``width``.
     """
     width = max(width, 1)
     is_ascii = text.isascii()
@@ -46,12 +46,12 @@ def _parts(text: str, width: int, is_ascii: bool) -> Iterator[str]:
 
 
 def _fitting(text: str, width: int) -> int:
-    """How many characters fit; at least one, so that there is an end."""
+    """The number of characters that fit, at least 1."""
     lines = chop_cells(text, width)
     return max(len(lines[0]), 1) if lines else len(text)
 
 
 def _word_end(text: str, start: int, end: int) -> int:
-    """Where to cut so that no word is cut, unless the part is but one word."""
+    """The end of the last whole word, or ``end`` if there is only one word."""
     space = text.rfind(" ", start, end + 1)
     return space + 1 if text[start : max(space, start)].strip() else end

@@ -1,4 +1,4 @@
-"""Banner: what must not be overlooked, above everything else; nothing there while all is well."""
+"""Banner: important warnings at the top of a screen. It is hidden if there are none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MARK = "⚠ "
 
 
 class Banner(Static):
-    """Warnings, a row each."""
+    """Shows warnings, one per row."""
 
     DEFAULT_CSS = """
     Banner {

@@ -1,4 +1,4 @@
-"""KeyFooter: the keys that work now, in one line; a click on one presses it."""
+"""KeyFooter: the keys that work now, in one line. A click presses a key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 
 class _Shown(NamedTuple):
-    """A key and where it stands: the columns from ``begin`` up to ``end``."""
+    """A key and its columns, from ``begin`` to ``end`` (exclusive)."""
 
     begin: int
     end: int
@@ -23,10 +23,10 @@ class _Shown(NamedTuple):
 
 
 class KeyFooter(Widget):
-    """One widget for all keys.
+    """A footer in one widget.
 
-    Textual's footer makes a widget a key, and all of them anew whenever the focus moves; that
-    lays out the whole screen, which takes longer than everything else that a key does.
+    Textual's footer has a widget per key and creates all of them whenever the focus moves. That
+    lays out the whole screen, which takes longer than anything else that a key does.
     """
 
     ALLOW_SELECT = False
@@ -51,11 +51,11 @@ class KeyFooter(Widget):
         self._pointed: str | None = None
 
     def on_mount(self) -> None:
-        """Hear of it when other keys work."""
+        """Update when the active keys change."""
         self.screen.bindings_updated_signal.subscribe(self, self._change)
 
     def render(self) -> Text:
-        """The keys that have a label, those of the focused pane first, as far as there is room."""
+        """The keys that have a label, those of the focused pane first."""
         self._shown = list(self._places())
         looks = {
             name: self.get_component_rich_style(f"footer--{name}", partial=True)
@@ -75,7 +75,7 @@ class KeyFooter(Widget):
         return text
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Press the key that is pointed at."""
+        """Press the key under the mouse."""
         if found := self._at(event):
             if found.enabled:
                 self.app.simulate_key(found.binding.key)
@@ -83,13 +83,13 @@ class KeyFooter(Widget):
                 self.app.bell()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Tell more of the key that is pointed at."""
+        """Show a tooltip for the key under the mouse."""
         found = self._at(event)
         self._point_at(found)
         self.tooltip = (found.tooltip or found.binding.description) if found else None
 
     def on_leave(self) -> None:
-        """Nothing is pointed at."""
+        """Remove the highlight."""
         self._point_at(None)
 
     def _change(self, screen: Screen[Any]) -> None:
@@ -98,12 +98,12 @@ class KeyFooter(Widget):
 
     def _places(self) -> Iterator[_Shown]:
         begin = 0
-        told = set()
+        seen = set()
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            if not binding.show or binding.action in told:
+            if not binding.show or binding.action in seen:
                 continue
-            told.add(binding.action)
+            seen.add(binding.action)
             name = self.app.get_key_display(binding)
             end = begin + cell_len(name) + 1 + cell_len(binding.description)
             yield _Shown(begin, end, name, active)

@@ -1,4 +1,4 @@
-"""LazyTabs: tabs that are filled when they are first opened."""
+"""LazyTabs: tabs that create their content when they are first opened."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from textual.widgets import Input, TabbedContent, TabPane
 
 
 class _Tabs(TabbedContent):
-    """Tabs that change only when they are asked to.
+    """Tabs that do not follow the focus.
 
-    Textual's also go where a widget took the focus; told of it late, they would leave again a tab
-    that was opened meanwhile.
+    Textual's tabs open the tab of a widget that got the focus. Its message can come late, after
+    the user has opened another tab.
     """
 
     @on(TabPane.Focused)
@@ -24,16 +24,16 @@ class _Tabs(TabbedContent):
 
 
 class LazyTabs(Widget):
-    """Numbered tabs; a subclass makes what is in them.
+    """Numbered tabs. A subclass creates their content.
 
-    The keys go to the first pane of a tab that is opened, at the start only if ``TAKES_FOCUS``.
+    Opening a tab focuses its first pane; the first tab does so only if ``TAKES_FOCUS``.
     """
 
     DEFAULT_CSS = "LazyTabs { height: 1fr; }"
     TABS: ClassVar[tuple[str, ...]] = ()
     TAKES_FOCUS: ClassVar[bool] = True
     SHORT: ClassVar[dict[str, str]] = {}
-    """What is written on tabs whose names are too long for a narrow terminal."""
+    """Short labels for tabs whose names are too long for a narrow terminal."""
 
     def __init__(self, first: str = "") -> None:
         super().__init__()
@@ -42,15 +42,15 @@ class LazyTabs(Widget):
         self._takes_focus = self.TAKES_FOCUS
 
     def content(self, tab: str) -> Widget:
-        """What a tab holds."""
+        """The content of a tab."""
         raise NotImplementedError
 
     def filled(self, tab: str) -> None:
-        """Called when a tab got its content: it knows nothing yet."""
+        """Called after a tab was created, to fill it with data."""
         raise NotImplementedError
 
     def compose(self) -> ComposeResult:
-        """All tabs, the first one filled."""
+        """All tabs, with the content of the first one."""
         with _Tabs(initial=self._first):
             for number, name in enumerate(self.TABS, 1):
                 with TabPane(f"{number} {self.SHORT.get(name, name)}", id=_id(name)):
@@ -58,23 +58,23 @@ class LazyTabs(Widget):
                         yield self.content(self._first)
 
     async def open(self, number: int) -> None:
-        """Open a tab, counted from 1; at the end it is filled and has the keys."""
+        """Open a tab, from 1, create its content and focus it."""
         if number <= len(self.TABS):
             tabs, name = self.query_one(TabbedContent), _id(self.TABS[number - 1])
             await self._fill(tabs.get_pane(name))
             tabs.active = name
-            self._give_keys(tabs.get_pane(name))
+            self._focus_first(tabs.get_pane(name))
 
     @property
     def active(self) -> str:
-        """The tab that is open."""
+        """The open tab."""
         return self.query_one(TabbedContent).active
 
     @on(TabbedContent.TabActivated)
     async def _enter(self, event: TabbedContent.TabActivated) -> None:
         await self._fill(event.pane)
         if self._takes_focus:
-            self._give_keys(event.pane)
+            self._focus_first(event.pane)
         self._takes_focus = True
 
     async def _fill(self, pane: TabPane) -> None:
@@ -82,8 +82,8 @@ class LazyTabs(Widget):
             await pane.mount(self.content(str(pane.id)))
             self.filled(str(pane.id))
 
-    def _give_keys(self, pane: TabPane) -> None:
-        """At once, while ``focus`` would wait for its turn: the next key may be there already."""
+    def _focus_first(self, pane: TabPane) -> None:
+        """Focus the first pane. ``focus()`` would be too late for a key that is already queued."""
         panes = (each for each in pane.query("*") if each.focusable)
         first = next((each for each in panes if not isinstance(each, Input)), None)
         if first and self.active == pane.id and not pane.has_focus_within:

@@ -1,1 +1,1 @@
-"""A conversation, its tokens, and the answers to it."""
+"""Widgets for a conversation, its tokens and the model's answers."""

@@ -1,4 +1,4 @@
-"""AnswerJson: the tool call that one step's answer comes to, as JSON."""
+"""AnswerJson: the predicted tool call at one step, as JSON."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rich.text import Text
 from trm_engine.files.jsonl import to_json
 from trm_tui.widgets.table.drawing import Drawing
 
-ANSWERS = "It answers; it calls no tool."
-NO_TOOL = "It would call a tool, but knows none of those on offer."
+ANSWERS = "No call: the model answers."
+NO_TOOL = "The model would call a tool, but it knows none of the available tools."
 
 
 class AnswerJson(Drawing):
-    """The call, ready to be sent."""
+    """Shows a tool call."""
 
     DEFAULT_CSS = """
     AnswerJson {
@@ -32,12 +32,12 @@ class AnswerJson(Drawing):
         self._step: Mapping[str, Any] | None = None
 
     def show(self, step: Mapping[str, Any] | None) -> None:
-        """Show one step's answer; None for none."""
+        """Show the answer at one step; None shows nothing."""
         self._step = step
         self.outdate()
 
     def draw(self, width: int) -> RenderableType:
-        """A heading and the call, or why there is none."""
+        """A heading and the call, or the reason why there is none."""
         if not self._step:
             return Text()
         heading = Text("Call\n", self.look("json--heading"))

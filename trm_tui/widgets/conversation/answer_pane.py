@@ -1,4 +1,4 @@
-"""AnswerPane: what one model thinks of the conversation, at the supervision step looked at."""
+"""AnswerPane: one model's answer at the selected supervision step."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Record = Mapping[str, Any]
 
 
 class AnswerPane(ScrollKeys):
-    """The answer to a ``predict`` request, from above: steps, call, values, tools."""
+    """Shows the answer to a ``predict`` request: steps, decision and values, call, tools."""
 
     ALLOW_MAXIMIZE = True
     BINDINGS = [*bindings(ANSWER), *bindings(ROWS)]
@@ -36,7 +36,7 @@ class AnswerPane(ScrollKeys):
 
     @dataclass
     class StepMoved(Message):
-        """Another supervision step, so many further on, shall be looked at."""
+        """The user wants another supervision step: ``steps`` further on."""
 
         steps: int
 
@@ -49,15 +49,15 @@ class AnswerPane(ScrollKeys):
         self._tools = ToolRanking()
 
     def compose(self) -> ComposeResult:
-        """All parts below each other."""
+        """All parts, top to bottom."""
         with Scroller():
             yield self._curve
             yield self._answer
             yield self._call
             yield self._tools
 
-    def show(self, prediction: Record | None, step: int, standing: str = "") -> None:
-        """Show an answer at a step, from 0; None for none. ``standing`` is for the border."""
+    def show(self, prediction: Record | None, step: int, status: str = "") -> None:
+        """Show an answer at a step, from 0; None shows no answer. ``status`` is for the border."""
         at = prediction["steps"][step] if prediction else None
         self.set_class(prediction is None, "-unanswered")
         self._curve.show(prediction, step)
@@ -65,9 +65,9 @@ class AnswerPane(ScrollKeys):
         self._call.show(at)
         self._tools.show(at)
         count = f"step {step + 1} of {len(prediction['steps'])}" if prediction else ""
-        words = filter(None, (count, one_line(standing)))
+        words = filter(None, (count, one_line(status)))
         self.border_subtitle = Content(" · ".join(words))
 
     def action_move_step(self, steps: int) -> None:
-        """Look at another step."""
+        """Select another step."""
         self.post_message(self.StepMoved(steps))

@@ -1,4 +1,4 @@
-"""Composer: the text of one turn, as it is written."""
+"""Composer: edits the text of one turn."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from trm_tui.text.figures import clip
 PLACEHOLDERS = {
     "user": "What the user says",
     "assistant": "What the assistant answers",
-    "system": "What the assistant is told to be",
+    "system": "Instructions for the assistant",
     "tool_call": '{"name": "a_tool", "arguments": {"a_parameter": "a value"}}',
     "tool_response": "What the tool returns: JSON, or text",
 }
 CONTROL_PICTURES = 0x2400
-"""Where Unicode has a picture of each control character."""
+"""First of Unicode's pictures of control characters."""
 
 UNKNOWN = "\ufffd"
 MARGIN = 6
-"""Cells of the border that a message in it must leave."""
+"""Cells of the border that a message leaves free."""
 
 
 class Composer(TextArea, inherit_bindings=True):
-    """Edits the turn it is given; a conversation that is pasted is handed on as a whole."""
+    """Edits a turn. A pasted conversation is posted as a whole."""
 
     DEFAULT_CSS = """
     Composer {
@@ -53,23 +53,23 @@ class Composer(TextArea, inherit_bindings=True):
     BINDINGS = bindings(COMPOSER)
 
     class Typed(Message):
-        """The turn has another text."""
+        """The text changed."""
 
     class Finished(Message):
-        """The turn is complete: on to the next one."""
+        """The user finished the turn and wants the next one."""
 
     class Left(Message):
-        """Back to the turns."""
+        """Leave the text."""
 
     @dataclass
-    class RoleAsked(Message):
-        """The turn shall have the next role, or the one before (-1)."""
+    class RoleChanged(Message):
+        """The user wants the next role (1) or the previous one (-1)."""
 
         roles: int
 
     @dataclass
-    class Travelled(Message):
-        """The whole conversation goes back to what was before (-1), or forward again (1)."""
+    class HistoryMoved(Message):
+        """The user wants to undo (-1) or redo (1)."""
 
         states: int
 
@@ -81,21 +81,21 @@ class Composer(TextArea, inherit_bindings=True):
 
     def __init__(self) -> None:
         super().__init__(soft_wrap=True, tab_behavior="focus", max_checkpoints=2)
-        self._given = self._as_kept = ""
+        self._original = self._normalised = ""
 
     @property
     def written(self) -> str:
-        """The text; to the letter the one that was given, until something is typed.
+        """The text. Until the user types, it is exactly the turn's text.
 
-        The text area itself keeps one kind of line end only.
+        The text area itself normalises line ends.
         """
-        return self._given if self.text == self._as_kept else self.text
+        return self._original if self.text == self._normalised else self.text
 
     def take(self, turn: DraftTurn, place: int, count: int) -> None:
-        """Edit a turn, the cursor at its end unless its text is the one that is there."""
+        """Edit a turn. The cursor goes to its end, unless the text is unchanged."""
         if turn.text != self.written:
-            self.text = self._given = turn.text
-            self._as_kept = self.text
+            self.text = self._original = turn.text
+            self._normalised = self.text
             self.move_cursor(self.document.end)
         self.placeholder = PLACEHOLDERS[turn.role]
         self.border_title = Content(f"{turn.role} · turn {place + 1:,} of {count:,}")
@@ -105,12 +105,12 @@ class Composer(TextArea, inherit_bindings=True):
         self.border_subtitle = Content(clip(problem, room) if room > 0 else problem)
 
     async def _on_key(self, event: events.Key) -> None:
-        """Enter is a key of ours: it ends the turn."""
+        """Enter finishes the turn; it is not a line break."""
         if event.key == "enter":
             event.prevent_default()
 
     async def _on_paste(self, event: events.Paste) -> None:
-        """A conversation takes the place of the one that is there; any other text is inserted."""
+        """A pasted conversation replaces the current one. Other text is inserted."""
         try:
             draft = read_conversation(event.text)
         except DataError as error:
@@ -122,42 +122,42 @@ class Composer(TextArea, inherit_bindings=True):
             self.post_message(self.Pasted(draft))
 
     @on(TextArea.Changed)
-    def _tell(self, event: TextArea.Changed) -> None:
+    def _post_typed(self, event: TextArea.Changed) -> None:
         event.stop()
         self.post_message(self.Typed())
 
     def get_line(self, line_index: int) -> Text:
-        """A line of the text; what a terminal would obey stands for itself, one cell each."""
+        """A line of the text, with control characters as pictures."""
         line = self.document.get_line(line_index)
         return Text(pictured(line), end="", no_wrap=True)
 
     def action_finish(self) -> None:
-        """The turn is complete."""
+        """Finish the turn."""
         self.post_message(self.Finished())
 
     def action_leave_turn(self) -> None:
-        """Back to the turns."""
+        """Leave the text."""
         self.post_message(self.Left())
 
     def action_line_break(self) -> None:
-        """A line break in the text."""
+        """Insert a line break."""
         self.insert("\n")
 
     def action_undo(self) -> None:
-        """Back to what was before."""
-        self.post_message(self.Travelled(-1))
+        """Undo."""
+        self.post_message(self.HistoryMoved(-1))
 
     def action_redo(self) -> None:
-        """Forward again."""
-        self.post_message(self.Travelled(1))
+        """Redo."""
+        self.post_message(self.HistoryMoved(1))
 
     def action_next_role(self, roles: int) -> None:
-        """Another role for the turn."""
-        self.post_message(self.RoleAsked(roles))
+        """Change the turn's role."""
+        self.post_message(self.RoleChanged(roles))
 
 
 def pictured(line: str) -> str:
-    """A line of text whose control and format characters are pictures, each one cell wide."""
+    """A line with control and format characters as pictures, each one cell wide."""
     return line if line.isascii() and line.isprintable() else "".join(map(_picture, line))
 
 

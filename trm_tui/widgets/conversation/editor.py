@@ -1,4 +1,4 @@
-"""ConversationEditor: turns, and the one that is written; every change can be undone."""
+"""ConversationEditor: a list of turns and the text of one; with undo."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ from trm_tui.widgets.conversation.turn_list import ShownTurn, TurnList
 
 
 class ConversationEditor(Widget):
-    """The conversation that the model is asked about.
+    """Edits the conversation that is sent to the model.
 
-    Marks belong to the draft that the model was asked about: a turn that is another one by now
-    has none.
+    Marks and notes belong to the draft that was sent. A turn that has changed since has none.
     """
 
     BINDINGS = bindings(EDITOR)
@@ -38,14 +37,14 @@ class ConversationEditor(Widget):
 
     @dataclass
     class Changed(Message):
-        """Turns or tools are others."""
+        """Turns or tools changed."""
 
         draft: Draft
 
     def __init__(self, draft: Draft, **options: Any) -> None:
         super().__init__(**options)
         self._edits = Edits(draft)
-        self._asked = draft
+        self._sent = draft
         self._spans: Mapping[int, list[Span]] = {}
         self._notes: Mapping[int, str] = {}
         self._list = TurnList()
@@ -53,34 +52,34 @@ class ConversationEditor(Widget):
         self._composer = Composer()
 
     def compose(self) -> ComposeResult:
-        """The turns above, the text of one below."""
+        """The list of turns above, the text of one turn below."""
         self._pane.border_title = "Conversation"
         self._composer.add_class("panel")
         yield self._pane
         yield self._composer
 
     def on_mount(self) -> None:
-        """Show what there is."""
+        """Show the draft."""
         self._show()
 
-    # What is edited ---------------------------------------------------------------------------
+    # The draft --------------------------------------------------------------------------------
 
     @property
     def draft(self) -> Draft:
-        """The conversation as it is now."""
+        """The current conversation."""
         return self._edits.present.draft
 
     @property
     def place(self) -> int:
-        """The turn that is looked at."""
+        """The selected turn."""
         return self._edits.present.place
 
     def write(self) -> None:
-        """Go to the text of the turn."""
+        """Focus the text of the turn."""
         self._composer.focus()
 
     def look(self, place: int | None = None) -> None:
-        """Go to the turns, or to one of them."""
+        """Focus the list of turns, and select ``place``."""
         self._take_text()
         if place is not None and place < len(self.draft.turns):
             self._edits.look_at(place)
@@ -88,37 +87,37 @@ class ConversationEditor(Widget):
         self._list.focus()
 
     def load(self, draft: Draft) -> None:
-        """Another conversation, from its end."""
+        """Replace the conversation, and select the last turn."""
         self._take_text()
-        self._go_on(draft, len(draft.turns) - 1)
+        self._change(draft, len(draft.turns) - 1)
 
     def set_tools(self, tools: Iterable[Mapping[str, Any]]) -> None:
-        """Other tools on offer."""
+        """Set the available tools."""
         self._take_text()
-        self._go_on(self.draft.with_tools(tools), self.place)
+        self._change(self.draft.with_tools(tools), self.place)
 
     def add_turns(self, *turns: DraftTurn) -> None:
-        """More turns at the end; one that is blank there gives way."""
+        """Append turns. They replace a trailing blank turn."""
         self._take_text()
         draft = self.draft
         if draft.turns[-1].is_blank and len(draft.turns) > 1:
             draft = draft.without_turn(len(draft.turns) - 1)
         for turn in turns:
             draft = draft.with_turn(len(draft.turns), turn)
-        self._go_on(draft, len(draft.turns) - 1)
+        self._change(draft, len(draft.turns) - 1)
 
-    # What is told about it --------------------------------------------------------------------
+    # Marks and notes -------------------------------------------------------------------------
 
-    def mark(self, asked: Draft, places: Iterable[Place], more: Iterable[Place] = ()) -> None:
-        """Mark places in the turns of a draft, counted without those that were blank."""
+    def mark(self, sent: Draft, places: Iterable[Place], more: Iterable[Place] = ()) -> None:
+        """Mark places in the turns of a draft. Places count only turns that are not blank."""
         spans: dict[int, list[Span]] = defaultdict(list)
         for turn, begin, end, kind in [*places, *more]:
-            spans[asked.said[turn]].append(Span(begin, end, kind))
-        self._asked, self._spans = asked, spans
+            spans[sent.said[turn]].append(Span(begin, end, kind))
+        self._sent, self._spans = sent, spans
         self._show_turns()
 
     def note(self, notes: Mapping[int, str]) -> None:
-        """Notes beside the roles of turns; nothing is drawn if they are what they were."""
+        """Show notes beside the roles of turns."""
         if notes != self._notes:
             self._notes = notes
             self._show_turns()
@@ -126,38 +125,38 @@ class ConversationEditor(Widget):
     # Keys -------------------------------------------------------------------------------------
 
     def action_add(self) -> None:
-        """A turn behind this one."""
+        """Add a turn after this one."""
         self._take_text()
-        self._go_on(self.draft.with_turn(self.place + 1), self.place + 1)
+        self._change(self.draft.with_turn(self.place + 1), self.place + 1)
         self.write()
 
     def action_delete(self) -> None:
-        """This turn goes."""
+        """Delete this turn."""
         self._take_text()
         draft = self.draft.without_turn(self.place)
-        self._go_on(draft, min(self.place, len(draft.turns) - 1))
+        self._change(draft, min(self.place, len(draft.turns) - 1))
 
     def action_move(self, turns: int) -> None:
-        """This turn goes up or down."""
+        """Move this turn up or down."""
         self._take_text()
         to = self.place + turns
         if 0 <= to < len(self.draft.turns):
-            self._go_on(self.draft.with_moved(self.place, to), to)
+            self._change(self.draft.with_moved(self.place, to), to)
 
     def action_role(self, roles: int) -> None:
-        """This turn gets another role."""
+        """Change the role of this turn."""
         self._take_text()
-        self._go_on(self.draft.with_role(self.place, roles), self.place)
+        self._change(self.draft.with_role(self.place, roles), self.place)
 
     def action_undo(self) -> None:
-        """Back to what was before."""
-        self._travel(self._edits.undo, "Nothing to undo")
+        """Undo the last change."""
+        self._move_in_history(self._edits.undo, "Nothing to undo")
 
     def action_redo(self) -> None:
-        """Forward again."""
-        self._travel(self._edits.redo, "Nothing to redo")
+        """Redo the last undone change."""
+        self._move_in_history(self._edits.redo, "Nothing to redo")
 
-    # Parts ------------------------------------------------------------------------------------
+    # Messages ---------------------------------------------------------------------------------
 
     @on(TurnList.Moved)
     def _look_at(self, event: TurnList.Moved) -> None:
@@ -178,7 +177,7 @@ class ConversationEditor(Widget):
 
     @on(Composer.Finished)
     def _finish(self, event: Composer.Finished) -> None:
-        """On to the next turn; behind the last one a new one begins, if something was said."""
+        """Go to the next turn. After the last one, add a turn unless it is blank."""
         event.stop()
         self._take_text()
         following = self.place + 1
@@ -186,25 +185,25 @@ class ConversationEditor(Widget):
             self._edits.look_at(following)
             self._show()
         elif not self.draft.turns[self.place].is_blank:
-            self._go_on(self.draft.with_turn(following), following)
+            self._change(self.draft.with_turn(following), following)
 
     @on(Composer.Left)
     def _leave_text(self, event: Composer.Left) -> None:
-        """To the turns; one that was begun and is blank goes."""
+        """Focus the list of turns. A trailing blank turn is removed."""
         event.stop()
         self._take_text()
         last = len(self.draft.turns) - 1
         if self.place == last and last and self.draft.turns[last].is_blank:
-            self._go_on(self.draft.without_turn(last), last - 1)
+            self._change(self.draft.without_turn(last), last - 1)
         self._list.focus()
 
-    @on(Composer.RoleAsked)
-    def _change_role(self, event: Composer.RoleAsked) -> None:
+    @on(Composer.RoleChanged)
+    def _change_role(self, event: Composer.RoleChanged) -> None:
         event.stop()
         self.action_role(event.roles)
 
-    @on(Composer.Travelled)
-    def _travel_in_text(self, event: Composer.Travelled) -> None:
+    @on(Composer.HistoryMoved)
+    def _undo_or_redo(self, event: Composer.HistoryMoved) -> None:
         event.stop()
         self.action_undo() if event.states < 0 else self.action_redo()
 
@@ -213,29 +212,29 @@ class ConversationEditor(Widget):
         event.stop()
         self.load(event.draft)
         count = len(event.draft.turns)
-        self.notify(f"Pasted a conversation of {count} turn{'s' * (count != 1)}; ^z undoes")
+        self.notify(f"Pasted a conversation of {count} turn{'s' * (count != 1)}; undo with ^z")
 
     def _take_text(self) -> None:
-        """What is typed counts at once, however late its message comes."""
+        """Take over the typed text now. The text area's message may come later."""
         text = self._composer.written
         if self.is_mounted and text != self.draft.turns[self.place].text:
             draft = self.draft.with_text(self.place, text)
-            self._go_on(draft, self.place, typed_at=time.monotonic())
+            self._change(draft, self.place, typed_at=time.monotonic())
 
-    def _go_on(self, draft: Draft, place: int, typed_at: float | None = None) -> None:
+    def _change(self, draft: Draft, place: int, typed_at: float | None = None) -> None:
         before = self.draft
         self._edits.change(draft, place, typed_at)
-        self._after(before)
+        self._show_change(before)
 
-    def _travel(self, go: Callable[[], bool], otherwise: str) -> None:
+    def _move_in_history(self, move: Callable[[], bool], otherwise: str) -> None:
         self._take_text()
         before = self.draft
-        if go():
-            self._after(before)
+        if move():
+            self._show_change(before)
         else:
             self.notify(otherwise)
 
-    def _after(self, before: Draft) -> None:
+    def _show_change(self, before: Draft) -> None:
         self._show()
         if self.draft != before:
             self.post_message(self.Changed(self.draft))
@@ -253,15 +252,15 @@ class ConversationEditor(Widget):
         self._list.show(shown, self.place)
 
     def _shown(self, place: int, turn: DraftTurn) -> ShownTurn:
-        asked = self._asked.turns
-        is_asked = place < len(asked) and asked[place] == turn
-        spans = tuple(self._spans.get(place, ())) if is_asked else ()
-        note = self._notes.get(place, "") if is_asked else ""
+        sent = self._sent.turns
+        is_unchanged = place < len(sent) and sent[place] == turn
+        spans = tuple(self._spans.get(place, ())) if is_unchanged else ()
+        note = self._notes.get(place, "") if is_unchanged else ""
         return ShownTurn(turn.role, turn.shown, spans, note, turn.problem)
 
 
 def _tools_line(draft: Draft) -> str:
     names = [str(tool.get("function", {}).get("name")) for tool in draft.tools]
     if not names:
-        return "all tools on offer"
+        return "all tools available"
     return one_line(f"{len(names)} tool{'s' * (len(names) != 1)}: {', '.join(names)}")

@@ -1,4 +1,4 @@
-"""MarkedConversation: a sample's turns, with true and predicted values marked in their texts."""
+"""MarkedConversation: a sample's turns, with true and predicted values marked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BOTH = frozenset({TRUE, PREDICTED})
 
 
 class MarkedConversation(Drawing):
-    """The conversation of one sample, whatever its texts contain."""
+    """Shows the conversation of one sample."""
 
     DEFAULT_CSS = """
     MarkedConversation {
@@ -57,7 +57,7 @@ class MarkedConversation(Drawing):
         self._last_turns: dict[int, int] = {}
 
     def show(self, sample: Record | None, places: Sequence[Place], note: str = "") -> None:
-        """Show a sample with places in its turns marked; ``note`` is a warning above."""
+        """Show a sample with marked places. ``note`` is a warning above it."""
         self._sample, self._note = sample, note
         self._spans = defaultdict(list)
         for turn, begin, end, kind in places:
@@ -75,12 +75,12 @@ class MarkedConversation(Drawing):
         return Text("\n", no_wrap=True).join(lines)
 
     def last_turn(self) -> int:
-        """The row where the last turn begins."""
+        """The first row of the last turn."""
         width = self.size.width
         return self._last_turns.get(width, 0) if self._drawn(width) else 0
 
     def _paragraphs(self) -> Iterator[tuple[int, Text]]:
-        """How far each is indented, and its text; a turn begins with one that is not."""
+        """Indentation and text of each paragraph. A turn's heading is not indented."""
         if self._sample is None:
             yield 0, Text("No sample selected", self.look("marked--faint"))
             return
@@ -123,7 +123,7 @@ class MarkedConversation(Drawing):
 
 
 def turn_text(turn: Record) -> str:
-    """What the model reads of a turn: its text, or compact JSON."""
+    """The turn as the model reads it: its text, or compact JSON."""
     try:
         return Turn.model_validate(turn).text()
     except (ValidationError, RecursionError):
@@ -144,6 +144,6 @@ def _tools(sample: Record) -> str:
     ]
     names = [str(each.get("name")) for each in functions if isinstance(each, dict)]
     if not names:
-        return "no tools on offer"
+        return "no available tools"
     plural = "" if len(names) == 1 else "s"
-    return one_line(f"{len(names)} tool{plural} on offer: {', '.join(names)}")
+    return one_line(f"{len(names)} available tool{plural}: {', '.join(names)}")

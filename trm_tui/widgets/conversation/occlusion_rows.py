@@ -1,4 +1,4 @@
-"""OcclusionRows: what the answer would be without each turn."""
+"""OcclusionRows: how the answer changes when a turn is left out."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from trm_tui.text.figures import share_text
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.rows import CursorRows
 
-ASK = "w asks what each turn does to the answer"
-ASKING = "Asking what each turn does …"
-CHANGED = "The conversation is another one now: w asks again"
-ONLY_TURN = "A conversation's only turn cannot be left out"
+ASK = "Press w to measure the effect of each turn"
+ASKING = "Measuring the effect of each turn…"
+CHANGED = "The conversation has changed. Press w to measure again."
+ONLY_TURN = "The only turn of a conversation cannot be left out"
 LARGE = 0.1
-"""A change of P(call) that is pointed out."""
+"""Changes of P(call) from this on are coloured."""
 
 
 class OcclusionRows(CursorRows):
-    """A row a turn: P(call) without it, what that changes, the tool, what else is another."""
+    """One row per turn: P(call) without it, the change, and other changes of the answer."""
 
     ALLOW_MAXIMIZE = True
     BORDER_TITLE = "Why: leaving turns out"
@@ -35,7 +35,7 @@ class OcclusionRows(CursorRows):
 
     @dataclass
     class Chosen(Message):
-        """The turn at ``place`` shall be looked at."""
+        """The user wants the turn at ``place``."""
 
         place: int
 
@@ -45,12 +45,12 @@ class OcclusionRows(CursorRows):
         self._draft = Draft()
         self._cursor = 0
 
-    def show(self, occlusion: Occlusion | None, draft: Draft, standing: str = ASK) -> None:
-        """Show what is known so far about a draft; None for nothing, ``standing`` says why."""
+    def show(self, occlusion: Occlusion | None, draft: Draft, status: str = ASK) -> None:
+        """Show the results so far for a draft. None shows ``status`` instead."""
         self._left = list(occlusion.left) if occlusion else ()
         self._draft = draft
         self._cursor = min(self._cursor, max(len(self._left) - 1, 0))
-        self.EMPTY = standing
+        self.EMPTY = status
         base = occlusion.base if occlusion else None
         tool = f", {one_line(str(base['tool']))}" if base and base["tool"] else ""
         whole = f"all turns: P(call) {base['decision_probability']:.3f}{tool}" if base else ""
@@ -58,11 +58,11 @@ class OcclusionRows(CursorRows):
         self.outdate()
 
     def row_count(self) -> int:
-        """One row a turn."""
+        """One row per turn."""
         return len(self._left)
 
     def columns(self) -> Sequence[Column]:
-        """Narrow panes keep turn, change and what else is another."""
+        """The columns. Narrow panes keep turn, change and what changes."""
         return [
             Column("turn", "turn", 4),
             Column("role", "left out", 9, rank=3, most=13, left=True),
@@ -73,7 +73,7 @@ class OcclusionRows(CursorRows):
         ]
 
     def cells(self, row: int, layout: Layout) -> Cells:
-        """One turn."""
+        """The cells of one turn."""
         left = self._left[row]
         turn = self._draft.turns[left.place]
         look = "none" if abs(left.change) < LARGE else "good" if left.change > 0 else "poor"
@@ -96,6 +96,6 @@ class OcclusionRows(CursorRows):
         self.outdate_rows([before, row])
 
     def action_choose(self) -> None:
-        """To the turn."""
+        """Go to the turn."""
         if self._left:
             self.post_message(self.Chosen(self._left[self._cursor].place))

@@ -1,4 +1,4 @@
-"""StepAnswer: probabilities step by step, and what one step answers beside what is right."""
+"""StepAnswer: probabilities by step, and one step's answer beside the truth."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from trm_tui.widgets.table.drawing import Drawing
 Record = Mapping[str, Any]
 
 CELL = 6
-LEAST_LABEL, MOST_LABEL = 8, 22
+MIN_LABEL, MAX_LABEL = 8, 22
 TOOLS = 3
 HALT = "▲"
 DECISIONS = {"tool_call": "call", "direct_answer": "answer"}
 
 
 class StepAnswer(Drawing):
-    """Everything about one sample but its texts; empty slots as a number, or each."""
+    """Shows everything about an answer except texts. Empty slots are listed or counted."""
 
     DEFAULT_CSS = """
     StepAnswer {
@@ -62,14 +62,14 @@ class StepAnswer(Drawing):
         self._step = 0
 
     def show(self, prediction: Record | None, step: int = 0) -> None:
-        """Show the answer at a step, counted from 0; None where it is not known yet."""
+        """Show the answer at a step, from 0; None if it is not known yet."""
         self._prediction, self._step = prediction, step
         self.outdate()
 
     def draw(self, width: int) -> RenderableType:
         """Steps, then decision, tool, arguments and slots in one table."""
         if self._prediction is None:
-            return Text("What the model thinks of it is not known yet.", self._look("faint"))
+            return Text("There is no answer yet.", self._look("faint"))
         return Group(*self._steps(self._prediction, width), Text(), self._table(width))
 
     # Steps ------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ class StepAnswer(Drawing):
         steps = prediction["steps"]
         tools = leading_tools(prediction, steps[self._step], TOOLS)
         label = _label_width(tools, width)
-        seen = self._steps_seen(len(steps), (width - label) // CELL)
+        seen = self._visible_steps(len(steps), (width - label) // CELL)
         yield self._step_numbers(seen, label, len(steps))
         yield self._figures(
             "P(call)", [each["decision_probability"] for each in steps], seen, label
@@ -88,8 +88,8 @@ class StepAnswer(Drawing):
         yield self._figures("q", [each["q"] for each in steps], seen, label)
         yield self._halting(prediction, seen, label)
 
-    def _steps_seen(self, count: int, room: int) -> range:
-        """As many steps as there is room for, the chosen one among them."""
+    def _visible_steps(self, count: int, room: int) -> range:
+        """The steps that fit, with the selected one among them."""
         room = max(min(room, count), 1)
         first = min(max(self._step - room // 2, 0), count - room)
         return range(first, first + room)
@@ -113,17 +113,17 @@ class StepAnswer(Drawing):
         return line
 
     def _halting(self, prediction: Record, seen: range, label: int) -> Text:
-        """Under which step the model would halt."""
+        """Mark the step at which the model would halt."""
         at = prediction["halts_at"]
         line = self._line(f"q ≥ {prediction['halt_threshold']:g}", label)
         if at is None:
-            return line.append(" never: all steps are run", self._look("faint"))
+            return line.append(" never: it runs all steps", self._look("faint"))
         for step in seen:
             line.append(f"{HALT if step + 1 == at else '':>{CELL - 2}}  ", self._look("halt"))
         return line.append(f" halts at step {at}", self._look("faint"))
 
     def _line(self, name: str, label: int) -> Text:
-        """A line that begins with a label of so many cells."""
+        """A line that starts with a label of ``label`` cells."""
         return Text(no_wrap=True).append(pad(one_line(name), label), self._look("faint"))
 
     # Table ------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ class StepAnswer(Drawing):
         return table
 
     def _columns(self, width: int) -> Table:
-        """What is true has its columns only where that is known."""
+        """The table. Columns for the truth exist only if it is known."""
         table = Table.grid(padding=(0, 1, 0, 0), expand=True)
         table.add_column(no_wrap=True, max_width=max(width // 4, 6), overflow="ellipsis")
         names = ["", "true", "model", "P", ""] if self._has_truth else ["", "model", "P"]
@@ -172,13 +172,13 @@ class StepAnswer(Drawing):
 
     def _add_slots(self, table: Table, prediction: Record, step: Record) -> None:
         rows = slots(prediction, step)
-        told = [row for row in rows if self._all_slots or not is_quiet(row)]
+        listed = [row for row in rows if self._all_slots or not is_quiet(row)]
         if rows:
             table.add_row(Text("Slots", self._look("heading")))
-        for row in told:
+        for row in listed:
             table.add_row(*self._cells(row))
-        if quiet := len(rows) - len(told):
-            count = f"{quiet} more" if told else f"{quiet}"
+        if quiet := len(rows) - len(listed):
+            count = f"{quiet} more" if listed else f"{quiet}"
             table.add_row(Text(count, self._look("faint")), Text("empty", self._look("faint")))
 
     def _cells(self, row: Compared, is_said: bool = True) -> Iterator[Text]:
@@ -204,15 +204,15 @@ class StepAnswer(Drawing):
 
 def _label_width(tools: Sequence[str], width: int) -> int:
     longest = max((cell_len(one_line(tool)) for tool in tools), default=0) + 1
-    return min(max(longest, LEAST_LABEL), MOST_LABEL, max(width // 2, 1))
+    return min(max(longest, MIN_LABEL), MAX_LABEL, max(width // 2, 1))
 
 
 def wrong_words(prediction: Record, step: int, width: int = 60) -> str:
-    """What is wrong with the answer at a step, in words; "" where nothing is or is known."""
+    """What is wrong with the answer at a step; "" if nothing is, or if that is unknown."""
     at = prediction["steps"][step]
     names = [row.name for row in decision(prediction, at) if row.verdict not in (RIGHT, None)]
-    told = {"arguments": arguments(prediction, at), "slots": slots(prediction, at)}
-    for name, rows in told.items():
+    parts = {"arguments": arguments(prediction, at), "slots": slots(prediction, at)}
+    for name, rows in parts.items():
         if any(row.verdict not in (RIGHT, None) for row in rows):
             names.append(name)
     return clip(", ".join(names), width)

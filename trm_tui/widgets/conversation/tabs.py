@@ -1,4 +1,4 @@
-"""PlaygroundTabs: what is known of the conversation's answer, in tabs."""
+"""PlaygroundTabs: answers, tokens and the effect of each turn."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from trm_tui.widgets.lazy_tabs import LazyTabs
 
 
 class PlaygroundTabs(LazyTabs):
-    """The answers of one or two models, the tokens, what each turn does.
+    """The tabs of the playground, for one or two models.
 
-    ``show_known`` shows in a tab that is opened what is known already.
+    ``show_known`` fills a newly opened tab with the current results.
     """
 
     TABS = ("Answer", "Tokens", "Why")
@@ -35,11 +35,11 @@ class PlaygroundTabs(LazyTabs):
         return TokensPane(classes="panel") if tab == "tokens" else OcclusionRows(classes="panel")
 
     def filled(self, tab: str) -> None:
-        """Show what is known already."""
+        """Fill the new tab."""
         self._show_known()
 
     async def set_models(self, titles: Sequence[str]) -> None:
-        """One pane for each of these models."""
+        """Show one answer pane per title."""
         self._titles = titles
         panes: Any = self.query_one("#answer Horizontal", Horizontal)
         await panes.remove_children()

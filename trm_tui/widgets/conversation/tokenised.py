@@ -1,4 +1,4 @@
-"""Tokenised: the tokens of a text beside each other, each over its id."""
+"""Tokenised: the tokens of a text, each above its id."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from trm_tui.text.figures import clip, pad
 
 BAR = "│"
 LINES = 3
-"""Lines of a row of tokens: pieces, ids, a blank one; without ids there is but one."""
+"""Lines per row of tokens: pieces, ids, a blank line. Without ids there is one line."""
 
 MARKER = -1
-"""Where a token has no place in the text."""
+"""``begin`` of a token that is not in the text."""
 
 
 @dataclass(frozen=True)
 class Token:
-    """A token with the characters of its turn's text that it stands for."""
+    """A token and its characters in the turn's text."""
 
     piece: str
     id: int
@@ -43,17 +43,17 @@ class Token:
 
     @cached_property
     def piece_width(self) -> int:
-        """Cells that the piece needs."""
+        """Width of the piece in cells."""
         return max(cell_len(self.piece), 1)
 
     @property
     def width(self) -> int:
-        """Cells that piece and id need."""
+        """Width of piece and id in cells."""
         return max(self.piece_width, len(str(self.id)))
 
 
 def tokens_of(answer: Mapping[str, Any]) -> list[Token]:
-    """The tokens of the engine's answer to ``tokenize`` or ``predict``."""
+    """The tokens in the engine's answer to ``tokenize`` or ``predict``."""
     columns = answer["tokens"]
     names = ("pieces", "ids", "begins", "ends", "turns", "roles")
     return [
@@ -63,7 +63,7 @@ def tokens_of(answer: Mapping[str, Any]) -> list[Token]:
 
 
 def rows_of(widths: Sequence[int], width: int) -> list[int]:
-    """The first token of each row, where tokens of these widths and the bars between them fit."""
+    """The first token of each row, for tokens of these widths with bars between them."""
     starts, used = [], width
     for place, each in enumerate(widths):
         needed = min(each, max(width - 2, 1)) + 1
@@ -75,9 +75,9 @@ def rows_of(widths: Sequence[int], width: int) -> list[int]:
 
 
 class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
-    """Tokens in rows, told apart by bars and backgrounds; a cursor says more of one of them.
+    """Shows tokens in rows, and details of the token under the cursor.
 
-    With ``by_role`` the colour of a token is that of its turn's role.
+    With ``by_role`` a token has the colour of its turn's role.
     """
 
     ALLOW_MAXIMIZE = False
@@ -105,13 +105,13 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
 
     @dataclass
     class Chosen(Message):
-        """A token was chosen; ``id`` is its id."""
+        """The user selected a token."""
 
         id: int
 
     @dataclass
     class Moved(Message):
-        """The cursor is on another token."""
+        """The cursor moved to another token."""
 
         token: Token
 
@@ -134,11 +134,11 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
     # Layout
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """One line of facts, and the rows."""
+        """One line of details, and the rows."""
         return 1 + self._height(len(rows_of(self._widths(), width)))
 
     def on_resize(self, event: events.Resize) -> None:
-        """Other rows for another width."""
+        """Lay out the rows for the new width."""
         self._lay_out()
         self._show_cursor()
 
@@ -149,7 +149,7 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
         self.scroll_y = self.validate_scroll_y(self.scroll_y)
 
     def _widths(self) -> list[int]:
-        """The cells of each token."""
+        """The width of each token in cells."""
         return [token.width if self._has_ids else token.piece_width for token in self._tokens]
 
     @property
@@ -157,13 +157,13 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
         return LINES if self._has_ids else 1
 
     def _height(self, rows: int) -> int:
-        """The lines of so many rows, without the blank one behind the last."""
+        """The lines of this many rows, without the last blank line."""
         return max(rows * self._lines - (self._lines > 1), 0)
 
     # Drawing
 
     def render_line(self, y: int) -> Strip:
-        """The facts on top, then pieces and ids."""
+        """One line: the details on top, then pieces and ids."""
         width = self.scrollable_content_region.width
         if y == 0:
             return self._facts(width)
@@ -175,11 +175,11 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _facts(self, width: int) -> Strip:
         faint = self._style("faint")
-        text = clip(" · ".join(self._standing()), width)
+        text = clip(" · ".join(self._details()), width)
         return Strip([Segment(text, faint)]).adjust_cell_length(width, self.rich_style)
 
-    def _standing(self) -> Iterator[str]:
-        """How many there are, and what the cursor's token is."""
+    def _details(self) -> Iterator[str]:
+        """The number of tokens, and the token under the cursor."""
         count = len(self._tokens)
         if not count:
             yield "no tokens"
@@ -219,7 +219,7 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
         return self.rich_style + self._partial(look)
 
     def _partial(self, look: str) -> Style:
-        """Only what the component's rules say."""
+        """Only the style that the component's own CSS sets."""
         rules = self.get_component_styles(f"tokens--{look}")
         full = self.get_component_rich_style(f"tokens--{look}")
         return rules.text_style + Style(
@@ -230,34 +230,34 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
     # The cursor
 
     def action_token(self, tokens: int) -> None:
-        """Move by some tokens."""
+        """Move the cursor by some tokens."""
         self._go_to(self._cursor + tokens)
 
     def action_line(self, rows: int) -> None:
-        """Move by some rows, to the token at the same place of the row."""
+        """Move the cursor by some rows, to the token at the same position."""
         row = self._row_of(self._cursor)
         to = min(max(row + rows, 0), max(len(self._starts) - 1, 0))
         if self._tokens and to != row:
             self._go_to(min(self._starts[to] + self._cursor - self._starts[row], self._last(to)))
 
     def action_ids(self) -> None:
-        """Show ids below the tokens, or not."""
+        """Show or hide ids."""
         self._has_ids = not self._has_ids
         self._lay_out()
         self._show_cursor()
         self.refresh(layout=True)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A conversation has no vocabulary beside it."""
+        """Without a vocabulary pane, a token cannot be selected."""
         return action != "choose" or not self._by_role
 
     def action_choose(self) -> None:
-        """Tell which token the cursor is on."""
+        """Select the token under the cursor."""
         if self._tokens:
             self.post_message(self.Chosen(self._tokens[self._cursor].id))
 
     def on_click(self, event: events.Click) -> None:
-        """The cursor goes where the mouse points."""
+        """Move the cursor to the mouse."""
         offset = event.get_content_offset(self)
         if offset is None or offset.y < 1:
             return
@@ -288,7 +288,7 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
             self.post_message(self.Moved(self._tokens[self._cursor]))
 
     def _show_cursor(self) -> None:
-        """Scroll no further than needed to see the cursor's row."""
+        """Scroll just enough to show the cursor's row."""
         height = max(self._lines - 1, 1)
         line = self._row_of(self._cursor) * self._lines
         seen = max(self.scrollable_content_region.height - 1, 1)

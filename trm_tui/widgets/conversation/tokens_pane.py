@@ -1,4 +1,4 @@
-"""TokensPane: what the model reads of the conversation, token by token."""
+"""TokensPane: the tokens that the model reads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trm_tui.widgets.conversation.tokenised import Tokenised
 
 
 class TokensPane(Widget):
-    """Tokens in the colours of their roles; the border says what was cut off."""
+    """Shows tokens coloured by role. The border shows how many were truncated."""
 
     ALLOW_MAXIMIZE = True
     BORDER_TITLE = "Tokens"
@@ -31,9 +31,9 @@ class TokensPane(Widget):
         yield self._tokens
 
     def show(self, answer: Mapping[str, Any], texts: Sequence[str]) -> None:
-        """Show the tokens of an answer to ``predict``; ``texts`` are those of its turns."""
+        """Show the tokens in an answer to ``predict``, given the texts of its turns."""
         self._tokens.show(answer, texts)
         dropped, most = answer["dropped_tokens"], answer["max_length"]
         self.set_class(bool(dropped), "-truncated")
-        words = f"{dropped:,} older tokens are not seen: the model reads {most:,}"
-        self.border_subtitle = Content(words if dropped else f"of {most:,} at most")
+        words = f"{dropped:,} older tokens truncated: the model reads {most:,}"
+        self.border_subtitle = Content(words if dropped else f"of at most {most:,}")

@@ -1,4 +1,4 @@
-"""ToolRanking: every tool that the model knows with its probability, those not on offer faint."""
+"""ToolRanking: all tools with their probabilities."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from trm_engine.printable import one_line
 from trm_tui.text.figures import bar, pad, share_text
 from trm_tui.widgets.table.drawing import Drawing
 
-LEAST_NAME, MOST_NAME = 8, 28
+MIN_NAME, MAX_NAME = 8, 28
 PROBABILITY = 6
-MOST_BAR = 40
-NOT_OFFERED = "not offered"
+MAX_BAR = 40
+NOT_AVAILABLE = "not available"
 
 
 class ToolRanking(Drawing):
-    """The likeliest tool first; what is not on offer cannot be called."""
+    """Lists the most probable tool first. Unavailable tools are faint."""
 
     DEFAULT_CSS = """
     ToolRanking {
@@ -36,18 +36,18 @@ class ToolRanking(Drawing):
         self._step: Mapping[str, Any] | None = None
 
     def show(self, step: Mapping[str, Any] | None) -> None:
-        """Show the ranking of one step's answer; None for none."""
+        """Show the ranking at one step; None shows nothing."""
         self._step = step
         self.outdate()
 
     def draw(self, width: int) -> RenderableType:
-        """A heading, then a row a tool."""
+        """A heading, then one row per tool."""
         if not self._step:
             return Text()
         tools = self._step["tools"]
         names = max((cell_len(one_line(each["name"])) for each in tools), default=0)
-        name = min(max(names, LEAST_NAME), MOST_NAME, max(width // 2, 1))
-        room = min(max(width - name - PROBABILITY - 2, 0), MOST_BAR)
+        name = min(max(names, MIN_NAME), MAX_NAME, max(width // 2, 1))
+        room = min(max(width - name - PROBABILITY - 2, 0), MAX_BAR)
         lines = [Text("Tools", self.look("ranking--heading"))]
         for tool in tools:
             lines.append(self._row(tool, name, room))
@@ -57,6 +57,6 @@ class ToolRanking(Drawing):
         faint = self.look("ranking--faint")
         line = Text(pad(one_line(tool["name"]), name), "" if tool["offered"] else faint)
         if not tool["offered"]:
-            return line.append(f" {pad(NOT_OFFERED, room + PROBABILITY)}", faint)
+            return line.append(f" {pad(NOT_AVAILABLE, room + PROBABILITY)}", faint)
         line.append(f"{share_text(tool['probability']):>{PROBABILITY}} ")
         return line.append(bar(tool["probability"], room), self.look("ranking--bar"))

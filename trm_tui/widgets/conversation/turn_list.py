@@ -1,4 +1,4 @@
-"""TurnList: a conversation turn by turn under a cursor, with what the model read marked in it."""
+"""TurnList: the turns of a conversation, with a cursor and marked texts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from trm_tui.store.step_answer import PREDICTED, TRUE, UNSEEN
 from trm_tui.text.marked import Kinds, Span, marked_text
 
 CURSOR = "cursor"
-"""The kind of a span under the token that is looked at."""
+"""Kind of the span of the selected token."""
 
 LONGEST_TEXT = 20_000
 INDENT = 2
@@ -35,7 +35,7 @@ LOOKS = ("faint", "problem", "true", "predicted", "both", "unseen", "cursor", "b
 
 @dataclass(frozen=True)
 class ShownTurn:
-    """A turn as it is shown; offsets of spans are those of ``text``."""
+    """A turn to show. Spans are offsets in ``text``."""
 
     role: str
     text: str
@@ -45,7 +45,7 @@ class ShownTurn:
 
 
 class TurnList(ScrollView, can_focus=True, inherit_bindings=False):
-    """Turns of any number and length; only those that changed are laid out anew."""
+    """Lists turns. Only changed turns are laid out again."""
 
     ALLOW_MAXIMIZE = False
     DEFAULT_CSS = """
@@ -73,13 +73,13 @@ class TurnList(ScrollView, can_focus=True, inherit_bindings=False):
 
     @dataclass
     class Moved(Message):
-        """The cursor is on the turn at ``place``."""
+        """The user moved the cursor to the turn at ``place``."""
 
         place: int
 
     @dataclass
     class Opened(Message):
-        """The turn under the cursor is to be edited."""
+        """The user wants to edit the turn under the cursor."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class TurnList(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     def show_cursor(self) -> None:
-        """Scroll no further than needed to see the turn under the cursor, its end at least."""
+        """Scroll just enough to show the turn under the cursor, or at least its end."""
         if self._place + 1 >= len(self._starts):  # not laid out yet
             return
         begin, end = self._starts[self._place], self._starts[self._place + 1]
@@ -112,23 +112,23 @@ class TurnList(ScrollView, can_focus=True, inherit_bindings=False):
     # Layout and drawing
 
     def on_resize(self, event: events.Resize) -> None:
-        """Other lines for another width."""
+        """Lay out the lines for the new width."""
         self._lay_out()
         self.show_cursor()
 
     def notify_style_update(self) -> None:
-        """The theme or the focus changed: every colour may be another."""
+        """Redraw, as theme or focus changed."""
         super().notify_style_update()
         self._laid_out.clear()
         self._lay_out()
 
     def render_line(self, y: int) -> Strip:
-        """One line: the cursor's bar and a line of a turn."""
+        """One line of a turn, with the cursor's bar."""
         y += self.scroll_offset.y
         width = self.scrollable_content_region.width
         place = bisect_right(self._starts, y) - 1
         lines = self._laid_out.get(self._turns[place]) if place < len(self._turns) else None
-        if lines is None:  # behind the last turn, or hidden when the turns were shown
+        if lines is None:  # after the last turn, or not laid out yet
             return Strip.blank(width, self.rich_style)
         line = lines[y - self._starts[place]]
         if place != self._place:
@@ -148,7 +148,7 @@ class TurnList(ScrollView, can_focus=True, inherit_bindings=False):
         self.virtual_size = Size(width, self._starts[-1])
 
     def _lines(self, turn: ShownTurn, width: int) -> list[Strip]:
-        """Role, text, what is wrong with it."""
+        """The lines of a turn: role, text and problem."""
         room = max(width - INDENT, 1)
         role = Text(turn.role, self._look(turn.role))
         if turn.note:
@@ -196,7 +196,7 @@ class TurnList(ScrollView, can_focus=True, inherit_bindings=False):
     # The cursor
 
     def action_step(self, turns: int) -> None:
-        """Move by some turns; past the ends the text scrolls."""
+        """Move by some turns. At the ends, scroll the text."""
         to = min(max(self._place + turns, 0), len(self._turns) - 1)
         if to == self._place:
             self.scroll_relative(y=turns, animate=False)
@@ -204,7 +204,7 @@ class TurnList(ScrollView, can_focus=True, inherit_bindings=False):
             self.post_message(self.Moved(to))
 
     def action_page(self, pages: int) -> None:
-        """Move by as many lines as are seen."""
+        """Move by a page."""
         seen = max(self.scrollable_content_region.height, 1)
         begin, end = self._starts[self._place], self._starts[self._place + 1]
         line = min(max(self.scroll_offset.y, begin), end - 1) + pages * seen
@@ -215,11 +215,11 @@ class TurnList(ScrollView, can_focus=True, inherit_bindings=False):
             self.post_message(self.Moved(to))
 
     def action_first(self) -> None:
-        """To the first turn."""
+        """Go to the first turn."""
         self.post_message(self.Moved(0))
 
     def action_last(self) -> None:
-        """To the last turn."""
+        """Go to the last turn."""
         self.post_message(self.Moved(len(self._turns) - 1))
 
     def action_open(self) -> None:
@@ -227,7 +227,7 @@ class TurnList(ScrollView, can_focus=True, inherit_bindings=False):
         self.post_message(self.Opened())
 
     def on_click(self, event: events.Click) -> None:
-        """The cursor goes where the mouse points; twice edits."""
+        """Move the cursor to the mouse. A double click edits."""
         offset = event.get_content_offset(self)
         if offset is None:
             return

@@ -1,4 +1,4 @@
-"""LogBuffer: the newest lines of a log, which of them are shown, and in which rows."""
+"""LogBuffer: the newest lines of a log, their filter and their rows."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from trm_tui.store.log import LogLine
 from trm_tui.text.wrapped import lines_of, wrap
 
-MOST_LINES = 100_000
+MAX_LINES = 100_000
 LEVELS = ("info", "warning", "error")
 
 
 class TextLine(NamedTuple):
-    """One line of text of a log entry; ``is_first`` of those that follow from one message."""
+    """One line of text. ``is_first`` is true for the first line of a log entry."""
 
     entry: LogLine
     text: str
@@ -24,7 +24,7 @@ class TextLine(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of the screen: a part of line ``number``, its characters ``start`` to ``end``."""
+    """A row of the screen: part ``part`` of line ``number``, characters ``start`` to ``end``."""
 
     number: int
     part: int
@@ -33,22 +33,22 @@ class Row(NamedTuple):
 
 
 class LogBuffer:
-    """Lines have numbers that never change, from 0; the oldest are dropped when there are many.
+    """The lines are numbered from 0. If there are too many, the oldest are dropped.
 
     Attributes:
-        dropped: how many of the oldest lines are gone; also the number of the first that is left.
-        rows: how many rows the shown lines take.
-        width: the cells that lines are wrapped at; 0 if they are not.
+        dropped: number of dropped lines, and so the number of the first line.
+        rows: number of rows of the shown lines.
+        width: width in cells at which lines wrap; 0 if they do not.
     """
 
-    def __init__(self, most_lines: int = MOST_LINES) -> None:
-        self._most_lines = most_lines
+    def __init__(self, max_lines: int = MAX_LINES) -> None:
+        self._max_lines = max_lines
         self.width = 0
-        self._least_level = 0
+        self._min_level = 0
         self.clear()
 
     def clear(self) -> None:
-        """Forget every line."""
+        """Remove all lines."""
         self._lines: list[TextLine] = []
         self._levels = np.empty(0, np.int8)
         self._heights = np.empty(0, np.int32)
@@ -60,28 +60,28 @@ class LogBuffer:
 
     @property
     def total(self) -> int:
-        """How many lines there ever were."""
+        """The number of lines, including dropped ones."""
         return self.dropped + len(self._lines)
 
     @property
     def shown(self) -> int:
-        """How many lines are shown."""
+        """The number of lines that pass the filter."""
         return len(self._shown)
 
     def line(self, number: int) -> TextLine:
-        """A line that was not dropped."""
+        """A line by its number. It must not be dropped."""
         return self._lines[number - self.dropped]
 
     def add(self, entries: Iterable[LogLine]) -> None:
-        """Append entries; if that is too many, the oldest tenth goes with those too many."""
+        """Append entries. If there are too many, a tenth more than needed is dropped."""
         new = [line for entry in entries for line in _text_lines(entry)]
         levels = np.array([_level(line.entry) for line in new], np.int8)
         self._lines += new
         self._levels = np.append(self._levels, levels)
         self._heights = np.append(self._heights, self._measure(new))
-        excess = len(self._lines) - self._most_lines
+        excess = len(self._lines) - self._max_lines
         if excess > 0:
-            self._drop(excess + self._most_lines // 10)
+            self._drop(excess + self._max_lines // 10)
         self._arrange()
 
     def set_width(self, width: int) -> None:
@@ -91,13 +91,13 @@ class LogBuffer:
             self._heights = self._measure(self._lines)
             self._arrange()
 
-    def set_least_level(self, level: int) -> None:
+    def set_min_level(self, level: int) -> None:
         """Show only lines of this level (a position in LEVELS) or above."""
-        self._least_level = level
+        self._min_level = level
         self._arrange()
 
     def row(self, position: int) -> Row | None:
-        """What stands in a row, from 0; None after the last."""
+        """The content of a row, from 0; None after the last."""
         if not 0 <= position < self.rows:
             return None
         which = int(np.searchsorted(self._ends, position, side="right"))
@@ -109,7 +109,7 @@ class LogBuffer:
         return Row(index + self.dropped, part, start, start + len(parts[part]))
 
     def position_of(self, number: int, part: int = 0) -> int:
-        """Where a part of a line stands; where the next line does if this one is not shown."""
+        """The row of a part of a line, or of the next shown line if the line is filtered out."""
         index = number - self.dropped
         which = int(np.searchsorted(self._shown, index))
         before = int(self._ends[which - 1]) if which else 0
@@ -117,11 +117,11 @@ class LogBuffer:
         return before + (min(part, int(self._heights[index]) - 1) if is_shown else 0)
 
     def height_of(self, number: int) -> int:
-        """How many rows a line takes."""
+        """The number of rows of a line."""
         return int(self._heights[number - self.dropped])
 
     def find(self, words: str, since: int = 0) -> list[int]:
-        """The numbers of the shown lines from ``since`` on that hold ``words``, in any case."""
+        """The numbers of the shown lines from ``since`` on with these words, in any case."""
         wanted = fold(words)
         if not wanted:
             return []
@@ -143,13 +143,13 @@ class LogBuffer:
         self.dropped += count
 
     def _arrange(self) -> None:
-        self._shown = np.flatnonzero(self._levels >= self._least_level)
+        self._shown = np.flatnonzero(self._levels >= self._min_level)
         self._ends = np.cumsum(self._heights[self._shown])
         self.rows = int(self._ends[-1]) if len(self._ends) else 0
 
 
 def fold(text: str) -> str:
-    """``text`` without upper case, each character in its old place."""
+    """``text`` in lower case, with the same length."""
     lower = text.lower()
     if len(lower) == len(text):
         return text if lower == text else lower

@@ -1,4 +1,4 @@
-"""LogRows: the rows of a log, wrapped; the newest are followed, words are found."""
+"""LogRows: the wrapped rows of a log, with following and search."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from trm_tui.widgets.log.buffer import LogBuffer, Row, TextLine, fold
 
 WORDS = {"info": "info ", "warning": "warn ", "error": "ERROR"}
 WIDE = 100
-"""From this width on, rows begin with date, time and update instead of the time alone."""
+"""From this width on, rows start with date, time and step instead of the time."""
 
 STAMP, FULL_STAMP = "%H:%M:%S", "%Y-%m-%d %H:%M:%S"
 STEP_WIDTH = 11
@@ -30,11 +30,11 @@ STRIPS = 1000
 
 
 class LogRows(ScrollView, can_focus=True, inherit_bindings=False):
-    """The rows of a log. While it is hidden it only collects.
+    """The rows of a log. A hidden log is not laid out.
 
     Attributes:
-        is_following: whether the newest line is kept in sight.
-        found: numbers of the lines that hold the words searched for.
+        is_following: whether the newest line stays visible.
+        found: numbers of the lines that match the search.
     """
 
     ALLOW_MAXIMIZE = False
@@ -55,11 +55,11 @@ class LogRows(ScrollView, can_focus=True, inherit_bindings=False):
     }
 
     class Changed(Message):
-        """Something of what the rows tell about themselves has changed."""
+        """Scrolling, filter or search changed."""
 
-    def __init__(self, most_lines: int) -> None:
+    def __init__(self, max_lines: int) -> None:
         super().__init__()
-        self.buffer = LogBuffer(most_lines)
+        self.buffer = LogBuffer(max_lines)
         self.is_following = True
         self.found: list[int] = []
         self._words = ""
@@ -72,7 +72,7 @@ class LogRows(ScrollView, can_focus=True, inherit_bindings=False):
     # Content ----------------------------------------------------------------------------------
 
     def add(self, entries: Iterable[LogLine]) -> None:
-        """Append entries; what is on the screen stays, unless the newest is followed."""
+        """Append entries. The scroll position stays, unless the newest line is followed."""
         known = self.buffer.total
         self.buffer.add(entries)
         del self.found[: bisect_left(self.found, self.buffer.dropped)]
@@ -80,7 +80,7 @@ class LogRows(ScrollView, can_focus=True, inherit_bindings=False):
         self._arrange()
 
     def clear(self) -> None:
-        """Forget every line."""
+        """Remove all lines."""
         self.buffer.clear()
         self.found.clear()
         self._current, self._top, self.is_following = None, None, True
@@ -89,7 +89,7 @@ class LogRows(ScrollView, can_focus=True, inherit_bindings=False):
 
     def show_level(self, level: int) -> None:
         """Show only lines of this level (a position in LEVELS) or above."""
-        self.buffer.set_least_level(level)
+        self.buffer.set_min_level(level)
         self.found = self.buffer.find(self._words)
         self._arrange()
 
@@ -97,14 +97,14 @@ class LogRows(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def position(self) -> int:
-        """Which of the found lines is the current one, from 1; 0 if none is."""
+        """The number of the current match, from 1; 0 if there is none."""
         if self._current is None:
             return 0
         position = bisect_right(self.found, self._current)
         return position if position and self.found[position - 1] == self._current else 0
 
     def search(self, words: str) -> None:
-        """Mark words and go to the nearest line that holds them; "" ends the search."""
+        """Mark matches and go to the nearest one; "" ends the search."""
         self._words = words
         self._strips.clear()
         self.found = self.buffer.find(words)
@@ -116,7 +116,7 @@ class LogRows(ScrollView, can_focus=True, inherit_bindings=False):
             self._changed()
 
     def find(self, direction: int) -> None:
-        """Go to the next (1) or the previous (-1) line that was found, round the ends."""
+        """Go to the next (1) or previous (-1) match. Wraps around."""
         if not self.found:
             return
         here = self._current if self._current is not None else -1
@@ -125,7 +125,7 @@ class LogRows(ScrollView, can_focus=True, inherit_bindings=False):
         self._go_to(self.found[position % len(self.found)])
 
     def _nearest(self) -> int:
-        """The found line that is current already, or the next one from the top of the screen."""
+        """The current match, or the next one from the top of the screen."""
         top = self._top.number if self._top else 0
         here = top if self._current is None else self._current
         return self.found[min(bisect_left(self.found, here), len(self.found) - 1)]
@@ -134,7 +134,7 @@ class LogRows(ScrollView, can_focus=True, inherit_bindings=False):
         self._current = number
         self._strips.clear()
         self.is_following = False
-        first, seen = self.buffer.position_of(number), self._rows_seen()
+        first, seen = self.buffer.position_of(number), self._visible_rows()
         top = self.scroll_offset.y
         if not top <= first <= top + seen - self.buffer.height_of(number):
             self.scroll_to(y=max(first - seen // 2, 0), animate=False)
@@ -143,24 +143,24 @@ class LogRows(ScrollView, can_focus=True, inherit_bindings=False):
     # Scrolling --------------------------------------------------------------------------------
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Scrolling to the end follows; scrolling away from it does not."""
+        """Follow if scrolled to the end."""
         super().watch_scroll_y(old_value, new_value)
         if not self._is_arranging:
             self._moved()
             self.post_message(self.Changed())
 
     def on_resize(self, event: events.Resize) -> None:
-        """Wrap anew."""
+        """Wrap the lines again."""
         self._strips.clear()
         self._arrange()
 
     def notify_style_update(self) -> None:
-        """Another theme has other colours."""
+        """Redraw with new colours."""
         super().notify_style_update()
         self._strips.clear()
 
     def _arrange(self) -> None:
-        """Fit scrolling to the rows; the same line stays on top unless the newest is followed."""
+        """Update the layout. The top line stays, unless the newest line is followed."""
         self._is_arranged = self._is_displayed()
         if self._is_arranged:
             with self._arranging():
@@ -175,7 +175,7 @@ class LogRows(ScrollView, can_focus=True, inherit_bindings=False):
         self.is_following = self._is_at_end() and not self._words
 
     def _is_displayed(self) -> bool:
-        """Whether the pane has its place on the screen; in a tab that is not shown it has none."""
+        """Whether the pane is visible: it is not in a hidden tab."""
         around = (node for node in self.ancestors_with_self if isinstance(node, Widget))
         return bool(self.size.width) and all(node.display for node in around)
 
@@ -199,13 +199,13 @@ class LogRows(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
         self.post_message(self.Changed())
 
-    def _rows_seen(self) -> int:
+    def _visible_rows(self) -> int:
         return self.scrollable_content_region.height
 
     # Drawing ----------------------------------------------------------------------------------
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """What is drawn first after the pane was hidden is arranged right after."""
+        """Update the layout after the pane was hidden."""
         if not self._is_arranged or self.buffer.width != self._text_width():
             self.call_later(self._arrange)
         return super().render_lines(crop)
@@ -232,7 +232,7 @@ class LogRows(ScrollView, can_focus=True, inherit_bindings=False):
         return text.append_text(self._marked(line, row))
 
     def _marked(self, line: TextLine, row: Row) -> Text:
-        """A row's part of a line, with the words looked for marked."""
+        """A row's part of a line, with marked matches."""
         text = Text(line.text[row.start : row.end].rstrip())
         look = self._look("current" if row.number == self._current else "found")
         length = len(self._words)
@@ -266,7 +266,7 @@ class LogRows(ScrollView, can_focus=True, inherit_bindings=False):
 
 
 def _places(text: str, words: str) -> Iterator[int]:
-    """Where ``words`` begin in ``text``."""
+    """Start of each occurrence of ``words`` in ``text``."""
     start = text.find(words) if words else -1
     while start >= 0:
         yield start

@@ -1,4 +1,4 @@
-"""LogView: the log of a run, with search and a filter of levels."""
+"""LogView: the log of a run, with search and a filter by level."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from textual.widget import Widget
 
 from trm_tui.keys import LOG, ROWS, bindings
 from trm_tui.store.log import LogLine
-from trm_tui.widgets.log.buffer import MOST_LINES
+from trm_tui.widgets.log.buffer import MAX_LINES
 from trm_tui.widgets.log.rows import LogRows
 from trm_tui.widgets.table.scrolling import ScrollKeys
 from trm_tui.widgets.table.search_bar import SearchBar
 
-FILTERS = ("", "warnings and errors", "errors only")
+FILTERS = ("", "warnings and errors", "only errors")
 
 
 class LogView(ScrollKeys):
-    """A log that is appended to. It follows the newest line unless scrolled up or searched."""
+    """A growing log. It follows the newest line, unless scrolled up or searched."""
 
     ALLOW_MAXIMIZE = True
     BINDINGS = [*bindings(LOG), *bindings(ROWS)]
 
-    def __init__(self, most_lines: int = MOST_LINES, **options: Any) -> None:
+    def __init__(self, max_lines: int = MAX_LINES, **options: Any) -> None:
         super().__init__(**options)
         self.border_title = "Log"
-        self._rows = LogRows(most_lines)
-        self._search = SearchBar("find in the log")
+        self._rows = LogRows(max_lines)
+        self._search = SearchBar("search the log")
         self._level = 0
 
     def compose(self) -> ComposeResult:
@@ -37,11 +37,11 @@ class LogView(ScrollKeys):
         yield self._search
 
     def add(self, entries: Iterable[LogLine]) -> None:
-        """Append entries, the oldest first."""
+        """Append entries, oldest first."""
         self._rows.add(entries)
 
     def clear(self) -> None:
-        """Forget every line."""
+        """Remove all lines."""
         self._rows.clear()
 
     def scrolled(self) -> Widget:
@@ -51,11 +51,11 @@ class LogView(ScrollKeys):
     # Keys -------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys of a search do nothing where there is none."""
+        """Disable the search keys while there is no search."""
         return self._search.is_open if action in ("find", "close_search") else True
 
     def action_search(self) -> None:
-        """Type what to look for."""
+        """Open the search."""
         self._search.open()
 
     def action_close_search(self) -> None:
@@ -64,18 +64,18 @@ class LogView(ScrollKeys):
         self._search.close()
 
     def action_find(self, direction: int) -> None:
-        """The next (1) or the previous (-1) line that was found."""
+        """Go to the next (1) or previous (-1) match."""
         self._rows.find(direction)
 
     def action_level(self) -> None:
-        """Everything, warnings and errors, errors only."""
+        """Switch between all lines, warnings and errors, and only errors."""
         self._level = (self._level + 1) % len(FILTERS)
         self._rows.show_level(self._level)
 
-    # What the parts say -----------------------------------------------------------------------
+    # Messages ---------------------------------------------------------------------------------
 
     @on(SearchBar.Changed)
-    def _look_for(self, event: SearchBar.Changed) -> None:
+    def _search_for(self, event: SearchBar.Changed) -> None:
         event.stop()
         self._rows.search(event.words)
 
@@ -86,11 +86,11 @@ class LogView(ScrollKeys):
         self._rows.find(1)
 
     @on(LogRows.Changed)
-    def _tell(self, event: LogRows.Changed) -> None:
+    def _show_status(self, event: LogRows.Changed) -> None:
         event.stop()
-        self.border_subtitle = " · ".join(filter(None, self._standing()))
+        self.border_subtitle = " · ".join(filter(None, self._status()))
 
-    def _standing(self) -> Iterable[str]:
+    def _status(self) -> Iterable[str]:
         buffer, found = self._rows.buffer, len(self._rows.found)
         if self._search.is_open and self._search.words:
             yield f"{self._rows.position}/{found:,} found" if found else "not found"

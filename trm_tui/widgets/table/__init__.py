@@ -1,1 +1,1 @@
-"""Rows, columns, search and scrolling."""
+"""Tables: rows, columns, search and scrolling."""

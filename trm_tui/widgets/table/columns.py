@@ -1,4 +1,4 @@
-"""Columns that fit a width: the least important are dropped, the most important grow first."""
+"""Column layout: unimportant columns are dropped, important ones grow first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trm_tui.text.figures import pad
 
 Cell = tuple[str, str]
-"""Text, and the name of its look ("" for the plain one)."""
+"""Text and style name ("" is plain)."""
 
 Cells = Mapping[str, Cell]
 
@@ -17,8 +17,8 @@ Cells = Mapping[str, Cell]
 class Column:
     """One column of a table.
 
-    ``width`` is the least it needs, ``most`` what it may grow to; the higher its ``rank``, the
-    sooner it is dropped (0: never) and the later it grows; ``gap`` are the blank cells before it.
+    ``width`` is the minimum width and ``most`` the maximum. A column with a higher ``rank`` is
+    dropped earlier (0: never) and grows later. ``gap`` is the number of blank cells before it.
     """
 
     name: str
@@ -31,15 +31,15 @@ class Column:
 
 
 class Layout:
-    """The columns that a width has room for, each with the cells it got."""
+    """The columns that fit into a width, and their widths."""
 
     def __init__(self, columns: Sequence[Column], width: int) -> None:
         self.width = width
-        self.columns = _that_fit(columns, width)
-        self._widths = _grown(self.columns, width)
+        self.columns = _fitting(columns, width)
+        self._widths = _final_widths(self.columns, width)
 
     def __getitem__(self, name: str) -> int:
-        """How many cells a column has; 0 for one that was dropped."""
+        """The width of a column in cells; 0 if it was dropped."""
         return self._widths.get(name, 0)
 
     def headings(self, look: str) -> list[Cell]:
@@ -57,7 +57,7 @@ class Layout:
         return parts
 
 
-def _that_fit(columns: Sequence[Column], width: int) -> list[Column]:
+def _fitting(columns: Sequence[Column], width: int) -> list[Column]:
     kept = list(columns)
     while _needed(kept) > width:
         last = max(kept, key=lambda column: column.rank)
@@ -72,7 +72,7 @@ def _needed(columns: Sequence[Column]) -> int:
     return sum(column.width + column.gap for column in columns) - first_gap
 
 
-def _grown(columns: Sequence[Column], width: int) -> dict[str, int]:
+def _final_widths(columns: Sequence[Column], width: int) -> dict[str, int]:
     widths = {column.name: column.width for column in columns}
     spare = width - _needed(columns)
     for rank in sorted({column.rank for column in columns}):

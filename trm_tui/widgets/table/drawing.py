@@ -1,4 +1,4 @@
-"""Drawing: a Rich renderable of any height, drawn once for a content and a width."""
+"""Drawing: a widget that shows a Rich renderable and caches it per width."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 WIDTHS = 2
-"""Layouts try a width with a scrollbar and one without."""
+"""Number of cached widths: with and without a scrollbar."""
 
 
 class Drawing(Widget):
-    """What ``draw`` makes for a width, as high as it is."""
+    """Shows the result of ``draw``, at its full height."""
 
     DEFAULT_CSS = """
     Drawing { height: auto; }
@@ -24,11 +24,11 @@ class Drawing(Widget):
         self._strips: dict[int, list[Strip]] = {}
 
     def draw(self, width: int) -> RenderableType:
-        """The content for this many cells."""
+        """The content for a width in cells."""
         raise NotImplementedError
 
     def outdate(self) -> None:
-        """The content is another one; the screen is laid out anew only if its height is too."""
+        """Redraw. The screen is laid out again only if the height changed."""
         width = self.size.width
         height = len(self._strips.pop(width, ()))
         self._strips.clear()
@@ -36,20 +36,20 @@ class Drawing(Widget):
         self.refresh(layout=not is_as_high)
 
     def look(self, name: str) -> Style:
-        """The style of a component class, over what is below it."""
+        """The style of a component class."""
         return self.get_component_rich_style(name, partial=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """As many rows as the content has."""
+        """The number of rows of the content."""
         return len(self._drawn(width))
 
     def render_line(self, y: int) -> Strip:
-        """One row, from what was drawn before."""
+        """One cached row."""
         strips = self._drawn(self.size.width)
         return strips[y] if y < len(strips) else Strip.blank(self.size.width, self.rich_style)
 
     def notify_style_update(self) -> None:
-        """Another theme has other colours."""
+        """Redraw with new colours."""
         super().notify_style_update()
         self._strips.clear()
 

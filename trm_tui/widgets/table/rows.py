@@ -1,4 +1,4 @@
-"""Rows under a fixed heading, drawn line by line; what does not change is drawn once."""
+"""Rows under fixed headings, drawn on demand and cached."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from trm_tui.widgets.table.columns import Cell, Cells, Column, Layout
 
 Line = list[Cell]
 
-MOST_ROWS = 1000
-"""So many drawn rows are kept: more than any screen shows, and little memory."""
+MAX_ROWS = 1000
+"""Number of cached rows: more than any screen shows."""
 
 
 @dataclass
 class _Drawn:
-    """What is drawn for one width; rows as they were first seen."""
+    """The cached lines for one width."""
 
     layout: Layout
     head: list[Strip]
@@ -34,9 +34,9 @@ class _Drawn:
 
 
 class RowsView(ScrollView, can_focus=True, inherit_bindings=False):
-    """A table that scrolls under its headings; a subclass says what its rows hold.
+    """A table that scrolls under its headings. A subclass supplies the rows.
 
-    Nothing is drawn before it is seen: new data only marks what was drawn as outdated.
+    Rows are drawn when they become visible. New data only invalidates the cache.
     """
 
     DEFAULT_CSS = """
@@ -83,46 +83,46 @@ class RowsView(ScrollView, can_focus=True, inherit_bindings=False):
         self._drawn: _Drawn | None = None
         self._looks: dict[tuple[str, str], Style] = {}
 
-    # What a subclass says
+    # For subclasses to override
 
     def row_count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         raise NotImplementedError
 
     def columns(self) -> Sequence[Column]:
-        """The columns, also those that a narrow pane must drop."""
+        """All columns. A narrow pane drops some."""
         raise NotImplementedError
 
     def cells(self, row: int, layout: Layout) -> Cells:
-        """What a row shows in each column."""
+        """The cells of a row, by column."""
         raise NotImplementedError
 
     def head(self, layout: Layout) -> list[Line]:
-        """The lines that stay on top: the headings."""
+        """The fixed lines at the top: the headings."""
         return [layout.headings("heading")]
 
     def head_height(self) -> int:
-        """How many lines stay on top."""
+        """The number of fixed lines at the top."""
         return 1
 
     def foot(self, width: int, height: int) -> list[Line]:
-        """At most ``height`` lines that stay below the rows."""
+        """The fixed lines at the bottom, at most ``height``."""
         return []
 
     def foot_height(self) -> int:
-        """How many lines stay below the rows."""
+        """The number of fixed lines at the bottom."""
         return 0
 
-    # What a subclass calls
+    # For subclasses to call
 
     def outdate(self) -> None:
-        """Draw everything anew when it is seen next."""
+        """Redraw everything."""
         self._drawn = None
         self._fit_scrolling()
         self.refresh()
 
     def outdate_rows(self, rows: Sequence[int], foot: bool = False) -> None:
-        """Draw some rows anew, and the lines below them if ``foot``; their number is the same."""
+        """Redraw some rows, and the fixed lines at the bottom if ``foot``."""
         if foot:
             self._drawn = None
             self.refresh()
@@ -134,24 +134,24 @@ class RowsView(ScrollView, can_focus=True, inherit_bindings=False):
             self.refresh(Region(0, line, self.size.width, 1))
 
     def body_height(self) -> int:
-        """How many rows there is room for."""
+        """The number of rows that fit."""
         room = self.scrollable_content_region.height - self.head_height() - self.foot_height()
         return max(room, 0)
 
     def row_at(self, y: int) -> int | None:
-        """The row that is drawn on a line of the content."""
+        """The row on a line of the content."""
         line = y - self.head_height()
         row = line + self.scroll_offset.y
         return row if 0 <= line < self.body_height() and row < self.row_count() else None
 
     def look(self, row: int) -> str:
-        """The look that a whole row has, over that of its cells."""
+        """The style name of a whole row, applied over those of its cells."""
         return ""
 
     # Drawing
 
     def render_line(self, y: int) -> Strip:
-        """One line of the pane, from what was drawn before."""
+        """One line of the pane."""
         width = self.scrollable_content_region.width
         if not self.row_count():
             return self._empty_line(y, width)
@@ -176,7 +176,7 @@ class RowsView(ScrollView, can_focus=True, inherit_bindings=False):
     def _row(self, drawn: _Drawn, row: int) -> Strip:
         strip = drawn.rows.get(row)
         if strip is None:
-            if len(drawn.rows) >= MOST_ROWS:
+            if len(drawn.rows) >= MAX_ROWS:
                 drawn.rows.clear()
             line = drawn.layout.line(self.cells(row, drawn.layout))
             strip = drawn.rows[row] = self._strip(line, drawn.layout.width, self.look(row))
@@ -192,7 +192,7 @@ class RowsView(ScrollView, can_focus=True, inherit_bindings=False):
         return Strip(segments).adjust_cell_length(width, self._style("", over))
 
     def _style(self, look: str, over: str) -> Style:
-        """A cell's style in a row that has a look of its own; the same until the theme changes."""
+        """The style of a cell, combined with that of its row. Cached until the theme changes."""
         style = self._looks.get((look, over))
         if style is None:
             style = self.rich_style + self._style_of(look) + self._style_of(over)
@@ -213,13 +213,13 @@ class RowsView(ScrollView, can_focus=True, inherit_bindings=False):
     # Sizes and keys
 
     def notify_style_update(self) -> None:
-        """The theme or the focus changed: every colour may be another."""
+        """Redraw, as theme or focus changed."""
         super().notify_style_update()
         self._looks.clear()
         self._drawn = None
 
     def on_resize(self, event: events.Resize) -> None:
-        """The room for rows is another."""
+        """Redraw at the new size."""
         self._drawn = None
         self._fit_scrolling()
 
@@ -228,7 +228,7 @@ class RowsView(ScrollView, can_focus=True, inherit_bindings=False):
         self.scroll_to(y=self.scroll_offset.y + rows, animate=False, force=True)
 
     def action_page(self, pages: int) -> None:
-        """Scroll by as many rows as are seen."""
+        """Scroll by a page."""
         self.action_step(pages * max(self.body_height(), 1))
 
     def action_first(self) -> None:
@@ -246,7 +246,7 @@ class RowsView(ScrollView, can_focus=True, inherit_bindings=False):
         self.scroll_y = self.validate_scroll_y(self.scroll_y)
 
     def _set_lines(self, lines: int) -> None:
-        """Scroll over so many lines; the screen is laid out anew only if the scrollbar must be."""
+        """Set the height to scroll. The screen is laid out again only if the scrollbar changes."""
         scrolls = lines > self.size.height > 0
         if scrolls and self.show_vertical_scrollbar:
             self.set_reactive(Widget.virtual_size, Size(0, lines))
@@ -256,32 +256,32 @@ class RowsView(ScrollView, can_focus=True, inherit_bindings=False):
 
 
 class CursorRows(RowsView):
-    """A table with a cursor that keys and the mouse move."""
+    """A table with a cursor."""
 
     def cursor(self) -> int:
-        """The row of the cursor; 0 where there is none."""
+        """The row of the cursor; 0 if there is none."""
         raise NotImplementedError
 
     def put_cursor(self, row: int) -> None:
-        """Take the cursor to a row that exists."""
+        """Move the cursor to an existing row."""
         raise NotImplementedError
 
     def look(self, row: int) -> str:
-        """The cursor's row stands out."""
+        """Highlight the cursor's row."""
         return "cursor" if row == self.cursor() else ""
 
     def show_cursor(self) -> None:
-        """Scroll no further than needed to see the cursor's row."""
+        """Scroll just enough to show the cursor's row."""
         row, seen, top = self.cursor(), max(self.body_height(), 1), self.scroll_offset.y
         self.scroll_to(y=min(max(top, row - seen + 1), row), animate=False, force=True)
 
     def on_resize(self, event: events.Resize) -> None:
-        """The cursor's row stays in sight."""
+        """Keep the cursor's row visible."""
         super().on_resize(event)
         self.show_cursor()
 
     def on_click(self, event: events.Click) -> None:
-        """The cursor goes where the mouse points."""
+        """Move the cursor to the mouse."""
         offset = event.get_content_offset(self)
         row = None if offset is None else self.row_at(offset.y)
         if row is not None:

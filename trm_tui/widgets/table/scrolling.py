@@ -1,4 +1,4 @@
-"""Panes that scroll what is longer than they are, with the same keys everywhere."""
+"""Panes that scroll, with the same keys everywhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from textual.widget import Widget
 
 
 class Scroller(VerticalScroll, can_focus=True, inherit_bindings=False):
-    """Scrolls what it contains; its keys are those of the pane around it."""
+    """Scrolls its content. The surrounding pane has the keys."""
 
     ALLOW_MAXIMIZE = False
     DEFAULT_CSS = """
@@ -16,7 +16,7 @@ class Scroller(VerticalScroll, can_focus=True, inherit_bindings=False):
 
 
 class ScrollKeys(Widget):
-    """A pane for which the keys of rows scroll ``scrolled()``."""
+    """A pane whose keys scroll ``scrolled()``."""
 
     def scrolled(self) -> Widget:
         """The widget that scrolls."""
@@ -27,7 +27,7 @@ class ScrollKeys(Widget):
         self.scrolled().scroll_relative(y=rows, animate=False)
 
     def action_page(self, pages: int) -> None:
-        """Scroll by as many rows as are seen."""
+        """Scroll by a page."""
         self.action_step(pages * max(self.scrolled().scrollable_content_region.height, 1))
 
     def action_first(self) -> None:

@@ -1,4 +1,4 @@
-"""SearchBar: one row at the bottom of a pane to search it, hidden until it is needed."""
+"""SearchBar: one row at the bottom of a pane, hidden until a search starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.widgets import Input, Static
 
 
 class SearchBar(Horizontal):
-    """An input for the words to look for."""
+    """An input for the search."""
 
     DEFAULT_CSS = """
     SearchBar { height: 1; display: none; }
@@ -20,7 +20,7 @@ class SearchBar(Horizontal):
     """
 
     class Changed(Message):
-        """Other words are looked for; "" once the bar is closed."""
+        """The words to search for changed; "" when the bar is closed."""
 
         def __init__(self, words: str) -> None:
             super().__init__()
@@ -39,21 +39,21 @@ class SearchBar(Horizontal):
 
     @property
     def is_open(self) -> bool:
-        """Whether the bar is on the screen."""
+        """Whether the bar is visible."""
         return self.has_class("-open")
 
     @property
     def words(self) -> str:
-        """What is looked for."""
+        """The words to search for."""
         return self.query_one(Input).value
 
     def open(self) -> None:
-        """Show the bar and type into it."""
+        """Show and focus the bar."""
         self.add_class("-open")
         self.query_one(Input).focus()
 
     def close(self) -> None:
-        """Hide the bar and forget the words."""
+        """Hide and clear the bar."""
         self.query_one(Input).value = ""
         self.remove_class("-open")
 

@@ -1,4 +1,4 @@
-"""Panes with a list that a search bar narrows."""
+"""Panes with a list and a search bar that filters it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trm_tui.widgets.table.search_bar import SearchBar
 
 
 class SearchPane(ScrollKeys):
-    """What the search keys do; a subclass yields ``search`` and says what the words leave."""
+    """A pane with a search. A subclass yields ``search`` in its ``compose``."""
 
     ALLOW_MAXIMIZE = True
 
@@ -21,28 +21,28 @@ class SearchPane(ScrollKeys):
 
     @property
     def words(self) -> str:
-        """What is looked for now; "" where nothing is."""
+        """The words to search for; "" if there is no search."""
         return self.search.words if self.search.is_open else ""
 
     def narrow(self, words: str) -> None:
-        """Show only what has these words; everything for ""."""
+        """Show only entries with these words; "" shows all."""
         raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A search that is not open is not closed."""
+        """Disable the key that closes a search while there is none."""
         return self.search.is_open if action == "close_search" else True
 
     def action_search(self) -> None:
-        """Type what to look for."""
+        """Open the search."""
         self.search.open()
 
     def action_close_search(self) -> None:
-        """Show everything again."""
+        """Close the search."""
         self.scrolled().focus()
         self.search.close()
 
     @on(SearchBar.Changed)
-    def _look_for(self, event: SearchBar.Changed) -> None:
+    def _search_for(self, event: SearchBar.Changed) -> None:
         event.stop()
         self.narrow(event.words)
 
@@ -53,7 +53,7 @@ class SearchPane(ScrollKeys):
 
 
 class SearchRows(SearchPane):
-    """A pane of rows whose cursor moves also while someone types."""
+    """A pane of rows whose cursor also moves while the user types."""
 
     def rows(self) -> CursorRows:
         """The rows."""
@@ -68,7 +68,7 @@ class SearchRows(SearchPane):
         self.rows().action_step(rows)
 
     def action_page(self, pages: int) -> None:
-        """Move the cursor by as many rows as are seen."""
+        """Move the cursor by a page."""
         self.rows().action_page(pages)
 
     def action_first(self) -> None:
