@@ -156,7 +156,7 @@ async def test_the_newest_turn_is_in_sight_and_a_late_answer_does_not_scroll_bac
     async with DetailApp(SampleDetail()).run_test(size=(80, 12)) as pilot:
         pane = pilot.app.query_one(SampleDetail)
         pane.show(SAMPLE)
-        await until(pilot, lambda: "not known yet" in shown(pilot.app))
+        await until(pilot, lambda: "There is no answer yet" in shown(pilot.app))
         assert "0912 345" in shown(pilot.app)
         pane.scrolled().focus()
         await pilot.press("home")
@@ -176,7 +176,7 @@ async def test_a_late_answer_is_brought_in_sight() -> None:
     async with DetailApp(SampleDetail()).run_test(size=(80, 12)) as pilot:
         pane = pilot.app.query_one(SampleDetail)
         pane.show(SAMPLE)
-        await until(pilot, lambda: "not known yet" in shown(pilot.app))
+        await until(pilot, lambda: "There is no answer yet" in shown(pilot.app))
         before = pane.scrolled().scroll_offset.y
         pane.show(SAMPLE, answered())
         await until(pilot, lambda: "P(call)" in shown(pilot.app))

@@ -160,7 +160,7 @@ async def test_what_cannot_be_read_is_told_and_the_rest_is_shown() -> None:
         assert told == [
             "The sample cannot be read: val.jsonl: No such file or directory",
             "val.jsonl, line 3: broken JSON at column 7: Expecting value",
-            "The file has no sample in line 4.",
+            "The file has no sample on line 4.",
         ]
         await pilot.press("home")
         await settle(pilot)

@@ -41,10 +41,10 @@ class ToolsDialog(Dialog[Tools | None]):
         & #problem { color: $warning; }
     }
     """
-    HINT = "space ticks · enter on a button applies · esc cancels"
+    HINT = "space ticks · enter on a button · esc cancels"
 
     def __init__(self, tools: Tools, labels: Record) -> None:
-        super().__init__("Available tools", [Choice("Apply", None), Choice("Cancel", None)], None)
+        super().__init__("Available tools", [Choice("OK", None), Choice("Cancel", None)], None)
         known = dict(zip(labels.get("tools", ()), _parameters(labels), strict=False))
         self._known = {name: inferred_tool(name, names) for name, names in known.items()}
         self._given = {str(tool["function"]["name"]): tool for tool in tools}

@@ -1,4 +1,4 @@
-"""Local time of a moment that a file tells."""
+"""Local time of timestamps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ UNKNOWN = "?"
 
 
 def local_time(seconds: Any, form: str = "%Y-%m-%d %H:%M:%S") -> str:
-    """Unix seconds as local time; "?", as wide, for what is no time."""
+    """Unix seconds as local time; "?" padded to the same width if it is not a time."""
     try:
         return datetime.fromtimestamp(seconds).strftime(form)
     except (TypeError, ValueError, OverflowError, OSError):

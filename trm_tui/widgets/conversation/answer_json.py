@@ -12,7 +12,7 @@ from trm_engine.files.jsonl import to_json
 from trm_tui.widgets.table.drawing import Drawing
 
 ANSWERS = "No call: the model answers."
-NO_TOOL = "The model would call a tool, but it knows none of the available tools."
+NO_TOOL = "Call, but the model knows none of the available tools."
 
 
 class AnswerJson(Drawing):

@@ -16,7 +16,7 @@ from trm_tui.widgets.table.drawing import Drawing
 MIN_NAME, MAX_NAME = 8, 28
 PROBABILITY = 6
 MAX_BAR = 40
-NOT_AVAILABLE = "not available"
+NOT_AVAILABLE = "unavailable"
 
 
 class ToolRanking(Drawing):
