@@ -1,4 +1,4 @@
-"""The table of all keys. Bindings, footer, help and documentation are made from it."""
+"""The table of all keys. Bindings, footer, help screen and docs/keys.md are made from it."""
 
 from __future__ import annotations
 
@@ -266,7 +266,7 @@ def _binding(where: str, key: Key) -> Binding:
 
 
 def table() -> Iterator[tuple[str, str, str]]:
-    """All keys for the help screen and the documentation: section, key, help."""
+    """All keys for the help screen: section, key, help."""
     for where, keys in KEYS.items():
         for key in keys:
             if key.shown:

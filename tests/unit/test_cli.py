@@ -334,7 +334,7 @@ def test_a_run_without_checkpoints_starts_again(workplace: Path, started: Starte
 def test_somebodys_own_config_yaml_is_not_overwritten(workplace: Path, started: Started) -> None:
     (workplace / "config.yaml").write_text(CONFIG)
     message = refused("train", "config.yaml", "--output-dir", ".")
-    assert "config.yaml of no run" in message
+    assert "has a config.yaml but no run" in message
     assert (workplace / "config.yaml").read_text() == CONFIG
 
 

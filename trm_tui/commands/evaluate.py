@@ -63,7 +63,7 @@ def _read_metrics(lines: Iterable[bytes], done: Callable[[float], None]) -> Metr
     Returns None if there is no result. Raises UserError if the worker reports one.
     """
     for line in lines:
-        message = from_message(line)
+        message: Metrics = from_message(line)
         kind = message.pop("type")
         if kind == "progress":
             done(message["done"] / max(message["total"], 1))
