@@ -35,7 +35,8 @@ def measure() -> Iterator[str]:
     """Rows with the slowdown, and with how much two windows alike differ."""
     with tempfile.TemporaryDirectory() as place:
         run = RunFolder(Path(place) / "run")
-        worker = start_worker(run, _equal_updates(run, Path(place)), tied=False)
+        _write_equal_updates(run, Path(place))
+        worker = start_worker(run, tied=False)
         try:
             _wait_for_updates(run, since=0.0)
             time.sleep(SETTLING_SECONDS)
@@ -51,7 +52,7 @@ def measure() -> Iterator[str]:
         yield f"the screen took {cpu:.1%} of a core"
 
 
-def _equal_updates(run: RunFolder, place: Path) -> Config:
+def _write_equal_updates(run: RunFolder, place: Path) -> None:
     """default.yaml on samples of like length, so that every update is the same work."""
     _, data = prepared()
     train, val = place / "train.jsonl", place / "val.jsonl"
@@ -73,7 +74,6 @@ def _equal_updates(run: RunFolder, place: Path) -> Config:
     )
     run.create()
     config.to_yaml(run.config)
-    return config
 
 
 def _of_like_length(data: TRMToolCallingDataset) -> TRMToolCallingDataset:

@@ -102,7 +102,7 @@ def shipped_run(folder: Path, name: str, *settings: str) -> tuple[RunFolder, Con
 
 def finish(run: RunFolder, config: Config, resume: bool = False) -> list[Event]:
     """Train to the end; returns the events."""
-    worker = start_worker(run, config, resume=resume)
+    worker = start_worker(run, resume=resume)
     assert worker.wait(timeout=SECONDS) == 0, run.log.read_text()
     return read_events(run.events)
 

@@ -27,7 +27,6 @@ from benchmarks.__main__ import NAMES
 from tests.documents import Shown, blocks, commands, stages
 from tests.e2e.runs import finish, tiny_run
 from tests.support import ROOT, TOOLS, dialogues, write_jsonl
-from trm_engine.config import Config
 from trm_engine.data.telecom import generate_samples
 from trm_engine.files.jsonl import from_message, to_message
 from trm_engine.inspection.client import InferenceServer
@@ -125,9 +124,7 @@ def _few_samples(count: int, seed: int) -> Iterator[dict[str, Any]]:
     return generate_samples(min(count, FEW), seed)
 
 
-def _end_at_once(
-    folder: RunFolder, config: Config, lock: int, **options: bool
-) -> subprocess.Popen[bytes]:
+def _end_at_once(folder: RunFolder, lock: int, **options: bool) -> subprocess.Popen[bytes]:
     """A worker whose run is stopped before its first update."""
     os.close(lock)
     _end(folder)

@@ -46,7 +46,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 def begun(tmp_path: Path) -> tuple[RunFolder, Config]:
     """A run that was killed after its first checkpoint."""
     run, config = tiny_run(tmp_path / "run", **settings())
-    worker = start_worker(run, config)
+    worker = start_worker(run)
     wait_for(run, "checkpoint", worker)
     worker.kill()
     worker.wait()
@@ -94,7 +94,7 @@ def test_data_that_changes_while_training_changes_nothing(
     change: Any, whole: RunFolder, tmp_path: Path
 ) -> None:
     run, config = tiny_run(tmp_path / "run", **settings())
-    worker = start_worker(run, config)
+    worker = start_worker(run)
     wait_for(run, "run_started", worker)
     change(Path(config.data.train_data))
     assert worker.wait(timeout=SECONDS) == 0, run.log.read_text()
@@ -122,7 +122,7 @@ def test_a_run_whose_data_are_nowhere_is_refused_and_goes_on_when_they_are_back(
     grow(data)
     assert config.data.cache_dir
     shutil.rmtree(config.data.cache_dir)
-    assert start_worker(run, config, resume=True).wait(timeout=SECONDS) == 2
+    assert start_worker(run, resume=True).wait(timeout=SECONDS) == 2
     assert failure(run).startswith(f"{data}: no longer holds the data that the run began with, and")
     assert "put the file back as it was, or train a new run" in failure(run)
     assert run.validation.read_bytes() == judged
@@ -142,7 +142,7 @@ def change_setting(run: RunFolder, section: str, key: str, value: Any) -> None:
 def test_a_setting_that_makes_another_run_is_refused_by_name(
     begun: tuple[RunFolder, Config], tmp_path: Path
 ) -> None:
-    run, config = begun
+    run, _ = begun
     kept = run.config.read_text()
     other = write_jsonl(tmp_path / "other.jsonl", dialogues(9))
     for section, key, value in (
@@ -159,7 +159,7 @@ def test_a_setting_that_makes_another_run_is_refused_by_name(
         ("model", "slot_weight", 0.25),
     ):
         change_setting(run, section, key, value)
-        assert start_worker(run, config, resume=True).wait(timeout=SECONDS) == 2
+        assert start_worker(run, resume=True).wait(timeout=SECONDS) == 2
         assert f"{run.config}: {section}.{key} is {value!r}, but the run began with" in failure(run)
         run.config.write_text(kept)
 

@@ -62,7 +62,7 @@ def test_kill_and_resume_is_bit_for_bit_the_whole(
     places: Path, supervision: str, whole: tuple[dict[str, Any], list[Event]]
 ) -> None:
     run, config = tiny_run(places / f"killed-{supervision}", **settings(supervision))
-    worker = start_worker(run, config)
+    worker = start_worker(run)
     wait_for(run, "checkpoint", worker, step=17, kind="step")
     kill_group(worker)
     assert run.state() == "lost"
@@ -131,7 +131,7 @@ def test_an_abort_ends_an_evaluation(tmp_path: Path) -> None:
     judged = write_jsonl(tmp_path / "judged.jsonl", dialogues(1000))
     config.data.val_data = str(judged)
     config.to_yaml(run.config)
-    worker = start_worker(run, config)
+    worker = start_worker(run)
     wait_for(run, "eval_progress", worker)
     send_command(run.commands, "abort")
     assert worker.wait(timeout=60) == 0
@@ -145,8 +145,8 @@ def test_an_abort_ends_an_evaluation(tmp_path: Path) -> None:
 
 
 def test_stop_saves_and_resume_ends_it(tmp_path: Path) -> None:
-    run, config = tiny_run(tmp_path / "run", max_steps=400, num_epochs=400)
-    worker = start_worker(run, config)
+    run, _ = tiny_run(tmp_path / "run", max_steps=400, num_epochs=400)
+    worker = start_worker(run)
     wait_for(run, "steps", worker)
     send_command(run.commands, "stop")
     assert worker.wait(timeout=60) == 0
@@ -154,7 +154,7 @@ def test_stop_saves_and_resume_ends_it(tmp_path: Path) -> None:
     stopped_at = last_checkpoint(run)["global_step"]
     assert 0 < stopped_at < 400
 
-    worker = start_worker(run, config, resume=True)
+    worker = start_worker(run, resume=True)
     wait_for(run, "run_started", worker, resumed_from=stopped_at)
     send_command(run.commands, "abort")
     assert worker.wait(timeout=60) == 0
@@ -167,8 +167,8 @@ def evaluations(events: list[Event]) -> list[Any]:
 
 
 def test_pause_evaluate_save_resume(tmp_path: Path) -> None:
-    run, config = tiny_run(tmp_path / "run", max_steps=3000, num_epochs=3000, eval_interval=9999)
-    worker = start_worker(run, config)
+    run, _ = tiny_run(tmp_path / "run", max_steps=3000, num_epochs=3000, eval_interval=9999)
+    worker = start_worker(run)
     wait_for(run, "steps", worker)
     send_command(run.commands, "pause")
     wait_for(run, "state", worker, state="paused")
@@ -194,8 +194,8 @@ def wait_for_later_steps(run: Any, worker: Any, steps: int) -> int:
 
 
 def test_a_stop_overtakes_what_was_asked_for_before(tmp_path: Path) -> None:
-    run, config = tiny_run(tmp_path / "run", max_steps=4000, num_epochs=400, eval_interval=4000)
-    worker = start_worker(run, config)
+    run, _ = tiny_run(tmp_path / "run", max_steps=4000, num_epochs=400, eval_interval=4000)
+    worker = start_worker(run)
     wait_for(run, "state", worker, state="running")
     together = ("pause", *["evaluate"] * 1000, "resume", "pause", "stop")
     lines = [to_line({"command": each, "t": t}) for t, each in enumerate(together)]
@@ -213,8 +213,8 @@ def test_checkpoints_of_another_run_are_not_overwritten(tmp_path: Path) -> None:
     finish(*first)
     kept = {path: path.read_bytes() for path in shared.glob("*.pt")}
     assert kept
-    second, config = tiny_run(tmp_path / "two", max_steps=3, checkpoint_dir=str(shared))
-    assert start_worker(second, config).wait(timeout=60) == 2
+    second, _ = tiny_run(tmp_path / "two", max_steps=3, checkpoint_dir=str(shared))
+    assert start_worker(second).wait(timeout=60) == 2
     failed = [event for event in read_events(second.events) if event["type"] == "failed"]
     assert "holds the checkpoints of another run" in failed[0]["message"]
     assert kept == {path: path.read_bytes() for path in shared.glob("*.pt")}

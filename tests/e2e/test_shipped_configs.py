@@ -53,7 +53,7 @@ def test_two_processes_that_do_everything_resume_as_if_nothing_had_been(tmp_path
     told = finish(whole, config)
 
     run, config = shipped_run(tmp_path / "killed", "default.yaml", *both)
-    worker = start_worker(run, config)
+    worker = start_worker(run)
     wait_for(run, "checkpoint", worker, step=4, kind="step")
     kill_group(worker)
     events = finish(run, config, resume=True)

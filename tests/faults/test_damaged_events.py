@@ -199,8 +199,8 @@ def test_a_long_torn_line_is_read_in_time_that_grows_with_it(
 def test_commands_that_cannot_be_read_do_not_end_a_run(
     damage: str, tmp_path: Path, begin: Begin
 ) -> None:
-    run, config = tiny_run(tmp_path / "run", **ENDLESS)
-    worker = begin(run, config, tied=False)
+    run, _ = tiny_run(tmp_path / "run", **ENDLESS)
+    worker = begin(run, tied=False)
     wait_for(run, "steps", worker)
     if damage == "folder":
         run.commands.unlink(missing_ok=True)

@@ -27,7 +27,7 @@ def test_a_learning_rate_that_is_far_too_high_ends_the_run_with_sound_weights(
         save_interval=1,
         supervision=supervision,
     )
-    assert start_worker(run, config).wait(timeout=SECONDS) == USER_ERROR
+    assert start_worker(run).wait(timeout=SECONDS) == USER_ERROR
     events = read_events(run.events)
     alerts = [event["message"] for event in events if event["type"] == "log"]
     assert any("the gradient is not finite" in alert for alert in alerts)

@@ -37,8 +37,8 @@ def limited() -> Iterator[Any]:
 
 
 def test_training_pauses_until_there_is_room(tmp_path: Path, begin: Begin, limited: Any) -> None:
-    run, config = tiny_run(tmp_path / "run", **ENDLESS)
-    worker = begin(run, config)
+    run, _ = tiny_run(tmp_path / "run", **ENDLESS)
+    worker = begin(run)
     wait_for(run, "checkpoint", worker)
 
     limited(worker, run.events.stat().st_size)
@@ -74,8 +74,8 @@ def test_training_pauses_until_there_is_room(tmp_path: Path, begin: Begin, limit
 def test_stopping_on_a_full_disk_fails_and_keeps_what_was_saved(
     tmp_path: Path, begin: Begin, limited: Any
 ) -> None:
-    run, config = tiny_run(tmp_path / "run", **ENDLESS)
-    worker = begin(run, config)
+    run, _ = tiny_run(tmp_path / "run", **ENDLESS)
+    worker = begin(run)
     wait_for(run, "checkpoint", worker)
     limited(worker, ROOM_FOR_EVENTS_ONLY)
     wait_for_state(run, "paused")
@@ -123,8 +123,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_training_on_a_disk_that_fills_up(small_disk: Path, begin: Begin) -> None:
-    run, config = tiny_run(small_disk.parent / "run", **ENDLESS, checkpoint_dir=str(small_disk))
-    worker = begin(run, config)
+    run, _ = tiny_run(small_disk.parent / "run", **ENDLESS, checkpoint_dir=str(small_disk))
+    worker = begin(run)
     paused = wait_for_state(run, "paused")
     assert f"{small_disk}/" in paused["reason"]
     assert "cannot be written: No space left on device" in paused["reason"]

@@ -27,11 +27,9 @@ from trm_engine.runs.folder import RunFolder
 VIEWER = """
 import sys, time
 from pathlib import Path
-from trm_engine.config import Config
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.launch import start_worker
-folder = RunFolder(Path(sys.argv[1]))
-print(start_worker(folder, Config.from_yaml(folder.config)).pid, flush=True)
+print(start_worker(RunFolder(Path(sys.argv[1]))).pid, flush=True)
 time.sleep(600)
 """
 
@@ -90,8 +88,8 @@ def test_a_detached_worker_goes_on_when_its_viewer_is_killed(watched: Watched) -
 
 
 def test_a_worker_told_to_end_saves_first(tmp_path: Path, begin: Begin) -> None:
-    run, config = tiny_run(tmp_path / "run", **ENDLESS)
-    worker = begin(run, config, tied=False)
+    run, _ = tiny_run(tmp_path / "run", **ENDLESS)
+    worker = begin(run, tied=False)
     wait_for(run, "steps", worker)
     worker.terminate()
     assert worker.wait(timeout=SECONDS) == 0, run.log.read_text()
@@ -100,8 +98,8 @@ def test_a_worker_told_to_end_saves_first(tmp_path: Path, begin: Begin) -> None:
 
 
 def test_a_worker_told_to_end_before_it_trains(tmp_path: Path, begin: Begin) -> None:
-    run, config = tiny_run(tmp_path / "run", **ENDLESS)
-    worker = begin(run, config, tied=False)
+    run, _ = tiny_run(tmp_path / "run", **ENDLESS)
+    worker = begin(run, tied=False)
     wait_for(run, "state", worker, state="starting")
     worker.terminate()
     assert worker.wait(timeout=SECONDS) == 0, run.log.read_text()
@@ -134,8 +132,8 @@ def test_a_worker_that_is_killed_is_lost_and_the_viewer_says_how_to_go_on(tmp_pa
 
 
 def test_a_second_worker_is_refused_and_the_first_is_unharmed(tmp_path: Path, begin: Begin) -> None:
-    run, config = tiny_run(tmp_path / "run", **ENDLESS)
-    first = begin(run, config)
+    run, _ = tiny_run(tmp_path / "run", **ENDLESS)
+    first = begin(run)
     wait_for(run, "steps", first)
     (run.path / "worker.lock").unlink()
     second = subprocess.run(

@@ -50,8 +50,8 @@ def test_a_removed_run_ends_and_its_viewer_says_why_without_advice_to_resume(
 def test_a_run_writes_nothing_into_a_folder_that_took_the_place_of_its_own(
     tmp_path: Path, begin: Begin
 ) -> None:
-    run, config = tiny_run(tmp_path / "run", **{**ENDLESS, "save_interval": 1})
-    worker = begin(run, config)
+    run, _ = tiny_run(tmp_path / "run", **{**ENDLESS, "save_interval": 1})
+    worker = begin(run)
     wait_for(run, "checkpoint", worker)
     shutil.copytree(run.path, tmp_path / "copy", ignore=shutil.ignore_patterns(".*"))
     copied = files(tmp_path / "copy")

@@ -91,8 +91,8 @@ def test_another_user_reaches_nothing_of_a_training_on_two_processes(
     undisturbed = tiny_run(tmp_path / "undisturbed", **settings)
     finish(*undisturbed)
 
-    run, config = tiny_run(tmp_path / "run", **settings)
-    worker = begin(run, config)
+    run, _ = tiny_run(tmp_path / "run", **settings)
+    worker = begin(run)
     wait_for(run, "run_started", worker)
     send_command(run.commands, "pause")
     wait_for(run, "state", worker, state="paused")

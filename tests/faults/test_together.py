@@ -24,8 +24,8 @@ TORCHRUN = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "TORCHELASTIC_RUN
 
 def train_on_two(tmp_path: Path, begin: Begin, tied: bool = True) -> tuple[RunFolder, Worker]:
     """A training without end on two processes that has begun."""
-    run, config = tiny_run(tmp_path / "run", nproc_per_node=2, **ENDLESS)
-    worker = begin(run, config, tied=tied)
+    run, _ = tiny_run(tmp_path / "run", nproc_per_node=2, **ENDLESS)
+    worker = begin(run, tied=tied)
     wait_for(run, "steps", worker)
     return run, worker
 

@@ -40,12 +40,12 @@ def test_of_two_starts_in_one_folder_one_trains_with_its_own_configuration(tmp_p
 def test_a_claim_that_is_handed_over_holds_until_the_worker_ends(
     tmp_path: Path, begin: Begin
 ) -> None:
-    run, config = tiny_run(tmp_path / "run", max_steps=2, eval_interval=100)
+    run, _ = tiny_run(tmp_path / "run", max_steps=2, eval_interval=100)
     lock = hand_over(run)
     assert run.is_live()
     with pytest.raises(RunError, match="a run is live in this folder"):
         hand_over(run)
-    worker = begin(run, config, lock=lock)
+    worker = begin(run, lock=lock)
     assert run.is_live()
     with pytest.raises(RunError, match="a run is live in this folder"):
         claim(run)
@@ -60,7 +60,7 @@ def test_another_number_of_processes_on_resume_is_refused(tmp_path: Path) -> Non
     config = config.model_copy(deep=True)
     config.training.nproc_per_node = 2
     config.to_yaml(run.config)
-    worker: subprocess.Popen[bytes] = start_worker(run, config, resume=True)
+    worker: subprocess.Popen[bytes] = start_worker(run, resume=True)
     assert worker.wait(timeout=SECONDS) == 2, run.log.read_text()
     failed = [event for event in read_events(run.events) if event["type"] == "failed"]
     assert "resume with training.nproc_per_node=1" in failed[0]["message"]
@@ -69,7 +69,7 @@ def test_another_number_of_processes_on_resume_is_refused(tmp_path: Path) -> Non
 def test_two_runs_do_not_share_a_folder_of_checkpoints(tmp_path: Path, begin: Begin) -> None:
     shared = {"checkpoint_dir": str(tmp_path / "shared")}
     first = tiny_run(tmp_path / "first", **{**ENDLESS, **shared})
-    worker = begin(*first)
+    worker = begin(first[0])
     wait_for(first[0], "state", worker, state="starting")
     wait_until((tmp_path / "shared" / "worker.lock").exists, SECONDS)
     inside = {"checkpoint_dir": str(tmp_path / "first" / "checkpoints")}
@@ -77,7 +77,7 @@ def test_two_runs_do_not_share_a_folder_of_checkpoints(tmp_path: Path, begin: Be
         ("second", shared, "another run saves here now"),
         ("third", inside, "belongs to another run"),
     ):
-        run, config = tiny_run(tmp_path / name, max_steps=2, **settings)
-        assert begin(run, config).wait(timeout=SECONDS) == 2
+        run, _ = tiny_run(tmp_path / name, max_steps=2, **settings)
+        assert begin(run).wait(timeout=SECONDS) == 2
         failed = [event for event in read_events(run.events) if event["type"] == "failed"]
         assert f"{problem}; give another --checkpoint-dir" in failed[0]["message"]

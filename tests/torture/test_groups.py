@@ -88,7 +88,7 @@ def kill(worker: subprocess.Popen[bytes], rng: Random) -> None:
 
 def begin(run: RunFolder, config: Config) -> subprocess.Popen[bytes]:
     saved = any((run.path / "checkpoints").glob("*.pt"))
-    return start_worker(run, config, resume=saved, tied=False)
+    return start_worker(run, resume=saved, tied=False)
 
 
 def end(worker: subprocess.Popen[bytes]) -> None:

@@ -43,13 +43,10 @@ class Started:
 
     def __init__(self) -> None:
         self.folder: RunFolder
-        self.config: Config
         self.options: dict[str, bool] = {}
 
-    def __call__(
-        self, folder: RunFolder, config: Config, lock: int, **options: bool
-    ) -> subprocess.Popen[bytes]:
-        self.folder, self.config, self.options = folder, config, options
+    def __call__(self, folder: RunFolder, lock: int, **options: bool) -> subprocess.Popen[bytes]:
+        self.folder, self.options = folder, options
         os.close(lock)
         event = {"v": 1, "seq": 0, "t": 1.0, "type": "state", "state": "finished"}
         with open(folder.events, "a") as file:

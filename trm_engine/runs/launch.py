@@ -7,7 +7,6 @@ import subprocess
 import sys
 from typing import IO
 
-from trm_engine.config import Config
 from trm_engine.files.private import private_files
 from trm_engine.runs.commands import given_so_far
 from trm_engine.runs.folder import RunFolder
@@ -19,7 +18,6 @@ WORKER = [sys.executable, "-P", "-m", "trm_engine.worker"]
 @private_files()
 def start_worker(
     folder: RunFolder,
-    config: Config,
     resume: bool = False,
     tied: bool = True,
     lock: int | None = None,

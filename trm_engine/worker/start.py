@@ -1,4 +1,4 @@
-"""Start a training: claim its folder, bring up its other processes, tell how it ended."""
+"""Start a training: claim its folder, start its other processes, report how it ended."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trm_engine.config import Config
 from trm_engine.errors import Abort, ConfigError, LostProcess, UserError
 from trm_engine.runs.events import EventWriter, Silent
 from trm_engine.runs.folder import RunFolder, claim, claim_checkpoints
@@ -31,6 +31,31 @@ UNDER_TORCHRUN = (
 )
 
 
+@dataclass(frozen=True)
+class Job:
+    """The part of one process in a training.
+
+    Attributes:
+        folder: the run's folder.
+        resume: whether to go on from the last checkpoint.
+        report: takes the events; those of the main process are written.
+        control: the commands to obey.
+        place: which of the processes this one is.
+    """
+
+    folder: RunFolder
+    resume: bool
+    report: Report
+    control: Control | Follower
+    place: Place
+
+    def train(self) -> str:
+        """Import what training needs, torch among it, and train. Returns the run's last state."""
+        from trm_engine.worker.train import train
+
+        return train(self.folder, self.resume, self.report, self.control, self.place)
+
+
 def train_run(arguments: argparse.Namespace) -> int:
     """Train the run in a folder. Returns the exit status: 0, 1 failed, 2 user error."""
     folder = RunFolder(Path(arguments.run))
@@ -41,15 +66,15 @@ def train_run(arguments: argparse.Namespace) -> int:
     except UserError as error:
         _note(error)
         return 2
-    silent = Silent()
-    return _reporting(silent, lambda: _train(folder, arguments, silent, Follower(), place))
+    job = Job(folder, arguments.resume, Silent(), Follower(), place)
+    return _reporting(job.report, job.train)
 
 
 def _place(arguments: argparse.Namespace) -> Place:
-    """Which of a training's processes this one is. The environment counts only if it is asked for.
+    """Which of a training's processes this one is; torchrun's environment counts only on request.
 
     Raises:
-        ConfigError: torchrun did not start this process, or did and was not asked for.
+        ConfigError: torchrun was asked for and did not start this process, or the other way round.
     """
     if arguments.rank:
         link = socket.socket(fileno=arguments.link)
@@ -65,7 +90,7 @@ def _place(arguments: argparse.Namespace) -> Place:
 
 
 def _lead(folder: RunFolder, arguments: argparse.Namespace, place: Place) -> int:
-    """Be the main process of a training: the one that writes.
+    """Be the main process, the one that writes. Returns the exit status.
 
     Raises:
         RunError: another worker has the run.
@@ -75,57 +100,29 @@ def _lead(folder: RunFolder, arguments: argparse.Namespace, place: Place) -> int
         os.set_inheritable(arguments.lock, False)
     events = EventWriter(folder.events)
     control = Control(folder.commands, arguments.tied, arguments.commands_from)
+    job = Job(folder, arguments.resume, events, control, place)
     try:
-        return _reporting(events, lambda: _train_claimed(folder, arguments, events, control, place))
+        return _reporting(events, lambda: _train_with_others(job, events))
     finally:
         events.close()
         lock.close()
 
 
-def _train_claimed(
-    folder: RunFolder,
-    arguments: argparse.Namespace,
-    events: EventWriter,
-    control: Control,
-    place: Place,
-) -> str:
-    config = folder.read_config()
-    with claim_checkpoints(folder, config):
-        folder.remove_leftovers(config)
-        return _train_with_others(config, folder, arguments, events, control, place)
-
-
-def _train_with_others(
-    config: Config,
-    folder: RunFolder,
-    arguments: argparse.Namespace,
-    events: EventWriter,
-    control: Control,
-    place: Place,
-) -> str:
-    if place.by_torchrun:
-        return _train(folder, arguments, events, control, place)
-    processes = config.training.nproc_per_node
-    with Followers(folder.path, arguments.resume, processes) as followers:
-        followers.watch(lambda message: _lose(message, events))
-        return _train(folder, arguments, events, control, followers.place)
-
-
-def _train(
-    folder: RunFolder,
-    arguments: argparse.Namespace,
-    report: Report,
-    control: Control | Follower,
-    place: Place,
-) -> str:
-    """Import what training needs, torch among it, and train. Returns the state it ends in."""
-    from trm_engine.worker.train import train
-
-    return train(folder, arguments.resume, report, control, place)
+def _train_with_others(job: Job, events: EventWriter) -> str:
+    """Start the other processes of this machine, unless torchrun does, and train with them."""
+    config = job.folder.read_config()
+    with claim_checkpoints(job.folder, config):
+        job.folder.remove_leftovers(config)
+        if job.place.by_torchrun:
+            return job.train()
+        processes = config.training.nproc_per_node
+        with Followers(job.folder.path, job.resume, processes) as followers:
+            followers.watch(lambda message: _lose(message, events))
+            return replace(job, place=followers.place).train()
 
 
 def _reporting(report: Report, train: Callable[[], str]) -> int:
-    """Train, and tell how it ended; returns the exit status."""
+    """Train, and report how it ended. Returns the exit status."""
     report("state", state="starting")
     try:
         state = train()
@@ -149,7 +146,7 @@ def _reporting(report: Report, train: Callable[[], str]) -> int:
 
 
 def _note(error: Exception) -> None:
-    """Put an error into the log, if there is room: the exit status tells of it in any case."""
+    """Print an error into worker.log, if there is room; the exit status tells of it anyway."""
     with suppress(OSError):
         print(error, flush=True)
 
@@ -160,8 +157,11 @@ def _tell_failure(report: Report, message: str, user_error: bool, traceback: str
 
 
 def _lose(message: str, events: EventWriter) -> None:
-    """Tell that another process has ended. The main one notices at its next sum, but not in NCCL,
-    which waits for ever: then this process ends too."""
+    """Report that another process has ended.
+
+    The main process notices that at its next sum, except with NCCL, which waits for ever. Then this
+    process ends too.
+    """
     events.write("log", level="error", message=message)
     distributed = sys.modules.get("torch.distributed.distributed_c10d")  # it may be half imported
     if getattr(distributed, "is_initialized", bool)():

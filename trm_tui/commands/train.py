@@ -237,16 +237,16 @@ def _run(
 ) -> int:
     """Start the worker and, unless in the background, show the run."""
     if background:
-        worker = launch.start_worker(folder, config, resume=is_resumed, tied=False, lock=lock)
+        worker = launch.start_worker(folder, resume=is_resumed, tied=False, lock=lock)
         typer.echo(f"Training in the background, process {worker.pid}: {folder.path}")
         typer.echo(f"  watch it:  trm-tui watch {shell_word(folder.path)}")
         typer.echo(f"  stop it:   kill {worker.pid}  (it saves a checkpoint first)")
         return 0
     if not plain and has_screen():
         since = time.time()
-        worker = launch.start_worker(folder, config, resume=is_resumed, lock=lock)
+        worker = launch.start_worker(folder, resume=is_resumed, lock=lock)
         return show_run(folder, config, worker, since)
     from trm_tui.plain.viewer import PlainViewer
 
     viewer = PlainViewer(folder, config)
-    return viewer.follow(launch.start_worker(folder, config, resume=is_resumed, lock=lock))
+    return viewer.follow(launch.start_worker(folder, resume=is_resumed, lock=lock))
