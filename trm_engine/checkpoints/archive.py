@@ -1,6 +1,6 @@
-"""Whether a file that torch wrote still holds the bytes that were written.
+"""Archives: whether a file that torch wrote still holds the bytes that were written.
 
-torch writes a zip archive with a checksum for each part and never looks at the checksums again.
+torch writes a zip archive with a checksum for each part, and never compares them when it reads.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ THREADS = 4
 
 @dataclass(frozen=True)
 class Part:
-    """A part of an archive: its name, what its checksum is and should be, and its size."""
+    """A part of an archive: its name, the checksum found, the one expected, and its bytes."""
 
     name: str
     found: int
@@ -35,10 +35,10 @@ class Part:
 
 
 def damaged_part(path: Path) -> Part | None:
-    """The first part of the archive whose bytes are not those that were written; None: all are.
+    """The first part of an archive that is damaged; None if all parts are sound.
 
     Raises:
-        ValueError: it is no archive as torch writes it; the message says what it is.
+        ValueError: it is no archive as torch writes them; the message says why.
         OSError: it cannot be read.
     """
     with open(path, "rb") as file:
@@ -64,7 +64,7 @@ def _refuse_foreign(entries: Sequence[zipfile.ZipInfo], size: int) -> None:
 
 
 def _read(file: BinaryIO, entry: zipfile.ZipInfo) -> Part:
-    """An entry's checksum; that of no bytes where its own header is not where it should be."""
+    """An entry with its checksum, which is -1 if the entry's header or its end is missing."""
     header = os.pread(file.fileno(), LOCAL_HEADER.size, entry.header_offset)
     found, left = 0, entry.file_size
     if len(header) == LOCAL_HEADER.size:

@@ -1,7 +1,6 @@
-"""Checkpoints: one self-contained file, written whole or not at all, read without running code.
+"""Checkpoint files: self-contained, written whole or not at all, read without running code.
 
-Nothing of a file is used before its checksums (``archive``) and its contents (``contents``) are
-checked.
+A file is used only after its checksums (``archive``) and its contents (``contents``) are checked.
 """
 
 from __future__ import annotations
@@ -22,12 +21,10 @@ from torch import Tensor
 
 from trm_engine.checkpoints.archive import Part, damaged_part
 from trm_engine.checkpoints.contents import (
-    Foreign,
     check_contents,
     check_finite,
-    check_values,
-    leaves,
 )
+from trm_engine.checkpoints.values import InvalidContents, check_values, leaves
 from trm_engine.config import DataConfig
 from trm_engine.data.tokenizer import Limits
 from trm_engine.errors import CheckpointError, did_you_mean
@@ -79,10 +76,10 @@ def save_atomically(state: Any, path: Path) -> int:
 
 
 def load_checkpoint(path: str | Path, to_resume: bool = False) -> Checkpoint:
-    """Read a checkpoint onto the CPU; ``to_resume``: one that training can go on with.
+    """Read a checkpoint onto the CPU; with ``to_resume`` it must hold what resuming needs.
 
     Raises:
-        CheckpointError: there is none, it is damaged, foreign or too new, or it holds pickled
+        CheckpointError: the file is missing, damaged, too new or no checkpoint, or it holds pickled
             code, which is never run.
     """
     path = Path(path)
@@ -100,10 +97,10 @@ def load_checkpoint(path: str | Path, to_resume: bool = False) -> Checkpoint:
 
 
 def token_limits(config: dict[str, Any]) -> Limits:
-    """How a checkpoint's model reads a conversation, from its ``config``.
+    """The most tokens of a conversation and of its tools, from a checkpoint's ``config``.
 
     Raises:
-        ValueError: the configuration is foreign.
+        ValueError: the configuration has no such settings.
     """
     names = ("max_length", "max_tool_tokens")  # older checkpoints have the first one only
     given = config.get("data", {})
@@ -116,8 +113,8 @@ def token_limits(config: dict[str, Any]) -> Limits:
 def load_model_file(path: str | Path, mmap: bool = False) -> Checkpoint:
     """Read a checkpoint, or weights alone, onto the CPU; ``is_weights`` tells which.
 
-    With ``mmap`` tensors stay in the file until they are used; it must not be written meanwhile,
-    only replaced.
+    With ``mmap`` tensors stay in the file until they are used. Meanwhile the file may be replaced,
+    but not changed.
 
     Raises:
         CheckpointError: as ``load_checkpoint``.
@@ -156,8 +153,9 @@ def is_weights(state: Checkpoint) -> bool:
 def find_resumable(
     folder: Path, note: Callable[[str], None] = lambda _: None
 ) -> tuple[Path, Checkpoint]:
-    """The checkpoint of a folder that is furthest on and whole; ``note`` hears of others that are
-    further on, or that cannot be read.
+    """The whole checkpoint of a folder with the most updates.
+
+    ``note`` is called with a message for each file that is passed over because it cannot be read.
 
     Raises:
         CheckpointError: there is none.
@@ -177,7 +175,7 @@ def find_resumable(
 
 
 def _step(path: Path) -> int:
-    """How far a checkpoint's training was, as the file says; nothing is checked."""
+    """The updates that a checkpoint claims to have; nothing else is checked."""
     start = _read_start(path)
     if not start.startswith(ZIP_START):
         raise CheckpointError(f"{path}: {_foreign(start)}")
@@ -211,7 +209,7 @@ def _refuse_damaged(path: Path) -> None:
 
 def _tensor_of(path: Path, part: Part) -> str | None:
     """The name of the tensor that a part holds: the one whose bytes have the part's checksum."""
-    with suppress(CheckpointError, Foreign, RuntimeError):
+    with suppress(CheckpointError, InvalidContents, RuntimeError):
         for keys, value in leaves(_load(path)):
             if not isinstance(value, Tensor) or value.untyped_storage().nbytes() != part.size:
                 continue
@@ -223,7 +221,7 @@ def _tensor_of(path: Path, part: Part) -> str | None:
 
 
 def _load(path: Path) -> Any:
-    """What a file holds. Its tensors are mapped: read, a part shorter than it says crashes."""
+    """The contents of a file. Tensors are mapped: reading parts that are cut off crashes."""
     try:
         with warnings.catch_warnings(action="ignore"):  # of a foreign pickle's protocol
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
@@ -233,7 +231,7 @@ def _load(path: Path) -> Any:
 
 
 def _copied(value: Any) -> Any:
-    """The same in memory; dicts and lists are changed in place."""
+    """Copy tensors into memory; dicts and lists are changed in place."""
     if isinstance(value, Tensor):
         return value.detach().clone()
     if isinstance(value, tuple):
@@ -246,10 +244,10 @@ def _copied(value: Any) -> Any:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Say in which file something foreign is."""
+    """Name the file in an error about its contents."""
     try:
         yield
-    except Foreign as error:
+    except InvalidContents as error:
         raise CheckpointError(f"{path}: {NO_CHECKPOINT}: {error}") from None
 
 
@@ -267,7 +265,7 @@ def _read_start(path: Path) -> bytes:
 
 
 def _foreign(start: bytes) -> str:
-    """What a file that is no archive seems to be, by its first bytes."""
+    """A guess, from its first bytes, at what a file is that is no archive."""
     if not start:
         return f"{TRUNCATED} (the file is empty)"
     if start.startswith(OLD_START):

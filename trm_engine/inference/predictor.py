@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from trm_engine.checkpoints.contents import Foreign, check_finite, check_weights, explained
+from trm_engine.checkpoints.contents import check_finite, check_weights, explained
 from trm_engine.checkpoints.file import Checkpoint, load_checkpoint, token_limits
+from trm_engine.checkpoints.values import InvalidContents
 from trm_engine.config import ModelConfig
 from trm_engine.data.collator import INPUTS, SEQUENCES
 from trm_engine.data.encoding import tool_mask
@@ -105,7 +106,7 @@ class Predictor:
         try:
             check_weights(weights, self.config)
             check_finite(weights)
-        except Foreign as error:
+        except InvalidContents as error:
             raise CheckpointError(f"the checkpoint's weights do not fit: {error}") from None
         self.device = choose_device(device)
         self.model = TRMForToolCalling(self.config)

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
-from trm_engine.checkpoints.contents import Foreign, check_training
+from trm_engine.checkpoints.contents import check_training
 from trm_engine.checkpoints.file import FORMAT_VERSION, Checkpoint
+from trm_engine.checkpoints.values import InvalidContents
 from trm_engine.config import Config
 from trm_engine.errors import CheckpointError
 from trm_engine.models.ema import EMA
@@ -117,7 +118,7 @@ class TrainingState:
             )
         try:
             check_training(checkpoint, self.optimizer, self.ema.shadow if self.ema else {})
-        except Foreign as error:
+        except InvalidContents as error:
             raise CheckpointError(f"the checkpoint cannot be resumed: {error}") from None
         self.optimizer.load_state_dict(checkpoint["optimizer_state_dict"])
         self.scheduler.load_state_dict(checkpoint["scheduler_state_dict"])
