@@ -23,7 +23,6 @@ SECONDS = 120.0
 """A limit for machines that do much else; who waits sees at once what he waits for."""
 
 LOOK_SECONDS = 0.1
-PAINT_SECONDS = 0.3
 CHUNK = 1 << 16
 KEYS = {
     "enter": b"\r",
@@ -254,11 +253,9 @@ class Terminal(PseudoTerminal):
         return self._wait(lambda text: _is_in(text, wanted), complaint, timeout)
 
     def wait_until_gone(self, unwanted: str | re.Pattern[str], timeout: float = SECONDS) -> str:
-        """The screen, once it does not show a text any more, and what took its place is painted."""
+        """The screen, once it does not show a text any more."""
         __tracebackhide__ = True
-        self._wait(lambda text: not _is_in(text, unwanted), f"{unwanted!r} stays", timeout)
-        time.sleep(PAINT_SECONDS)
-        return self.text()
+        return self._wait(lambda text: not _is_in(text, unwanted), f"{unwanted!r} stays", timeout)
 
     def resize(self, columns: int, rows: int) -> None:
         self.text()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,6 @@ from trm_engine.data.samples import parse_sample
 from trm_engine.runs.folder import RunFolder
 
 ANSWERED = re.compile(r"answered in \d+ ms")
-ESCAPE_SECONDS = 0.5
 LONG = {"max_steps": 1500, "eval_interval": 500, "save_interval": 500, "learning_rate": 3e-3}
 """A training after which a tiny model has learnt what its few conversations are about."""
 SAMPLE = dialogue(2)[1]
@@ -43,7 +41,6 @@ def open_playground(*arguments: object, cwd: Path, columns: int = 140, rows: int
 def leave_text(screen: Terminal) -> None:
     """From the text to the turns; a key right behind escape would be another key to a terminal."""
     screen.press("escape")
-    time.sleep(ESCAPE_SECONDS)
     screen.wait_for("a Add")
 
 

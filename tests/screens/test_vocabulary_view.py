@@ -164,9 +164,9 @@ async def test_a_large_vocabulary_is_searched_at_once() -> None:
         pieces = [f"▁piece{place}" for place in range(100_000)]
         kinds = {"scores": [0.0] * len(pieces), "types": ["normal"] * len(pieces)}
         view.show({"kind": "bpe", "pieces": pieces, **kinds})
-        begin = time.perf_counter()
+        begin = time.process_time()
         view.narrow("e99")
-        assert time.perf_counter() - begin < 0.5
+        assert time.process_time() - begin < 0.5
         assert "1,111 of 100,000" in str(view.border_subtitle)
 
 

@@ -191,6 +191,6 @@ def test_twenty_thousand_are_filtered_and_sorted_within_a_frame() -> None:
 
 
 def _seconds(samples: JudgedSamples, kind: str, words: str) -> float:
-    began = time.perf_counter()
+    began = time.process_time()
     samples.view(kind, LOSS, words)
-    return time.perf_counter() - began
+    return time.process_time() - began

@@ -210,7 +210,7 @@ def test_a_long_run_is_read_at_its_ends_only(
 def test_many_runs_are_summarised_at_once(tmp_path: Path) -> None:
     body = [steps(each * 10 + 1, each * 10 + 10) for each in range(200)]
     run = run_of(tmp_path, start(), evaluation(1, 0.5, best=True), *body, state("finished"))
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(50):
         summarise(run)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
