@@ -78,6 +78,21 @@ def test_modules_that_are_named_exist() -> None:
     assert set(re.findall(r"`(\w+\.py)`", text)) <= modules
 
 
+def test_messages_that_are_explained_are_those_of_the_code() -> None:
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for package in make.PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+    )
+    code = re.sub(r'"\s*\n\s*f?"', "", code)  # a text on several lines
+    page = (make.HERE / "troubleshooting.md").read_text(encoding="utf-8")
+    messages = re.findall(r"^\| `(.+?)` \|", page, re.M) + re.findall(r'\*\*"(.+?)"\.\*\*', page)
+    assert len(messages) > 5
+    for message in messages:
+        for part in re.split(r"\d+|…", message):
+            assert part.strip() in code, message
+
+
 def test_commands_in_the_text_have_the_options_they_are_given() -> None:
     known = dict(_commands())
     for page, code in mentioned():
