@@ -1,4 +1,4 @@
-"""A folder held open: its lock cannot be deleted, and its removal is noticed."""
+"""Held folders: kept open, so that their lock cannot be deleted and their removal is noticed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RETRY_SECONDS = 0.01
 
 
 class HeldFolder:
-    """The folder that a path names now. While it is held, no other folder gets its number."""
+    """The folder that a path names now. While it is held, no other folder gets its inode number."""
 
     def __init__(self, path: Path) -> None:
         """Hold it.
@@ -38,7 +38,7 @@ class HeldFolder:
         return not os.path.samestat(status, os.fstat(self._descriptor))
 
     def check(self) -> None:
-        """Refuse to go on without it.
+        """Check that it is still there.
 
         Raises:
             RunError: it is gone.
@@ -48,12 +48,12 @@ class HeldFolder:
 
 
 def lock_folder(path: Path, seconds: float) -> int:
-    """Lock a folder until all processes that hold the descriptor returned have closed it.
+    """Lock a folder. The lock lasts until every process with the returned descriptor has closed it.
 
-    Where a disk has no locks of folders, it is not locked.
+    A file system without locks for folders is left unlocked.
 
     Raises:
-        TimeoutError: for so long another process has it locked.
+        TimeoutError: another process has had it locked for ``seconds``.
         OSError: it cannot be opened.
     """
     descriptor = os.open(path, os.O_RDONLY)
@@ -67,7 +67,7 @@ def lock_folder(path: Path, seconds: float) -> int:
 
 
 def is_locked(descriptor: int, kind: int = fcntl.LOCK_SH) -> bool:
-    """Whether another process has locked what is open here; if not, it is locked from here now."""
+    """Whether another process has a lock on an open file; if not, lock it."""
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except OSError as error:

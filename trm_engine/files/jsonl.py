@@ -1,4 +1,4 @@
-"""Append-only JSON lines: written whole, read while they grow, torn last lines passed over."""
+"""JSON lines: appended whole, and read while the file grows. A torn last line is skipped."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from trm_engine.printable import data_stream, is_plain, replace_hidden
 
 BLOCK = 1 << 16
 NUMBER = "$number"
-"""Marks a number that JSON does not have in a line for another process."""
+"""Key that marks NaN or an infinity in a message between processes."""
 
 
 def to_json(value: Any, **layout: Any) -> str:
-    """A value as JSON that any reader takes and no terminal obeys.
+    """A value as JSON that any reader accepts and that is safe to print on a terminal.
 
-    NaN and infinities are strings, as ``number`` reads them. Control and format characters, and
-    halves of characters, are escapes. ``layout`` is what ``json.dumps`` knows of blanks.
+    NaN and infinities become strings, which ``number`` reads. Control and format characters and
+    lone surrogates are escaped. ``layout``: options of ``json.dumps`` for white space.
     """
     text = _dumps(value, _name, **layout)
     return text if is_plain(text) else replace_hidden(text, _escape)
@@ -38,7 +38,7 @@ def write_json(value: Any) -> None:
 
 
 def to_line(record: dict[str, Any]) -> bytes:
-    """One record as a line, as ``to_json`` writes it, but half a character becomes "?"."""
+    """One record as a line, as ``to_json`` writes it, except that a lone surrogate becomes "?"."""
     text = _dumps(record, _name, separators=(",", ":"))
     if not is_plain(text):
         text = replace_hidden(text.encode("utf-8", "replace").decode(), _escape)
@@ -46,7 +46,7 @@ def to_line(record: dict[str, Any]) -> bytes:
 
 
 def number(value: Any) -> Any:
-    """The inverse of what ``to_json`` does to numbers that JSON does not have."""
+    """The number that ``to_json`` wrote as a string; other values stay as they are."""
     return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
 
 
@@ -65,10 +65,10 @@ def from_message(line: bytes) -> Any:
 
 
 def append(path: Path, lines: bytes) -> None:
-    """Add whole lines to a file in one write, after mending a torn last line.
+    """Add whole lines to a file in one write. A torn last line is ended first.
 
     Raises:
-        OSError: the file cannot be written; nothing of ``lines`` counts then.
+        OSError: the file cannot be written; then no part of ``lines`` is in it.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, FILE_MODE)
     try:
@@ -115,18 +115,18 @@ class JsonlReader:
 
 
 def newest_first(path: Path) -> Iterator[dict[str, Any]]:
-    """The whole records of a file from its end, reading no more of it than is asked for."""
+    """Yield the whole records of a file from its end, reading only as far as needed."""
     return filter(None, map(_record, lines_newest_first(path)))
 
 
 def lines_newest_first(path: Path) -> Iterator[bytes]:
-    """The lines of a file from its end, a torn or empty one among them.
+    """Yield the lines of a file from its end, including torn and empty ones.
 
-    A file that is not there or cannot be read has none.
+    A file that is missing or cannot be read has none.
     """
     with suppress(OSError), open(path, "rb") as file:
         place = file.seek(0, os.SEEK_END)
-        ending: list[bytes] = []  # parts of the line whose begin is not read yet, the last first
+        ending: list[bytes] = []  # parts of a line whose start is not read yet, the last first
         while place:
             size = min(BLOCK, place)
             place = file.seek(place - size)

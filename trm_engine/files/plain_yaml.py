@@ -1,7 +1,7 @@
 """YAML without surprises: text, numbers, true, false, null, lists and mappings, and no aliases.
 
-All YAML that users write is read here. Aliases can turn 800 bytes into billions of values, tags
-make values of other types, and a repeated key hides the first one. All three are refused.
+All YAML that users write is read here. Three things are refused: aliases, which can turn 800 bytes
+into billions of values, tags, which make values of other types, and repeated keys.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LONGEST = 1 << 20
 """Characters of a document."""
 
 LONGEST_ESCAPED = 1 << 16
-"""The same where PyYAML's own parser reads it: it takes a minute or more for a million."""
+"""The limit for PyYAML's own parser, which takes a minute or more for a million characters."""
 
 DEEPEST = 32
 LONGEST_NUMBER = 100
@@ -27,14 +27,14 @@ PREFIX = "tag:yaml.org,2002:"
 SCALARS = ("str", "null", "bool", "int", "float")
 
 FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml is 20 times as fast as PyYAML's own parser. It does not read the escapes of surrogates,
-which PyYAML and JSON write for emoji and for file names that are not UTF-8."""
+"""libyaml, 20 times as fast as PyYAML's own parser. It cannot read escaped surrogates, which PyYAML
+and JSON write for emoji and for file names that are not UTF-8."""
 
 Keys = tuple[str, ...]
 
 
 class YamlError(ValueError):
-    """A document cannot be read. ``line`` counts from 1; None if no line is to blame."""
+    """A document cannot be read. ``line`` counts from 1; None if it is about no line."""
 
     def __init__(self, problem: str, line: int | None = None) -> None:
         super().__init__(problem if line is None else f"line {line}: {problem}")
@@ -50,7 +50,7 @@ class Document:
     lines: dict[Keys, int] = field(default_factory=dict)
 
     def line(self, keys: Keys) -> int | None:
-        """The line of the deepest key on the way to ``keys`` that the document has, from 1."""
+        """The line, from 1, of the deepest key on the path ``keys`` that the document has."""
         known = (self.lines.get(keys[:end]) for end in range(len(keys), 0, -1))
         return next(filter(None, known), None)
 
@@ -83,7 +83,7 @@ def read_yaml(text: str) -> Document:
 
 
 class _Scalars(SafeConstructor, Resolver):
-    """Plain scalars as in YAML 1.1, but that dates, ``<<`` and ``=`` are text."""
+    """Plain scalars as in YAML 1.1, except that dates, ``<<`` and ``=`` are text."""
 
     yaml_implicit_resolvers = {
         start: [(tag, form) for tag, form in forms if tag.removeprefix(PREFIX) in SCALARS]
@@ -96,7 +96,7 @@ class _Scalars(SafeConstructor, Resolver):
 
 
 class _Reader:
-    """Makes values of a parser's events."""
+    """Builds values from the events of a parser."""
 
     def __init__(self, events: Iterator[Any], lines: dict[Keys, int]) -> None:
         self._events = events
@@ -104,7 +104,7 @@ class _Reader:
         self._scalars = _Scalars()
 
     def value(self, event: Any, keys: Keys, depth: int = 0) -> Any:
-        """The value that begins with ``event`` and stands under ``keys``."""
+        """The value that begins with ``event``; ``keys`` is its path."""
         if isinstance(event, yaml.AliasEvent):
             raise _refusal(event, f"an alias, *{event.anchor}; write the value itself")
         if isinstance(event, yaml.ScalarEvent):

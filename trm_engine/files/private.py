@@ -1,4 +1,4 @@
-"""Private files: what trm-tui writes for itself, only this user can read."""
+"""Private files: only this user can read what trm-tui writes for itself."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ FILE_MODE = 0o600
 
 @contextmanager
 def private_files() -> Iterator[None]:
-    """Files and folders made meanwhile are this user's alone; existing ones keep their mode.
+    """Make files and folders that only this user can read; existing ones keep their mode.
 
-    For runs, settings and kept conversations. A file that somebody asked for at a path of their
-    own, such as an export, has the mode that their umask gives.
+    It is for runs, settings and kept conversations. Files that a user asks for, such as an export,
+    have the mode that the umask gives.
     """
     before = os.umask(UMASK)
     try:

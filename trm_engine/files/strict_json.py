@@ -1,4 +1,4 @@
-"""JSON of others: numbers are finite. Python's own reader also takes NaN and 1e999."""
+"""Strict JSON: all numbers are finite. Python's own reader also takes NaN and 1e999."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def parse(text: str) -> Any:
     """The value of a JSON text.
 
     Raises:
-        json.JSONDecodeError: it is none.
+        json.JSONDecodeError: it is not JSON.
         ValueError: a number is not finite; the message begins with its field.
         RecursionError: it is nested too deeply.
     """

@@ -1,4 +1,4 @@
-"""Device and number type: what there is, and what is fastest on it."""
+"""Choice of device and number type."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trm_engine.errors import ConfigError
 def choose_device(name: str, local_rank: int = 0) -> torch.device:
     """The device of a configuration; "auto" is CUDA, else MPS, else the CPU.
 
-    Each process of a machine, by its ``local_rank``, has a CUDA device of its own.
+    Each process of a machine has its own CUDA device: number ``local_rank``.
 
     Raises:
         ConfigError: there is no such device here.
@@ -52,7 +52,7 @@ def choose_device(name: str, local_rank: int = 0) -> torch.device:
 def choose_dtype(
     name: Literal["auto", "float32", "bfloat16"], device: torch.device
 ) -> tuple[torch.dtype, str]:
-    """The recursion's number type and why: "auto" is bfloat16 where the hardware multiplies it."""
+    """The number type of the recursion, and why; "auto" is bfloat16 where the hardware has it."""
     if name != "auto":
         return getattr(torch, name), "asked for"
     if device.type == "cuda":

@@ -1,4 +1,4 @@
-"""Several processes that train one model: who this one is, and sums over all of them.
+"""Distributed training: the place of this process among others, and sums over all of them.
 
 The processes of one machine share sockets that the main process made (``Links``), and on CUDA also
 NCCL on the loopback interface. No other user and no other machine can reach them: the sockets have
@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from trm_engine.errors import LostProcess
 
 PATIENCE = timedelta(days=1)
-"""The others wait while the main process evaluates, or for room on a full disk."""
+"""The other processes wait while the main one evaluates, or waits for room on a full disk."""
 
 LENGTH = struct.Struct("<q")
 ONE_MACHINE = {"NCCL_SOCKET_IFNAME": "lo", "NCCL_RAS_ENABLE": "0"}
@@ -38,7 +38,7 @@ ONE_MACHINE = {"NCCL_SOCKET_IFNAME": "lo", "NCCL_RAS_ENABLE": "0"}
 
 
 class Transport(Protocol):
-    """How processes reach each other."""
+    """How processes communicate."""
 
     def sum(self, tensor: Tensor) -> None:
         """Replace a tensor by the sum of every process's."""
@@ -83,10 +83,10 @@ class Links:
         return bytes(content)
 
     def leave(self) -> None:
-        """Nobody waits for anybody at the end."""
+        """Sockets need no farewell."""
 
     def _spread(self, content: memoryview) -> None:
-        """Copy the main process's ``content`` into every other one's."""
+        """Copy ``content`` from the main process to all others."""
         if self._is_main:
             for link in self._sockets:
                 _send(link, content)
@@ -121,7 +121,7 @@ class TorchDistributed:
 
 
 class LocalNccl(TorchDistributed):
-    """NCCL between processes of one machine: they meet in a file that only this user can read."""
+    """NCCL between processes of one machine, which meet in a file that only this user can read."""
 
     def __init__(self, rank: int, links: Links, world_size: int, device: torch.device) -> None:
         os.environ.update(ONE_MACHINE)
@@ -141,7 +141,7 @@ class LocalNccl(TorchDistributed):
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """This process's place: ``rank`` of ``world_size``; alone, every sum is the value itself."""
+    """The place of this process. A process alone gets its own value as the sum."""
 
     rank: int = 0
     world_size: int = 1
@@ -198,7 +198,7 @@ class ProcessGroup:
             gradient.copy_(piece.view_as(gradient))
 
     def agree(self, text: str) -> str:
-        """What the main process says, in every process.
+        """The text of the main process, in every process.
 
         Raises:
             LostProcess: another process has ended.

@@ -11,15 +11,15 @@ DECIMALS = 7
 
 
 class Epochs:
-    """The epochs of a run. They differ in length: how dialogues fit into batches is chance.
+    """The epochs of a run. They differ in length, because batches hold whole dialogues.
 
     ``ends`` are the updates after which epochs end, up to the epoch in which the run ends.
 
     Args:
         sampler: makes the batches.
-        batches: of an update.
-        count: of epochs.
-        most: the run ends after so many updates at the latest.
+        batches: the number of batches in an update.
+        count: the number of epochs.
+        most: the most updates of the run.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Halting in training: samples whose answer q calls right train no further supervision step."""
+"""Halting in training: a sample whose q says that its answer is right trains no further step."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from trm_engine.training.losses import num_samples
 from trm_engine.training.targets import Targets
 
 STREAM = 0x4841
-"""Sets these draws apart from others that are made of the same seed."""
+"""Keeps these draws independent of others with the same seed."""
 
 
 class Halting:
     """Decides which samples of an update train another step, and counts them.
 
     A sample halts after a step whose q logit is above 0. A share of the samples must first train a
-    number of steps drawn from 2 to N_sup: so q also learns what later steps make of an answer that
-    it calls right. The draws depend on the seed and the sample, not on its batch or process.
+    number of steps that is drawn from 2 to N_sup. So q also learns about the later steps of samples
+    that it calls right early. The draws depend on the seed and the sample, not on its batch.
 
     Args:
         exploration: the share of samples that must train a drawn number of steps.
         steps: N_sup.
-        seed: of the draws; another one in each epoch.
-        count: the labels over all parts and processes, [NUM_COUNTS].
+        seed: of the draws; it must differ from epoch to epoch.
+        count: counts the labels over all parts and processes, [NUM_COUNTS].
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Halting:
         return counts
 
     def stays(self, samples: Tensor, q_logits: Tensor, step: int) -> Tensor:
-        """Which samples train on after ``step``: their numbers [B], q_logits [B, 1] to a mask."""
+        """Which samples train on after ``step``, a mask [B]; samples [B], q_logits [B, 1]."""
         least = torch.tensor([self._least(sample) for sample in samples.tolist()])
         return (q_logits[:, 0] <= 0) | (step < least.to(q_logits.device))
 
@@ -83,12 +83,12 @@ class Remaining:
         return len(self._rows)
 
     def context(self, whole: Context) -> Context:
-        """Their share of the batch's context."""
+        """The part of the batch's context that they need."""
         return whole if len(self) == len(self._numbers) else whole.rows(self._rows)[0]
 
     @torch.no_grad()
     def drop_halted(self, halting: Halting, q_logits: Tensor, step: int, context: Context) -> None:
-        """Go on with those that do not halt after ``step``; ``context`` as the step had it."""
+        """Keep the samples that do not halt after ``step``, which had this ``context``."""
         stays = halting.stays(self._numbers[self._rows], q_logits, step)
         if stays.all():
             return

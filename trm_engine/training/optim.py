@@ -14,8 +14,8 @@ from trm_engine.config import TrainingConfig
 def build_optimizer(model: nn.Module, config: TrainingConfig) -> AdamW:
     """AdamW, fused. Only the weight matrices of linear layers decay.
 
-    Everything else keeps its scale: biases, embeddings, registers, and tables whose zero has no
-    meaning. A table of softplus arguments, for example, would decay towards softplus(0), not 0.
+    Biases, embeddings, registers and tables do not decay. For a table of softplus arguments, for
+    example, zero has no meaning: its values would decay towards softplus(0) = 0.69.
     """
     decaying = {id(m.weight) for m in model.modules() if isinstance(m, nn.Linear)}
     matrices: list[nn.Parameter] = []
@@ -34,10 +34,10 @@ def build_optimizer(model: nn.Module, config: TrainingConfig) -> AdamW:
 
 
 def lr_factor(config: TrainingConfig, total_steps: int) -> Callable[[int], float]:
-    """The learning rate's factor at each update, counted from 0.
+    """The factor of the learning rate at each update, counted from 0.
 
-    Update k of w warm-up updates, k from 1, has k/w. Then constant; or, ``schedule: linear``,
-    constant for half of the run and linear to zero from there.
+    It is min(1, k/w) at update k, from 1, of w warm-up updates. With ``schedule: linear`` it falls
+    linearly to 0 over the second half of the run.
     """
 
     def factor(index: int) -> float:
@@ -51,5 +51,5 @@ def lr_factor(config: TrainingConfig, total_steps: int) -> Callable[[int], float
 
 
 def build_scheduler(optimizer: AdamW, config: TrainingConfig, total_steps: int) -> LambdaLR:
-    """The schedule as a torch scheduler, stepped once an update."""
+    """The schedule as a torch scheduler. Call ``step`` once an update."""
     return LambdaLR(optimizer, lr_factor(config, total_steps))

@@ -1,4 +1,4 @@
-"""Prepare: from a configuration to datasets, tokenizer and model, each made once."""
+"""Preparation: from a configuration to datasets, tokenizer and model."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from trm_engine.training.device import choose_dtype
 BUILTINS = ("builtin:telecom",)
 VALIDATION_FROM_TRAINING = 1000
 OVERLAP_WARNED_OF = 0.05
-"""Share of the validation samples; short conversations are now and then the same by chance."""
+"""A share of the validation samples. A few short conversations are the same by chance."""
 
 
 @dataclass(frozen=True)
 class Prepared:
     """What a run trains on.
 
-    ``overlap``: validation samples that are among the training samples too, or equal to one.
-    ``notes``: warnings for the log.
+    ``overlap`` counts validation samples that equal a training sample. ``notes`` are warnings for
+    the log.
     """
 
     tokenizer: TRMTokenizer
@@ -58,8 +58,8 @@ def prepare_data(
 ) -> Prepared:
     """Read, split and tokenise the data of a configuration; ``tokenizer`` overrides its own.
 
-    ``contents`` are the hashes of the "train" and "val" data that a resumed run began with: it
-    goes on with these data, whatever their files hold now.
+    ``contents`` are the hashes of the "train" and "val" data that a resumed run began with. The run
+    goes on with these data, even if their files have changed.
 
     Raises:
         UserError: a file cannot be used; the message says which, where and why.
@@ -157,8 +157,7 @@ def _training_file(data: DataConfig, cache: Path, progress: Progress) -> Path:
 def _survey(
     path: Path, content: str | None, data: DataConfig, cache: Path, progress: Progress
 ) -> tuple[Survey, list[str]]:
-    """The survey of a file, or of what it held when its hash was ``content``, and a note if the
-    file holds something else now."""
+    """The survey of a file when its hash was ``content``, and a note if it has changed since."""
     if content is None or content_of(path) == content:
         return survey_file(path, cache, data.on_error, progress), []
     changed = f"{path}: no longer holds the data that the run began with"

@@ -1,4 +1,4 @@
-"""What must not change between a run's begin and its resumption: settings, data, labels."""
+"""Resuming: what must not change between the start of a run and its resumption."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ MAY_CHANGE = {
     },
     "data": {"cache_dir", "tokenizer_path"},  # the tokenizer is in the checkpoint
 }
-"""Keys that may be edited in a run's config.yaml: what was learnt so far stays what it is."""
+"""Keys that may be edited in a run's config.yaml: they do not affect what was learnt."""
 
 FILES = {"train_data": "train", "val_data": "val"}
 
 
 def refuse_other_settings(config: Config, source: Path, checkpoint: Checkpoint) -> None:
-    """Refuse a configuration that would go on with another run than the checkpoint's.
+    """Check that the settings that matter are those that the run began with.
 
-    A data file may have moved if it holds what it held.
+    A data file may have another path if its content is the same.
 
     Raises:
         ConfigError: a key in ``source`` has another value; the message names it.
@@ -59,7 +59,7 @@ def refuse_other_settings(config: Config, source: Path, checkpoint: Checkpoint) 
 
 
 def refuse_other_processes(path: Path, checkpoint: Checkpoint, processes: int) -> None:
-    """An update takes ``batch_size`` samples a process: with more or fewer it is another run.
+    """Check that the number of processes is the same: an update has ``batch_size`` samples of each.
 
     Raises:
         CheckpointError: the checkpoint's run had another number of processes.
@@ -73,7 +73,7 @@ def refuse_other_processes(path: Path, checkpoint: Checkpoint, processes: int) -
 
 
 def refuse_other_labels(path: Path, checkpoint: Checkpoint, labels: Labels) -> None:
-    """Refuse data whose tools, slots or values are not the checkpoint's.
+    """Check that the data has the tools, slots and values that the run began with.
 
     Raises:
         CheckpointError: they differ.

@@ -12,17 +12,17 @@ from trm_engine.errors import RunError
 from trm_engine.models.ema import EMA
 
 SKIPS_BEFORE_RETURN = 10
-"""So many skipped steps in a row, and training returns to the last good state."""
+"""After so many skipped steps in a row training returns to the last good state."""
 
 RETURNS_BEFORE_END = 3
-"""So many returns without progress in between, and the run ends."""
+"""After so many returns without progress in between the run ends."""
 
 
 class Saved(NamedTuple):
-    """A copy of weights, moments and average after update ``step``.
+    """A copy of the weights, the optimiser's moments and the average after update ``step``.
 
-    ``taken`` optimiser steps were taken until then. The copy is good once a further one is taken:
-    then the gradient at its weights was finite.
+    ``taken`` counts the optimiser's steps until then. The copy is good once another step is taken,
+    because the gradient at its weights was finite.
     """
 
     step: int
@@ -34,8 +34,8 @@ class Safeguard:
     """Protects weights and optimiser from gradients that are NaN or infinite.
 
     ``admit`` makes the optimiser skip such a step. It counts on the device, so no update waits for
-    the host. ``remember`` keeps a copy of the state, and ``review`` goes back to the last good one
-    when skipping does not help.
+    the host. ``remember`` keeps a copy of the state. ``review`` returns to the last good copy when
+    skipping does not help.
 
     Args:
         model: the weights.
@@ -137,7 +137,7 @@ class Safeguard:
         )
 
     def _load(self, state: dict[str, Any]) -> None:
-        """Put a copy back; the learning rate stays that of the schedule."""
+        """Restore a copy, except for the learning rate, which the schedule decides."""
         self._model.load_state_dict(state["model"])
         now = self._optimizer.state_dict()
         self._optimizer.load_state_dict({**now, "state": _copy(state["moments"])})

@@ -1,4 +1,4 @@
-"""StepLog: figures of updates, kept on the device and read back all at once."""
+"""StepLog: the figures of updates, kept on the device and read back in groups."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from trm_engine.training.device import memory_in_use
 
 
 def significant(value: float) -> float:
-    """The number to 7 digits: all that a float32 tells, in half the text."""
+    """The number to 7 digits, the precision of a float32, which takes half the text."""
     return float(f"{value:.7g}")
 
 
 class StepLog:
-    """Collects updates until ``take`` reads them back; nothing waits for the device before that."""
+    """Collects updates until ``take`` reads them back. Only ``take`` waits for the device."""
 
     def __init__(self, elapsed: float = 0.0) -> None:
         self._elapsed_before = elapsed

@@ -21,7 +21,7 @@ from trm_engine.vocabulary import MASK_ID
 Losses = dict[str, Tensor]
 
 WORD_STREAM = 0x574F
-"""Sets these draws apart from others that are made of the same seed."""
+"""Keeps these draws independent of others with the same seed."""
 
 
 class Part(NamedTuple):
@@ -40,8 +40,9 @@ def averaged(
 ) -> Iterator[list[Losses]]:
     """Leave the gradient of the loss averaged over ``steps`` (N_sup) in the parameters, once.
 
-    y and z are detached between steps, so the steps' losses share the parameters and x only: the
-    gradient is that of keeping all graphs, in the memory of one. Yields the losses of each step.
+    y and z are detached between steps, so the losses of different steps share only the parameters
+    and x. The gradient is that of keeping all graphs, in the memory of one. Yields the losses of
+    all steps.
     """
     steps = steps or model.config.N_supervision
     losses: list[Losses] = [{} for _ in range(steps)]
@@ -68,9 +69,9 @@ def per_step(
 ) -> Iterator[list[Losses]]:
     """Leave each supervision step's gradient in the parameters in turn, ``steps`` times.
 
-    The caller updates the parameters at every yield (the paper's way, section 4.1), so x is
-    embedded anew for each step. With ``halting`` samples leave; a step's losses are means over
-    the labels of those that remain, and the steps end when none remains in any process.
+    The caller updates the parameters at every yield, as in the paper (section 4.1), so x is
+    embedded anew for each step. With ``halting``, samples leave: the losses of a step are means
+    over the labels of those that remain, and the steps end when no process has any left.
     """
     remaining = [Remaining(part.batch, part.targets) for part in parts]
     steps = steps or model.config.N_supervision
@@ -96,18 +97,19 @@ def per_step(
 
 
 def deep_probability(share: float, progress: float) -> float:
-    """How likely an update trains all supervision steps, ``progress`` (0 to 1] of the run done.
+    """The probability that an update trains all supervision steps: p^(1/share - 1).
 
-    It grows from 0 to 1, so that depth is learnt last, and ``share`` is its mean over the run.
+    p is ``progress``, the part of the run that is done, in (0, 1]. The probability grows from 0 to
+    1, so depth is learnt last. Its mean over the run is ``share``.
     """
     return progress ** (1 / share - 1) if share else 0.0
 
 
 def mask_words(batch: Batch, share: float, seed: tuple[int, ...]) -> Batch:
-    """Hide a share of the text tokens behind the mask token.
+    """Replace a share of the text tokens by the mask token, and add the labels of hidden words.
 
-    Only tokens that are read are hidden: those of a sample that others may be read from. What is
-    hidden of a sample is a function of ``seed`` and its ``sample_index``, whatever its batch is.
+    Samples can share the tokens of one row; only rows that are read are changed. Which tokens of a
+    sample are hidden depends on ``seed`` and its ``sample_index``, not on its batch.
     """
     if not share:
         return batch
@@ -129,7 +131,7 @@ def _losses(
     targets: Targets,
     counts: Tensor,
 ) -> Losses:
-    """A step's losses, with that of hidden words where it counts."""
+    """The losses of a step, with that of hidden words if it has a weight."""
     logits = None
     if model.config.word_weight and targets.words is not None:
         logits = model.word_logits(output.y[targets.words >= 0])
@@ -137,7 +139,7 @@ def _losses(
 
 
 def embed(model: TRMForToolCalling, batch: Batch) -> Context:
-    """The question of a batch."""
+    """Embed the inputs of a batch."""
     inputs = {name: batch[name] for name in INPUTS}
     context: Context = model.embedding(**inputs, read_from=batch["read_from"])
     return context

@@ -25,7 +25,7 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    """Import what the task needs and do it. What a worker writes is private."""
+    """Import what the task needs, and do it. Files that a worker writes are private."""
     os.umask(UMASK)
     limit_kernel_caches()
     if arguments.parent:
@@ -56,12 +56,12 @@ def _parser() -> argparse.ArgumentParser:
         "--tied", action="store_true", help="save and stop when standard input closes"
     )
     train.add_argument(
-        "--commands-from", type=int, help="obey what comes after so many bytes of commands"
+        "--commands-from", type=int, help="obey commands after the first so many bytes of the file"
     )
     train.add_argument(
         "--torchrun", action="store_true", help="be one of the processes that torchrun starts"
     )
-    for name in ("--rank", "--of", "--link", "--lock"):  # what whoever starts it tells it
+    for name in ("--rank", "--of", "--link", "--lock"):  # set by the process that starts it
         train.add_argument(name, type=int, help=argparse.SUPPRESS)
     evaluation = tasks.add_parser("eval", help="evaluate a checkpoint on a file")
     evaluation.add_argument("checkpoint")
@@ -83,9 +83,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _leave(status: int) -> None:
-    """Exit. One of several processes skips the interpreter's shutdown, in which gloo's threads
-    now and then abort a process that has done all its work. The status is this one also where the
-    last words cannot be written, as in a log on a full disk."""
+    """Exit with ``status``, also when the last output cannot be written, as to a full disk.
+
+    A process under torchrun skips the interpreter's shutdown, in which gloo's threads sometimes
+    abort a process that has done all its work.
+    """
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()

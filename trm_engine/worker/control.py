@@ -1,4 +1,4 @@
-"""Control: what a training worker is told, by commands, signals and the death of its viewer."""
+"""Control: commands to a training worker, from its file, signals and the end of its viewer."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Control:
-    """The commands to obey since it was last asked.
+    """The commands of the main process.
 
-    SIGTERM, SIGINT and SIGHUP mean stop. A tied worker whose standard input closes stops too,
-    unless it was told to detach before.
+    SIGTERM, SIGINT and SIGHUP mean stop. A tied worker also stops when its standard input closes,
+    unless it was sent "detach" before.
     """
 
     def __init__(self, path: Path, tied: bool, begin: int | None = None) -> None:
-        """``begin``: bytes of the file that were there before this worker was started."""
+        """Commands in the first ``begin`` bytes of the file are older than this worker."""
         self._folder = HeldFolder(path.parent)
         self._reader = CommandReader(path, given_so_far(path) if begin is None else begin)
         self._asked_to_stop = threading.Event()
@@ -44,7 +44,7 @@ class Control:
         return in_order_of_weight(commands)
 
     def wants(self, *wanted: str) -> bool:
-        """Whether one of these commands is among those that wait to be taken.
+        """Whether one of these commands waits to be taken.
 
         Raises:
             RunError: the run's folder is gone.
@@ -71,7 +71,7 @@ class Control:
 
 
 class Follower:
-    """The control of all but the main process: a signal may come to all, one decides."""
+    """The control of the other processes: they ignore signals, and the main one decides."""
 
     def __init__(self) -> None:
         for number in SIGNALS:
@@ -82,5 +82,5 @@ class Follower:
         return []
 
     def wants(self, *wanted: str) -> bool:
-        """Never by itself."""
+        """Never."""
         return False

@@ -1,4 +1,4 @@
-"""Followers: the processes of a training that its main one starts on the same machine."""
+"""Followers: the other processes of a training, started by its main one on the same machine."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ LOOK_SECONDS = 0.5
 class Followers:
     """The other processes of a training on this machine.
 
-    Each is connected to this one by a pair of sockets, which have no address: nothing else can
-    connect. A follower ends when this process does, however it ends.
+    Each is connected to this one by a pair of sockets. They have no address, so nothing else can
+    connect. A follower ends when this process ends, even when it is killed.
     """
 
     def __init__(self, run: Path, resume: bool, world_size: int) -> None:
         """Start them.
 
         Raises:
-            OSError: there is no room for so many processes; those started are ended.
+            OSError: the system has no room for so many processes. Those that run are ended.
         """
         self._links: list[socket.socket] = []
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -62,11 +62,11 @@ class Followers:
         threading.Thread(target=self._watch, args=(on_loss,), name="others", daemon=True).start()
 
     def end(self) -> None:
-        """Wait until they are gone; by force if they do not end by themselves."""
+        """Wait until they have ended; kill those that do not end by themselves."""
         self._is_ending.set()
         for link in self._links:
             link.close()
-        deadline = time.monotonic() + END_SECONDS  # of all together, however many there are
+        deadline = time.monotonic() + END_SECONDS  # for all of them together
         for process in self._processes:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline - time.monotonic()))

@@ -1,4 +1,4 @@
-"""A worker that serves another process ends with it, whatever it is doing."""
+"""Ends a worker together with the process that it works for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STATUS = 1
 
 
 def end_with(parent: int) -> None:
-    """End this process, from a thread, as soon as process ``parent`` is no longer its parent."""
+    """Start a thread that ends this process when ``parent`` is no longer its parent."""
     threading.Thread(target=_watch, args=(parent,), name="parent", daemon=True).start()
 
 

@@ -1,4 +1,4 @@
-"""Place: which of a training's processes this one is."""
+"""Place: the number of this process among those of a training."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Place:
-    """This process's number among those of a training, and its sockets to others of this machine.
+    """The number of this process, and its sockets to others on this machine.
 
-    The main process is number 0 of ``world_size``, and is connected to each of the others.
+    The main process is number 0 of ``world_size``. It is connected to each of the others.
     """
 
     rank: int = 0
@@ -22,7 +22,7 @@ class Place:
 
     @classmethod
     def of_torchrun(cls) -> Place:
-        """As torchrun's environment says.
+        """The place that torchrun's environment names.
 
         Raises:
             KeyError, ValueError: torchrun did not start this process.

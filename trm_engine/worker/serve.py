@@ -43,7 +43,7 @@ def serve(device: str) -> int:
 
 
 def _answer(files: ModelFiles, question: Message, job: _Job) -> Message:
-    """The last message for a question; whatever goes wrong becomes one."""
+    """The last message for a question: a result, or an error if anything goes wrong."""
     try:
         job.check()
         return {"type": "result", **_ask(files, question, job)}
@@ -68,7 +68,7 @@ def _ask(files: ModelFiles, question: Message, job: _Job) -> Message:
 
 
 class Inbox:
-    """Questions from a stream, in order; a thread reads them, and hears what is cancelled."""
+    """Questions from a stream, in order. A thread reads them, and cancels at once."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -84,7 +84,7 @@ class Inbox:
             yield question
 
     def is_cancelled(self, number: Any) -> bool:
-        """Whether nobody waits for the answer any more."""
+        """Whether the question was cancelled, or the input has ended."""
         return self._ended or number in self._cancelled
 
     def forget(self, number: Any) -> None:
@@ -110,7 +110,7 @@ class Inbox:
 
 
 class Answers:
-    """Writes messages as lines; ends the process when nobody reads them any more."""
+    """Writes messages as lines. Ends the process when its reader has gone."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -124,7 +124,7 @@ class Answers:
 
 
 class _Job:
-    """One question at work."""
+    """The progress and the cancellation of one question."""
 
     def __init__(self, number: Any, inbox: Inbox, answers: Answers) -> None:
         self._number = number
@@ -137,7 +137,7 @@ class _Job:
             raise Cancelled
 
     def progress(self, what: str, share: float, **more: Any) -> None:
-        """A few a second at most, the first and the last always."""
+        """Report progress: a few times a second at most, but the first and the last always."""
         self.check()
         last, at = self._told
         now = time.monotonic()
@@ -166,7 +166,7 @@ def _parse(line: bytes) -> Message:
 
 
 def _claim_stdout() -> BinaryIO:
-    """Standard output for answers alone: whatever else is printed goes to standard error."""
+    """Take standard output for answers; whatever else is printed goes to standard error."""
     stream = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     sys.stdout = sys.stderr
