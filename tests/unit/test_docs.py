@@ -18,6 +18,9 @@ from tests.support import ROOT
 from trm_engine.config import Config
 from trm_engine.data.samples import Sample
 from trm_engine.inference.predictor import Prediction
+from trm_tui.widgets.checkpoint.tabs import InspectTabs
+from trm_tui.widgets.conversation.tabs import PlaygroundTabs
+from trm_tui.widgets.run.tabs import TrainTabs
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PATH = re.compile(r"(?:trm_engine|trm_tui|docs|configs|tests|benchmarks)/[\w./-]*")
@@ -76,6 +79,16 @@ def test_modules_that_are_named_exist() -> None:
     modules = {path.name for package in make.PACKAGES for path in (ROOT / package).rglob("*.py")}
     text = (make.HERE / "architecture.md").read_text(encoding="utf-8")
     assert set(re.findall(r"`(\w+\.py)`", text)) <= modules
+
+
+def test_the_guides_tell_of_every_tab() -> None:
+    guides = {"train": TrainTabs, "inspect": InspectTabs, "playground": PlaygroundTabs}
+    for name, tabs in guides.items():
+        page = (make.HERE / "guide" / f"{name}.md").read_text(encoding="utf-8")
+        told = " ".join(
+            re.findall(r"^\| ([\w, ]+) \|", page, re.M) + re.findall(r"\*\*(\w+)\*\*", page)
+        )
+        assert [tab for tab in tabs.TABS if tab not in told] == []
 
 
 def test_messages_that_are_explained_are_those_of_the_code() -> None:
