@@ -18,7 +18,8 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.survey import split_dialogues
 from trm_engine.data.training_items import without_capitals
 from trm_engine.models.layout import Layout
-from trm_engine.models.trm import RecursiveCore, State, TRMForToolCalling
+from trm_engine.models.recursion import RecursiveCore, State
+from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.events import Silent
 from trm_engine.runs.folder import RunFolder
 from trm_engine.training.device import choose_device
@@ -182,8 +183,8 @@ class _InSmallLetters(TRMToolCallingDataset):
 class _PlainTransformer(RecursiveCore):
     """The control: the layers once, from the question to the answer."""
 
-    def _round(self, x: Tensor, y: Tensor, z: Tensor, layout: Layout) -> State:
-        return self._net(x, layout), z
+    def latent_recursion(self, x: Tensor, y: Tensor, z: Tensor, layout: Layout) -> State:
+        return self.net(x, layout), z
 
 
 class NoCommands:

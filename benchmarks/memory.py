@@ -69,7 +69,7 @@ def _train(arguments: argparse.Namespace) -> list[Row]:
     from benchmarks.learning import NoCommands
     from trm_engine.config import Config
     from trm_engine.models.layout import Layout
-    from trm_engine.models.trm import RecursiveCore, State
+    from trm_engine.models.recursion import RecursiveCore, State
     from trm_engine.runs.events import Silent
     from trm_engine.runs.folder import RunFolder
     from trm_engine.training import loop
@@ -82,9 +82,11 @@ def _train(arguments: argparse.Namespace) -> list[Row]:
     class Noting(RecursiveCore):
         """Notes what decides the shapes of a batch's products."""
 
-        def _round(self, x: torch.Tensor, y: torch.Tensor, z: torch.Tensor, at: Layout) -> State:
-            shapes.add((x.shape, at.token_bias.shape, at.register_bias.shape, at.members.shape))
-            return super()._round(x, y, z, at)
+        def latent_recursion(
+            self, x: torch.Tensor, y: torch.Tensor, z: torch.Tensor, at: Layout
+        ) -> State:
+            shapes.add((x.shape, at.token_bias.shape, at.register_bias.shape, at.readers.shape))
+            return super().latent_recursion(x, y, z, at)
 
     rows: list[Row] = []
 

@@ -166,7 +166,7 @@ def decoded_of(spans: list[tuple[int, int]], **changes: np.ndarray) -> Decoded:
         arg_presence=np.ones((1, count)),
         arg_spans=np.array([spans]),
         arg_choices=np.zeros((1, count), int),
-        arg_lacks=np.zeros((1, count)),
+        missing_penalty=np.zeros((1, count)),
     )
     return replace(plain, **changes)
 
@@ -174,7 +174,7 @@ def decoded_of(spans: list[tuple[int, int]], **changes: np.ndarray) -> Decoded:
 def test_missing_arguments_are_those_that_take_off_enough_the_most_first() -> None:
     fields = (Field("city"), Field("date"), Field("name"), Field("phone"))
     labels = Labels(("call", "find"), ((3,), (0, 1, 2)), (), fields)
-    decoded = decoded_of([(0, 0)] * 4, arg_lacks=np.array([[1.0, 4.5, 0.99, 9.0]]))
+    decoded = decoded_of([(0, 0)] * 4, missing_penalty=np.array([[1.0, 4.5, 0.99, 9.0]]))
     assert list(missing_arguments(decoded, 0, 1, labels).items()) == [("date", 4.5), ("city", 1.0)]
 
 

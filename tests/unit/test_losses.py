@@ -53,7 +53,7 @@ def made(**changes: Tensor) -> TRMOutput:
         "z": torch.zeros(2, 4, 8),
         "next_tool_logits": torch.zeros(2, 3),
         "arg_presence_logits": torch.zeros(2, 1),
-        "arg_lacks": torch.zeros(2, 1),
+        "missing_penalty": torch.zeros(2, 1),
         "slot_choice_logits": torch.zeros(2, 2, 3),
         "arg_choice_logits": torch.zeros(2, 1, 3),
     }

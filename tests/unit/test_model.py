@@ -18,11 +18,13 @@ from trm_engine.data.collator import Batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.prefixes import read_from
 from trm_engine.models import TRMForToolCalling, TRMOutput
-from trm_engine.models.embeddings import SHARED_REGISTERS, turn_ages
-from trm_engine.models.heads import MASKED_LOGIT, Q_BIAS, Needs
-from trm_engine.models.layers import attend, rope_tables, rotate, swiglu_width
-from trm_engine.models.layout import OLDEST, REGISTER_AGE, Layout, readers
-from trm_engine.models.trm import RecursiveCore
+from trm_engine.models.embeddings import SHARED_REGISTERS
+from trm_engine.models.heads import MASKED_LOGIT, Q_BIAS
+from trm_engine.models.heads.arg_requirements import ArgRequirements
+from trm_engine.models.layers import attend, swiglu_width
+from trm_engine.models.layout import OLDEST, REGISTER_RECENCY, Layout, readers_of, turn_recency
+from trm_engine.models.recursion import RecursiveCore
+from trm_engine.models.rotary import rope_tables, rotate
 from trm_engine.training.losses import DeepSupervisionLoss, count_labels
 from trm_engine.training.targets import Targets, ValueLabels
 from trm_engine.vocabulary import (
@@ -87,7 +89,7 @@ def test_shapes(model: TRMForToolCalling, batch: Batch) -> None:
             "z": (rows, length, config.hidden_size),
             "next_tool_logits": (rows, config.num_tools),
             "arg_presence_logits": (rows, args),
-            "arg_lacks": (rows, args),
+            "missing_penalty": (rows, args),
             "slot_choice_logits": (rows, slots, choices),
             "arg_choice_logits": (rows, args, choices),
         }
@@ -242,7 +244,7 @@ def test_registers_stand_where_the_conversation_ends(
     seen = context.layout.register_bias[:, 0, 0] == 0
     assert seen[:, :registers].all()
     assert torch.equal(seen[:, registers:], context.token_mask)
-    assert (context.layout.ages[:, :registers].argmax(dim=-1) == REGISTER_AGE).all()
+    assert (context.layout.recency[:, :registers].argmax(dim=-1) == REGISTER_RECENCY).all()
 
 
 # --- capitals -----------------------------------------------------------------------------------
@@ -268,15 +270,15 @@ def test_capitals_are_read_where_they_stand(model: TRMForToolCalling, batch: Bat
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=12), st.booleans())
-def test_products_with_what_is_shared_are_those_of_each(readers_of: list[int], deep: bool) -> None:
-    sequences = torch.tensor(readers_of).unique(return_inverse=True)[1]
+def test_products_with_what_is_shared_are_those_of_each(sources: list[int], deep: bool) -> None:
+    sequences = torch.tensor(sources).unique(return_inverse=True)[1]
     inner = (2,) if deep else ()
     rows = torch.randn(len(sequences), *inner, 3, 4)
     tokens = torch.randn(int(sequences.max()) + 1, *inner, 4, 5)
     nothing = torch.empty(0)
-    layout = Layout(*[nothing] * 4, sequences, *readers(sequences), nothing)
+    layout = Layout(*[nothing] * 4, sequences, *readers_of(sequences), nothing)
     expected = rows @ layout.for_samples(tokens)
-    assert torch.allclose(layout.products(rows, tokens), expected, atol=1e-5)
+    assert torch.allclose(layout.matmul(rows, tokens), expected, atol=1e-5)
 
 
 def is_marker(token: int) -> bool:
@@ -353,16 +355,16 @@ def test_a_token_does_not_see_later_turns(model: TRMForToolCalling, batch: Batch
 
 
 def test_a_call_waits_for_what_its_tool_needs() -> None:
-    needs = Needs(TRMConfig(num_tools=2, num_args=3, tool_args=((0, 1), (1,))))
+    requirements = ArgRequirements(TRMConfig(num_tools=2, num_args=3, tool_args=((0, 1), (1,))))
     with torch.no_grad():
-        needs.weight[:] = torch.tensor([3.0, -20.0, 3.0]) / needs.scale
+        requirements.weight[:] = torch.tensor([3.0, -20.0, 3.0]) / requirements.scale
     said, missing = 9.0, -9.0
-    lacks = needs(
+    penalty = requirements(
         torch.tensor([[20.0, 0.0]] * 3 + [[0.0, 20.0]]).softmax(dim=-1),
         torch.tensor([[said, missing, missing], [missing, said, said]] + [[missing] * 3] * 2),
     )
-    assert lacks[:, 0].tolist() == pytest.approx([0, 27.4, 27.4, 0], abs=0.05)
-    assert lacks[:, 1:].abs().max() < 1e-3  # not needed, and no argument of either tool
+    assert penalty[:, 0].tolist() == pytest.approx([0, 27.4, 27.4, 0], abs=0.05)
+    assert penalty[:, 1:].abs().max() < 1e-3  # not needed, and no argument of either tool
 
 
 def test_slots_hear_the_next_call_and_the_decision_hears_the_tool(
@@ -372,8 +374,8 @@ def test_slots_hear_the_next_call_and_the_decision_hears_the_tool(
     heads = model.heads
     assert heads.next_tool is not None
     with torch.no_grad():
-        heads.task_slots.weight.normal_()
-        heads.needs.weight.normal_()
+        heads.slot_prior.weight.normal_()
+        heads.arg_requirements.weight.normal_()
         before = model.train_step(**inputs_of(batch))[-1]
         heads.next_tool.register.bias[0] += 5
         other_next = model.train_step(**inputs_of(batch))[-1]
@@ -383,8 +385,8 @@ def test_slots_hear_the_next_call_and_the_decision_hears_the_tool(
     assert not torch.allclose(before.slot_presence_logits, other_next.slot_presence_logits)
     assert not torch.allclose(other_next.decision_logits, other_tool.decision_logits)
     assert torch.equal(other_next.slot_presence_logits, other_tool.slot_presence_logits)
-    assert not torch.allclose(before.arg_lacks, other_next.arg_lacks)
-    assert torch.equal(other_next.arg_lacks, other_tool.arg_lacks)
+    assert not torch.allclose(before.missing_penalty, other_next.missing_penalty)
+    assert torch.equal(other_next.missing_penalty, other_tool.missing_penalty)
 
 
 @pytest.mark.parametrize("next_call_weight", [0.0, 0.5])
@@ -398,7 +400,7 @@ def test_a_tool_that_is_not_on_offer_changes_nothing_and_learns_nothing(
     batch = {**batch, "tool_mask": offered}
     for name in ("tool_name_labels", "next_tool_labels"):
         batch[name] = batch[name].where(batch[name] != absent, -1)
-    rows = [heads.needs.weight, heads.task_slots.weight, heads.tool.register.bias]
+    rows = [heads.arg_requirements.weight, heads.slot_prior.weight, heads.tool.register.bias]
     rows += [heads.tool.register.weight, heads.tool.tokens.weight]
     if heads.next_tool is not None:
         rows += [heads.next_tool.register.bias, heads.next_tool.tokens.weight]
@@ -428,7 +430,7 @@ def test_where_no_known_tool_is_on_offer_nothing_is_needed(
     inputs = inputs_of(batch)
     inputs["tool_mask"] = torch.zeros_like(batch["tool_mask"])
     output = model.train_step(**inputs)[-1]
-    assert not output.arg_lacks.any()
+    assert not output.missing_penalty.any()
     assert output.decision_logits.isfinite().all()
 
 
@@ -589,11 +591,11 @@ def test_only_the_last_round_learns(dataset: TRMToolCallingDataset, batch: Batch
     with torch.no_grad():
         for _ in range(2):
             for _ in range(model.config.n_latent_recursion):
-                z = model.core._net(x + y + z, layout)
-            y = model.core._net(y + z, layout)
+                z = model.core.net(x + y + z, layout)
+            y = model.core.net(y + z, layout)
     for _ in range(model.config.n_latent_recursion):
-        z = model.core._net(x + y + z, layout)
-    y = model.core._net(y + z, layout)
+        z = model.core.net(x + y + z, layout)
+    y = model.core.net(y + z, layout)
     (y.square().mean() + z.square().mean()).backward()
     for weight, gradient in zip(model.core.parameters(), whole, strict=True):
         assert torch.allclose(weight.grad, gradient, atol=1e-7)
@@ -602,10 +604,10 @@ def test_only_the_last_round_learns(dataset: TRMToolCallingDataset, batch: Batch
 def test_rounds_before_the_last_keep_no_graph(model: TRMForToolCalling, batch: Batch) -> None:
     context = model.embedding(**inputs_of(batch))
     seen: list[bool] = []
-    plain = RecursiveCore._round
+    plain = RecursiveCore.latent_recursion
 
     class Watched(RecursiveCore):
-        def _round(self, *arguments: Tensor) -> tuple[Tensor, Tensor]:
+        def latent_recursion(self, *arguments: Tensor) -> tuple[Tensor, Tensor]:
             seen.append(torch.is_grad_enabled())
             return plain(self, *arguments)
 
@@ -695,11 +697,11 @@ def test_age_counts_turns_from_the_newest(turns: list[list[int]], padding: int) 
     for number, words in enumerate(turns):
         ids += [marker_id(["user", "assistant", "tool_response"][number % 3]), *words]
     ids += [EOS_ID] + [PAD_ID] * padding
-    assert turn_ages(torch.tensor([ids])).tolist() == [brute_ages(ids)]
+    assert turn_recency(torch.tensor([ids])).tolist() == [brute_ages(ids)]
 
 
 def test_the_newest_turn_is_zero_turns_ago(batch: Batch) -> None:
-    ages = turn_ages(batch["input_ids"])
+    ages = turn_recency(batch["input_ids"])
     assert (ages[:, -1] == 0).all()
     assert ages.max() <= OLDEST
     for row, turns in enumerate(batch["turn_ids"]):

@@ -12,7 +12,7 @@ from torch import nn
 
 from tests.models import small_config, small_model
 from trm_engine.config import TrainingConfig
-from trm_engine.models.heads import Ages
+from trm_engine.models.heads.turn_recency import TurnRecency
 from trm_engine.training.optim import build_optimizer, build_scheduler, lr_factor
 
 
@@ -91,8 +91,12 @@ def test_what_a_tool_needs_does_not_change_without_gradient() -> None:
     """Decay of a softplus argument would make an argument that no call needs needed."""
     model = small_model(small_config(num_choices=2))
     optimizer = build_optimizer(model, TrainingConfig(weight_decay=1.0, learning_rate=0.1))
-    tables = [model.heads.needs.weight, model.heads.task_slots.weight, model.heads.pointers.queries]
-    tables += [m.weight for m in model.modules() if isinstance(m, Ages)]
+    tables = [
+        model.heads.arg_requirements.weight,
+        model.heads.slot_prior.weight,
+        model.heads.pointers.queries,
+    ]
+    tables += [m.weight for m in model.modules() if isinstance(m, TurnRecency)]
     before = [table.detach().clone() for table in tables]
     for weight in model.parameters():
         weight.grad = torch.zeros_like(weight)

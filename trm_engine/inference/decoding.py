@@ -13,7 +13,7 @@ from trm_engine.data.labels import Field, Labels
 from trm_engine.models.heads import TRMOutput
 from trm_engine.vocabulary import BEGINS_WORD, ENDS_WORD
 
-LEAST_LACK = 1.0
+LEAST_PENALTY = 1.0
 """An argument is missing if it takes this much off the decision's logit, or more."""
 
 
@@ -24,7 +24,7 @@ class Decoded:
     ``decision``, ``q`` [B] probabilities; ``tools`` [B, T] probabilities among the tools on offer,
     if it is a call (all 0 if none of them is known), ``next_tools`` [B, T] those of the next call;
     presences [B, F] probabilities; spans [B, F, 2] first and last token; choices [B, F];
-    ``arg_lacks`` [B, A] what each argument takes off the logit of the decision for the next call.
+    ``missing_penalty`` [B, A] as in ``TRMOutput``.
     """
 
     decision: np.ndarray
@@ -37,7 +37,7 @@ class Decoded:
     arg_presence: np.ndarray
     arg_spans: np.ndarray
     arg_choices: np.ndarray
-    arg_lacks: np.ndarray
+    missing_penalty: np.ndarray
 
     def coming_tools(self, row: int) -> np.ndarray:
         """The probabilities [T] of a sample's tools: of a call its own, of an answer the next."""
@@ -130,7 +130,7 @@ def decode(
         arg_presence=output.arg_presence_logits.sigmoid().cpu().numpy(),
         arg_spans=spans[:, slots:],
         arg_choices=_choices(output.arg_choice_logits),
-        arg_lacks=output.arg_lacks.cpu().numpy(),
+        missing_penalty=output.missing_penalty.cpu().numpy(),
     )
 
 
@@ -235,10 +235,11 @@ def argument_values(
 
 
 def missing_arguments(decoded: Decoded, row: int, tool: int, labels: Labels) -> dict[str, float]:
-    """What the next call, of ``tool``, needs and was not said: the most needed first, with what
-    each takes off the logit of the decision for it."""
-    lacks = {labels.args[i].name: float(decoded.arg_lacks[row, i]) for i in labels.parameters[tool]}
-    missing = {name: lack for name, lack in lacks.items() if lack >= LEAST_LACK}
+    """The arguments that the next call, of ``tool``, still lacks, with their missing penalties; the
+    largest first."""
+    penalties = decoded.missing_penalty[row]
+    own = {labels.args[arg].name: float(penalties[arg]) for arg in labels.parameters[tool]}
+    missing = {name: penalty for name, penalty in own.items() if penalty >= LEAST_PENALTY}
     return dict(sorted(missing.items(), key=lambda each: -each[1]))
 
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trm_engine.models.layout import AGES, Layout
+from trm_engine.models.layout import NUM_RECENCIES, Layout
+from trm_engine.models.rotary import rotate
 
 NORM_EPS = 1e-5
 WIDTH_STEP = 32
@@ -51,25 +52,12 @@ def swiglu_width(hidden_size: int, expansion: float) -> int:
     return math.ceil(expansion * hidden_size * 2 / 3 / WIDTH_STEP) * WIDTH_STEP
 
 
-def rope_tables(positions: Tensor, head_size: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Cosines and signed sines for ``rotate``: positions [N] to [N, 1, head_size] each."""
-    powers = torch.arange(0, head_size, 2, device=positions.device, dtype=torch.float32)
-    angles = (positions[..., None].float() * theta ** (-powers / head_size))[:, None]
-    cos, sin = angles.cos(), angles.sin()  # (n 1 d/2)
-    return torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Apply rotary embedding to x [N, H, head_size], halves paired."""
-    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
-
-
 def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     """Softmax attention, q [B, H, Q, d], k and v [B, H, K, d]; ``bias``, which broadcasts to
     [B, H, Q, K], is added to the scores.
 
-    PyTorch's fused kernel, but on the CPU in bf16 where there is a gradient: forward it takes half
-    as long as plain matrix products, with its backward pass longer (benchmarks/attention.py).
+    This is PyTorch's fused kernel, except in bf16 on the CPU with gradients: there its backward
+    pass is slower than plain matrix products (benchmarks/attention.py).
     """
     if q.device.type != "cpu" or q.dtype != torch.bfloat16 or not torch.is_grad_enabled():
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
@@ -82,14 +70,18 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention with rotary positions: of tokens among themselves, and of each
-    sample's registers to themselves and to the sample's tokens, by the age of what they see too."""
+    """Multi-head self-attention with rotary positions.
+
+    Tokens attend to tokens, a sample's registers to its tokens and to each other. Only the scores
+    of registers depend on turn recency: softmax(q k / sqrt(d) + recency bias), a learned bias for
+    each head.
+    """
 
     def __init__(self, hidden_size: int, num_heads: int) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.scale = hidden_size**0.5
-        self.ages = nn.Parameter(torch.zeros(AGES, num_heads))  # stored small, as embeddings are
+        self.recency = nn.Parameter(torch.zeros(NUM_RECENCIES, num_heads))  # scaled like embeddings
         self.qkv = linear(hidden_size, 3 * hidden_size)
         self.out = linear(hidden_size, hidden_size)
 
@@ -102,20 +94,20 @@ class Attention(nn.Module):
         token_v, own_v = _by_head(v, layout)
         tokens = attend(token_q, token_k, token_v, layout.token_bias)  # (g h l d)
         own_q = own_q * own_q.shape[-1] ** -0.5
-        scores = torch.cat((own_q @ own_k.mT, layout.products(own_q, token_k.mT)), dim=-1)
-        # In fp32: bf16 would keep a kernel for every number of rows that comes up.
-        ages = (layout.ages @ (self.ages * self.scale).float()).mT[:, :, None]  # (b h 1 r+l)
-        scores = scores + (layout.register_bias + ages.to(scores.dtype))  # (b h r r+l)
+        scores = torch.cat((own_q @ own_k.mT, layout.matmul(own_q, token_k.mT)), dim=-1)
+        # In fp32: bf16 kernels are cached for every number of rows.
+        recency = (layout.recency @ (self.recency * self.scale).float()).mT[:, :, None]
+        scores = scores + (layout.register_bias + recency.to(scores.dtype))  # (b h r r+l)
         own, of_tokens = scores.softmax(dim=-1).split((own_q.shape[2], token_k.shape[2]), dim=-1)
-        registers = own @ own_v + layout.products(of_tokens, token_v)  # (b h r d)
+        registers = own @ own_v + layout.matmul(of_tokens, token_v)  # (b h r d)
         heads = layout.join(tokens.transpose(1, 2), registers.transpose(1, 2))
         attended: Tensor = self.out(heads.flatten(1))
         return attended
 
 
 def _by_head(each: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
-    """[N, H, d] to the tokens' [G, H, L, d] and the registers' [B, H, R, d]; contiguous, as matrix
-    kernels would else make them at every product."""
+    """[N, H, d] to the tokens' [G, H, L, d] and the registers' [B, H, R, d]; contiguous, since
+    matrix kernels would copy them at every product otherwise."""
     tokens, registers = layout.split(each)
     return tokens.transpose(1, 2).contiguous(), registers.transpose(1, 2).contiguous()
 

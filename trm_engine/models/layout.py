@@ -1,7 +1,13 @@
-"""Context: a batch as the core sees it. What samples have in common is read once.
+"""The layout of a batch: which positions there are, what each sees, what samples share.
 
-Samples of one dialogue begin alike. A token sees its own turn and earlier ones only, so that what
-becomes of it is the same in all of them: the longest is read, and the others read from it.
+Samples of one dialogue begin alike. A token sees its own turn and earlier ones only, so its states
+are the same in all of them: the longest sample's tokens are computed once, and the others read a
+part of them. The core works on N positions at once:
+
+    tokens of G sequences, L each | R registers of each of B samples | zeros up to a round number
+
+``batch_layout`` makes a layout. The network and the heads use ``split``, ``join``,
+``for_samples`` and ``matmul``; nothing else depends on how positions are arranged.
 """
 
 from __future__ import annotations
@@ -12,30 +18,40 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot, pad
+
+from trm_engine.models.rotary import rope_tables
+from trm_engine.vocabulary import FIRST_MARKER_ID, MASK_ID
 
 OLDEST = 7
-"""Turns are told apart by age: the newest 0, the one before 1, ..., all older ones 7."""
+"""A turn's recency: 0 for a sample's newest turn, 1 for the one before, 7 for all older ones."""
 
-REGISTER_AGE = OLDEST + 1
-AGES = REGISTER_AGE + 1
+REGISTER_RECENCY = OLDEST + 1
+NUM_RECENCIES = REGISTER_RECENCY + 1
+
+MASKED_SCORE = -1e9
+"""Added to the attention score of what is not seen."""
 
 POSITIONS_STEP = 128
 READERS_STEP = 4
-"""Sizes are rounded up to these, for a matrix kernel is made for every size that comes up, which
-takes as long as several products: of few sizes, most are there already."""
+"""Sizes are rounded up to multiples of these. Kernels are prepared per shape, which takes as long
+as several products; rounding keeps the number of shapes small."""
 
 
 class Layout(NamedTuple):
-    """Where the core's N positions stand and what they see: G sequences of L tokens, then the R
-    registers of each of B samples, then what fills N up (``filled_up``).
+    """Positions of a batch and what they see.
 
-    A token sees the tokens of its own turn and of earlier ones; a register those of its sample and
-    the sample's other registers. ``cos``, ``sin`` [N, 1, D/H]; ``token_bias`` [G, 1, L, L] and
-    ``register_bias`` [B, 1, 1, R+L], added to the attention's scores; ``sequences`` [B]: which one
-    each sample reads; ``members`` [G, P], the samples that read each sequence, some of them twice
-    where others have more; ``places`` [B], where among all members each sample stands;
-    ``ages`` [B, R+L, AGES], one-hot: of what a sample's registers see,
-    REGISTER_AGE or how many turns before the sample's newest that was said, at most OLDEST.
+    A token sees the tokens of its own turn and of earlier ones; a register sees its sample's tokens
+    and registers.
+
+    Attributes:
+        cos, sin: rotary tables, [N, 1, D/H].
+        token_bias: added to the tokens' attention scores, [G, 1, L, L].
+        register_bias: added to the registers' attention scores, [B, 1, 1, R+L].
+        sequences: the sequence that each sample reads, [B].
+        readers: the samples that read each sequence, [G, P]; repeated where there are fewer.
+        places: each sample's place in ``readers``, flattened, [B].
+        recency: of what a sample's registers see, one-hot, [B, R+L, NUM_RECENCIES].
     """
 
     cos: Tensor
@@ -43,12 +59,12 @@ class Layout(NamedTuple):
     token_bias: Tensor
     register_bias: Tensor
     sequences: Tensor
-    members: Tensor
+    readers: Tensor
     places: Tensor
-    ages: Tensor
+    recency: Tensor
 
     def to(self, dtype: torch.dtype) -> Layout:
-        """With cosines, sines and biases of another type; what counts ages stays fp32."""
+        """With tables and biases of another type; recency stays fp32."""
         return self._replace(
             cos=self.cos.to(dtype),
             sin=self.sin.to(dtype),
@@ -65,72 +81,131 @@ class Layout(NamedTuple):
         tokens, registers, _ = h.split((*sizes, len(h) - sum(sizes)))
         return tokens.unflatten(0, shapes[0]), registers.unflatten(0, shapes[1])
 
+    def join(self, tokens: Tensor, registers: Tensor) -> Tensor:
+        """Tokens [G, L, ...] and registers [B, R, ...] to [N, ...]."""
+        return joined(tokens.flatten(0, 1), registers.flatten(0, 1))
+
     def for_samples(self, tokens: Tensor) -> Tensor:
-        """Of tokens [G, ...] those that each sample reads, [B, ...]."""
+        """The tokens that each sample reads: [G, ...] to [B, ...]."""
         return tokens.index_select(0, self.sequences)
 
-    def products(self, rows: Tensor, tokens: Tensor) -> Tensor:
-        """The matrix product of each sample's rows [B, ..., K, D] and the tokens that it reads,
-        [G, ..., D, L]; [B, ..., K, L]. What samples share is not copied for each."""
-        shape = self.members.shape
-        together = rows.index_select(0, self.members.flatten()).unflatten(0, shape)
+    def matmul(self, rows: Tensor, tokens: Tensor) -> Tensor:
+        """Each sample's rows [B, ..., K, D] times the tokens that it reads, [G, ..., D, L], to
+        [B, ..., K, L]. Shared tokens are not copied for each sample."""
+        shape = self.readers.shape
+        together = rows.index_select(0, self.readers.flatten()).unflatten(0, shape)
         together = together.movedim(1, -3)  # (g ... p k d)
         product = together.flatten(-3, -2) @ tokens
         apart: Tensor = product.unflatten(-2, together.shape[-3:-1]).movedim(-3, 1)  # (g p ... k l)
         return apart.flatten(0, 1).index_select(0, self.places)
 
-    def join(self, tokens: Tensor, registers: Tensor) -> Tensor:
-        """Tokens [G, L, ...] and registers [B, R, ...] to [N, ...]."""
-        return filled_up(tokens.flatten(0, 1), registers.flatten(0, 1))
-
 
 @dataclass(frozen=True)
 class Context:
-    """B samples' question ``x`` [N, D] in its ``layout``; ``token_mask`` [B, L]: what of its
-    sequence each sample reads; ``offered`` [B, T]: the tools on offer, None: all of them."""
+    """What the model reads: B samples' question x in its layout.
+
+    Attributes:
+        x: embedded tokens and registers, [N, D].
+        layout: where they stand and what they see.
+        token_mask: which of its sequence's tokens each sample reads, [B, L].
+        tool_mask: which tools each sample may call, [B, T]; None for all.
+    """
 
     x: Tensor
     layout: Layout
     token_mask: Tensor
-    offered: Tensor | None = None
+    tool_mask: Tensor | None = None
 
     @property
-    def token_ages(self) -> Tensor:
-        """How many turns before its sample's newest each token was said, one-hot, [B, L, AGES]."""
-        return self.layout.ages[:, -self.token_mask.shape[1] :]
+    def token_recency(self) -> Tensor:
+        """The recency of each token's turn in its sample, one-hot, [B, L, NUM_RECENCIES]."""
+        return self.layout.recency[:, -self.token_mask.shape[1] :]
 
     def with_input(self, x: Tensor) -> Context:
         """The same context with another x."""
         return replace(self, x=x)
 
     def rows(self, rows: Tensor) -> tuple[Context, Tensor]:
-        """The samples ``rows`` (indices or a mask, [B]), and which positions theirs are, [N]."""
+        """The samples ``rows`` (indices or a mask, [B]), and which positions are theirs, [N]."""
         layout = self.layout
         kept, sequences = layout.sequences[rows].unique(return_inverse=True)
-        places = torch.arange(len(self.x), device=self.x.device)
-        tokens, registers = layout.split(places)
-        places = layout.join(tokens[kept], registers[rows])
+        indices = torch.arange(len(self.x), device=self.x.device)
+        tokens, registers = layout.split(indices)
+        indices = layout.join(tokens[kept], registers[rows])
         layout = Layout(
-            layout.cos[places],
-            layout.sin[places],
+            layout.cos[indices],
+            layout.sin[indices],
             layout.token_bias[kept],
             layout.register_bias[rows],
             sequences,
-            *readers(sequences),
-            layout.ages[rows],
+            *readers_of(sequences),
+            layout.recency[rows],
         )
-        offered = None if self.offered is None else self.offered[rows]
-        return Context(self.x[places], layout, self.token_mask[rows], offered), places
+        tool_mask = None if self.tool_mask is None else self.tool_mask[rows]
+        return Context(self.x[indices], layout, self.token_mask[rows], tool_mask), indices
 
 
-def filled_up(*parts: Tensor) -> Tensor:
-    """Parts [M, ...] and zeros behind them, [N, ...]: as many positions as the core works on."""
+def shared_sequences(input_ids: Tensor, read_from: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The samples whose tokens are computed, [G], and which of them each sample reads, [B].
+
+    input_ids [B, L]; ``read_from`` [B], the sample that each sample's tokens are read from. Without
+    it, every sample reads its own.
+    """
+    if read_from is None:
+        own = torch.arange(len(input_ids), device=input_ids.device)
+        return own, own
+    computed, sequences = read_from.unique(return_inverse=True)
+    return computed, sequences
+
+
+def batch_layout(
+    input_ids: Tensor,
+    token_mask: Tensor,
+    computed: Tensor,
+    sequences: Tensor,
+    num_registers: int,
+    head_size: int,
+    theta: float,
+) -> Layout:
+    """The layout of a batch; input_ids, token_mask [B, L]; ``shared_sequences`` has the others.
+
+    All registers of a sample have one rotary position, after its last token, so that their distance
+    to the newest turn is the same in every conversation.
+    """
+    positions = torch.arange(input_ids.shape[1], device=input_ids.device).repeat(len(computed))
+    ends = token_mask.sum(dim=1).repeat_interleave(num_registers)
+    registers = (num_registers, 0)
+    recency = pad(turn_recency(input_ids), registers, value=REGISTER_RECENCY)
+    return Layout(
+        *rope_tables(joined(positions, ends), head_size, theta),
+        _token_bias(turn_numbers(input_ids[computed]), token_mask[computed]),
+        pad(_bias(token_mask), registers)[:, None, None],
+        sequences,
+        *readers_of(sequences),
+        one_hot(recency, NUM_RECENCIES).float(),
+    )
+
+
+def turn_numbers(input_ids: Tensor) -> Tensor:
+    """The turn of each token, from 1; 0 before the first turn; [B, L] to [B, L]."""
+    opens_turn = (input_ids >= FIRST_MARKER_ID) & (input_ids < MASK_ID)
+    return opens_turn.cumsum(dim=1)
+
+
+def turn_recency(input_ids: Tensor) -> Tensor:
+    """The recency of each token's turn, 0 to OLDEST; [B, L] to [B, L]."""
+    turns = turn_numbers(input_ids)
+    return (turns[:, -1:] - turns).clamp(max=OLDEST)
+
+
+def joined(*parts: Tensor) -> Tensor:
+    """Parts [M, ...] in a row, then zeros up to a multiple of POSITIONS_STEP, [N, ...]."""
     missing = -sum(map(len, parts)) % POSITIONS_STEP
     return torch.cat((*parts, parts[0].new_zeros(missing, *parts[0].shape[1:])))
 
 
-def readers(sequences: Tensor) -> tuple[Tensor, Tensor]:
-    """The samples that read each sequence, [G, P], and where each sample stands there, [B]."""
+def readers_of(sequences: Tensor) -> tuple[Tensor, Tensor]:
+    """``Layout.readers`` and ``Layout.places`` of samples that read these sequences, [B]."""
     order = sequences.argsort(stable=True)
     counts = sequences.bincount()
     firsts = counts.cumsum(0) - counts
@@ -140,3 +215,13 @@ def readers(sequences: Tensor) -> tuple[Tensor, Tensor]:
     most += -most % READERS_STEP if most > 2 else 0
     numbers = torch.arange(most, device=order.device).clamp(max=counts[:, None] - 1)  # (g p)
     return order[firsts[:, None] + numbers], sequences * most + ranks
+
+
+def _token_bias(turns: Tensor, token_mask: Tensor) -> Tensor:
+    """Tokens do not see later turns and padding; [G, L] each to [G, 1, L, L]."""
+    return _bias((turns[:, None] <= turns[..., None]) & token_mask[:, None])[:, None]
+
+
+def _bias(is_seen: Tensor) -> Tensor:
+    """0 where something is seen, else MASKED_SCORE."""
+    return torch.zeros(is_seen.shape, device=is_seen.device).masked_fill_(~is_seen, MASKED_SCORE)

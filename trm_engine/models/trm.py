@@ -1,12 +1,21 @@
-"""The Tiny Recursive Model: one small network, applied again and again to an answer and a thought.
+"""The Tiny Recursive Model for tool calling: embedding, recursion and heads put together.
 
-Source: A. Jolicoeur-Martineau, "Less is More: Recursive Reasoning with Tiny Networks" (2025),
-sections 4.1 to 4.6; names are the paper's: x the question, y the answer, z the latent thought.
+Source: A. Jolicoeur-Martineau, "Less is More: Recursive Reasoning with Tiny Networks" (2025). The
+recursion is the paper's (``recursion``). What differs from the paper:
+
+- x embeds a conversation; learned registers replace the puzzle embedding (``embeddings``)
+- a token does not see later turns, so samples of a dialogue share its tokens (``layout``)
+- heads read decision, tool, slots and arguments instead of a grid of cells (``heads``)
+- q judges decision, tool and slot presence, not values
+- weights are cast to bfloat16 once a supervision step; heads are fp32
+
+docs/model.md has the whole list, with reasons and measurements.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -15,50 +24,21 @@ from torch.func import functional_call
 from trm_engine.config import TRMConfig
 from trm_engine.models.embeddings import ConversationEmbedding
 from trm_engine.models.heads import Heads, TRMOutput
-from trm_engine.models.layers import Block, truncated_normal_
+from trm_engine.models.layers import truncated_normal_
 from trm_engine.models.layout import Context, Layout
-
-State = tuple[Tensor, Tensor]
-"""y and z, [N, D] each."""
+from trm_engine.models.recursion import RecursiveCore, State, deep_supervision
 
 STARTS = ("y_init", "z_init")
-"""What y and z begin with, [D] each: drawn once, part of the model, not learnt."""
-
-
-class RecursiveCore(nn.Module):
-    """T rounds of n updates of z and one of y, by one network; only the last round learns."""
-
-    def __init__(self, config: TRMConfig) -> None:
-        super().__init__()
-        self.n = config.n_latent_recursion
-        self.T = config.T_deep_recursion
-        self.layers = nn.ModuleList(
-            Block(config.hidden_size, config.num_heads, config.expansion)
-            for _ in range(config.num_layers)
-        )
-
-    def forward(self, x: Tensor, y: Tensor, z: Tensor, layout: Layout) -> State:
-        with torch.no_grad():
-            for _ in range(self.T - 1):
-                y, z = self._round(x, y, z, layout)
-        return self._round(x, y, z, layout)
-
-    def _round(self, x: Tensor, y: Tensor, z: Tensor, layout: Layout) -> State:
-        for _ in range(self.n):
-            z = self._net(x + y + z, layout)
-        return self._net(y + z, layout), z
-
-    def _net(self, h: Tensor, layout: Layout) -> Tensor:
-        for layer in self.layers:
-            h = layer(h, layout)
-        return h
+"""Initial y and z, [D] each: drawn once, saved with the model, not trained."""
 
 
 class TRMForToolCalling(nn.Module):
-    """Reads a conversation; answers with decision, tool, arguments and slots, step by step.
+    """Reads conversations; each supervision step predicts decision, tool, arguments and slots.
 
-    ``compute_dtype`` is the type of the recursion: float32 or bfloat16. Parameters, heads and
-    everything after them stay fp32.
+    Attributes:
+        compute_dtype: the type of the recursion, float32 or bfloat16. Parameters and heads are
+            fp32.
+        run_core: the recursion as it is called, compiled or not.
     """
 
     def __init__(self, config: TRMConfig) -> None:
@@ -72,10 +52,10 @@ class TRMForToolCalling(nn.Module):
         self.z_init: Tensor
         for name in STARTS:
             self.register_buffer(name, truncated_normal_(torch.empty(config.hidden_size)))
-        self.run_core = self.core.forward
+        self.run_core: Callable[..., State] = self.core.forward
 
     def compile_core(self) -> None:
-        """Compile the recursion with torch.compile; the parameters stay where they are."""
+        """Compile the recursion with torch.compile; parameters keep their names."""
         self.run_core = torch.compile(self.core.forward, dynamic=True)
 
     def start(self, context: Context) -> State:
@@ -87,36 +67,30 @@ class TRMForToolCalling(nn.Module):
         )
 
     def refine(self, context: Context, state: State) -> State:
-        """One supervision step: improve y and z. Gradients reach x and the core's last round.
+        """One supervision step: improve y and z. Gradients reach x and the last round.
 
-        Weights are cast here, once a step and outside no_grad, so that every one gets a gradient.
+        Weights are cast here, once a step and outside no_grad, so that all of them get a gradient.
         """
         dtype = self.compute_dtype
         arguments = (context.x.to(dtype), *state, context.layout.to(dtype))
         if dtype == torch.float32:
             return self.run_core(*arguments)
-        weights = {name: weight.to(dtype) for name, weight in self.core.named_parameters()}
-        core = _Callable(self.core, self.run_core)
-        refined: State = functional_call(core, _inner(weights), arguments)
+        weights = {f"core.{name}": w.to(dtype) for name, w in self.core.named_parameters()}
+        core = _WithWeights(self.core, self.run_core)
+        refined: State = functional_call(core, weights, arguments)
         return refined
 
     def word_logits(self, y: Tensor) -> Tensor:
-        """What hidden words are, by y where they stood: [K, D] to [K, vocabulary]."""
+        """Logits of K hidden tokens from y at their positions: [K, D] to [K, vocabulary]."""
         assert self.heads.words is not None
         logits: Tensor = self.heads.words(y.float()) @ self.embedding.tokens.weight.T
         return logits
 
     def supervision_steps(self, context: Context, steps: int | None = None) -> Iterator[TRMOutput]:
-        """The outputs of steps 1, 2, ...; y and z are detached in between (section 4.1).
-
-        A caller who backpropagates each output before asking for the next holds one step's
-        activations only.
-        """
-        state = self.start(context)
-        for _ in range(steps or self.config.N_supervision):
-            state = self.refine(context, state)
-            yield self.heads(*state, context)
-            state = (state[0].detach(), state[1].detach())
+        """The outputs of steps 1, 2, ... up to N_sup, or ``steps``."""
+        step = partial(self.refine, context)
+        for y, z in deep_supervision(step, self.start(context), steps or self.config.N_supervision):
+            yield self.heads(y, z, context)
 
     def train_step(
         self,
@@ -128,7 +102,7 @@ class TRMForToolCalling(nn.Module):
     ) -> list[TRMOutput]:
         """The outputs of all N_sup supervision steps, graphs kept.
 
-        Inputs are [B, L] each; ``tool_mask`` [B, T] says which tools are on offer (default: all).
+        Inputs are [B, L] each; ``tool_mask`` [B, T] says which tools may be called (default: all).
         """
         context = self.embedding(input_ids, attention_mask, role_ids, text_flags, tool_mask)
         return list(self.supervision_steps(context))
@@ -175,8 +149,8 @@ class TRMForToolCalling(nn.Module):
         return answer
 
 
-class _Callable(nn.Module):
-    """The core under another call, so that functional_call can swap its weights."""
+class _WithWeights(nn.Module):
+    """Calls the core, compiled or not, with the weights that functional_call puts into it."""
 
     def __init__(self, core: RecursiveCore, call: Callable[..., State]) -> None:
         super().__init__()
@@ -185,7 +159,3 @@ class _Callable(nn.Module):
 
     def forward(self, *arguments: Tensor | Layout) -> State:
         return self.call(*arguments)
-
-
-def _inner(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {f"core.{name}": weight for name, weight in weights.items()}

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from trm_engine.data.collator import Batch
 from trm_engine.models.layout import Context
-from trm_engine.models.trm import State
+from trm_engine.models.recursion import State
 from trm_engine.training.losses import num_samples
 from trm_engine.training.targets import Targets
 
