@@ -459,11 +459,13 @@ class TrainingConfig(Section):
         1, ge=1, description="Training processes on this machine, usually one for each GPU."
     )
 
-    @model_validator(mode="after")
-    def _only_single_steps_halt(self) -> Self:
-        if self.halting and self.supervision != "per_step":
-            raise ValueError("halting must be false unless supervision is per_step")
-        return self
+    @field_validator("supervision", "halting")
+    @classmethod
+    def _only_single_steps_halt(cls, value: Any, info: ValidationInfo) -> Any:
+        settings = {**info.data, str(info.field_name): value}  # at an assignment, of every key
+        if settings.get("halting") and settings.get("supervision") == "averaged":
+            raise ValueError("halting needs supervision: per_step")
+        return value
 
 
 class DataConfig(Section):

@@ -412,12 +412,12 @@ def test_a_longest_sequence_is_accepted_and_ignored() -> None:
 
 def test_settings_that_contradict_each_other_cannot_be_assigned() -> None:
     training = TrainingConfig()
-    with pytest.raises(ValidationError, match="halting must be false"):
+    with pytest.raises(ValidationError, match="halting needs supervision"):
         training.halting = True
     assert training == TrainingConfig()
     training.supervision = "per_step"
     training.halting = True
-    with pytest.raises(ValidationError, match="halting must be false"):
+    with pytest.raises(ValidationError, match="halting needs supervision"):
         training.supervision = "averaged"
     assert training == TrainingConfig(supervision="per_step", halting=True)
     assert training.model_fields_set == {"supervision", "halting"}

@@ -286,11 +286,9 @@ def test_halting_needs_a_step_of_its_own_for_each_supervision_step(tmp_path: Pat
     path.write_text("training:\n  halting: true\n")
     with pytest.raises(ConfigError) as caught:
         Config.from_yaml(path)
-    said = (
-        f"{path}, line 2: training.halting: expected false unless training.supervision is per_step"
-    )
+    said = f"{path}, line 2: training.halting: halting needs supervision: per_step"
     assert str(caught.value).startswith(said)
     path.write_text("training:\n  supervision: per_step\n  halting: true\n")
     assert Config.from_yaml(path).training.halting
-    with pytest.raises(ConfigError, match="expected false unless"):
+    with pytest.raises(ConfigError, match="halting needs supervision"):
         Config.from_yaml(path, ["training.supervision=averaged"])
