@@ -1,4 +1,4 @@
-"""Errors that are the user's to mend: one clear message, exit status 2, never a traceback."""
+"""Errors that the user can fix: one clear message, exit status 2, no traceback."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 LONGEST_NAME = 200
-"""Characters compared with known names; comparing takes time by the square of it."""
+"""Number of characters compared with known names. The time grows with its square."""
 
 
 class UserError(Exception):
-    """What the user gave cannot be used; the message says where and what was expected."""
+    """The user's input cannot be used. The message says where, and what was expected."""
 
 
 class ConfigError(UserError):
-    """A configuration file or option is wrong."""
+    """A configuration file or option is invalid."""
 
 
 class DataError(UserError):
-    """A data file is wrong."""
+    """A data file is invalid."""
 
 
 class TokenizerError(UserError):
@@ -36,15 +36,15 @@ class RunError(UserError):
 
 
 class LostProcess(RunError):
-    """Another process of a training has ended."""
+    """Another process of a distributed training has ended."""
 
 
 class Abort(Exception):
-    """A run was asked to end at once; no error."""
+    """A run was aborted by the user. This is not an error."""
 
 
 class WorkerError(Exception):
-    """The worker failed at a question, or died; ``details`` is its traceback or its last words."""
+    """A request failed in the worker, or the worker died. ``details``: its traceback or output."""
 
     def __init__(self, message: str, details: str = "") -> None:
         super().__init__(message)
@@ -52,7 +52,7 @@ class WorkerError(Exception):
 
 
 def in_words(error: OSError) -> str:
-    """What the system refused, and of which file."""
+    """The system's message and the file."""
     if error.filename is None:
         return error.strerror or str(error)
     name = "a file" if isinstance(error.filename, int) else os.fsdecode(error.filename)
@@ -60,12 +60,12 @@ def in_words(error: OSError) -> str:
 
 
 def shortened(message: str) -> str:
-    """The message with the middle of very long names left out."""
+    """The message with very long names shortened in the middle."""
     return re.sub(r"\S{300,}", lambda found: f"{found[0][:60]}…{found[0][-60:]}", message)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `` (did you mean 'x'?)`` for the known name nearest to ``name``, or nothing."""
+    """`` (did you mean 'x'?)`` for the known name that is most similar, or ""."""
     import difflib  # slow to import, and seldom needed
 
     nearest = difflib.get_close_matches(name[:LONGEST_NAME], list(known), n=1, cutoff=0.6)
@@ -73,7 +73,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def no_such_file(path: str | Path, pattern: str) -> str:
-    """Say that ``path`` is missing and what the file of the nearest name beside it is."""
+    """A message that ``path`` is missing, with the most similar name in its folder."""
     folder = Path(path).parent
     beside = [other.name for other in folder.glob(pattern)] if folder.is_dir() else []
     return f"{path}: no such file{did_you_mean(Path(path).name, beside)}"

@@ -1,4 +1,4 @@
-"""Text of others made safe to show: what a terminal could obey or hide is spelt out."""
+"""Makes foreign text safe to show: control and format characters are escaped."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from typing import Any, BinaryIO, TextIO
 
 TAB = "    "
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-JOINERS = "\u200c\u200d"  # many scripts and emoji need them
+JOINERS = "\u200c\u200d"  # many scripts and emoji need these
 
 
 def printable(text: str) -> str:
-    """The text with its line breaks; tabs as spaces, control and format characters as escapes."""
+    """Escape control and format characters. Tabs become spaces; line breaks stay."""
     if is_plain(text):
         return text
     return replace_hidden(text.replace("\r\n", "\n").replace("\t", TAB), _escape)
 
 
 def one_line(text: str) -> str:
-    """``printable`` text on one line, with runs of blanks made one."""
+    """``printable`` text on one line, with runs of whitespace collapsed."""
     return printable(re.sub(r"[ \t\r\n]+", " ", text).strip())
 
 
 def is_plain(text: str) -> bool:
-    """Whether ``printable`` leaves the text as it is, for certain; False may be wrong."""
+    """A fast check whether ``printable`` leaves the text unchanged. It can return False wrongly."""
     return text.isprintable() or text.replace("\n", "").isprintable()
 
 
 def is_text(path: str) -> bool:
-    """Whether a path is text that any file can hold; a name of other bytes has half characters."""
+    """Whether a path is valid Unicode without NUL. Other bytes in a name appear as surrogates."""
     return "\0" not in path and not any("\ud800" <= each <= "\udfff" for each in path)
 
 
 def replace_hidden(text: str, replace: Callable[[str], str]) -> str:
-    """The text with another one for each control and format character, except line breaks."""
+    """Replace each control and format character, except line breaks."""
     return "".join(replace(each) if is_hidden(each) else each for each in text)
 
 
 def is_hidden(character: str) -> bool:
-    """Whether a terminal obeys or hides this character."""
+    """Whether this is a control or format character, except line breaks and joiners."""
     if character.isprintable() or character == "\n" or character in JOINERS:
         return False
     return unicodedata.category(character) in HIDDEN
@@ -52,9 +52,9 @@ def _escape(character: str) -> str:
 
 
 class PrintableStream:
-    """A text stream whose text goes through ``printable``; all else is the stream's own.
+    """A text stream that writes ``printable`` text. Other attributes are the stream's own.
 
-    It has no ``buffer``: libraries (click, where the encoding is ASCII) would write past it.
+    It has no ``buffer``, through which libraries such as click would bypass it.
     """
 
     def __init__(self, wrapped: TextIO) -> None:
@@ -75,9 +75,9 @@ class PrintableStream:
 
 
 def guard_output() -> None:
-    """From now on nothing printed steers the terminal: not messages, tracebacks nor warnings.
+    """Replace stdout and stderr, so that no printed text can control the terminal.
 
-    What styles its text itself, as rich does, writes to ``own_stream``.
+    Code that styles its own text, such as rich, writes to ``own_stream``.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -86,12 +86,12 @@ def guard_output() -> None:
 
 
 def own_stream(stream: Any) -> Any:
-    """The stream itself, below a ``PrintableStream``, for text that is made safe already."""
+    """The stream below a ``PrintableStream``, for text that is already safe."""
     return stream.wrapped if isinstance(stream, PrintableStream) else stream
 
 
 def data_stream() -> BinaryIO:
-    """Standard output as bytes, for data: UTF-8 whatever the terminal's encoding is."""
+    """Standard output as a binary stream, for UTF-8 data with any terminal encoding."""
     sys.stdout.flush()
     buffer: BinaryIO = own_stream(sys.stdout).buffer
     return buffer

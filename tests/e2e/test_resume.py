@@ -216,5 +216,5 @@ def test_checkpoints_of_another_run_are_not_overwritten(tmp_path: Path) -> None:
     second, _ = tiny_run(tmp_path / "two", max_steps=3, checkpoint_dir=str(shared))
     assert start_worker(second).wait(timeout=60) == 2
     failed = [event for event in read_events(second.events) if event["type"] == "failed"]
-    assert "holds the checkpoints of another run" in failed[0]["message"]
+    assert "contains the checkpoints of another run" in failed[0]["message"]
     assert kept == {path: path.read_bytes() for path in shared.glob("*.pt")}

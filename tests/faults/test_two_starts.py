@@ -74,10 +74,10 @@ def test_two_runs_do_not_share_a_folder_of_checkpoints(tmp_path: Path, begin: Be
     wait_until((tmp_path / "shared" / "worker.lock").exists, SECONDS)
     inside = {"checkpoint_dir": str(tmp_path / "first" / "checkpoints")}
     for name, settings, problem in (
-        ("second", shared, "another run saves here now"),
+        ("second", shared, "another run is saving here"),
         ("third", inside, "belongs to another run"),
     ):
         run, _ = tiny_run(tmp_path / name, max_steps=2, **settings)
         assert begin(run).wait(timeout=SECONDS) == 2
         failed = [event for event in read_events(run.events) if event["type"] == "failed"]
-        assert f"{problem}; give another --checkpoint-dir" in failed[0]["message"]
+        assert f"{problem}; choose another --checkpoint-dir" in failed[0]["message"]

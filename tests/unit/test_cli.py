@@ -410,7 +410,7 @@ def test_a_missing_checkpoint(workplace: Path, command: list[str]) -> None:
     (workplace / "empty").mkdir()
     name, *data = command
     assert "bst.pt: no such file (did you mean 'best.pt'?)" in refused(name, "bst.pt", *data)
-    assert "holds neither best.pt nor last.pt" in refused(name, "empty", *data)
+    assert "contains neither best.pt nor last.pt" in refused(name, "empty", *data)
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,9 @@ def test_a_runs_folder_means_its_best_checkpoint(run: RunFolder) -> None:
     (folder / "best.pt").unlink()
     assert find_checkpoint(run.path) == folder / "last.pt"
     (folder / "last.pt").unlink()
-    with pytest.raises(CheckpointError, match=r"checkpoints: holds neither best\.pt nor last\.pt"):
+    with pytest.raises(
+        CheckpointError, match=r"checkpoints: contains neither best\.pt nor last\.pt"
+    ):
         find_checkpoint(run.path)
     with pytest.raises(CheckpointError, match=r"no such file \(did you mean 'model\.pt'"):
         find_checkpoint(run.path / "modle.pt")

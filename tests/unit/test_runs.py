@@ -531,7 +531,7 @@ def test_a_second_run_is_refused_in_a_folder_of_checkpoints_whose_lock_is_delete
     shared = Config(training=TrainingConfig(checkpoint_dir=str(tmp_path / "shared")))
     with claim_checkpoints(RunFolder(tmp_path / "one"), shared):
         (tmp_path / "shared" / "worker.lock").unlink()
-        with pytest.raises(RunError, match="another run saves here now"):
+        with pytest.raises(RunError, match="another run is saving here"):
             claim_checkpoints(RunFolder(tmp_path / "two"), shared)
 
 

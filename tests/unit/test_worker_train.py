@@ -115,7 +115,7 @@ def test_checkpoints_of_another_run_are_refused_before_data_are_read(tmp_path: P
     run = new_run(tmp_path)
     trained(run)
     events: list[Event] = []
-    with pytest.raises(RunError, match="holds the checkpoints of another run"):
+    with pytest.raises(RunError, match="contains the checkpoints of another run"):
         train(run, False, Told(events), NoCommands(), Place())
     assert events == []
 

@@ -1,4 +1,4 @@
-"""Data: samples, tokenizer, labels, dataset, batches. What needs torch is imported when asked."""
+"""Data: samples, tokenizer, labels, dataset, batches. Imports torch only when needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Word borders: the places of a text where a value can begin or end."""
+"""Word borders: the positions in a text where a value can begin or end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF))  # Thai, Lao, 
 
 
 def is_border(text: str, position: int) -> bool:
-    """Whether no word of a spaced script runs across ``position``."""
+    """Whether ``position`` is a word border. In unspaced scripts every position is one."""
     if position in (0, len(text)):
         return True
     return not (_in_word(text[position - 1]) and _in_word(text[position]))

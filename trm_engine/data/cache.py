@@ -1,7 +1,7 @@
 """Arrays on disk: written once, memory-mapped afterwards, safe when two processes build at once.
 
-A folder of the cache has a seal: sizes and checksums of its files. What does not agree with its
-seal is built again.
+Each folder of the cache has a seal: the sizes and checksums of its files. A folder that does not
+match its seal is rebuilt.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def default_cache_dir() -> Path:
 
 
 class ArrayWriter:
-    """Appends rows to named arrays in a folder, in memory that does not grow with them."""
+    """Appends rows to named arrays in a folder, in constant memory."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -63,7 +63,7 @@ class ArrayWriter:
             (self._folder / META).write_text(json.dumps(arrays), encoding="utf-8")
 
     def append(self, name: str, rows: np.ndarray) -> None:
-        """Add ``rows`` [n, ...]; type and width are those of the first rows added."""
+        """Append ``rows`` [n, ...]. The first rows decide dtype and width."""
         if name not in self._files:
             self._files[name] = open(self._folder / f"{name}.bin", "wb")  # noqa: SIM115
             self._meta[name] = {"dtype": rows.dtype.str, "width": list(rows.shape[1:])}
@@ -87,13 +87,13 @@ def read_arrays(folder: Path) -> dict[str, np.ndarray]:
 
 @private_files()
 def build_once(folder: Path, build: Callable[[Path], None]) -> bool:
-    """Have ``build`` fill ``folder`` unless it is there and whole; it appears whole or not at all.
+    """Call ``build`` to fill ``folder``, unless it exists and matches its seal.
 
-    Returns whether it was built now. A second process that comes meanwhile waits. That a damaged
-    folder is built again is logged.
+    The folder appears atomically. Other processes wait meanwhile. Returns whether it was built.
+    Rebuilding a damaged folder is logged.
 
     Raises:
-        DataError: the cache folder cannot be written, or is another user's.
+        DataError: the cache folder cannot be written, or belongs to another user.
     """
     if is_whole(folder):
         return False
@@ -115,10 +115,10 @@ def build_once(folder: Path, build: Callable[[Path], None]) -> bool:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether a folder of the cache holds what was written, to the last byte.
+    """Whether a folder of the cache matches its seal.
 
     Raises:
-        DataError: it is another user's.
+        DataError: it belongs to another user.
     """
     if not folder.exists():
         return False
@@ -136,7 +136,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def _seal(folder: Path, name: str) -> None:
-    """Write the seal of a folder that will be called ``name``; all of it is on the disk then."""
+    """Flush a folder to disk and write its seal. It will be renamed to ``name``."""
     files = {each: [_sync(folder / each), _checksum(folder / each)] for each in _file_names(folder)}
     (folder / SEAL).write_text(json.dumps(_sealed(name, files)), encoding="utf-8")
     for place in (folder / SEAL, folder):
@@ -144,7 +144,7 @@ def _seal(folder: Path, name: str) -> None:
 
 
 def _sealed(name: str, files: Any) -> dict[str, Any]:
-    """A seal. Its own checksum covers the folder's name: no other folder can take its place."""
+    """The content of a seal. Its checksum covers the folder's name, so that it fits no other."""
     text = json.dumps([name, files], sort_keys=True)
     return {"files": files, "checksum": zlib.crc32(text.encode())}
 
@@ -162,7 +162,7 @@ def _checksum(path: Path) -> int:
 
 
 def _refuse_strangers(folder: Path) -> None:
-    """Nobody else may decide what is read: neither the folder nor the one it is in is theirs."""
+    """Raise DataError if the folder or its parent belongs to another user."""
     if not hasattr(os, "geteuid"):
         return
     for place, allowed in ((folder.parent, {0, os.geteuid()}), (folder, {os.geteuid()})):
@@ -178,7 +178,7 @@ def _refuse_strangers(folder: Path) -> None:
 
 
 def _build_beside(folder: Path, build: Callable[[Path], None]) -> None:
-    for left in folder.parent.glob(f".{folder.name}-*"):  # by a process that was killed
+    for left in folder.parent.glob(f".{folder.name}-*"):  # left by a killed process
         shutil.rmtree(left, ignore_errors=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     damaged = beside.with_name(f"{beside.name}-damaged")
@@ -186,7 +186,7 @@ def _build_beside(folder: Path, build: Callable[[Path], None]) -> None:
         build(beside)
         _seal(beside, folder.name)
         if folder.exists():
-            folder.rename(damaged)  # who reads it still has its files
+            folder.rename(damaged)  # readers keep their open files
         beside.rename(folder)
         _sync(folder.parent)
     finally:
@@ -195,7 +195,7 @@ def _build_beside(folder: Path, build: Callable[[Path], None]) -> None:
 
 
 def _sync(path: Path) -> int:
-    """Wait until a file or folder is on the disk. Returns its size."""
+    """Flush a file or folder to disk. Returns its size."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -220,12 +220,12 @@ def content_hash(path: str | Path) -> str:
 
 
 def short(digest: hashlib._Hash) -> str:
-    """A digest as ``content_hash`` gives it."""
+    """A digest in the format of ``content_hash``."""
     return digest.hexdigest()[:24]
 
 
 def code_hash(*modules: str) -> str:
-    """Short hash of modules and whole packages beside this one: changed code builds anew."""
+    """Short hash of the code of sibling modules and packages. Changed code invalidates caches."""
     digest = hashlib.sha256()
     for module in modules:
         path = Path(__file__).with_name(module)
@@ -236,5 +236,5 @@ def code_hash(*modules: str) -> str:
 
 
 def key_of(*parts: object) -> str:
-    """One short key of several."""
+    """One short key from several parts."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]

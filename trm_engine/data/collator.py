@@ -1,4 +1,4 @@
-"""Batches: whole dialogues of like length, padded, in an order that can be resumed."""
+"""Batches: dialogues of similar length, padded, in a reproducible order."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.prefixes import read_from
 
 POOL_BATCHES = 50
-"""Batches whose samples are sorted by length together; more means less padding, less chance."""
+"""Number of batches whose samples are sorted together: more means less padding, less randomness."""
 
 LENGTH_STEP = 32
-"""Lengths are rounded up to this: matrix kernels are made for each length that comes up."""
+"""Lengths are rounded up to a multiple of this. Kernels are cached per shape."""
 
 SEQUENCES = ("input_ids", "attention_mask", "role_ids", "turn_ids", "text_flags")
 INPUTS = ("input_ids", "attention_mask", "role_ids", "text_flags", "tool_mask")
-"""What the model reads."""
+"""The inputs of the model."""
 
 PLURALS = {
     "decision_label": "decision_labels",
@@ -43,11 +43,11 @@ class TRMCollator:
     ``slot_presence_labels``, ``slot_choice_labels`` [B, S]; ``arg_presence_labels``,
     ``arg_choice_labels`` [B, A];
     ``slot_span_labels`` [B, S, M, 2] and ``arg_span_labels`` [B, A, M, 2]: first and last token of
-    each of at most M occurrences, -1 where there is none.
+    each of at most M occurrences, -1 for none.
 
     Args:
         pad_token_id: id of padding.
-        pad_to_multiple: L is rounded up to a multiple of this (fewer shapes to compile).
+        pad_to_multiple: L is rounded up to a multiple of this, for fewer shapes.
     """
 
     def __init__(self, pad_token_id: int = 0, pad_to_multiple: int = 1) -> None:
@@ -74,15 +74,15 @@ class TRMCollator:
 
 
 class BucketBatchSampler(Sampler[list[int]]):
-    """Batches of samples of like length, shuffled; the order is a function of seed and epoch.
+    """Shuffled batches of samples of similar length. The order depends only on seed and epoch.
 
     Args:
         lengths: tokens of each sample, [N].
-        batch_size: samples a batch, at most.
-        shuffle: else batches run from the shortest samples to the longest.
-        seed: of the order.
-        max_tokens: a batch is split when its samples times its longest exceed this.
-        dialogues: equal for samples that stay together, as far as they fit into a batch, [N].
+        batch_size: maximum number of samples in a batch.
+        shuffle: if false, batches are ordered by length, shortest first.
+        seed: seed of the order.
+        max_tokens: maximum of samples times longest sample in a batch.
+        dialogues: id of each sample's dialogue. A dialogue stays in one batch if it fits, [N].
     """
 
     def __init__(
@@ -105,11 +105,11 @@ class BucketBatchSampler(Sampler[list[int]]):
         self._longest = np.array([self._lengths[part[-1]] for part in self._parts])
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order that the next iteration follows."""
+        """Set the epoch, which decides the order of the next iteration."""
         self.epoch = epoch
 
     def batches(self) -> list[np.ndarray]:
-        """The sample indices of every batch of the epoch, in order."""
+        """The sample indices of each batch of the epoch."""
         random = self._random()
         groups = self._groups(random)
         batches = [np.concatenate([self._parts[part] for part in group]) for group in groups]
@@ -128,7 +128,7 @@ class BucketBatchSampler(Sampler[list[int]]):
         return np.random.default_rng((self._seed, self.epoch))
 
     def _groups(self, random: np.random.Generator) -> list[np.ndarray]:
-        """The parts of every batch, before the batches are shuffled."""
+        """The parts of each batch, before the batches are shuffled."""
         if not self._shuffle:
             return self._join(np.arange(len(self._parts)))
         order = random.permutation(len(self._parts))
@@ -137,7 +137,7 @@ class BucketBatchSampler(Sampler[list[int]]):
         return [group for parts in pools for group in self._join(parts)]
 
     def _split(self, dialogues: np.ndarray) -> list[np.ndarray]:
-        """Each dialogue's samples, the shortest first; in parts if they exceed a batch."""
+        """Each dialogue's samples, shortest first, split into parts that fit into a batch."""
         order = np.lexsort((self._lengths, dialogues))
         borders = np.flatnonzero(np.diff(dialogues[order])) + 1
         whole = np.split(order, borders) if len(order) else []
@@ -150,15 +150,15 @@ class BucketBatchSampler(Sampler[list[int]]):
         ]
 
     def _join(self, parts: np.ndarray) -> list[np.ndarray]:
-        """Parts of like length in groups, one a batch."""
+        """Groups of parts of similar length, one per batch."""
         parts = parts[np.argsort(self._longest[parts], kind="stable")]
         borders = self._borders(self._sizes[parts], self._longest[parts])
         return np.split(parts, borders) if len(parts) else []
 
     def _borders(self, sizes: np.ndarray, longest: np.ndarray) -> list[int]:
-        """Where new batches begin, if each has as many parts as keep both bounds.
+        """The first part of each batch, for as many parts per batch as both limits allow.
 
-        ``sizes`` and ``longest`` are each part's samples and tokens, the shortest part first.
+        ``sizes`` and ``longest`` are the samples and the longest sample of each part.
         """
         borders: list[int] = []
         samples = 0
@@ -173,11 +173,10 @@ class BucketBatchSampler(Sampler[list[int]]):
 def split_batch(
     batch: np.ndarray, dialogues: np.ndarray, lengths: np.ndarray, shares: int
 ) -> list[np.ndarray]:
-    """A batch in ``shares`` parts, one a process; the samples of a dialogue stay together.
+    """Split a batch into ``shares`` parts, one per process. Dialogues stay together.
 
-    ``batch``, ``dialogues``, ``lengths`` [B]. The longest dialogues are handed out first, each to
-    the part that has the fewest tokens to read: a dialogue costs as much as its longest sample.
-    Parts may be empty.
+    ``batch``, ``dialogues``, ``lengths`` [B]. The longest dialogues are assigned first, each to the
+    part with the fewest tokens. A dialogue costs as much as its longest sample. Parts can be empty.
     """
     order = np.lexsort((lengths, dialogues))
     borders = np.flatnonzero(np.diff(dialogues[order])) + 1
@@ -201,7 +200,7 @@ def create_dataloader(
     whole_dialogues: bool = False,
     **options: Any,
 ) -> DataLoader[Batch]:
-    """A DataLoader of length-bucketed batches; ``options`` go to torch's DataLoader."""
+    """A DataLoader of length-bucketed batches. ``options`` are passed to torch's DataLoader."""
     dialogues = dataset.dialogues if whole_dialogues else None
     sampler = BucketBatchSampler(dataset.lengths, batch_size, shuffle, seed, max_tokens, dialogues)
     collator = TRMCollator(pad_to_multiple=LENGTH_STEP)
@@ -209,13 +208,13 @@ def create_dataloader(
 
 
 def padding_share(lengths: np.ndarray, batches: Sequence[np.ndarray]) -> float:
-    """The share of a run of batches that is padding."""
+    """The share of padding in the batches."""
     padded = sum(len(batch) * int(lengths[batch].max()) for batch in batches)
     return 1 - int(lengths.sum()) / padded
 
 
 def _span_labels(spans: Sequence[Tensor], channels: int) -> Tensor:
-    """[B, channels, M, 2] out of each sample's rows (channel, start, end)."""
+    """[B, channels, M, 2] from each sample's rows (channel, start, end)."""
     placed = [_numbered(rows) for rows in spans]
     most = max((int(numbers.max()) + 1 for _, numbers in placed if len(numbers)), default=1)
     labels = torch.full((len(spans), channels, most, 2), -1, dtype=torch.long)
@@ -225,7 +224,7 @@ def _span_labels(spans: Sequence[Tensor], channels: int) -> Tensor:
 
 
 def _numbered(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """The rows with each row's number among those of its channel; channels stand together."""
+    """The rows, and each row's number within its channel. Rows are sorted by channel."""
     channels = rows[:, 0]
     first = torch.searchsorted(channels.contiguous(), channels.contiguous())
     return rows, torch.arange(len(rows)) - first

@@ -39,17 +39,17 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
     ``arg_presence_labels``, ``arg_choice_labels`` [A], ``slot_spans``, ``arg_spans`` [M, 3].
 
     Args:
-        path: the JSONL file, which is read once; or its survey.
-        tokenizer: turns text into tokens.
-        labels: what to call tools and slots; learnt from this file if not given.
-        max_length: tokens kept of a conversation.
-        max_tool_tokens: tokens kept of one tool turn; all if not given.
-        on_error: "fail" or "skip", what a bad line does.
-        cache_dir: where the token cache lives; the user's cache folder if not given.
-        progress: told how far a first reading is.
+        path: the JSONL file, or its survey.
+        tokenizer: the tokenizer.
+        labels: tools, slots and arguments; by default those in this file.
+        max_length: maximum tokens of a conversation.
+        max_tool_tokens: maximum tokens of one tool turn; None for no limit.
+        on_error: whether to "fail" at or "skip" a bad line.
+        cache_dir: folder of the token cache; by default the user's cache folder.
+        progress: called with the progress of a first reading.
 
     Raises:
-        DataError: the file cannot be used, or its slots are not those of ``labels``.
+        DataError: the file cannot be used, or its slots differ from those in ``labels``.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
 
     @property
     def path(self) -> Path:
-        """The file whose lines ``line_number`` counts."""
+        """The data file, to which ``line_number`` refers."""
         return self._own_file or self.survey.path
 
     @property
@@ -93,7 +93,7 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         return self.labels.slot_names
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> TRMToolCallingDataset:
-        """The samples at ``indices`` of this dataset, over the same cache."""
+        """A dataset of the samples at ``indices``, with the same cache."""
         other = object.__new__(TRMToolCallingDataset)
         other.__dict__.update(self.__dict__)
         other.indices = self.indices[np.asarray(indices, dtype=np.int64)]
@@ -101,10 +101,10 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         return other
 
     def written_to(self, path: Path) -> TRMToolCallingDataset:
-        """The same samples, which are now also the lines of a file of their own.
+        """Write the samples to a file. Returns a dataset that refers to it.
 
         Raises:
-            OSError: the file cannot be written; what stood there before is whole.
+            OSError: the file cannot be written. An existing file is unchanged.
         """
         with atomic_file(path) as file:
             for row in self.indices.tolist():
@@ -118,14 +118,14 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
 
     @property
     def lengths(self) -> np.ndarray:
-        """Tokens of each sample, [N]."""
+        """Number of tokens of each sample, [N]."""
         borders = self._arrays["token_borders"]
         lengths: np.ndarray = borders[self.indices, 1] - borders[self.indices, 0]
         return lengths
 
     @property
     def dialogues(self) -> np.ndarray:
-        """Numbers that are equal for samples of one dialogue, [N]."""
+        """Id of each sample's dialogue, [N]."""
         return np.asarray(self.survey.dialogues)[self.indices]
 
     @property
@@ -135,34 +135,34 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
 
     @property
     def digests(self) -> np.ndarray:
-        """Hashes that are equal for samples with the same history and answer, [N]."""
+        """Hash of each sample's history and answer, [N]."""
         return np.asarray(self.survey.digests)[self.indices]
 
     @property
     def dropped_tokens(self) -> np.ndarray:
-        """Tokens of each sample that ``max_length`` cut off, [N]."""
+        """Number of tokens of each sample truncated by ``max_length``, [N]."""
         return np.asarray(self._arrays["dropped_tokens"])[self.indices]
 
     @property
     def cut_tokens(self) -> np.ndarray:
-        """Tokens of each sample that ``max_tool_tokens`` cut off, [N]."""
+        """Number of tokens of each sample truncated by ``max_tool_tokens``, [N]."""
         return np.asarray(self._arrays["cut_tokens"])[self.indices]
 
     @property
     def cut_values(self) -> np.ndarray:
-        """Values of each sample that stand only in what was cut off, [N]."""
+        """Number of values of each sample that occur only in the truncated part, [N]."""
         return np.asarray(self._arrays["cut_values"])[self.indices]
 
     def line_number(self, index: int) -> int:
-        """Number of the sample's line in its file, from 1."""
+        """The sample's line number in its file, from 1."""
         return index + 1 if self._own_file else int(self.survey.lines[self.indices[index]])
 
     def sample(self, index: int) -> Sample:
-        """The sample itself."""
+        """The sample."""
         return self.survey.sample(int(self.indices[index]))
 
     def token_offsets(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Turn and character offsets of each token of a sample, [L] each."""
+        """Turn, begin and end offset of each token of a sample, [L] each."""
         tokens = self._tokens(index)
         return tokens[:, 2], tokens[:, 3], tokens[:, 4]
 
@@ -180,7 +180,7 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         }
 
     def encoded(self, index: int, sample: Sample) -> dict[str, Tensor]:
-        """The item of a sample that stands for the one at ``index``, encoded now."""
+        """Encode a sample as an item, in place of the one at ``index``."""
         limits = (self.max_length, self.max_tool_tokens)
         encoded = encode_sample(sample, self.tokenizer, self.labels, *limits)
         tokens, slots, args = encoded.encoding, encoded.slots, encoded.args
@@ -328,7 +328,7 @@ def _append_ragged(
 
 
 def describe(dataset: TRMToolCallingDataset) -> dict[str, Any]:
-    """Figures of a dataset for a run's first event."""
+    """Statistics of a dataset for a run's first event."""
     lengths = dataset.lengths
     return {
         "path": str(dataset.path.absolute()),

@@ -1,4 +1,4 @@
-"""A sample as numbers: tokens beside what the model shall answer."""
+"""Encoding: a sample as arrays of tokens and labels."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from trm_engine.data.tokenizer import Encoding, TRMTokenizer
 
 NONE = -1
 UNKNOWN_TOOL = -2
-"""Tool label of a call whose tool the training file does not have; never right, never learnt."""
+"""Label of a tool that is not in the training file. It counts as wrong and is not trained on."""
 
 
 @dataclass(frozen=True)
 class FieldLabels:
-    """Labels of the slots, or of the arguments, of one sample; F channels.
+    """Labels of the slots, or of the arguments, of one sample, with F channels.
 
-    ``presence`` [F]: 1 filled, 0 empty, -1 not asked for. ``choices`` [F]: index of the value of a
-    choice field, else -1. ``spans`` [M, 3]: channel, first and last token of each occurrence, by
-    channel; of a choice too, where its value is said as it is written. ``cut_values``: those that
-    stand only in what was cut off, so that they cannot be read.
+    ``presence`` [F]: 1 filled, 0 empty, -1 ignored. ``choices`` [F]: index of a choice field's
+    value, else -1. ``spans`` [M, 3]: channel, first and last token of each verbatim occurrence,
+    sorted by channel, for choice fields too. ``cut_values``: number of values that occur only in
+    the truncated part.
     """
 
     presence: np.ndarray
@@ -37,7 +37,7 @@ class FieldLabels:
 @dataclass(frozen=True)
 class EncodedSample:
     """One decision point as arrays. ``decision``: 1 for a call. ``tool``: class, -1 or -2.
-    ``next_tool``: that of the call itself, or of the next call that an answer was given."""
+    ``next_tool``: the tool of the call, or of the next call after an answer."""
 
     encoding: Encoding
     decision: int
@@ -55,10 +55,10 @@ def encode_sample(
     max_length: int,
     max_tool_tokens: int | None = None,
 ) -> EncodedSample:
-    """Encode a sample; values that do not stand in the kept text get presence but no span.
+    """Encode a sample. A value that is not in the kept text has presence but no span.
 
-    An answer has no arguments, unless it was given its next call (``with_next_call``). Then whether
-    a choice has been made is not asked: it may have been said in other words.
+    An answer has arguments only if it has a next call (``with_next_call``). Then the presence of
+    choice fields is ignored, as the user may have expressed a choice in other words.
     """
     encoding = tokenizer.encode_turns(sample.history, max_length, max_tool_tokens)
     spans = TokenSpans(sample.history, encoding)
@@ -81,7 +81,7 @@ def encode_sample(
 
 
 def tool_mask(conversation: Conversation, labels: Labels) -> np.ndarray:
-    """Which known tools are on offer, [num_tools]; all of them if none is listed."""
+    """Mask of the available tools, [num_tools]; all tools if the sample lists none."""
     mask = np.zeros(max(1, len(labels.tools)), dtype=np.uint8)
     if not conversation.tools:
         mask[: len(labels.tools)] = 1

@@ -1,4 +1,4 @@
-"""Labels: the tools, slots and parameters that a model knows, learnt from the training file."""
+"""Labels: the tools, slots and parameters that a model knows, collected from the training file."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ JSON_TYPES: dict[str, JsonType] = {
     "array": "json",
     "object": "json",
 }
-"""A field's type for each type of JSON Schema."""
+"""Field type for each type of JSON Schema."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """A slot or parameter. A span is read off the conversation; a choice is one of ``values``.
+    """A slot or parameter. A span is copied from the conversation; a choice is one of ``values``.
 
     ``json_type``: string, number, integer, boolean or json (anything else).
     """
@@ -46,12 +46,12 @@ class Field:
     json_type: JsonType = "string"
 
     def choice_of(self, value: str) -> int:
-        """Index of ``value`` among the choices, case aside; -1 if it is none."""
+        """Index of ``value`` in the choices, ignoring case; -1 if it is none of them."""
         folded = value.casefold()
         return next((i for i, known in enumerate(self.values) if known.casefold() == folded), -1)
 
     def parse(self, text: str) -> Any:
-        """The text as a value of this field's JSON type; the text itself if it is none."""
+        """Convert a text to this field's JSON type. Returns the text if that fails."""
         if self.json_type == "string" or not text:
             return text
         try:
@@ -70,10 +70,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Labels:
-    """What the model's outputs mean: class i is ``tools[i]``, slot channel i is ``slots[i]``, ...
+    """The meaning of the model's outputs: class i is ``tools[i]``, slot channel i ``slots[i]``, ...
 
-    ``parameters[i]`` holds the argument channels of tool i. A parameter's name has one channel,
-    whatever tool it belongs to.
+    ``parameters[i]`` lists the argument channels of tool i. Parameters with the same name share a
+    channel, even in different tools.
     """
 
     tools: tuple[str, ...]
@@ -91,7 +91,7 @@ class Labels:
 
     @property
     def num_choices(self) -> int:
-        """The most values that a choice field has; 0 if there is no choice field."""
+        """The largest number of values of a choice field; 0 if there is none."""
         return max((len(each.values) for each in (*self.slots, *self.args)), default=0)
 
     @property
@@ -102,12 +102,12 @@ class Labels:
 
     @property
     def arg_slots(self) -> tuple[int, ...]:
-        """For each argument channel the slot of the same name, -1 where there is none."""
+        """For each argument channel the slot with the same name, or -1."""
         slots = {slot.name: channel for channel, slot in enumerate(self.slots)}
         return tuple(slots.get(arg.name, -1) for arg in self.args)
 
     def sizes(self) -> dict[str, Any]:
-        """The keys of the model's configuration that the labels decide."""
+        """The model settings that follow from the labels."""
         return {
             "num_tools": max(1, len(self.tools)),
             "num_slots": len(self.slots),
@@ -131,7 +131,7 @@ class Labels:
         """The inverse of ``to_dict``.
 
         Raises:
-            ValueError: ``values`` are no labels; the message is one line.
+            ValueError: ``values`` are not labels. The message is one line.
         """
         try:
             labels: Labels = TypeAdapter(cls).validate_python(values)
@@ -143,23 +143,23 @@ class Labels:
         return labels
 
     def refuse_impossible(self) -> None:
-        """Raise ValueError if names recur or parameters are of channels that there are not."""
+        """Raise ValueError if a name is duplicate or a parameter's channel does not exist."""
         for names in (self.tools, self.slot_names, [arg.name for arg in self.args]):
             if len(set(names)) < len(names):
-                raise ValueError("labels: a name is given twice")
+                raise ValueError("labels: a name is duplicate")
         if len(self.parameters) != len(self.tools):
-            raise ValueError("labels: parameters of other tools")
+            raise ValueError("labels: parameters do not match the tools")
         for channels in self.parameters:
             known = all(0 <= channel < len(self.args) for channel in channels)
             if not known or len(set(channels)) < len(channels):
-                raise ValueError("labels: parameters that there are not")
+                raise ValueError("labels: a parameter does not exist")
         if any((each.kind == "choice") != bool(each.values) for each in (*self.slots, *self.args)):
             raise ValueError("labels: a choice without values")
 
 
 @dataclass
 class FieldCounts:
-    """What was seen of one field: how often filled, how often verbatim, with which values."""
+    """Statistics of one field: how often it is filled and verbatim, and its values."""
 
     filled: int = 0
     verbatim: int = 0
@@ -177,7 +177,7 @@ class FieldCounts:
         self._count(text)
 
     def to_field(self, name: str, enum: Sequence[str]) -> Field:
-        """Decide between span and choice. A choice's values: the enum's, then the others seen."""
+        """Decide between span and choice. A choice has the enum's values, then others seen."""
         json_type: JsonType = self.types.most_common(1)[0][0] if self.types else "string"
         values = _one_spelling([*enum, *_most_frequent_first(self.values)])
         if self._is_choice(enum) and 0 < len(values) <= MAX_CHOICES:
@@ -202,7 +202,7 @@ class FieldCounts:
 
 @dataclass
 class LabelBuilder:
-    """Collects labels and value statistics from samples, one pass."""
+    """Collects labels and value statistics in one pass over the samples."""
 
     tools: dict[str, dict[str, None]] = field(default_factory=dict)
     slots: dict[str, FieldCounts] = field(default_factory=dict)
@@ -228,7 +228,7 @@ class LabelBuilder:
         )
 
     def _arg(self, name: str, counts: FieldCounts) -> Field:
-        """A parameter; of the type that the tools' schemas agree on, else of the values' seen."""
+        """A parameter. Its type is the schemas' if they agree, else that of its values."""
         arg, declared = self._field(name, counts), self.types.get(name, set())
         return replace(arg, json_type=next(iter(declared))) if len(declared) == 1 else arg
 
@@ -258,7 +258,7 @@ def _most_frequent_first(values: Counter[str]) -> list[str]:
 
 
 def _one_spelling(texts: Iterable[str]) -> list[str]:
-    """The first spelling of each text, case aside."""
+    """The texts without duplicates, ignoring case."""
     spellings: dict[str, str] = {}
     for text in texts:
         spellings.setdefault(text.casefold(), text)
@@ -274,7 +274,7 @@ def _json_type(value: Any) -> JsonType:
 
 
 def _schema_type(schema: dict[str, Any]) -> JsonType | None:
-    """The JSON type that a parameter's schema declares, null aside; None if there is not one."""
+    """The JSON type in a parameter's schema, ignoring null; None if there is not exactly one."""
     declared = schema.get("type")
     types = declared if isinstance(declared, list) else [declared]
     types = [each for each in types if each != "null"]

@@ -1,4 +1,4 @@
-"""Next calls: what an answer's conversation already says of the call that follows it."""
+"""Next calls: labels for the call that follows an answer."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from trm_engine.data.spans import is_verbatim, value_text
 
 
 def next_calls(dataset: TRMToolCallingDataset) -> dict[int, ToolCall]:
-    """For each sample that is no call: the next call of its dialogue, by the sample's index.
+    """The next call in the dialogue for each sample that is an answer, by index.
 
-    Of its arguments those that were said already are kept; there is at least one.
+    It has only the arguments that are already in the conversation, at least one.
     """
     calls: dict[int, ToolCall] = {}
     dialogues = dataset.dialogues
@@ -29,7 +29,7 @@ def next_calls(dataset: TRMToolCallingDataset) -> dict[int, ToolCall]:
 
 
 def next_call(sample: Sample, dialogue: Sequence[Sample]) -> ToolCall | None:
-    """The call that an answer leads to, with the arguments that were said already."""
+    """The next call after an answer, with the arguments that are already in the conversation."""
     call = whole_next_call(sample, dialogue)
     if call is None:
         return None
@@ -42,9 +42,9 @@ def next_call(sample: Sample, dialogue: Sequence[Sample]) -> ToolCall | None:
 
 
 def whole_next_call(sample: Sample, dialogue: Sequence[Sample]) -> ToolCall | None:
-    """The first call in ``dialogue`` whose history goes on from the sample's, an answer's.
+    """The first call in ``dialogue`` whose history continues that of an answer.
 
-    None if its tool is not on offer in the sample: the model chooses among those that are.
+    None if the sample does not offer its tool.
     """
     if sample.decision == "tool_call":
         return None
@@ -60,5 +60,5 @@ def whole_next_call(sample: Sample, dialogue: Sequence[Sample]) -> ToolCall | No
 
 
 def with_next_call(sample: Sample, call: ToolCall) -> Sample:
-    """The sample with the next call as its tool: still an answer, its arguments labelled."""
+    """A copy of an answer with the next call as its tool, to label its arguments."""
     return sample.model_copy(update={"tool": call})

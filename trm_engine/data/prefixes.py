@@ -1,4 +1,4 @@
-"""Prefixes: which samples of a batch begin another one, so that they can be read from it."""
+"""Prefixes: samples of a batch whose tokens are the beginning of another sample's."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from trm_engine.vocabulary import CAPITALISED, EOS_ID
 
 
 def read_from(items: Sequence[Mapping[str, Tensor]]) -> Tensor:
-    """For each sample the longest of its dialogue that begins with it, [B].
+    """For each sample, the longest sample of its dialogue that begins with its tokens, [B].
 
-    Items have ``input_ids`` and ``text_flags`` [L], and ``dialogue`` []; without it they are taken
-    for one dialogue. Samples of other dialogues are never read from, even if they begin alike: so
-    what a sample learns does not depend on which dialogues share its batch. Where a conversation
-    ends is no part of what it says: an EOS at its end may be missing there.
+    Items have ``input_ids`` and ``text_flags`` [L], and ``dialogue`` []. Without ``dialogue`` all
+    items count as one dialogue. Other dialogues are never used, even if they begin with the same
+    tokens, so that training on a sample does not depend on the rest of its batch. A final EOS is
+    ignored.
     """
     said = [_said(item["input_ids"], item["text_flags"]) for item in items]
     dialogues = [int(item["dialogue"]) if "dialogue" in item else 0 for item in items]
@@ -33,6 +33,6 @@ def read_from(items: Sequence[Mapping[str, Tensor]]) -> Tensor:
 
 
 def _said(ids: Tensor, flags: Tensor) -> Tensor:
-    """What is read of a conversation, token by token, [L, 2]."""
+    """The token features that must be equal, [L, 2]."""
     length = len(ids) - int(ids[-1] == EOS_ID)
     return torch.stack((ids, flags & CAPITALISED), dim=1)[:length]

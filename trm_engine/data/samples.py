@@ -1,4 +1,4 @@
-"""Samples: one JSON line is one decision point of an assistant; read, checked, located."""
+"""Samples: reads and checks JSON lines, each one decision point of an assistant."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ToolCall(BaseModel):
 
 
 class Function(BaseModel):
-    """What a tool is: name, description and parameters as JSON Schema."""
+    """A tool's name, description and parameters (JSON Schema)."""
 
     name: str = Field(min_length=1)
     description: str = ""
@@ -60,14 +60,14 @@ class Function(BaseModel):
 
 
 class Tool(BaseModel):
-    """A tool as chat interfaces list it: ``{"type": "function", "function": {...}}``."""
+    """A tool in OpenAI's format: ``{"type": "function", "function": {...}}``."""
 
     type: Literal["function"] = "function"
     function: Function
 
 
 class Turn(BaseModel):
-    """One turn of a conversation; ``content`` is text, or JSON in a tool turn."""
+    """One turn of a conversation. ``content`` is text, or JSON in a tool turn."""
 
     role: str
     content: Any
@@ -92,14 +92,14 @@ class Turn(BaseModel):
         return self
 
     def text(self) -> str:
-        """What the model reads: the text itself, or compact JSON."""
+        """The text that the model reads: the content, as compact JSON if it is not text."""
         if isinstance(self.content, str):
             return self.content
         return json.dumps(self.content, ensure_ascii=False, separators=(",", ":"))
 
 
 class Conversation(BaseModel):
-    """What a prediction needs: the history and, if known, the tools on offer."""
+    """The input of a prediction: the history, and the available tools if known."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -112,7 +112,7 @@ class Conversation(BaseModel):
 
 
 class Sample(Conversation):
-    """A decision point with its answer."""
+    """A decision point with its correct answer."""
 
     decision: str
     tool: ToolCall | None = None
@@ -151,7 +151,7 @@ class Sample(Conversation):
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with one line of a file."""
+    """A problem in one line of a file."""
 
     path: str
     line: int
@@ -163,7 +163,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Line:
-    """A line that is not blank: its number from 1, its place in the file, its bytes."""
+    """A line: its number from 1, its offset in the file and its bytes."""
 
     number: int
     offset: int
@@ -172,11 +172,11 @@ class Line:
 
 @dataclass
 class SampleReader:
-    """Reads a JSONL file line by line, in memory that does not grow with the file.
+    """Reads a JSONL file line by line, in constant memory.
 
-    With ``on_error="skip"`` bad lines are left out and collected in ``problems``; with ``"fail"``
-    the whole file is still read, and then a DataError names the first problems and their number.
-    ``digest`` is SHA-256 of all bytes read.
+    With ``on_error="skip"`` bad lines are skipped and collected in ``problems``. With ``"fail"``
+    the whole file is read too, then a DataError lists the first problems and their number.
+    ``digest`` is the SHA-256 of all bytes read.
     """
 
     path: str | Path
@@ -211,7 +211,7 @@ class SampleReader:
 
 
 def iter_lines(path: str | Path, digest: hashlib._Hash | None = None) -> Iterator[Line]:
-    """Yield the lines of a file that are not blank; ``digest`` is updated with all of its bytes.
+    """Yield the lines of a file that are not blank. ``digest`` is updated with all bytes.
 
     Raises:
         DataError: the file is missing or cannot be read.
@@ -232,28 +232,28 @@ def iter_lines(path: str | Path, digest: hashlib._Hash | None = None) -> Iterato
 
 
 def parse_sample(raw: bytes) -> Sample:
-    """Turn one JSON line into a Sample.
+    """Parse one JSON line as a Sample.
 
     Raises:
-        ValueError: it is none; ``explain`` gives the reasons.
+        ValueError: it is not a sample. ``explain`` gives the reasons.
     """
     return Sample.model_validate(_parse_line(raw))
 
 
 def parse_conversation(raw: bytes) -> Conversation:
-    """Turn one JSON line that has at least ``history`` into a Conversation, or raise ValueError."""
+    """Parse one JSON line with at least ``history`` as a Conversation. Raises ValueError."""
     return Conversation.model_validate(_parse_line(raw))
 
 
 def explain(error: ValueError) -> list[str]:
-    """One line for each thing wrong, each beginning with the field it concerns."""
+    """One message per problem. Each starts with the field."""
     if not isinstance(error, ValidationError):
         return [str(error)]
     return [_explain_one(dict(problem)) for problem in error.errors()]
 
 
 def summarise(problems: list[Problem]) -> str:
-    """The first problems in full, and how many more there are."""
+    """The first problems, and the number of the others."""
     shown = [str(problem) for problem in problems[:MAX_PROBLEMS_SHOWN]]
     if len(problems) > len(shown):
         shown.append(

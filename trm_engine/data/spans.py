@@ -1,4 +1,4 @@
-"""Spans: where a value stands in a conversation, in characters and in tokens."""
+"""Spans: finds values in a conversation, as character and token ranges."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from trm_engine.vocabulary import TOOL_ROLES
 MAX_OCCURRENCES = 8
 
 CACHED_SEARCHES = 65_536
-"""A dialogue's turns are searched for the same values in each of its samples."""
+"""Size of the cache of searches: the samples of a dialogue share turns and values."""
 
 
 def value_text(value: Any) -> str:
-    """A slot's or argument's value as text: itself if it is text, "" for null, else JSON."""
+    """A value of a slot or argument as text: "" for null, JSON if it is not text."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -31,13 +31,13 @@ def value_text(value: Any) -> str:
 
 
 def same_text(one: str, other: str) -> bool:
-    """Whether two values are equal, case and outer spaces aside."""
+    """Whether two values are equal, ignoring case and outer spaces."""
     return one.strip().casefold() == other.strip().casefold()
 
 
 @lru_cache(CACHED_SEARCHES)
 def find_value(text: str, value: str) -> tuple[tuple[int, int], ...]:
-    """Character spans of ``value`` in ``text``, case aside, at word borders only."""
+    """Character spans of ``value`` in ``text``, ignoring case, only at word borders."""
     if not value or len(value) > len(text):
         return ()
     pattern = re.compile(re.escape(value), re.IGNORECASE)
@@ -54,12 +54,12 @@ def find_value(text: str, value: str) -> tuple[tuple[int, int], ...]:
 
 
 def is_verbatim(history: Sequence[Turn], value: str) -> bool:
-    """Whether the users or the assistant said ``value`` in these words."""
+    """Whether ``value`` occurs verbatim in a turn of the user or the assistant."""
     return any(find_value(turn.text(), value) for turn in history if turn.role not in TOOL_ROLES)
 
 
 class TokenSpans:
-    """Finds values in one encoded conversation as token spans ``(start, end)``, end inclusive."""
+    """Finds values in an encoded conversation. Token spans are ``(start, end)``, end inclusive."""
 
     def __init__(self, history: Sequence[Turn], encoding: Encoding) -> None:
         self._history = history
@@ -67,10 +67,9 @@ class TokenSpans:
         self._borders = cache(partial(_token_borders, encoding))
 
     def find(self, value: str) -> list[tuple[int, int]]:
-        """The newest occurrences in what the user said; only if there is none, in what else was
-        said, then in tool turns.
+        """The newest occurrences in user turns, else in the other spoken turns, else in tool turns.
 
-        An occurrence whose borders are no token borders is passed over.
+        An occurrence that does not begin and end at token borders is skipped.
         """
         for is_source in (_is_user, _is_said, _is_tool):
             if found := list(self._search(value, is_source)):
@@ -78,7 +77,7 @@ class TokenSpans:
         return []
 
     def is_cut_off(self, value: str) -> bool:
-        """Whether a value that ``find`` does not find stands in what was not encoded."""
+        """Whether a value that ``find`` does not find occurs in the truncated part."""
         return not self._is_whole and any(find_value(turn.text(), value) for turn in self._history)
 
     def _search(self, value: str, is_source: Callable[[Turn], bool]) -> Iterator[tuple[int, int]]:
@@ -86,7 +85,7 @@ class TokenSpans:
             if not is_source(turn):
                 continue
             for begin, end in find_value(turn.text(), value):
-                starts, ends = self._borders(index)  # none of a turn that was cut off
+                starts, ends = self._borders(index)  # empty for a truncated turn
                 if begin in starts and end in ends:
                     yield starts[begin], ends[end]
 
@@ -104,7 +103,7 @@ def _is_tool(turn: Turn) -> bool:
 
 
 def _token_borders(encoding: Encoding, turn: int) -> tuple[dict[int, int], dict[int, int]]:
-    """Token indices of one turn by the character where they begin and where they end."""
+    """Token indices of one turn by their first character, and by their last."""
     tokens = np.flatnonzero((encoding.turns == turn) & (encoding.ends > encoding.begins)).tolist()
     starts = dict(zip(encoding.begins[tokens].tolist(), tokens, strict=True))
     ends = dict(zip(encoding.ends[tokens].tolist(), tokens, strict=True))

@@ -1,4 +1,4 @@
-"""Statistics of a data file: balance, tools, slots, arguments and lengths, in one pass."""
+"""Statistics of a data file, in one pass: decisions, tools, slots, arguments and lengths."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Progress = Callable[[int], None]
 
 @dataclass
 class ValueCounts:
-    """How often a field is filled, with how many values, and where they stand word for word."""
+    """How often a field is filled, its number of values, and where they occur verbatim."""
 
     filled: int = 0
     in_user: int = 0
@@ -37,7 +37,7 @@ class ValueCounts:
     distinct: set[bytes] = field(default_factory=set)
 
     def add(self, value: Any, history: Sequence[Turn]) -> None:
-        """Count one value; an empty one is not filled."""
+        """Count one value. An empty value is not filled."""
         text = value_text(value)
         if not text:
             return
@@ -49,7 +49,7 @@ class ValueCounts:
         self.anywhere += bool(roles)
 
     def to_dict(self, samples: int) -> dict[str, Any]:
-        """Counts, and shares of the filled values; a share of nothing is None."""
+        """Counts, and shares of the filled values (None if there are none)."""
         return {
             "filled": self.filled,
             "filled_share": share(self.filled, samples),
@@ -64,7 +64,7 @@ class ValueCounts:
 
 @dataclass
 class Statistics:
-    """Collects the statistics of samples given one by one."""
+    """Collects statistics of samples."""
 
     tokenizer: TRMTokenizer | None = None
     samples: int = 0
@@ -79,7 +79,7 @@ class Statistics:
     prefixes: PrefixIndex = field(default_factory=PrefixIndex)
 
     def add(self, sample: Sample) -> None:
-        """Take in one sample."""
+        """Add one sample."""
         self.samples += 1
         self.prefixes.add(sample)
         self.decisions.setdefault(sample.history[-1].role, Counter())[sample.decision] += 1
@@ -93,7 +93,7 @@ class Statistics:
         self._add_lengths(sample.history)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, JSON-ready; ``data stats --json`` prints it."""
+        """All statistics, as ``data stats --json`` prints them."""
         calls = self.tools.total()
         return {
             "samples": self.samples,
@@ -142,7 +142,7 @@ def file_statistics(
 
 
 def percentiles(values: Iterable[int]) -> dict[str, int]:
-    """``p5`` ... ``p99`` and the greatest, each a value that occurs."""
+    """``p5`` ... ``p99`` and the maximum. Each is a value that occurs."""
     numbers = np.fromiter(values, dtype=np.int64)
     levels = np.percentile(numbers, PERCENTILES, method="nearest").astype(int).tolist()
     named = {f"p{level}": value for level, value in zip(PERCENTILES, levels, strict=True)}
@@ -150,5 +150,5 @@ def percentiles(values: Iterable[int]) -> dict[str, int]:
 
 
 def share(part: int, whole: int) -> float | None:
-    """The share as a number from 0 to 1; None of nothing."""
+    """The share from 0 to 1; None if ``total`` is 0."""
     return part / whole if whole else None

@@ -1,4 +1,4 @@
-"""Survey: the first pass over a data file: checked, indexed, labels learnt, dialogues found."""
+"""Survey: the first pass over a data file, which checks it and finds labels and dialogues."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from trm_engine.data.samples import Problem, Sample, SampleReader, parse_sample
 from trm_engine.errors import DataError
 
 READINGS = 3
-"""How often a file that changes while it is read is tried."""
+"""Number of attempts to read a file that changes while it is read."""
 
 Progress = Callable[[str, float], None]
-"""Called with what is being done and the share done, 0 to 1."""
+"""Called with the name of the phase and the share done, 0 to 1."""
 
 
 def no_progress(what: str, share: float) -> None:
@@ -40,12 +40,12 @@ def no_progress(what: str, share: float) -> None:
 
 @dataclass(frozen=True)
 class Survey:
-    """What a data file held when it was read; N usable samples.
+    """The content of a data file with N usable samples.
 
-    ``content``: hash of the file's bytes. ``text`` [bytes]: the samples' lines, one after the
-    other, so that the file is not needed any more. ``ends`` [N]: where each ends in it. ``lines``
-    [N]: its number. ``dialogues`` [N]: equal for samples of one conversation. ``digests`` [N]:
-    equal for samples with the same history and answer.
+    ``content``: hash of the file's bytes. ``text`` [bytes]: the lines of the samples, so that the
+    file is not needed any more. ``ends`` [N]: end of each line in ``text``. ``lines`` [N]: line
+    numbers. ``dialogues`` [N]: id of the sample's dialogue. ``digests`` [N]: hash of history and
+    answer.
     """
 
     path: Path
@@ -62,17 +62,17 @@ class Survey:
         return len(self.ends)
 
     def raw(self, index: int) -> bytes:
-        """The line of a sample, without the spaces around it."""
+        """The line of a sample, stripped."""
         begin = self.ends[index - 1] if index else 0
         return self.text[begin : self.ends[index]].tobytes()
 
     def sample(self, index: int) -> Sample:
-        """A sample, read from its line."""
+        """A sample, parsed from its line."""
         return parse_sample(self.raw(index))
 
 
 class _Changed(Exception):
-    """A file is no longer what it was when its hash was taken."""
+    """The file changed after its hash was computed."""
 
 
 def survey_file(
@@ -81,7 +81,7 @@ def survey_file(
     on_error: Literal["fail", "skip"] = "fail",
     progress: Progress = no_progress,
 ) -> Survey:
-    """Survey a JSONL file, or read the survey that an earlier start left in the cache.
+    """Survey a JSONL file, or read its survey from the cache.
 
     Raises:
         DataError: the file is missing, empty, or has bad lines and ``on_error`` is "fail".
@@ -94,13 +94,13 @@ def survey_file(
         except _Changed:
             continue
         return _read(Path(path), content, folder)
-    raise DataError(f"{path}: changes while it is read; begin again when it is whole")
+    raise DataError(f"{path}: the file changes while it is read; try again when it is complete")
 
 
 def earlier_survey(
     path: str | Path, content: str, cache_dir: Path, on_error: Literal["fail", "skip"]
 ) -> Survey | None:
-    """The survey of a file when its hash was ``content``; None if the cache does not have it."""
+    """The cached survey of a file with the hash ``content``; None if there is none."""
     folder = _folder(cache_dir, content, on_error)
     return _read(Path(path), content, folder) if is_whole(folder) else None
 
@@ -111,7 +111,7 @@ def _folder(cache_dir: Path, content: str, on_error: Literal["fail", "skip"]) ->
 
 
 def _read(path: Path, content: str, folder: Path) -> Survey:
-    """The survey in a folder of the cache."""
+    """Read the survey in a folder of the cache."""
     arrays = read_arrays(folder)
     facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
     return Survey(
@@ -132,8 +132,8 @@ def split_dialogues(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices of training and validation samples; no dialogue is in both.
 
-    About ``share`` of the samples are held out: dialogues in a seeded order, passing over those
-    that would take it beyond. One dialogue at least is for training.
+    About ``share`` of the samples are held out. Dialogues are taken in a seeded order; one that
+    would exceed the share is skipped. At least one dialogue is left for training.
     """
     names, sizes = np.unique(dialogues, return_counts=True)
     wanted = round(share * len(dialogues))
@@ -178,7 +178,7 @@ def _build(
 
 
 class PrefixIndex:
-    """Tells dialogues apart: a sample belongs with any whose history its own continues."""
+    """Groups samples into dialogues: one's history continues the other's."""
 
     def __init__(self) -> None:
         self._own = array("Q")
@@ -186,7 +186,7 @@ class PrefixIndex:
         self._counts = array("Q")
 
     def add(self, sample: Sample) -> None:
-        """Take in one sample; order does not matter."""
+        """Add one sample. The order does not matter."""
         hashes = list(_prefix_hashes(sample))
         self._own.append(hashes[-1])
         self._earlier.extend(hashes[:-1])
@@ -210,7 +210,7 @@ class PrefixIndex:
 
 
 def _prefix_hashes(sample: Sample) -> Iterator[int]:
-    """A hash of each prefix of the history, the shortest first; one that names the dialogue."""
+    """A hash of each prefix of the history, shortest first."""
     if sample.conversation is not None:
         yield _hash(b"name", sample.conversation)
         yield _hash(b"name", sample.conversation)
@@ -225,7 +225,7 @@ def _prefix_hashes(sample: Sample) -> Iterator[int]:
 
 
 def _digest(sample: Sample) -> int:
-    """A hash of what the model is given and of what it shall answer."""
+    """A hash of a sample's input and answer."""
     history = [(turn.role, turn.content) for turn in sample.history]
     tool = sample.tool and sample.tool.to_dict()
     content = json.dumps([history, sample.decision, tool, sample.slots], sort_keys=True)

@@ -1,4 +1,4 @@
-"""Tokenizer: conversations to token ids with roles and exact character offsets, and back."""
+"""Tokenizer: encodes conversations as token ids with roles and exact character offsets."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ SPECIAL_PIECES = {
 }
 MIN_VOCAB_SIZE = MASK_ID + 1 + 256 + 1  # special tokens, every byte, one piece
 MAX_TRAINING_SENTENCES = 2_000_000
-LONGEST_LINE = 1000  # characters; SentencePiece passes over lines above 4192 bytes
+LONGEST_LINE = 1000  # characters; SentencePiece skips lines above 4192 bytes
 CACHED_TURNS = 8192
 LARGEST_MODEL = 1 << 28
 
 NO_TURN = -1
 
 Limits = tuple[int, int | None]
-"""Tokens kept of a conversation, and of one tool turn (None: all)."""
+"""Maximum tokens of a conversation, and of one tool turn (None: no limit)."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """A conversation as the model reads it. All arrays have one entry a token: [L].
+    """A conversation as the model reads it. All arrays have one entry per token, [L].
 
-    ``turns`` holds the turn's index in the history, -1 for BOS, EOS; ``begins`` and ``ends`` are
-    character offsets in that turn's text without surrounding spaces (both 0 for markers); ``text``
-    how a token stands in it: BEGINS_WORD, ENDS_WORD, CAPITALISED.
-    ``dropped_tokens`` did not fit into the conversation, ``cut_tokens`` not into their tool turn.
+    ``turns``: index of the turn in the history, -1 for BOS and EOS. ``begins`` and ``ends``:
+    character offsets in the turn's text, without surrounding spaces; both 0 for markers. ``text``:
+    the flags BEGINS_WORD, ENDS_WORD and CAPITALISED. ``dropped_tokens``: number of tokens that did
+    not fit into the conversation. ``cut_tokens``: number that did not fit into their tool turn.
     """
 
     input_ids: np.ndarray
@@ -97,13 +97,13 @@ class _EncodedTurn:
 
 
 class TRMTokenizer:
-    """A SentencePiece model whose ids of roles and special tokens are those of the vocabulary.
+    """A SentencePiece model with fixed ids for roles and special tokens.
 
     Args:
         model: path of a ``.model`` file, or its bytes.
 
     Raises:
-        TokenizerError: there is no such file, it is no SentencePiece model, or its ids differ.
+        TokenizerError: the file is missing, is not a SentencePiece model, or has other ids.
     """
 
     def __init__(self, model: str | Path | bytes) -> None:
@@ -143,10 +143,10 @@ class TRMTokenizer:
     def train_on_texts(
         cls, texts: Iterable[str], vocab_size: int = 4000, lowercase: bool = False
     ) -> TRMTokenizer:
-        """Train on texts. A vocabulary larger than they allow is shrunk.
+        """Train on texts. A vocabulary that is too large for them is reduced.
 
-        Every digit is a piece of its own and pieces never join words and punctuation, so that a
-        value's borders are token borders.
+        Each digit is a piece, and pieces never join words and punctuation, so that values begin and
+        end at token borders.
 
         Raises:
             TokenizerError: the texts are empty or ``vocab_size`` cannot hold their characters.
@@ -158,7 +158,7 @@ class TRMTokenizer:
         if first is None:
             raise TokenizerError("there is no text to train a tokenizer on")
         model = io.BytesIO()
-        with tempfile.TemporaryFile("w", encoding="utf-8") as folding:  # it has no name
+        with tempfile.TemporaryFile("w", encoding="utf-8") as folding:  # a file without a name
             try:
                 spm.SentencePieceTrainer.train(
                     sentence_iterator=_chain(first, lines),
@@ -182,7 +182,7 @@ class TRMTokenizer:
                     **_normalisation(lowercase, folding),
                 )
             except (RuntimeError, ValueError, OSError) as error:
-                if lines.failure:  # the texts' own, which SentencePiece wraps into one of its own
+                if lines.failure:  # an error of the texts, which SentencePiece would hide
                     raise lines.failure from None
                 raise TokenizerError(_training_problem(str(error), vocab_size)) from error
         return cls(model.getvalue())
@@ -204,12 +204,12 @@ class TRMTokenizer:
         return hashlib.sha256(self.model_bytes).hexdigest()[:16]
 
     def encode(self, text: str) -> list[int]:
-        """Ids of a text; markers written in it are plain text."""
+        """The ids of a text. Markers in it are encoded as plain text."""
         ids: list[int] = self._processor.encode(text)
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of ids; special tokens are left out."""
+        """The text of ids, without special tokens."""
         text: str = self._processor.decode([int(index) for index in ids])
         return text
 
@@ -222,8 +222,8 @@ class TRMTokenizer:
     ) -> dict[str, list[int]]:
         """``input_ids``, ``role_ids`` and ``attention_mask`` of a conversation, [L] each.
 
-        BOS, then each turn's role marker and text, then EOS. Oldest turns are dropped until
-        ``max_length`` holds; a leading system turn and the last turn stay.
+        The tokens are BOS, then each turn's role marker and text, then EOS. The oldest turns are
+        dropped to fit ``max_length``, except a leading system turn and the last turn.
         """
         encoding = self.encode_turns(history, max_length)
         return {
@@ -238,12 +238,12 @@ class TRMTokenizer:
         max_length: int = 2048,
         max_tool_tokens: int | None = None,
     ) -> Encoding:
-        """As ``encode_conversation``, with turns and character offsets. ``max_length`` >= 8.
+        """Like ``encode_conversation``, with turns and character offsets. ``max_length`` >= 8.
 
-        Of a tool turn the first ``max_tool_tokens`` tokens are kept, its role marker among them.
+        A tool turn is truncated to ``max_tool_tokens`` tokens, including its role marker.
 
         Raises:
-            ValueError: there is no turn.
+            ValueError: the history is empty.
         """
         if not history:
             raise ValueError("history is empty")
@@ -265,7 +265,7 @@ class TRMTokenizer:
 def _without_tool_tails(
     turns: Sequence[Turn], encoded: list[_EncodedTurn], limit: int | None
 ) -> list[_EncodedTurn]:
-    """The turns, of tool turns the first ``limit`` tokens."""
+    """Truncate tool turns to ``limit`` tokens."""
     if limit is None:
         return encoded
     return [
@@ -279,7 +279,7 @@ def _tokens(encoded: Iterable[_EncodedTurn]) -> int:
 
 
 def _fit(encoded: list[_EncodedTurn], system_first: bool, budget: int) -> dict[int, _EncodedTurn]:
-    """Choose the turns that fit into ``budget`` tokens, the newest first, by index."""
+    """The turns that fit into ``budget`` tokens, newest first, by index."""
     last = len(encoded) - 1
     kept: dict[int, _EncodedTurn] = {}
     if system_first and last > 0:
@@ -320,7 +320,7 @@ def _join(
 
 
 def _text_flags(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[int]:
-    """How each token, in the order of the text, stands in it; 0 where it stands for nothing."""
+    """The text flags of each token; 0 for tokens without characters."""
     capitals_tell = any(letter.islower() for letter in text)
     word = 0
     for begin, end in spans:
@@ -367,7 +367,7 @@ def _refuse_other_ids(processor: spm.SentencePieceProcessor, source: str) -> Non
 
 
 def _normalisation(lowercase: bool, folding: Any) -> dict[str, Any]:
-    """SentencePiece options: text as it is, or with each letter's case folded, lengths kept."""
+    """SentencePiece options to keep the text as it is, or to fold case without changing lengths."""
     if not lowercase:
         return {"normalization_rule_name": "identity"}
     folding.write(_case_folding())
@@ -377,7 +377,7 @@ def _normalisation(lowercase: bool, folding: Any) -> dict[str, Any]:
 
 @cache
 def _case_folding() -> str:
-    """SentencePiece's table of every letter that has a lower case of one letter."""
+    """SentencePiece's table of all letters whose lower case is one letter."""
     pairs = ((code, chr(code), chr(code).lower()) for code in range(sys.maxunicode + 1))
     return "".join(
         f"{code:X}\t{ord(lower):X}\n"
@@ -401,7 +401,7 @@ def _texts_of(path: Path) -> Iterator[str]:
 
 
 class _Lines:
-    """The unique lines of texts; ``failure`` is what ended them early."""
+    """The unique lines of texts. ``failure`` is the error that ended them early."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self.failure: Exception | None = None
@@ -421,7 +421,7 @@ class _Lines:
 
 
 def _unique_lines(texts: Iterable[str]) -> Iterator[str]:
-    """Each line once: the turns of a dialogue recur in all its samples."""
+    """Each line once, as the samples of a dialogue repeat its turns."""
     seen: set[int] = set()
     for text in texts:
         for line in text.replace("\0", " ").splitlines():

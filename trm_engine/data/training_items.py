@@ -1,4 +1,4 @@
-"""Training items: samples as they are learnt from: with next calls, other values, no capitals."""
+"""Training items: samples with augmentation: next calls, exchanged values, no capitals."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from trm_engine.data.value_exchange import ValueExchange, collect_values
 from trm_engine.vocabulary import CAPITALISED
 
 STREAM = 0x5355
-"""Sets these draws apart from others that are made of the same seed."""
+"""Separates this random stream from others with the same seed."""
 
 
 class TrainingItems:
-    """The items of a dataset's samples; a function of the seed, of the epoch and of which samples
-    of a dialogue are asked for together, since these get the same new values.
+    """The items of a dataset's samples, with augmentation.
+
+    They depend only on the seed, the epoch, and which samples of a dialogue are requested
+    together, because these get the same new values.
 
     Args:
         dataset: the samples.
-        with_next_calls: whether answers are given their next call.
-        value_exchange: the share of the dialogues whose values are exchanged, epoch by epoch.
-        capital_dropout: the share of the dialogues whose capitals are hidden.
-        seed: of both.
+        with_next_calls: whether to label the next call of answers.
+        value_exchange: share of the dialogues whose values are exchanged, in each epoch.
+        capital_dropout: share of the dialogues whose capitals are hidden, in each epoch.
+        seed: seed of both.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class TrainingItems:
         self.exchange = ValueExchange(collect_values(samples, dataset.labels), value_exchange, seed)
 
     def __call__(self, indices: np.ndarray, epoch: int) -> list[dict[str, Tensor]]:
-        """The items of the samples ``indices``, in that order."""
+        """The items of the samples at ``indices``, in that order."""
         dialogues = self.dataset.dialogues[indices]
         items: dict[int, dict[str, Tensor]] = {}
         for dialogue in np.unique(dialogues).tolist():
@@ -54,14 +56,14 @@ class TrainingItems:
     def _items(self, indices: list[int], epoch: int, dialogue: int) -> list[dict[str, Tensor]]:
         """The items of one dialogue's samples."""
         random = np.random.default_rng((self.seed, STREAM, epoch, dialogue))
-        is_small = random.random(2)[1] < self.capital_dropout  # the first draw decides nothing
+        is_small = random.random(2)[1] < self.capital_dropout  # the first number is not used
         items = self._with_values(indices, epoch, dialogue)
         return [without_capitals(item) for item in items] if is_small else items
 
     def _with_values(
         self, indices: list[int], epoch: int, dialogue: int
     ) -> list[dict[str, Tensor]]:
-        """The items with the epoch's values."""
+        """The items with the values of the epoch."""
         if not self.exchange.draws(epoch, dialogue):
             return [self._plain(index) for index in indices]
         samples = [self._sample(index) for index in indices]
@@ -80,5 +82,5 @@ class TrainingItems:
 
 
 def without_capitals(item: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The item as if nobody had used a capital."""
+    """The item without capitals."""
     return {**item, "text_flags": item["text_flags"] & ~CAPITALISED}

@@ -1,7 +1,7 @@
-"""Value exchange: the same conversation with other values, so that values are not learnt by heart.
+"""Value exchange: replaces values in conversations, so that they are not memorised.
 
-In a drawn dialogue, values of slots and arguments that were said are exchanged for other values of
-the same field, consistently: in every turn, in the slots and in the calls.
+In a random share of the dialogues, spoken values of slots and arguments are replaced by other
+values of the same field, consistently in turns, slots and calls.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from trm_engine.data.samples import Sample, Turn
 from trm_engine.data.spans import find_value, is_verbatim, same_text
 
 STREAM = 0x5641
-"""Sets these draws apart from others that are made of the same seed."""
+"""Separates this random stream from others with the same seed."""
 
 Pools = dict[str, tuple[str, ...]]
-"""The values known of each field that is a span, by name."""
+"""The known values of each span field, by name."""
 
 
 def collect_values(samples: Iterable[Sample], labels: Labels) -> Pools:
-    """Every value of the samples' slots and calls, each spelling once, in a fixed order."""
+    """All values of the samples' slots and calls, without duplicates, in a fixed order."""
     names = _span_names(labels)
     pools: dict[str, set[str]] = {name: set() for name in names}
     for sample in samples:
@@ -36,20 +36,20 @@ def collect_values(samples: Iterable[Sample], labels: Labels) -> Pools:
 
 @dataclass(frozen=True)
 class ValueExchange:
-    """Exchanges the values of a share of the dialogues; a function of (seed, epoch, dialogue)."""
+    """Exchanges values in a share of the dialogues. It depends only on (seed, epoch, dialogue)."""
 
     pools: Pools
     share: float
     seed: int
 
     def draws(self, epoch: int, dialogue: int) -> bool:
-        """Whether a dialogue's values are to be exchanged in an epoch."""
+        """Whether to exchange a dialogue's values in an epoch."""
         return bool(self._random(epoch, dialogue).random() < self.share)
 
     def exchanged(self, samples: Sequence[Sample], epoch: int, dialogue: int) -> Sequence[Sample]:
-        """Samples of one dialogue with other values; themselves where that would do harm."""
+        """Samples of one dialogue with new values, or unchanged if that would break a label."""
         random = self._random(epoch, dialogue)
-        random.random()  # what ``draws`` took
+        random.random()  # skip the number that ``draws`` used
         new_values = self._choose(samples, random)
         while new_values:
             replace = _Replacement(new_values, self._kept(samples, new_values))
@@ -64,7 +64,7 @@ class ValueExchange:
         return np.random.default_rng((self.seed, STREAM, epoch, dialogue))
 
     def _choose(self, samples: Sequence[Sample], random: np.random.Generator) -> dict[str, str]:
-        """A new value for each value that was said, by the old one with its case folded."""
+        """A new value for each spoken value, by the case-folded old value."""
         values = dict.fromkeys(pair for sample in samples for pair in _values(sample))
         kept = {value.casefold() for name, value in values if name not in self.pools}
         turns = {turn.text(): turn for sample in samples for turn in sample.history}
@@ -91,7 +91,7 @@ class ValueExchange:
 
 
 def in_case_of(example: str, value: str) -> str:
-    """``value`` in lower or upper case where ``example`` is, else as it is."""
+    """``value`` in lower or upper case if ``example`` is, else unchanged."""
     styled = value
     if example.islower():
         styled = value.lower()
@@ -124,22 +124,22 @@ def _rewrite_turn(turn: Turn, replace: _Replacement) -> Turn:
 
 
 class _Replacement:
-    """Puts new values in the place of old ones; of values that overlap the longest counts."""
+    """Replaces old values by new ones. If values overlap, the longest is replaced."""
 
     def __init__(self, new_values: dict[str, str], kept: set[str]) -> None:
         self._new_values = new_values
         self._longest_first = sorted({*new_values, *kept}, key=lambda value: (-len(value), value))
-        self._texts: dict[str, str] = {}  # samples of one dialogue share their turns
+        self._texts: dict[str, str] = {}  # cache: samples of a dialogue share turns
 
     def whole(self, value: Any) -> Any:
-        """A field's value, exchanged if it is one of the old ones."""
+        """The new value of a field, or the old one if it is not exchanged."""
         if not isinstance(value, str):
             return value
         new = self._new_values.get(value.strip().casefold())
         return value if new is None else in_case_of(value, new)
 
     def everywhere(self, content: Any) -> Any:
-        """Every text inside a JSON value; the keys stay."""
+        """Replace in all texts of a JSON value, but not in keys."""
         if isinstance(content, dict):
             return {key: self.everywhere(value) for key, value in content.items()}
         if isinstance(content, list):
@@ -165,9 +165,9 @@ class _Replacement:
 
 
 def _is_faithful(old: Sample, new: Sample, new_values: dict[str, str]) -> bool:
-    """Whether each new value stands where the old one stood, and values not exchanged still stand.
+    """Whether each new value occurs where the old one did, and the other values still occur.
 
-    Where one value was part of another, its own places must be left.
+    If a value was part of another, its own occurrences must be left.
     """
     for before, after in zip(old.history, new.history, strict=True):
         old_text, new_text = before.text(), after.text()
@@ -182,7 +182,7 @@ def _is_faithful(old: Sample, new: Sample, new_values: dict[str, str]) -> bool:
 
 
 def _values(sample: Sample) -> list[tuple[str, str]]:
-    """Names and values of the filled slots and arguments that are text."""
+    """Names and values of filled slots and arguments, if they are text."""
     arguments = sample.tool.arguments if sample.tool else {}
     fields = [*sample.slots.items(), *arguments.items()]
     texts = [(name, value.strip()) for name, value in fields if isinstance(value, str)]
@@ -190,7 +190,7 @@ def _values(sample: Sample) -> list[tuple[str, str]]:
 
 
 def _span_names(labels: Labels) -> set[str]:
-    """Names of fields that are spans wherever they occur."""
+    """Names of fields that are always spans."""
     fields = (*labels.slots, *labels.args)
     choices = {field.name for field in fields if field.kind == "choice"}
     return {field.name for field in fields} - choices

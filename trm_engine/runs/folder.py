@@ -1,4 +1,4 @@
-"""RunFolder: where everything of a run is, who works on it, how it stands."""
+"""RunFolder: the files of a run, its lock and its state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trm_engine.files.private import private_files
 from trm_engine.runs.events import ENDED, last_state
 
 LOST = "lost"
-"""State of a run whose worker is gone without having said how it ended."""
+"""State of a run whose worker exited without reporting."""
 
 LIVE = (
     "{}: a run is live in this folder; "
@@ -30,10 +30,10 @@ LEFTOVER = re.compile(
     r"\.writable|\.?(config\.yaml|validation\.jsonl|tokenizer\.model)(\.\d+)?\.new"
     r"|\.(model|model_ema|best|last|(step|epoch)_\d+)\.pt(\.\d+)?\.new"
 )
-"""Names of what a killed process, perhaps of an earlier version, leaves half written."""
+"""Names of half-written files that a killed process leaves, also of earlier versions."""
 
 LOOK_SECONDS = 1.0
-"""How long a worker waits for the lock: a viewer that looks whether a run is live takes it too."""
+"""How long a worker waits for the lock. A viewer locks it briefly to see if a run is live."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class RunFolder:
 
     @property
     def validation(self) -> Path:
-        """The samples judged on, unless a file of their own was given."""
+        """The held-out samples, unless data.val_data names a file."""
         return self.path / "validation.jsonl"
 
     @property
@@ -76,21 +76,21 @@ class RunFolder:
         return self.path / "model_ema.pt"
 
     def read_config(self) -> Config:
-        """The run's configuration, without settings that this version no longer has.
+        """The run's configuration, without settings that were removed since.
 
         Raises:
-            ConfigError: it is missing, or a key or value is wrong.
+            ConfigError: it is missing, or a key or value is invalid.
         """
         return Config.from_yaml(self.config, ignore_retired=True)
 
     def checkpoints(self, config: Config) -> Path:
-        """The folder of the checkpoints: in the run unless the configuration moves it."""
+        """The folder of the checkpoints. By default it is in the run's folder."""
         if "checkpoint_dir" in config.training.model_fields_set:
             return Path(config.training.checkpoint_dir)
         return self.path / config.training.checkpoint_dir
 
     def remove_leftovers(self, config: Config) -> None:
-        """Delete what an earlier start that was killed left half written; the run is claimed."""
+        """Delete half-written files of a killed worker. The caller must have claimed the run."""
         for place in (self.path, self.checkpoints(config)):
             for path in place.glob("*"):
                 if LEFTOVER.fullmatch(path.name):
@@ -98,25 +98,25 @@ class RunFolder:
                         path.unlink()
 
     def exists(self) -> bool:
-        """Whether a run was ever begun here."""
+        """Whether there is a run in this folder."""
         return self.config.exists()
 
     def lock(self) -> FileLock:
-        """The lock file that a worker holds while it lives; the system frees it when it dies."""
+        """The lock file. A worker holds its lock as long as it lives."""
         return FileLock(self.path / "worker.lock", timeout=LOOK_SECONDS)
 
     def is_live(self) -> bool:
-        """Whether a worker is at work on this run now.
+        """Whether a worker is running.
 
-        It has locked the folder and worker.lock. The one cannot be deleted, the other is seen from
-        other machines that share the disk.
+        A worker locks the folder, which cannot be deleted by accident, and worker.lock, which
+        other machines on a shared disk see.
         """
         for path in (self.path, self.path / "worker.lock"):
             try:
                 descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            except OSError:  # not ours to look into: then it may be live
+            except OSError:  # another user's: it may be live
                 return True
             try:
                 if is_locked(descriptor):
@@ -126,7 +126,7 @@ class RunFolder:
         return False
 
     def state(self) -> str | None:
-        """The run's state; "lost" if its worker died; None if it never began."""
+        """The run's state; "lost" if its worker died; None if it never started."""
         state = last_state(self.events)
         if state is None or state in ENDED or self.is_live():
             return state
@@ -134,10 +134,10 @@ class RunFolder:
 
     @private_files()
     def create(self) -> None:
-        """Make the folder, private to this user unless it is there already.
+        """Create the folder, private to this user, unless it exists.
 
         Raises:
-            RunError: it cannot be made or written.
+            RunError: it cannot be created or written.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -150,25 +150,24 @@ class RunFolder:
 
 
 def claim(folder: RunFolder, is_handed: bool = False) -> ExitStack:
-    """Take the run for this process, until what is returned is closed.
+    """Lock the run for this process, until the returned lock is closed.
 
-    ``is_handed``: whoever started this process has locked the folder for it (``hand_over``).
+    ``is_handed``: the parent process has locked the folder for this one (``hand_over``).
 
     Raises:
-        RunError: another worker has it.
+        RunError: another worker has locked it.
     """
     with _told(folder):
         return _take(folder, is_handed)
 
 
 def hand_over(folder: RunFolder) -> int:
-    """Take the run for a worker that is about to be started: a file descriptor that it inherits.
+    """Lock the run for a worker that will be started. Returns the descriptor that it inherits.
 
-    So nobody else changes the folder between the writing of its configuration and the worker's
-    start.
+    The lock covers the time between writing the configuration and the worker's start.
 
     Raises:
-        RunError: another worker, or somebody who starts one, has it.
+        RunError: another worker has locked it, or is being started.
     """
     with _told(folder):
         return lock_folder(folder.path, LOOK_SECONDS)
@@ -176,7 +175,7 @@ def hand_over(folder: RunFolder) -> int:
 
 @contextmanager
 def _told(folder: RunFolder) -> Iterator[None]:
-    """Say why a run cannot be taken."""
+    """Turn errors of locking into RunError."""
     try:
         yield
     except TimeoutError:
@@ -186,10 +185,10 @@ def _told(folder: RunFolder) -> Iterator[None]:
 
 
 def _take(folder: RunFolder, is_handed: bool = False) -> ExitStack:
-    """Lock the folder, and worker.lock in it, which also holds between machines on a shared disk.
+    """Lock the folder and worker.lock. The latter works between machines on a shared disk.
 
     Raises:
-        TimeoutError: another process has one of them.
+        TimeoutError: another process has locked one of them.
         OSError: they cannot be locked.
     """
     with ExitStack() as taken:
@@ -200,7 +199,7 @@ def _take(folder: RunFolder, is_handed: bool = False) -> ExitStack:
 
 
 def claim_checkpoints(folder: RunFolder, config: Config) -> ExitStack:
-    """Take the folder of the checkpoints, if it is not the run's own.
+    """Lock the folder of the checkpoints, if it is outside the run's folder.
 
     Raises:
         RunError: another run saves there.
@@ -214,21 +213,21 @@ def claim_checkpoints(folder: RunFolder, config: Config) -> ExitStack:
     except OSError as error:
         is_taken = isinstance(error, TimeoutError)
         problem = (
-            "another run saves here now" if is_taken else f"cannot be locked: {error.strerror}"
+            "another run is saving here" if is_taken else f"cannot be locked: {error.strerror}"
         )
-        raise RunError(f"{place}: {problem}; give another --checkpoint-dir") from None
+        raise RunError(f"{place}: {problem}; choose another --checkpoint-dir") from None
     if RunFolder(place.parent).exists():
         taken.close()
-        raise RunError(f"{place}: belongs to another run; give another --checkpoint-dir")
+        raise RunError(f"{place}: belongs to another run; choose another --checkpoint-dir")
     return taken
 
 
 def find_checkpoint(path: Path) -> Path:
-    """The checkpoint that a path means: itself, or the best, else the last, of a run's folder.
+    """The checkpoint at a path: the file itself, or a run's best.pt, or else its last.pt.
 
     Raises:
         CheckpointError: there is none.
-        ConfigError: the run's configuration is wrong.
+        ConfigError: the run's configuration is invalid.
     """
     if path.is_file():
         return path
@@ -239,13 +238,13 @@ def find_checkpoint(path: Path) -> Path:
     for name in ("best.pt", "last.pt"):
         if (folder / name).is_file():
             return folder / name
-    raise CheckpointError(f"{folder}: holds neither best.pt nor last.pt")
+    raise CheckpointError(f"{folder}: contains neither best.pt nor last.pt")
 
 
 def find_run(checkpoint: Path, config: Config | None = None) -> RunFolder | None:
-    """The run that a checkpoint, or another file of weights, comes from; None if it is not here.
+    """The run that a checkpoint or weights file belongs to; None if it is not found.
 
-    It stands in the run's folder, or one below; else its own ``config`` names that folder.
+    The file is in the run's folder or one folder below. Otherwise ``config`` names the folder.
     """
     places = [checkpoint.absolute().parent, checkpoint.absolute().parent.parent]
     if config:
@@ -254,7 +253,7 @@ def find_run(checkpoint: Path, config: Config | None = None) -> RunFolder | None
 
 
 def default_output_dir(config_path: str | Path, now: datetime | None = None) -> Path:
-    """``outputs/<config name>-<date>-<time>``; a number follows where that exists."""
+    """``outputs/<config name>-<date>-<time>``, with a number appended if that exists."""
     stamp = (now or datetime.now()).strftime("%Y%m%d-%H%M%S")
     base = Path("outputs") / f"{Path(config_path).stem}-{stamp}"
     path, count = base, 1
@@ -265,9 +264,9 @@ def default_output_dir(config_path: str | Path, now: datetime | None = None) -> 
 
 
 def list_runs(parent: str | Path = "outputs") -> list[RunFolder]:
-    """The runs directly in a folder, the newest first."""
+    """The runs in a folder, newest first."""
     runs: dict[RunFolder, float] = {}
     for path in Path(parent).glob("*"):
-        with suppress(OSError):  # no run, or another user's
+        with suppress(OSError):  # not a run, or another user's
             runs[RunFolder(path)] = os.stat(path / "config.yaml").st_mtime
     return sorted(runs, key=lambda run: runs[run], reverse=True)

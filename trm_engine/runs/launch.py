@@ -1,4 +1,4 @@
-"""Launch: start the worker process of a run, tied to its viewer or on its own."""
+"""Launch: starts worker processes, tied to their viewer or independent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trm_engine.runs.commands import given_so_far
 from trm_engine.runs.folder import RunFolder
 
 WORKER = [sys.executable, "-P", "-m", "trm_engine.worker"]
-"""-P: without it Python imports modules that lie in the current folder instead of libraries."""
+"""With -P, modules in the current folder cannot hide libraries."""
 
 
 @private_files()
@@ -22,12 +22,12 @@ def start_worker(
     tied: bool = True,
     lock: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start training in ``folder``, whose config.yaml is written already.
+    """Start training in ``folder``, which already contains config.yaml.
 
-    The worker has a session of its own, so that keys pressed in the viewer's terminal do not reach
-    it, and writes to worker.log. Tied, it saves and stops when the viewer's end of its standard
-    input closes, which the viewer's death does too, unless it was sent "detach" before. It is
-    handed ``lock`` (``hand_over``), or claims the run itself.
+    The worker has its own session, so that signals from the viewer's terminal do not reach it, and
+    writes to worker.log. A ``tied`` worker saves and stops when its standard input closes, as it
+    does when the viewer dies, unless it received "detach" before. The worker inherits ``lock``
+    (see ``hand_over``) or claims the run itself.
     """
     handed = () if lock is None else (lock,)
     flags = ["--resume"] * resume + ["--tied"] * tied
@@ -55,9 +55,9 @@ def start_inference(
     stdout: int | IO[bytes] | None = subprocess.PIPE,
     stderr: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a worker that answers on its standard output (``eval``, ``predict``).
+    """Start a worker that writes its results to standard output (``eval``, ``predict``).
 
-    It ends when this process does, however that ends.
+    It ends when this process ends.
     """
     return subprocess.Popen(
         [*WORKER, task, "--parent", str(os.getpid()), *arguments],
@@ -68,5 +68,5 @@ def start_inference(
 
 
 def _without_torchrun() -> dict[str, str]:
-    """The environment without the mark of torchrun, under which a viewer may run by chance."""
+    """The environment without torchrun's variable, in case the viewer runs under torchrun."""
     return {name: text for name, text in os.environ.items() if name != "TORCHELASTIC_RUN_ID"}

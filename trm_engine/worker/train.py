@@ -157,8 +157,8 @@ def _refuse_other_checkpoints(checkpoints: Path) -> None:
     """A new run must not overwrite the checkpoints of another one."""
     if any(checkpoints.glob("*.pt")):
         raise RunError(
-            f"{checkpoints}: holds the checkpoints of another run; give another --checkpoint-dir, "
-            f"or --resume that run"
+            f"{checkpoints}: contains the checkpoints of another run; "
+            f"choose another --checkpoint-dir, or --resume that run"
         )
 
 

@@ -1,11 +1,11 @@
-"""The built-in data set: customer service of an internet and mobile provider, made on the spot.
+"""The built-in data set: generated customer service of an internet and mobile provider.
 
-A conversation is played by two sides. The *user* (`user.py`) is simulated: a persona with values, a
-way of writing and a list of things to get done, who forgets, corrects, digresses and mentions
-other people's data. The *assistant* follows a fixed policy (`policy.py`), a function of what the
-user has said so far and of what the tools have answered.
+A conversation has two sides. The simulated *user* (`user.py`) is a persona with values, a style of
+writing and a list of requests, who forgets, corrects, digresses and mentions other people's data.
+The *assistant* follows a fixed policy (`policy.py`), which depends only on what the user has said
+and on the tools' responses.
 
-Every decision of the assistant is one sample. Labels follow from the policy, never from chance.
+Each decision of the assistant is one sample. Labels follow from the policy, never from chance.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ __all__ = ["INTENTS", "PARAMETERS", "SLOTS", "TOOLS", "generate_samples"]
 
 
 def generate_samples(conversations: int, seed: int = 0) -> Iterator[Sample]:
-    """The samples of that many conversations, in order.
+    """Generate the samples of ``conversations`` conversations, in order.
 
-    A pure function of its arguments, the same on every machine. Conversation i depends on
-    (seed, i) alone: asking for more conversations keeps the earlier ones.
+    The result is the same on every machine. Conversation i depends only on (seed, i), so a larger
+    number keeps the earlier ones.
     """
     for index in range(conversations):
         yield from Dialogue(Dice(f"telecom/{seed}/{index}")).play()

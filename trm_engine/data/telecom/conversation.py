@@ -1,4 +1,4 @@
-"""A conversation: the user and the assistant take turns; each decision becomes a sample."""
+"""Dialogue: plays a conversation of user and assistant, and collects a sample per decision."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _SUMMARY_REPLIES = (
 
 
 class Dialogue:
-    """One conversation, played turn by turn; collects a sample for each decision."""
+    """One conversation, played turn by turn. It collects a sample for each decision."""
 
     def __init__(self, dice: Dice) -> None:
         self.dice = dice
@@ -50,10 +50,10 @@ class Dialogue:
         self.tools = self._draw_tools()
         self.history: list[dict[str, Any]] = []
         self.samples: list[Sample] = []
-        self.asked: list[str] = []  # what the assistant wants to know
+        self.asked: list[str] = []  # parameters that the assistant asked for
         self.open_end = ""  # what the last answer ended with: "", "at_hand", "else" or "offer"
         self.offer = ("", "")  # what the assistant offered to explain, and the explanation
-        self.found: list[str] = []  # values that the tools know
+        self.found: list[str] = []  # values that the tools found
 
     def play(self) -> list[Sample]:
         self._begin()
@@ -66,16 +66,16 @@ class Dialogue:
     # the course of a conversation
 
     def _draw_agenda(self) -> list[Tool]:
-        """What the user wants, in order.
+        """The user's requests, in order.
 
-        A new address comes first: asked for later, it could be mistaken for one given before.
+        A change of address comes first: later, the new address could be mistaken for an old one.
         """
         length = self.dice.weighted(((0.03, 0), (0.5, 1), (0.37, 2), (0.1, 3)))
         drawn = self.dice.shuffled(list(TOOLS.values()))[:length]
         return sorted(drawn, key=lambda tool: tool.name != "update_address")
 
     def _draw_tools(self) -> list[dict[str, Any]]:
-        """4 to 8 tools in any order, among them all that this conversation may call."""
+        """4 to 8 tools in random order, including all that this conversation can call."""
         names = {tool.name for tool in self.agenda}
         names |= {following for (name, _), following in NEXT_TOOL.items() if name in names}
         rest = [name for name in TOOLS if name not in names]
@@ -99,7 +99,7 @@ class Dialogue:
         )
 
     def _volunteered(self, count: int) -> list[str]:
-        """Slots the user may mention unasked: unknown ones, but no address if that is to change."""
+        """Slots the user may mention unasked: unknown ones, but no address that will change."""
         moving = any(tool.name == "update_address" for tool in self.agenda)
         kept = {"intent_of_user", *self._known(), *(["address"] if moving else [])}
         return self.dice.shuffled([slot for slot in SLOTS if slot not in kept])[:count]
@@ -128,14 +128,14 @@ class Dialogue:
             self._ask_again(served)
 
     def _settle(self, wavering: float = 0.0) -> None:
-        """Reply until the request is served or dropped, or the user turns to something else."""
+        """Reply until the request is served or dropped, or the user changes the subject."""
         for _ in range(7):
             if not self.state.request or self.dice.chance(wavering):
                 return
             self._hear(self._reply(self.state.request))
 
     def _ask_again(self, served: Request) -> None:
-        """The same request once more: for another month, or since a value was wrong."""
+        """Repeat the request: for another month, or because a value was wrong."""
         tool = served.tool
         if "month" in tool.optional and self.dice.chance(0.6):
             if "month" in served.details:
@@ -248,7 +248,7 @@ class Dialogue:
     # the assistant's side
 
     def _hear(self, turn: Turn) -> None:
-        """The user's turn and all that the assistant does about it."""
+        """The user's turn and the assistant's reaction."""
         self._add("user", turn.text)
         self.state.hear(turn)
         step, news = self.state.step(turn), ""
@@ -260,7 +260,7 @@ class Dialogue:
         self._add("assistant", text)
 
     def _call(self) -> str:
-        """Call the tool that is due; its response in words."""
+        """Call the tool, and put its response into words."""
         assert self.state.request
         tool, arguments = self.state.request.tool, self.state.arguments()
         call = {"name": tool.name, "arguments": arguments}
@@ -274,7 +274,7 @@ class Dialogue:
         return fill(self._pick(outcome.answers), {**facts, "searched": searched})
 
     def _outcome(self, tool: Tool, searched: str) -> Outcome:
-        """By chance; but what was found once is found again."""
+        """A random outcome, except that a value found once is found again."""
         possible = [
             (outcome.weight, outcome)
             for outcome in OUTCOMES[tool.name]
@@ -289,7 +289,7 @@ class Dialogue:
         return {kind: self.user.values.fresh(kind) for kind in PLACEHOLDER.findall(text)}
 
     def _report(self, news: str) -> str:
-        """The news of a response, and what is to come."""
+        """The news in a response, and what happens next."""
         request, self.open_end = self.state.request, ""
         if not request:
             return f"{news} {self._close()}".strip()
@@ -299,7 +299,7 @@ class Dialogue:
         return f"{news} {self._ask(assistant_phrases.REMINDERS)}"
 
     def _close(self) -> str:
-        """What a served request ends with: nothing, "anything else?" or an offer."""
+        """The end of a served request: nothing, "anything else?" or an offer."""
         self.open_end = self.dice.weighted(((0.6, ""), (0.31, "else"), (0.09, "offer")))
         if self.open_end == "else":
             return self._pick(assistant_phrases.ANYTHING_ELSE)
@@ -309,7 +309,7 @@ class Dialogue:
         return ""
 
     def _phrase(self, step: str, turn: Turn) -> str:
-        """What the assistant says when there is no news."""
+        """The assistant's answer if there is no news."""
         self.open_end = ""
         if step == "chat" and turn.replies:
             return f"{self._pick(turn.replies)} {self._remind()}".strip()
@@ -329,7 +329,7 @@ class Dialogue:
         return fill(wording, self.state.arguments())
 
     def _ask(self, wordings: Sequence[str]) -> str:
-        """A question for all that is missing, or for the first of it."""
+        """Ask for all missing values, or for the first of them."""
         missing = self.state.missing()
         self.asked = missing if self.dice.chance(0.7) else missing[:1]
         *others, last = [assistant_phrases.ASKED_NOUNS[param] for param in self.asked]
@@ -337,7 +337,7 @@ class Dialogue:
         return fill(self._pick(wordings), {"nouns": nouns})
 
     def _remind(self) -> str:
-        """After something else: the question that is still open, if any."""
+        """Repeat the open question after something else, if there is one."""
         if not self.state.request:
             return ""
         if self.state.request.summarised:

@@ -1,4 +1,4 @@
-"""Dice: the chance in a conversation, the same on every machine."""
+"""Dice: random choices that are the same on every machine."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 
 class Dice:
-    """Random choices that are the same everywhere.
+    """Reproducible random choices.
 
-    Python promises the same ``random()`` for the same seed in every version, and nothing about
-    ``choice`` or ``shuffle``; so all choices are made from ``random()`` alone.
+    Python guarantees the sequence of ``random()`` for a seed in every version, but not that of
+    ``choice`` or ``shuffle``. So all choices use ``random()`` alone.
     """
 
     def __init__(self, seed: str) -> None:
@@ -29,7 +29,7 @@ class Dice:
         return items[self.below(len(items))]
 
     def weighted(self, items: Sequence[tuple[float, T]]) -> T:
-        """One of ``(weight, item)``, each as often as its weight says."""
+        """One of the items ``(weight, item)``, with probability proportional to its weight."""
         rest = self._random() * sum(weight for weight, _ in items)
         for weight, item in items:
             rest -= weight

@@ -1,8 +1,8 @@
-"""The grammar of wordings: templates, their choices and their values.
+"""Templates for wordings, with choices and values.
 
 A template is plain text with three marks: ``(a|b|)`` is a choice, ``<can>`` is a choice that many
-templates share, ``{phone}`` is a value. Templates are lower case where a sentence may start;
-the speaker's style (see ``style.py``) decides about capitals and full stops.
+templates share, ``{phone}`` is a value. Sentences start in lower case; the speaker's style
+(``style.py``) adds capitals and full stops.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def expand(dice: Dice, template: str) -> str:
-    """The template with every choice made; placeholders stay."""
+    """Make all choices in a template. Placeholders stay."""
     text = _SHARED_MARK.sub(lambda mark: SHARED[mark[1]], template)
     while "(" in text:
         text = _CHOICE.sub(lambda choice: dice.pick(choice[1].split("|")), text)
@@ -35,5 +35,5 @@ def expand(dice: Dice, template: str) -> str:
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """The text with its placeholders replaced (a value may contain anything, braces too)."""
+    """Replace the placeholders. Values can contain braces."""
     return PLACEHOLDER.sub(lambda mark: values[mark[1]], text)

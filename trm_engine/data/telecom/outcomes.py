@@ -1,4 +1,4 @@
-"""Outcomes: how the tools may respond, and what the assistant then says."""
+"""Outcomes: possible responses of tools, and what the assistant then says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Outcome:
-    """One way a tool may respond: how often, with which further fields, and what is then said."""
+    """A response of a tool: its weight, further fields, and what the assistant says."""
 
     weight: float
     status: str

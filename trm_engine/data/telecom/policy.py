@@ -1,13 +1,13 @@
-"""The assistant's policy: a function of what the user has said and of what the tools have answered.
+"""The assistant's policy. It depends only on the user's turns and the tools' responses.
 
-1. A turn that says nothing to the point (small talk, general questions, thanks, requests that no
-   tool serves, other people's data) is answered directly and changes nothing.
-2. A request is served by one tool. Required arguments that the user has never given are asked for.
-3. Costly tools are called only after a "yes" to a summary. A "no" drops the request; a value
-   given instead of (or with) the "yes" leads to a new summary.
-4. Otherwise the tool is called with every argument known: slots ever given, details (a month, a
-   date) given for this request. The latest correction counts.
-5. A response is put into words, but three lead to a second call (`NEXT_TOOL`), and after
+1. An irrelevant turn (small talk, general questions, thanks, requests that no tool serves, other
+   people's data) is answered directly and changes nothing.
+2. A request is served by one tool. The assistant asks for required arguments not given yet.
+3. Costly tools are called only after a "yes" to a summary. A "no" drops the request. A value
+   instead of the "yes", or beside it, leads to a new summary.
+4. Otherwise the tool is called with all known arguments: slots given at any time, and details (a
+   month, a date) given for this request. The latest correction counts.
+5. A response is put into words, except for three that lead to a second call (`NEXT_TOOL`). After
    "not_found" the assistant waits for a corrected value.
 """
 
@@ -20,31 +20,31 @@ from trm_engine.data.telecom.schema import NEXT_TOOL, SLOTS, TOOLS, Tool
 
 @dataclass
 class Turn:
-    """What the user says in one turn, and what it means."""
+    """A user turn and its meaning."""
 
     text: str
     request: Tool | None = None
     values: dict[str, str] = field(default_factory=dict)
     agrees: bool = False
     declines: bool = False
-    rejects: str = ""  # the parameter that the user calls wrong without giving a new value
-    replies: tuple[str, ...] = ()  # how to answer, if the policy leads nowhere else
+    rejects: str = ""  # parameter whose value is wrong, without a new value
+    replies: tuple[str, ...] = ()  # answers, if the policy has no other action
 
 
 @dataclass
 class Request:
-    """What the assistant is about to do for the user."""
+    """The current request."""
 
     tool: Tool
     details: dict[str, str] = field(default_factory=dict)
     summarised: bool = False
     confirmed: bool = False
-    rejected: str = ""  # a value that turned out to be wrong: as good as not given
+    rejected: str = ""  # a wrong value, which counts as not given
 
 
 @dataclass
 class State:
-    """What the assistant knows; `hear` and `learn` change it, `step` says what to do."""
+    """The assistant's knowledge. `hear` and `learn` update it; `step` returns the next action."""
 
     slots: dict[str, str] = field(default_factory=lambda: dict.fromkeys(SLOTS, ""))
     request: Request | None = None
@@ -62,7 +62,7 @@ class State:
             self._hear_about(self.request, turn)
 
     def _begin(self, tool: Tool) -> None:
-        """A new request; asked again at once, the same request keeps its details."""
+        """Start a request. If it repeats the previous request, it keeps its details."""
         before = self.request or self.served
         details = dict(before.details) if before and before.tool is tool else {}
         self.slots["intent_of_user"] = tool.intent
@@ -92,7 +92,7 @@ class State:
         return {param: self.value(param) for param in params if self.value(param)}
 
     def step(self, turn: Turn | None) -> str:
-        """What to do after this turn (None: after a response): chat, ask, summarise or call."""
+        """The action after this turn (None: after a response): chat, ask, summarise or call."""
         if not self.request or (turn and not self._matters(turn, self.request)):
             return "chat"
         if self.missing():
@@ -106,7 +106,7 @@ class State:
         return bool(turn.request or turn.values or turn.rejects or request.confirmed)
 
     def learn(self, status: str) -> None:
-        """Take note of the response to the call that was just made."""
+        """Update the knowledge with the response to the last call."""
         assert self.request
         request, self.served = self.request, self.request
         if status == "not_found":

@@ -1,4 +1,4 @@
-"""The tools and slots of the telecom conversations, and the intents that users have."""
+"""The tools, slots and intents of the telecom conversations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PARAMETERS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Tool:
-    """A function the assistant may call, and the user's intent that it serves."""
+    """A tool and the intent that it serves."""
 
     name: str
     intent: str
@@ -35,7 +35,7 @@ class Tool:
     costly: bool = False
 
     def definition(self) -> dict[str, Any]:
-        """The tool as OpenAI's function calling describes it."""
+        """The tool in OpenAI's format."""
         properties = {param: _property(param) for param in self.required + self.optional}
         parameters = {
             "type": "object",

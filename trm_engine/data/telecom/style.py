@@ -18,7 +18,7 @@ _SHORT_FORMS = {
 
 @dataclass(frozen=True)
 class Style:
-    """How a user writes: capitals, full stops, short forms, typing errors."""
+    """A style of writing: capitals, full stops, short forms, typing errors."""
 
     lower: bool
     punctuated: bool
@@ -38,7 +38,7 @@ class Style:
         )
 
     def write(self, dice: Dice, sentences: Sequence[str]) -> str:
-        """One text of the sentences; placeholders are left as they are."""
+        """Join sentences into one text. Placeholders stay."""
         text = ""
         for sentence in sentences:
             text = self._append(text, self._spell(dice, sentence))
@@ -73,7 +73,7 @@ class Style:
 
 
 def _mistype(dice: Dice, word: str) -> str:
-    """Swap two letters, drop one or double one; the first letter stays."""
+    """Swap two letters, drop one or double one, but not the first."""
     at = 1 + dice.below(len(word) - 2)
     swapped = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
     dropped = word[:at] + word[at + 1 :]

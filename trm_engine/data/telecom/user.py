@@ -1,4 +1,4 @@
-"""The simulated user: a persona with values and a way of writing.
+"""The simulated user: a persona with values and a style of writing.
 
 Users forget, correct themselves, digress and mention other people's data.
 """
@@ -21,10 +21,9 @@ _WORDY = ("name", "address", "plan")
 
 
 class UserValues:
-    """The user's own values, and others that must not be taken for them.
+    """The user's own values, and other people's.
 
-    No two texts drawn for a conversation contain one another, so a value is found in the
-    conversation without doubt.
+    No value in a conversation contains another, so that each can be found unambiguously.
     """
 
     def __init__(self, dice: Dice, lower: bool) -> None:
@@ -34,13 +33,13 @@ class UserValues:
         self._own: dict[str, tuple[str, str]] = {}
 
     def own(self, param: str) -> tuple[str, str]:
-        """(what the user says, the value it stands for): the same text except for an enum."""
+        """The user's words and the value that they mean. They differ only for an enum."""
         if param not in self._own:
             self._own[param] = self._draw(param)
         return self._own[param]
 
     def replace(self, param: str) -> None:
-        """From now on the user's value is another one, often nearly the same."""
+        """Change the user's value, often only slightly."""
         similar = self._similar(self.own(param)[1])
         if param in _CODES and self._dice.chance(0.5) and not self._clashes(similar):
             self._used.append(similar.casefold())
@@ -49,11 +48,11 @@ class UserValues:
             self._own[param] = self._draw(param)
 
     def other(self, kind: str) -> str:
-        """A value of somebody or something else."""
+        """Another person's value."""
         return self._draw(kind)[0]
 
     def fresh(self, kind: str) -> str:
-        """A text that neither contains nor is contained in one drawn before."""
+        """A text that neither contains an earlier one nor is contained in it."""
         text = VALUES[kind](self._dice)
         while self._clashes(text):
             text = VALUES[kind](self._dice)
@@ -73,7 +72,7 @@ class UserValues:
         return any(text in used or used in text for used in self._used)
 
     def _similar(self, text: str) -> str:
-        """The text with one of its later digits changed."""
+        """Change one of the later digits."""
         places = [at for at, char in enumerate(text) if char.isdigit()]
         at = self._dice.pick(places[2:] or [0])
         return text[:at] + str(self._dice.below(10)) + text[at + 1 :]
@@ -84,14 +83,14 @@ def _mark(param: str) -> str:
 
 
 def _told_at_once(required: bool, known: bool) -> float:
-    """How often a request comes with this value."""
+    """The probability that a request contains this value."""
     if known:
         return 0.06
     return 0.66 if required else 0.15
 
 
 class User:
-    """A customer: says sentences in a personal style and knows what they mean."""
+    """A customer with a personal style, whose sentences have a known meaning."""
 
     def __init__(self, dice: Dice) -> None:
         self._dice = dice
@@ -101,7 +100,7 @@ class User:
     def say(
         self, *templates: str, request: Tool | None = None, old: str = "", **meaning: Any
     ) -> Turn:
-        """A turn of these sentences; whatever value of the user's they hold is given with it."""
+        """A turn with these sentences. It gives the user's values that they contain."""
         sentences = [expand(self._dice, template) for template in templates if template]
         text = self.style.write(self._dice, sentences)
         texts, values = {"old": old}, {}
@@ -113,7 +112,7 @@ class User:
         return Turn(fill(text, texts), request, values, **meaning)
 
     def aside(self) -> Turn:
-        """A turn that changes nothing."""
+        """An irrelevant turn."""
         said, answer = self._dice.pick(
             self._dice.pick((user_phrases.SMALL_TALK, user_phrases.QUESTIONS))
         )
@@ -124,7 +123,7 @@ class User:
         return self.say(said, replies=(answer,))
 
     def opening(self, tool: Tool, known: Sequence[str], lead: Sequence[str] = ()) -> Turn:
-        """A new request, with some of the values it needs (seldom those known already)."""
+        """A new request with some of its values, seldom known ones."""
         dice = self._dice
         wording = dice.pick(opening_phrases.OPENINGS[tool.name])
         held = set(PLACEHOLDER.findall(wording))
@@ -138,14 +137,14 @@ class User:
         return self.say(*lead, *contrast, *around[:cut], wording, *around[cut:], request=tool)
 
     def _contrast(self, tool: Tool) -> str:
-        """A sentence about something else than this request."""
+        """A sentence about another subject."""
         unlike = [
             wordings for name, wordings in opening_phrases.CONTRASTS.items() if name != tool.name
         ]
         return self._dice.pick(self._dice.pick(unlike))
 
     def give(self, params: Sequence[str], extra: Sequence[str] = ()) -> Turn:
-        """The values asked for, bare or in sentences, with something else around them at times."""
+        """The requested values, bare or in sentences, sometimes with other text."""
         dice = self._dice
         if len(params) == 1:
             sentences = [self._give_one(params[0])]
@@ -164,7 +163,7 @@ class User:
         return self._dice.pick(user_phrases.STATEMENTS[param])
 
     def correct(self, param: str, wordings: Sequence[str], *around: str, **meaning: Any) -> Turn:
-        """A new value for something said before (or in the same breath)."""
+        """A corrected value for one given earlier, or in the same turn."""
         old = self.values.own(param)[0]
         self.values.replace(param)
         template = self._dice.pick(wordings).replace("{new}", _mark(param))
