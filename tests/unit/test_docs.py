@@ -75,10 +75,12 @@ def test_files_that_are_named_exist() -> None:
     assert [each for each in sorted(named) if not (ROOT / each[1]).exists()] == []
 
 
-def test_modules_that_are_named_exist() -> None:
-    modules = {path.name for package in make.PACKAGES for path in (ROOT / package).rglob("*.py")}
-    text = (make.HERE / "architecture.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"`(\w+\.py)`", text)) <= modules
+@pytest.mark.parametrize("page", ["architecture.md", "model.md"])
+def test_modules_that_are_named_exist(page: str) -> None:
+    paths = [f"/{path}" for package in make.PACKAGES for path in (ROOT / package).rglob("*.py")]
+    named = set(re.findall(r"`([\w/]+\.py)`", (make.HERE / page).read_text(encoding="utf-8")))
+    assert named
+    assert [each for each in named if not any(p.endswith(f"/{each}") for p in paths)] == []
 
 
 def test_the_guides_tell_of_every_tab() -> None:
