@@ -1,4 +1,4 @@
-"""Job: how a question that takes long tells how far it is, and hears that it may stop."""
+"""Job: progress and cancellation of long requests."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ class Cancelled(Exception):
 
 
 class Job(Protocol):
-    """One question that is being answered."""
+    """One request that is being answered."""
 
     def check(self) -> None:
         """Raise Cancelled if the answer is no longer wanted; called often."""
 
     def progress(self, what: str, share: float, **more: Any) -> None:
-        """Tell what is being done and the share done, 0 to 1; checks too."""
+        """Report what is being done, and the share that is done, 0 to 1; also checks."""
 
     def part(self, **content: Any) -> None:
-        """Hand over a part of the answer; checks too."""
+        """Send a part of the answer; also checks."""

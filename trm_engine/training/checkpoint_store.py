@@ -28,7 +28,7 @@ class CheckpointStore:
     Args:
         folder: holds them; it is made if it is missing, but not the folder it is in.
         keep: how many of the newest ``step_*.pt`` and ``epoch_*.pt`` are kept; 0 keeps all.
-        report: told of each file written.
+        report: receives an event for each file written.
         on_failure: called with the path and the error when a file cannot be written. Writing is
             tried again when it returns.
     """

@@ -108,13 +108,13 @@ class Trainer:
         return Moment(state.global_step, self.epochs.done(state.epoch, state.position))
 
     def run(self) -> str:
-        """Train to the end, or until told to stop. Returns the state that the run ends in.
+        """Train to the end, or until a stop command. Returns the state that the run ends in.
 
         An error saves ``last.pt`` before it is raised.
 
         Raises:
-            Abort: it was told to end at once.
-            RunError: a checkpoint could not be written and the run was told to stop, or the run's
+            Abort: the run was asked to end at once.
+            RunError: the run was asked to stop while a checkpoint could not be written, or its
                 folder is gone.
         """
         self.model.train()
@@ -247,12 +247,12 @@ class Trainer:
 
     def _evaluation_progress(self) -> Callable[[int, int], None]:
         """Reports progress, a few times a second at most, and obeys an abort."""
-        told = time.perf_counter()
+        reported = time.perf_counter()
 
         def done(samples: int, total: int) -> None:
-            nonlocal told
-            if samples == total or time.perf_counter() - told > PROGRESS_SECONDS:
-                told = time.perf_counter()
+            nonlocal reported
+            if samples == total or time.perf_counter() - reported > PROGRESS_SECONDS:
+                reported = time.perf_counter()
                 step = self.state.global_step
                 self._report("eval_progress", step=step, done=samples, total=total)
             self._control.abort_evaluation_if_asked()

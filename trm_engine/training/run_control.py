@@ -107,7 +107,7 @@ class RunControl:
             abort_if_asked(self._commands, "abort")
 
     def wait_for_room(self, path: Path, error: OSError) -> None:
-        """Pause until the run is told to resume, because ``path`` cannot be written.
+        """Pause until a resume command, because ``path`` cannot be written.
 
         Only the main process writes files; the others wait for it at their next sum.
 

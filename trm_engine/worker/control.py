@@ -78,7 +78,7 @@ class Follower:
             signal.signal(number, signal.SIG_IGN)
 
     def __call__(self) -> list[str]:
-        """No commands of its own."""
+        """No commands."""
         return []
 
     def wants(self, *wanted: str) -> bool:
