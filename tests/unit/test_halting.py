@@ -20,6 +20,7 @@ from trm_engine.config import Config
 from trm_engine.data.collator import Batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.errors import ConfigError
+from trm_engine.inference.halting import halting_step, halts
 from trm_engine.models import TRMForToolCalling
 from trm_engine.runs.events import Event, step_columns
 from trm_engine.training.halting import Halting
@@ -292,3 +293,18 @@ def test_halting_needs_a_step_of_its_own_for_each_supervision_step(tmp_path: Pat
     assert Config.from_yaml(path).training.halting
     with pytest.raises(ConfigError, match="halting needs supervision"):
         Config.from_yaml(path, ["training.supervision=averaged"])
+
+
+# --- halting in use -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("q", "step"),
+    [([0.1, 0.9, 0.95], 2), ([0.89], None), ([0.95, 0.1], 1), ([float("nan"), 0.9], 2), ([], None)],
+)
+def test_a_sample_stops_at_the_first_step_that_reaches_the_threshold(
+    q: list[float], step: int | None
+) -> None:
+    assert halting_step(q, 0.9) == step
+    reached = halts(torch.tensor(q, dtype=torch.float64), 0.9)
+    assert reached.tolist() == [halts(each, 0.9) for each in q]

@@ -29,6 +29,7 @@ from trm_engine.inference.decoding import (
     read_arguments,
     slot_values,
 )
+from trm_engine.inference.halting import halts
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.training.device import choose_device
 
@@ -232,4 +233,4 @@ def _columns(encoding: Encoding) -> dict[str, torch.Tensor]:
 
 
 def _halts(answer: Prediction | None, threshold: float | None) -> bool:
-    return threshold is not None and answer is not None and answer.q >= threshold
+    return bool(threshold is not None and answer and halts(answer.q, threshold))

@@ -20,6 +20,7 @@ from trm_engine.inference.decoding import (
     read_arguments,
     read_slots,
 )
+from trm_engine.inference.halting import halting_step
 from trm_engine.inference.predictor import Predictor, ReadBatch
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Job
@@ -65,7 +66,7 @@ def predict(
         ),
         "steps": answers,
         "halt_threshold": given,
-        "halts_at": next((each["step"] for each in answers if each["q"] >= given), None),
+        "halts_at": halting_step((each["q"] for each in answers), given),
         "unknown_tools": [name for name in asked.tool_names if name not in known],
         "truth": _truth(asked, predictor, texts) if isinstance(asked, Sample) else None,
         "seconds": round(time.perf_counter() - began, 4),

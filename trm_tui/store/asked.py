@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
+from trm_engine.inference.halting import halting_step
 from trm_tui.store.draft import Draft
 
 Record = Mapping[str, Any]
@@ -64,9 +65,8 @@ class Asked:
         answer = self._answers.get(model)
         if answer is None or self._threshold is None:
             return answer
-        steps = (each["step"] for each in answer["steps"] if each["q"] >= self._threshold)
-        halting = {"halt_threshold": self._threshold, "halts_at": next(steps, None)}
-        return {**answer, **halting}
+        halts_at = halting_step((each["q"] for each in answer["steps"]), self._threshold)
+        return {**answer, "halt_threshold": self._threshold, "halts_at": halts_at}
 
     def prediction(self, model: Hashable) -> dict[str, Any] | None:
         """A model's answer at the step looked at, as ``trm-tui predict`` prints it."""
