@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from trm_engine.config import TRMConfig
+from trm_engine.inference.halting import halts
 from trm_engine.models.embeddings import ConversationEmbedding
 from trm_engine.models.heads import Heads, TRMOutput
 from trm_engine.models.layers import truncated_normal_
@@ -139,7 +140,7 @@ class TRMForToolCalling(nn.Module):
             else:
                 answer.put_rows(active, output)
             if halt_threshold is not None:
-                going = output.q_logits[:, 0].sigmoid() < halt_threshold
+                going = ~halts(output.q_logits[:, 0].sigmoid(), halt_threshold)
                 active = active[going]
                 if not len(active):
                     break
