@@ -13,7 +13,7 @@ N ?= 100
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow torture lint format bench docs screenshots clean
+.PHONY: help train test test-slow torture coverage lint format bench docs screenshots clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ test-slow: $(READY) ## Run the tests that need minutes
 
 torture: $(READY) ## Kill, starve and feed nonsense: make torture N=1000, SEED=7 for the same again
 	N=$(N) SEED=$(SEED) $(BIN)/python -m pytest tests/torture --numprocesses=auto
+
+coverage: $(READY) ## Run the tests and print what they do not reach
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder \
+		--cov=trm_engine --cov=trm_tui --cov-report=term:skip-covered
 
 lint: $(READY) ## Check style, types and the import rules
 	$(BIN)/ruff check .
