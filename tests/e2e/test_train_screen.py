@@ -205,6 +205,7 @@ def leave(screen: Terminal, key: str, question: str, answer: str) -> None:
     assert screen.wait_exit() == 0, screen.printed()
 
 
+@pytest.mark.executed
 def test_a_run_that_ends_under_its_screen_and_is_looked_at_later(tmp_path: Path) -> None:
     config = tiny_config(tmp_path, max_steps=40)
     with open_screen("train", config, "--output-dir", "run", cwd=tmp_path) as screen:
