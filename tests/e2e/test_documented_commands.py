@@ -179,7 +179,7 @@ def test_the_commands_of_a_page_work(page: Path) -> None:
 
 
 def test_programs_run(capsys: pytest.CaptureFixture[str]) -> None:
-    programs = list(blocks("python"))
+    programs = [block for block in blocks("python") if block.mark == "program"]  # else a sketch
     assert programs
     for program in programs:
         exec(compile(program.text, program.page, "exec"), {})
