@@ -21,7 +21,7 @@ from trm_tui.screens.inspect import InspectScreen
 from trm_tui.screens.playground import PlaygroundScreen
 from trm_tui.screens.train import TrainScreen
 from trm_tui.sessions.checkpoint import Inspected
-from trm_tui.sessions.models import Model, Questioned
+from trm_tui.sessions.models import Model, ModelSession
 from trm_tui.sessions.run import AttachedRun
 from trm_tui.settings import Remembered, Settings
 from trm_tui.widgets.checkpoint.sample_detail import SampleDetail
@@ -88,14 +88,14 @@ async def draw_errors(folder: RunFolder, name: str, theme: str) -> None:
 
 async def draw_playground(folder: RunFolder, name: str, theme: str) -> None:
     """The playground on a validation sample."""
-    questioned = Questioned(Model(find_checkpoint(folder.path)), device="cpu")
+    session = ModelSession(Model(find_checkpoint(folder.path)), device="cpu")
     draft = read_sample(f"{folder.validation}:{_line_of_a_call(folder.validation)}")
     await draw(
         name,
         theme,
-        lambda _: PlaygroundScreen(questioned, draft),
+        lambda _: PlaygroundScreen(session, draft),
         "escape",
-        lambda: questioned.summary is not None,
+        lambda: session.summary is not None,
         lambda screen: _has_answer(screen, AnswerPane),
     )
 

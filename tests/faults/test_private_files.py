@@ -13,7 +13,7 @@ from tests.e2e.runs import tiny_run
 from tests.faults.command import trm
 from trm_engine.files.private import private_files
 from trm_engine.runs.commands import send_command
-from trm_tui.sessions.kept_conversations import KeptConversations
+from trm_tui.sessions.saved_conversations import SavedConversations
 from trm_tui.settings import Settings, save, settings_path
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -67,14 +67,14 @@ def test_a_folder_that_was_there_keeps_its_mode_and_what_is_written_in_it_is_pri
     assert open_to_others(run) == [str(run)]
 
 
-def test_settings_and_kept_conversations_are_private(
+def test_settings_and_saved_conversations_are_private(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     assert save(Settings())
     assert settings_path().is_relative_to(tmp_path)
-    kept = KeptConversations(tmp_path / "kept" / "conversations.jsonl")
-    assert kept.keep({"history": []})
+    kept = SavedConversations(tmp_path / "kept" / "conversations.jsonl")
+    assert kept.save({"history": []})
     for folder in ("settings", "kept"):
         assert open_to_others(tmp_path / folder) == []
 

@@ -32,7 +32,7 @@ from trm_tui.screens.playground import PlaygroundScreen
 from trm_tui.screens.runs import RunsScreen
 from trm_tui.screens.train import TrainScreen
 from trm_tui.sessions.checkpoint import Inspected
-from trm_tui.sessions.models import Model, Questioned
+from trm_tui.sessions.models import Model, ModelSession
 from trm_tui.settings import Settings
 from trm_tui.store.draft import Draft
 from trm_tui.text.printable_filter import PrintableFilter
@@ -193,9 +193,9 @@ async def test_the_playground(
     monkeypatch.setattr("trm_tui.sessions.models.InferenceServer", InProcess)
     (tmp_path / NAME).mkdir()
     monkeypatch.chdir(tmp_path / NAME)
-    questioned = Questioned(Model(finished.path / "checkpoints" / "best.pt"))
+    session = ModelSession(Model(finished.path / "checkpoints" / "best.pt"))
     draft = Draft.of(hostile_dialogues(1)[-1])
-    app = TrmApp(lambda _: PlaygroundScreen(questioned, draft), Settings())
+    app = TrmApp(lambda _: PlaygroundScreen(session, draft), Settings())
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await until(pilot, lambda: "answered in" in shown(app))
         await press(pilot, "escape", "1", "2", "3", "w")

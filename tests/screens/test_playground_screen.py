@@ -21,8 +21,8 @@ from trm_tui.screens.pick_sample import PickSampleDialog
 from trm_tui.screens.playground import PlaygroundScreen
 from trm_tui.screens.save_sample import SaveSampleDialog
 from trm_tui.screens.tools import ToolsDialog
-from trm_tui.sessions.kept_conversations import KeptConversations
-from trm_tui.sessions.models import Model, Questioned
+from trm_tui.sessions.models import Model, ModelSession
+from trm_tui.sessions.saved_conversations import SavedConversations
 from trm_tui.settings import Settings
 from trm_tui.store.draft import Draft
 from trm_tui.widgets.conversation.answer_pane import AnswerPane
@@ -134,10 +134,10 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def app_of(
-    models: MadeUp, draft: Draft | None = None, kept: KeptConversations | None = None
+    models: MadeUp, draft: Draft | None = None, saved: SavedConversations | None = None
 ) -> TrmApp:
-    questioned = cast(Questioned, models)
-    return TrmApp(lambda _: PlaygroundScreen(questioned, draft, kept), Settings())
+    session = cast(ModelSession, models)
+    return TrmApp(lambda _: PlaygroundScreen(session, draft, saved), Settings())
 
 
 async def type_text(pilot: Pilot[None], text: str) -> None:
@@ -323,18 +323,18 @@ async def test_tools_on_offer_are_chosen() -> None:
         assert models.asked[-1]["tools"][0]["function"]["name"] == "find_customer"
 
 
-async def test_conversations_are_kept_and_reopened(tmp_path: Path) -> None:
-    kept = KeptConversations(tmp_path / "kept.jsonl")
+async def test_conversations_are_saved_and_reopened(tmp_path: Path) -> None:
+    saved = SavedConversations(tmp_path / "saved.jsonl")
     models = MadeUp()
-    async with app_of(models, kept=kept).run_test(size=SIZE) as pilot:
+    async with app_of(models, saved=saved).run_test(size=SIZE) as pilot:
         await type_text(pilot, "the first one")
         await pilot.press("escape", "N")
         await type_text(pilot, "the second one")
         await pilot.press("escape", "q")
         await until(pilot, lambda: models.is_closed)
-    last = kept.last()
+    last = saved.last()
     assert last and last["history"][0]["content"] == "the second one"
-    async with app_of(MadeUp(), kept=kept).run_test(size=SIZE) as pilot:
+    async with app_of(MadeUp(), saved=saved).run_test(size=SIZE) as pilot:
         await answered(pilot, "the second one")
         await pilot.press("escape", "O")
         await answered(pilot, "the first one", "2 samples")

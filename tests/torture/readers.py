@@ -271,18 +271,18 @@ def read_settings(corpus: Corpus, place: Path, rng: Random) -> None:
 @reader
 def read_kept(corpus: Corpus, place: Path, rng: Random) -> None:
     """Conversations kept by the playground: a damaged file costs no later one."""
-    from trm_tui.sessions.kept_conversations import KeptConversations
+    from trm_tui.sessions.saved_conversations import SavedConversations
 
     path = written(
         place,
         "kept.jsonl",
         mutate_lines([{"history": each["history"]} for each in corpus.lines], rng),
     )
-    kept = KeptConversations(path)
+    kept = SavedConversations(path)
     kept.last()
     record = {"history": [{"role": "user", "content": "new"}]}
-    assert kept.keep(record) is True
-    assert KeptConversations(path).last() == record
+    assert kept.save(record) is True
+    assert SavedConversations(path).last() == record
 
 
 # Models -------------------------------------------------------------------------------------------

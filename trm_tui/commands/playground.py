@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from trm_engine.errors import DataError, RunError, UserError
 from trm_engine.runs.folder import find_checkpoint, list_runs
 from trm_tui.screens.show import has_screen, open_app
-from trm_tui.sessions.models import Model, Questioned
+from trm_tui.sessions.models import Model, ModelSession
 from trm_tui.sessions.pasted import read_conversation
 from trm_tui.sessions.sample_file import SampleFile
 from trm_tui.store.draft import Draft, DraftTurn
@@ -37,11 +37,11 @@ def play(
     """
     path = find_checkpoint(checkpoint) if checkpoint else newest_checkpoint()
     compared = Model(find_checkpoint(other)) if other else None
-    questioned = Questioned(Model(path, raw), compared, device)
+    session = ModelSession(Model(path, raw), compared, device)
     draft = read_sample(sample) if sample else None
     if not plain and has_screen():
-        return _show(questioned, draft)
-    asyncio.run(_print(questioned, draft or read_standard_input()))
+        return _show(session, draft)
+    asyncio.run(_print(session, draft or read_standard_input()))
     return 0
 
 
@@ -98,14 +98,14 @@ def read_standard_input() -> Draft:
         raise DataError(f"standard input: {error}") from None
 
 
-def _show(questioned: Questioned, draft: Draft | None) -> int:
+def _show(session: ModelSession, draft: Draft | None) -> int:
     screens: list[PlaygroundScreen] = []
 
     def first(_remembered: Remembered) -> PlaygroundScreen:
         from trm_tui.screens.playground import PlaygroundScreen
-        from trm_tui.sessions.kept_conversations import KeptConversations
+        from trm_tui.sessions.saved_conversations import SavedConversations
 
-        screens.append(PlaygroundScreen(questioned, draft, KeptConversations()))
+        screens.append(PlaygroundScreen(session, draft, SavedConversations()))
         return screens[0]
 
     status = open_app(first)
@@ -114,15 +114,15 @@ def _show(questioned: Questioned, draft: Draft | None) -> int:
     return status
 
 
-async def _print(questioned: Questioned, draft: Draft) -> None:
+async def _print(session: ModelSession, draft: Draft) -> None:
     from trm_tui.plain.answer_table import answer_tables
     from trm_tui.text.console import table_console
 
     try:
-        await questioned.open()
-        for model in questioned.models:
-            answer = await questioned.predict(model, draft.record())
+        await session.open()
+        for model in session.models:
+            answer = await session.predict(model, draft.record())
             title = f"{model.path}{' (raw)' if model.raw else ''}"
             table_console().print(answer_tables(answer, title))
     finally:
-        await questioned.close()
+        await session.close()

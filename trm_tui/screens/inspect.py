@@ -20,7 +20,7 @@ from trm_tui.screens.export import SAMPLES, ExportDialog
 from trm_tui.screens.playground import PlaygroundScreen
 from trm_tui.screens.samples import SamplesDialog
 from trm_tui.sessions.checkpoint import Inspected
-from trm_tui.sessions.models import Model, Questioned
+from trm_tui.sessions.models import Model, ModelSession
 from trm_tui.sessions.sample_file import SampleFile
 from trm_tui.store.draft import Draft
 from trm_tui.text.words import size
@@ -249,8 +249,8 @@ class InspectScreen(Screen[None]):
         inspected = self.inspected
         other = Model(inspected.other) if inspected.other else None
         model = Model(inspected.path, inspected.raw)
-        questioned = Questioned(model, other, inspected.device)
-        self.app.push_screen(PlaygroundScreen(questioned, Draft.of(sample)))
+        session = ModelSession(model, other, inspected.device)
+        self.app.push_screen(PlaygroundScreen(session, Draft.of(sample)))
 
     async def _predicted(self, sample: dict[str, Any]) -> dict[str, Any] | None:
         try:

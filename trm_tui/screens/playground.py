@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from textual import on, work
@@ -17,14 +16,13 @@ from textual.screen import Screen
 
 from trm_engine.errors import UserError, WorkerError
 from trm_engine.files.jsonl import to_json
-from trm_engine.printable import one_line
 from trm_tui.keys import PLAYGROUND, bindings
 from trm_tui.screens.pick_sample import PickSampleDialog
 from trm_tui.screens.save_sample import SaveSampleDialog
 from trm_tui.screens.tools import ToolsDialog
-from trm_tui.sessions.kept_conversations import KeptConversations
-from trm_tui.sessions.models import Model, Questioned
-from trm_tui.store.asked import Asked
+from trm_tui.sessions.models import ModelSession, titles_of
+from trm_tui.sessions.saved_conversations import DraftSaver, SavedConversations
+from trm_tui.store.answers import Answers
 from trm_tui.store.draft import Draft, DraftTurn
 from trm_tui.store.occlusion import Occlusion
 from trm_tui.store.step_answer import Place, places
@@ -46,7 +44,7 @@ from trm_tui.widgets.conversation.turn_list import CURSOR
 from trm_tui.widgets.key_footer import KeyFooter
 
 DEBOUNCE_SECONDS = 0.06
-KEEP_SECONDS = 2.0
+SAVE_SECONDS = 2.0
 THRESHOLD_STEP = 0.05
 
 PREDICTION, CONVERSATION = range(2)
@@ -66,17 +64,16 @@ class PlaygroundScreen(Screen[None]):
 
     def __init__(
         self,
-        questioned: Questioned,
+        session: ModelSession,
         draft: Draft | None = None,
-        kept: KeptConversations | None = None,
+        saved: SavedConversations | None = None,
     ) -> None:
         super().__init__()
-        self.questioned = questioned
+        self.session = session
         self.problem: Exception | None = None
-        self._kept = kept
-        self._kept_record: dict[str, Any] | None = None
-        self._draft = draft or self._reopened()
-        self._asked = Asked()
+        self._saver = DraftSaver(saved)
+        self._draft = draft or self._saver.reopen()
+        self._answers = Answers()
         self._occlusion: Occlusion | None = None
         self._explained: Draft | None = None
         self._explanation = ASK
@@ -88,7 +85,7 @@ class PlaygroundScreen(Screen[None]):
         yield Banner()
         with Container(id="playground"):
             yield ConversationEditor(self._draft)
-            yield PlaygroundTabs(self._titles(), self._show_answers)
+            yield PlaygroundTabs(titles_of(self.session.models), self._show_answers)
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -105,14 +102,14 @@ class PlaygroundScreen(Screen[None]):
         """Save the conversation, end the worker processes and close the screen."""
         for group in ("open", "ask", "explain"):
             self.workers.cancel_group(self, group)
-        self._keep()
-        await self.questioned.close()
+        self._save()
+        await self.session.close()
         self.dismiss()
 
     @property
     def subject(self) -> str:
         """The model's name, for file names."""
-        return _name(self.questioned.models[0]).replace("/", "-")
+        return self.session.models[0].name.replace("/", "-")
 
     # Requests ---------------------------------------------------------------------------------
 
@@ -120,7 +117,7 @@ class PlaygroundScreen(Screen[None]):
     async def _open(self) -> None:
         """Open the files. An error closes the screen, and is printed in the terminal."""
         try:
-            await self.questioned.open()
+            await self.session.open()
         except (UserError, WorkerError) as error:
             self.problem = error
             self.leave()
@@ -133,7 +130,7 @@ class PlaygroundScreen(Screen[None]):
         if self._explained not in (None, event.draft):
             self._forget_explanation(CHANGED)
         self._ask(event.draft, event.time + DEBOUNCE_SECONDS)
-        self._keep_later()
+        self._save_later()
 
     @work(exclusive=True, group="ask")
     async def _ask(self, draft: Draft, not_before: float = 0.0) -> None:
@@ -141,15 +138,15 @@ class PlaygroundScreen(Screen[None]):
 
         ``not_before`` is a time of ``time.monotonic``, to wait while the user is typing.
         """
-        if self.questioned.summary is None:
+        if self.session.summary is None:
             return
         if draft.problem or not draft.said:
             self._show_header(draft.problem and "the conversation is incomplete")
             if not draft.said:
-                self._asked.forget()
+                self._answers.clear()
                 self._show_answers()
             return
-        if self._asked.knows(draft, self.questioned.models):
+        if self._answers.knows(draft, self.session.models):
             self._show_answers()
             return
         await asyncio.sleep(max(not_before - time.monotonic(), 0.0))
@@ -164,11 +161,11 @@ class PlaygroundScreen(Screen[None]):
 
     async def _predict(self, draft: Draft) -> None:
         """Send a draft to all models, then show their answers."""
-        record, models = draft.record(), self.questioned.models
+        record, models = draft.record(), self.session.models
         began = time.perf_counter()
-        answers = {model: await self.questioned.predict(model, record) for model in models}
+        answers = {model: await self.session.predict(model, record) for model in models}
         seconds = time.perf_counter() - began
-        self._asked.answered(draft, answers)
+        self._answers.update(draft, answers)
         self._show_answers()
         self._show_header(f"answered in {seconds * 1000:.0f} ms")
 
@@ -176,20 +173,22 @@ class PlaygroundScreen(Screen[None]):
 
     def _show_answers(self) -> None:
         """Show the answers at the selected step, and their marks in the conversation."""
-        asked = self._asked
-        for pane, model in zip(self.query(AnswerPane), self.questioned.models, strict=False):
-            answer = asked.answer(model)
-            pane.show(answer, asked.step, asked.standing(model))
-        first = asked.answer(self.questioned.models[0])
+        answers = self._answers
+        for pane, model in zip(self.query(AnswerPane), self.session.models, strict=False):
+            answer = answers.answer(model)
+            pane.show(answer, answers.step, answers.warning(model))
+        first = answers.answer(self.session.models[0])
         if first:
+            draft = answers.draft
+            texts = [draft.turns[place].shown for place in draft.said]
             for tokens in self.query(TokensPane):
-                tokens.show(first, [asked.draft.turns[place].shown for place in asked.draft.said])
+                tokens.show(first, texts)
         self._show_marks()
         self._show_explanation()
 
     def _show_header(self, busy: str = "") -> None:
-        model = self.questioned.models[0]
-        summary = self.questioned.summary
+        model = self.session.models[0]
+        summary = self.session.summary
         figures: list[str] = []
         if summary:
             weights = "raw weights" if model.raw or not summary["has_ema"] else "averaged weights"
@@ -197,15 +196,7 @@ class PlaygroundScreen(Screen[None]):
             if summary["step"] is not None:
                 figures.append(f"step {summary['step']:,}")
             figures.append(f"{summary['parameters']:,} parameters")
-        self._header.show(_name(model), tuple(figures), busy)
-
-    def _titles(self) -> list[str]:
-        models = self.questioned.models
-        if len(models) == 1:
-            return ["Answer"]
-        if len({model.path for model in models}) == 1:
-            return ["Raw weights" if model.raw else "Averaged weights" for model in models]
-        return [_name(model) for model in models]
+        self._header.show(model.name, tuple(figures), busy)
 
     # Steps ------------------------------------------------------------------------------------
 
@@ -216,7 +207,7 @@ class PlaygroundScreen(Screen[None]):
 
     def action_move_step(self, steps: int) -> None:
         """Select another supervision step."""
-        self._asked.move_step(steps)
+        self._answers.move_step(steps)
         self._show_answers()
 
     @on(AnswerPane.StepMoved)
@@ -225,7 +216,7 @@ class PlaygroundScreen(Screen[None]):
 
     def action_threshold(self, steps: int) -> None:
         """Raise or lower the halting threshold."""
-        self._asked.move_threshold(steps * THRESHOLD_STEP)
+        self._answers.move_threshold(steps * THRESHOLD_STEP)
         self._show_answers()
 
     @on(Tokenised.Moved)
@@ -237,10 +228,10 @@ class PlaygroundScreen(Screen[None]):
         self._show_marks()
 
     def _show_marks(self) -> None:
-        first = self._asked.answer(self.questioned.models[0])
+        first = self._answers.answer(self.session.models[0])
         if first:
-            step = first["steps"][self._asked.step]
-            self._editor.mark(self._asked.draft, places(first, step), self._token)
+            step = first["steps"][self._answers.step]
+            self._editor.mark(self._answers.draft, places(first, step), self._token)
         else:
             self._editor.mark(Draft(), ())
 
@@ -262,7 +253,7 @@ class PlaygroundScreen(Screen[None]):
         self._is_explaining, self._explanation = True, ASKING
         self._show_explanation()
         try:
-            async with aclosing(self.questioned.occlude(draft.record())) as messages:
+            async with aclosing(self.session.occlude(draft.record())) as messages:
                 async for message in messages:
                     if message["type"] == "part":
                         self._occlusion.add(message["answers"])
@@ -302,22 +293,20 @@ class PlaygroundScreen(Screen[None]):
 
     def action_new(self) -> None:
         """Start a conversation with the same tools."""
-        self._keep()
-        self._kept_record = None
+        self._saver.finish(self._editor.draft)
         self._editor.load(Draft(tools=self._editor.draft.tools))
         self._editor.write()
 
     def action_pick(self) -> None:
         """Open a sample from a file."""
-        known = (self.questioned.summary or {}).get("data")
+        known = (self.session.summary or {}).get("data")
         self.app.push_screen(PickSampleDialog("Open a sample", known), self._load)
 
     def action_reopen(self) -> None:
         """Open an earlier conversation."""
-        if self._kept:
-            self._keep()
-            path = str(self._kept.path)
-            dialog = PickSampleDialog("Earlier conversations", path, newest_first=True)
+        if path := self._saver.path:
+            self._save()
+            dialog = PickSampleDialog("Earlier conversations", str(path), newest_first=True)
             self.app.push_screen(dialog, self._load)
 
     def _load(self, record: dict[str, Any] | None) -> None:
@@ -328,8 +317,7 @@ class PlaygroundScreen(Screen[None]):
         except UserError as error:
             self.notify(str(error), severity="error")
             return
-        self._keep()
-        self._kept_record = None
+        self._saver.finish(self._editor.draft)
         self._editor.load(draft)
         self._editor.look()
 
@@ -337,7 +325,8 @@ class PlaygroundScreen(Screen[None]):
         """Append the conversation, with its correct answer, to a file."""
         draft = self._editor.draft
         problem = draft.problem or ("" if draft.said else "There is nothing to save yet.")
-        answer = draft.right_answer or self._answer_of(draft)
+        model = self.session.models[0]
+        answer = draft.right_answer or self._answers.sample_answer(draft, model)
         if problem or answer is None:
             self.notify(problem or "There is no answer yet.", severity="warning")
             return
@@ -345,22 +334,9 @@ class PlaygroundScreen(Screen[None]):
         source = "from the sample" if draft.right_answer else "the model's"
         self.app.push_screen(SaveSampleDialog(record, source))
 
-    def _answer_of(self, draft: Draft) -> dict[str, Any] | None:
-        """The model's answer to a draft at the selected step, in a sample's format."""
-        prediction = self._asked.prediction(self.questioned.models[0])
-        if prediction is None or self._asked.draft != draft:
-            return None
-        calls = prediction["tool"] is not None
-        return {
-            "decision": "tool_call" if calls else "direct_answer",
-            "tool": prediction["tool"] or {},
-            "slots": prediction["slots"],
-            "content": "",
-        }
-
     def action_tools(self) -> None:
         """Choose the available tools."""
-        dialog = ToolsDialog(self._editor.draft.tools, self.questioned.labels)
+        dialog = ToolsDialog(self._editor.draft.tools, self.session.labels)
         self.app.push_screen(dialog, self._set_tools)
 
     def _set_tools(self, tools: Sequence[Mapping[str, Any]] | None) -> None:
@@ -369,7 +345,7 @@ class PlaygroundScreen(Screen[None]):
 
     def action_call(self) -> None:
         """Add the predicted call as a turn, and an empty turn for its result."""
-        prediction = self._asked.prediction(self.questioned.models[0])
+        prediction = self._answers.prediction(self.session.models[0])
         call = prediction and prediction["tool"]
         if not call:
             self.notify("No call is predicted.")
@@ -383,7 +359,7 @@ class PlaygroundScreen(Screen[None]):
         if what == CONVERSATION:
             copied: Any = self._editor.draft.record()
         else:
-            copied = self._asked.prediction(self.questioned.models[0])
+            copied = self._answers.prediction(self.session.models[0])
         if copied is None:
             self.notify("There is no answer yet.")
             return
@@ -393,44 +369,23 @@ class PlaygroundScreen(Screen[None]):
     @work(exclusive=True, group="models")
     async def action_raw(self) -> None:
         """Compare raw and averaged weights, or stop comparing."""
-        first, *others = self.questioned.models
+        first, *others = self.session.models
         if others:
-            self.questioned.models = [first]
-        elif self.questioned.summary and self.questioned.summary["has_ema"]:
-            self.questioned.models = [first, replace(first, raw=not first.raw)]
+            self.session.models = [first]
+        elif self.session.summary and self.session.summary["has_ema"]:
+            self.session.models = [first, replace(first, raw=not first.raw)]
         else:
             self.notify("The file has only one set of weights.")
             return
-        await self._tabs.set_models(self._titles())
+        await self._tabs.set_models(titles_of(self.session.models))
         self._ask(self._editor.draft)
 
     # Saving -----------------------------------------------------------------------------------
 
-    def _reopened(self) -> Draft:
-        """The last conversation, or an empty one."""
-        record = self._kept.last() if self._kept else None
-        try:
-            draft = Draft.of(record or {})
-        except UserError:
-            return Draft()
-        self._kept_record = record
-        return draft
+    @work(exclusive=True, group="save")
+    async def _save_later(self) -> None:
+        await asyncio.sleep(SAVE_SECONDS)
+        self._save()
 
-    @work(exclusive=True, group="keep")
-    async def _keep_later(self) -> None:
-        await asyncio.sleep(KEEP_SECONDS)
-        self._keep()
-
-    def _keep(self) -> None:
-        """Save the conversation, in place of its earlier state."""
-        draft = self._editor.draft
-        if self._kept is None or draft.problem or not draft.said:
-            return
-        record = draft.record()
-        if record != self._kept_record and self._kept.keep(record, self._kept_record):
-            self._kept_record = record
-
-
-def _name(model: Model) -> str:
-    path = Path(model.path).absolute()
-    return one_line(f"{path.parent.parent.name}/{path.name}")
+    def _save(self) -> None:
+        self._saver.save(self._editor.draft)

@@ -1,30 +1,46 @@
-"""Questioned: the one or two models that a conversation is put to, and the process that answers."""
+"""ModelSession: one or two models, and the processes that answer for them."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trm_engine.inspection.client import InferenceServer
+from trm_engine.printable import one_line
 
 Answer = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A checkpoint with its averaged weights, or with its raw ones."""
+    """A checkpoint with its averaged or its raw weights."""
 
     path: Path
     raw: bool = False
 
+    @property
+    def name(self) -> str:
+        """The run's name and the file's name."""
+        path = Path(self.path).absolute()
+        return one_line(f"{path.parent.parent.name}/{path.name}")
 
-class Questioned:
-    """A model, perhaps another one beside it, and what their files say of themselves.
 
-    Short questions and a long one about the same model have a process each, so that answers to
-    what is typed never wait.
+def titles_of(models: Sequence[Model]) -> list[str]:
+    """A title for each model's answers."""
+    if len(models) == 1:
+        return ["Answer"]
+    if len({model.path for model in models}) == 1:
+        return ["Raw weights" if model.raw else "Averaged weights" for model in models]
+    return [model.name for model in models]
+
+
+class ModelSession:
+    """One or two models, and the summaries of their files.
+
+    Predictions and the slow ``occlude`` request have separate processes, so that predictions
+    never wait.
     """
 
     def __init__(self, model: Model, other: Model | None = None, device: str = "auto") -> None:
@@ -35,7 +51,7 @@ class Questioned:
 
     @property
     def summary(self) -> Answer | None:
-        """What the first model's file says of itself, once that is known."""
+        """The summary of the first model's file; None before ``open``."""
         return self.summaries.get(self.models[0].path)
 
     @property
@@ -47,28 +63,28 @@ class Questioned:
         """Read the files' summaries.
 
         Raises:
-            UserError: a file is missing or is not what it should be.
+            UserError: a file is missing or invalid.
             WorkerError: the worker failed or died.
         """
         for model in self.models:
             self.summaries[model.path] = await self._answering.ask("open", path=str(model.path))
 
     async def predict(self, model: Model, conversation: Answer) -> Answer:
-        """What a model thinks of a conversation, at every step; raises as ``open``."""
-        asked: dict[str, Any] = {"path": str(model.path), "raw": model.raw}
+        """A model's answer to a conversation at each step. Raises like ``open``."""
+        request: dict[str, Any] = {"path": str(model.path), "raw": model.raw}
         tool = (conversation.get("tool") or {}).get("name")
         known = (self.summaries.get(model.path) or {}).get("labels") or {}
         if tool in known.get("tools", ()):
-            asked["tool"] = tool
-        return await self._answering.ask("predict", conversation=conversation, **asked)
+            request["tool"] = tool
+        return await self._answering.ask("predict", conversation=conversation, **request)
 
     def occlude(self, conversation: Answer) -> AsyncGenerator[Answer, None]:
-        """The first model's answers without one turn each, as they come; raises as ``open``."""
+        """Stream the first model's answers with one turn left out. Raises like ``open``."""
         model = self.models[0]
-        asked = {"path": str(model.path), "raw": model.raw, "conversation": conversation}
-        return self._explaining.stream("occlude", **asked)
+        request = {"path": str(model.path), "raw": model.raw, "conversation": conversation}
+        return self._explaining.stream("occlude", **request)
 
     async def close(self) -> None:
-        """End the processes."""
+        """End the worker processes."""
         await self._answering.close()
         await self._explaining.close()

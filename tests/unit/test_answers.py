@@ -1,4 +1,4 @@
-"""Asked: the answers of one or two models, the step looked at, the threshold chosen."""
+"""Answers: those of one or two models, the selected step, the halting threshold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.predicted import prediction, step
-from trm_tui.store.asked import Asked
+from trm_tui.store.answers import Answers
 from trm_tui.store.draft import Draft, DraftTurn
 
 DRAFT = Draft((DraftTurn("user", "hi"),))
@@ -20,19 +20,19 @@ def answer(*qs: float, **more: Any) -> dict[str, Any]:
     return prediction(None, steps, **more)
 
 
-def asked(**answers: dict[str, Any]) -> Asked:
-    known = Asked()
-    known.answered(DRAFT, answers)
+def asked(**answers: dict[str, Any]) -> Answers:
+    known = Answers()
+    known.update(DRAFT, answers)
     return known
 
 
 def test_before_any_answer_there_is_nothing() -> None:
-    known = Asked()
+    known = Answers()
     known.move_step(1)
     assert known.step == 0
     assert known.answer("ema") is None
     assert known.prediction("ema") is None
-    assert known.standing("ema") == ""
+    assert known.warning("ema") == ""
 
 
 def test_answers_are_known_by_model_with_their_draft() -> None:
@@ -45,7 +45,7 @@ def test_answers_are_known_by_model_with_their_draft() -> None:
 
 def test_forgotten_answers_are_gone() -> None:
     known = asked(ema=answer(0.2))
-    known.forget()
+    known.clear()
     assert (known.answer("ema"), known.draft) == (None, Draft())
 
 
@@ -53,19 +53,19 @@ def test_the_last_step_is_looked_at_until_another_is_chosen() -> None:
     known = asked(ema=answer(0.1, 0.2, 0.3))
     assert known.step == 2
     known.move_step(-1)
-    known.answered(DRAFT, {"ema": answer(0.1, 0.2, 0.3, 0.4)})
+    known.update(DRAFT, {"ema": answer(0.1, 0.2, 0.3, 0.4)})
     assert known.step == 1
     known.move_step(2)
-    known.answered(DRAFT, {"ema": answer(0.1, 0.2, 0.3, 0.4, 0.5, 0.6)})
+    known.update(DRAFT, {"ema": answer(0.1, 0.2, 0.3, 0.4, 0.5, 0.6)})
     assert known.step == 5
 
 
 def test_a_chosen_step_that_an_answer_lacks_comes_back_with_the_next_one() -> None:
     known = asked(ema=answer(0.1, 0.2, 0.3, 0.4))
     known.move_step(-1)
-    known.answered(DRAFT, {"ema": answer(0.1, 0.2)})
+    known.update(DRAFT, {"ema": answer(0.1, 0.2)})
     assert known.step == 1
-    known.answered(DRAFT, {"ema": answer(0.1, 0.2, 0.3, 0.4)})
+    known.update(DRAFT, {"ema": answer(0.1, 0.2, 0.3, 0.4)})
     assert known.step == 2
 
 
@@ -103,7 +103,7 @@ def test_a_moved_threshold_decides_where_it_halts() -> None:
 def test_a_moved_threshold_stays_for_the_next_answers_and_all_models() -> None:
     known = asked(ema=answer(0.2, halt_threshold=0.9))
     known.move_threshold(-0.8)
-    known.answered(DRAFT, {"ema": answer(0.2), "raw": answer(0.05, 0.1)})
+    known.update(DRAFT, {"ema": answer(0.2), "raw": answer(0.05, 0.1)})
     halts = [known.answer(model) for model in ("ema", "raw")]
     assert [each and each["halts_at"] for each in halts] == [1, 2]
 
@@ -121,6 +121,6 @@ def test_a_threshold_is_a_share(changes: list[float]) -> None:
 @pytest.mark.parametrize("names", [[], ["a"], ["a", "b c"]])
 def test_unknown_tools_are_named(names: list[str]) -> None:
     known = asked(ema=answer(0.5, unknown_tools=names))
-    words = known.standing("ema")
+    words = known.warning("ema")
     assert all(name in words for name in names)
     assert bool(words) == bool(names)

@@ -1,4 +1,4 @@
-"""Asked: what models answered last, and the supervision step that is looked at."""
+"""Answers: the newest answers of the models, and the selected supervision step."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from trm_tui.store.draft import Draft
 Record = Mapping[str, Any]
 
 
-class Asked:
-    """The newest answers to ``predict`` requests by model, and the draft that they are about.
+class Answers:
+    """The newest answers to ``predict`` requests by model, and the draft that was sent.
 
-    The step is the last one until another is chosen. The halting threshold is the models' own
-    until it is moved.
+    The selected step is the last one until ``move_step``. The halting threshold is the models' own
+    until ``move_threshold``.
     """
 
     def __init__(self) -> None:
@@ -24,44 +24,44 @@ class Asked:
         self._step: int | None = None
         self._threshold: float | None = None
 
-    def answered(self, draft: Draft, answers: Mapping[Any, Record]) -> None:
-        """These are the answers now."""
+    def update(self, draft: Draft, answers: Mapping[Any, Record]) -> None:
+        """Set the answers to a draft."""
         self.draft, self._answers = draft, dict(answers)
 
     def knows(self, draft: Draft, models: Iterable[Hashable]) -> bool:
-        """Whether these models' answers are known already: the draft differs in nothing they see.
+        """Whether these models have already answered a draft with the same content.
 
-        Then the answers are about this draft.
+        If so, the draft replaces the one that was sent.
         """
         is_same = draft.record() == self.draft.record() and set(models) == self._answers.keys()
         if is_same:
             self.draft = draft
         return is_same
 
-    def forget(self) -> None:
-        """There is no answer."""
-        self.answered(Draft(), {})
+    def clear(self) -> None:
+        """Remove the answers."""
+        self.update(Draft(), {})
 
     @property
     def step(self) -> int:
-        """The step that is looked at, from 0."""
+        """The selected step, from 0."""
         last = max(self._count() - 1, 0)
         return last if self._step is None else min(self._step, last)
 
     def move_step(self, steps: int) -> None:
-        """Look at a step so many further on."""
+        """Select another step, ``steps`` further on."""
         last = max(self._count() - 1, 0)
         chosen = min(max(self.step + steps, 0), last)
         self._step = None if chosen == last else chosen
 
     def move_threshold(self, change: float) -> None:
-        """Halt at a q that is higher or lower by so much."""
+        """Raise or lower the halting threshold."""
         known = [answer["halt_threshold"] for answer in self._answers.values()]
         now = self._threshold if self._threshold is not None else (known or [0.5])[0]
         self._threshold = round(min(max(now + change, 0.0), 1.0), 3)
 
     def answer(self, model: Hashable) -> Record | None:
-        """A model's answer, halting at the threshold that was chosen; None if there is none."""
+        """A model's answer with the current halting threshold; None if there is none."""
         answer = self._answers.get(model)
         if answer is None or self._threshold is None:
             return answer
@@ -69,19 +69,32 @@ class Asked:
         return {**answer, "halt_threshold": self._threshold, "halts_at": halts_at}
 
     def prediction(self, model: Hashable) -> dict[str, Any] | None:
-        """A model's answer at the step looked at, as ``trm-tui predict`` prints it."""
+        """A model's answer at the selected step, as ``trm-tui predict`` prints it."""
         answer = self._answers.get(model)
         if answer is None:
             return None
         prediction: dict[str, Any] = answer["steps"][self.step]["prediction"]
         return prediction
 
-    def standing(self, model: Hashable) -> str:
-        """What must be known of a model's answer, in a few words."""
+    def sample_answer(self, draft: Draft, model: Hashable) -> dict[str, Any] | None:
+        """A model's answer to ``draft`` in a sample's format; None if it has not answered it."""
+        prediction = self.prediction(model)
+        if prediction is None or self.draft != draft:
+            return None
+        calls = prediction["tool"] is not None
+        return {
+            "decision": "tool_call" if calls else "direct_answer",
+            "tool": prediction["tool"] or {},
+            "slots": prediction["slots"],
+            "content": "",
+        }
+
+    def warning(self, model: Hashable) -> str:
+        """A warning about a model's answer: tools that it does not know."""
         answer = self._answers.get(model)
         unknown = answer["unknown_tools"] if answer else ()
         return f"unknown: {', '.join(unknown)}" if unknown else ""
 
     def _count(self) -> int:
-        """The steps that all models have."""
+        """The number of steps that all models have."""
         return min((len(answer["steps"]) for answer in self._answers.values()), default=0)
