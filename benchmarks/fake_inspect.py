@@ -9,6 +9,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from msgspec import convert
+
+from trm_engine.runs.schema.evaluation import JudgedSample
 from trm_tui.app import TrmApp
 from trm_tui.screens.inspect import InspectScreen
 from trm_tui.sessions.checkpoint import Inspected
@@ -79,7 +82,7 @@ class Judged(Inspected):
 
     async def evaluate(self) -> AsyncIterator[None]:
         """All in one go."""
-        self.judgement.samples.add(records(self.count))
+        self.judgement.samples.add(convert(list(records(self.count)), list[JudgedSample]))
         yield
 
     async def predict(self, sample: dict[str, Any]) -> dict[str, Any]:

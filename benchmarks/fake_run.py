@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from trm_engine.config import Config
 from trm_engine.data.labels import Field, Labels
@@ -18,9 +19,9 @@ from trm_engine.data.telecom.schema import SLOTS, TOOLS
 from trm_engine.files.jsonl import append
 from trm_engine.runs.events import FLUSH_SECONDS, VERSION, read_events
 from trm_engine.runs.folder import RunFolder, claim
+from trm_engine.runs.schema.evaluation import Evaluation, JudgedSample
 from trm_engine.training.metrics import (
     Answers,
-    Metrics,
     Truth,
     confusion_cells,
     evaluation_metrics,
@@ -147,7 +148,7 @@ class FakeRun:
         return self._encode({**head, **content}) + b"\n"
 
 
-def evaluation(skill: float, random: np.random.Generator, steps: int = 2) -> Metrics:
+def evaluation(skill: float, random: np.random.Generator, steps: int = 2) -> Evaluation:
     """The metrics of a model that is right about each thing with probability ``skill``."""
     decision = random.random(SAMPLES) < 0.32
     tool = np.where(decision, random.integers(len(TOOLS), size=SAMPLES), -1)
@@ -170,34 +171,33 @@ def evaluation(skill: float, random: np.random.Generator, steps: int = 2) -> Met
     cells = confusion_cells(truth.tool, answers.tool[-1], np.arange(SAMPLES))
     losses = [3.0 * (1 - skill) + 0.4 - 0.1 * step for step in range(steps)]
     samples = [_sample(index, answers, truth) for index in range(12)]
-    return {
-        **metrics,
-        "tool": {**metrics["tool"], "cells": cells},
-        "loss": sum(losses) / len(losses),
-        "by_step": [
-            {**step, "loss": loss} for step, loss in zip(metrics["by_step"], losses, strict=True)
-        ],
-        "worst": samples,
-        "shown": samples,
-    }
+    by_step = [replace(step, loss=loss) for step, loss in zip(metrics.by_step, losses, strict=True)]
+    return replace(
+        metrics,
+        tool=replace(metrics.tool, cells=cells),
+        loss=sum(losses) / len(losses),
+        by_step=by_step,
+        worst=samples,
+        shown=samples,
+    )
 
 
-def _sample(index: int, answers: Answers, truth: Truth) -> Metrics:
+def _sample(index: int, answers: Answers, truth: Truth) -> JudgedSample:
     called = bool(truth.decision[index])
     names = list(TOOLS)
     predicted = int(answers.tool[-1, index])
-    return {
-        "index": index,
-        "line": index + 1,
-        "text": f"my number is 0900 {index:04} and the line is down again",
-        "decision": "tool_call" if called else "direct_answer",
-        "tool": names[truth.tool[index]] if called else None,
-        "predicted_tool": names[predicted] if predicted >= 0 else None,
-        "decision_probability": answers.decision[:, index].tolist(),
-        "q": answers.q[:, index].round(4).tolist(),
-        "loss": round(float(index) / 3, 4),
-        "wrong": [] if called == (answers.decision[-1, index] > 0.5) else ["decision"],
-    }
+    return JudgedSample(
+        index=index,
+        line=index + 1,
+        text=f"my number is 0900 {index:04} and the line is down again",
+        decision="tool_call" if called else "direct_answer",
+        tool=names[truth.tool[index]] if called else None,
+        predicted_tool=names[predicted] if predicted >= 0 else None,
+        decision_probability=answers.decision[:, index].tolist(),
+        q=answers.q[:, index].round(4).tolist(),
+        loss=round(float(index) / 3, 4),
+        wrong=[] if called == (answers.decision[-1, index] > 0.5) else ["decision"],
+    )
 
 
 def _data_facts(samples: int) -> dict[str, Any]:

@@ -22,9 +22,10 @@ from trm_engine.models.recursion import RecursiveCore, State
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.events import Silent
 from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.schema.events import NewEvent, StepColumns
 from trm_engine.training.device import choose_device
 from trm_engine.training.distributed import ProcessGroup
-from trm_engine.training.evaluate import Evaluation
+from trm_engine.training.evaluate import Evaluator
 from trm_engine.training.loop import Trainer
 from trm_engine.training.prepare import build_model, prepare_data
 
@@ -108,18 +109,18 @@ def _figures(
 def _judged(
     model: TRMForToolCalling, val: TRMToolCallingDataset, batch_size: int
 ) -> dict[str, float]:
-    evaluation = Evaluation(model, val)
-    list(evaluation.batches(batch_size))
-    metrics = evaluation.metrics()
+    evaluator = Evaluator(model, val)
+    list(evaluator.batches(batch_size))
+    evaluation = evaluator.evaluation()
     return {
-        "user-turn accuracy": _user_turn_accuracy(evaluation),
-        "decision F1": metrics["decision"]["f1"],
-        "tool": metrics["tool"]["accuracy"],
-        "all slots": metrics["slots"]["all_right"],
-        "exact": metrics["exact_match"],
-        "exact with values": metrics["exact_match_values"],
-        "slots with values": _all_values_right(evaluation),
-        "arguments": metrics["arguments"]["accuracy"],
+        "user-turn accuracy": _user_turn_accuracy(evaluator),
+        "decision F1": evaluation.decision.f1,
+        "tool": evaluation.tool.accuracy,
+        "all slots": evaluation.slots.all_right,
+        "exact": evaluation.exact_match,
+        "exact with values": evaluation.exact_match_values,
+        "slots with values": _all_values_right(evaluator),
+        "arguments": evaluation.arguments.accuracy,
     }
 
 
@@ -130,17 +131,17 @@ def _part_of(train: TRMToolCallingDataset, samples: int | None) -> TRMToolCallin
     return train.subset(split_dialogues(train.dialogues, samples / len(train), seed=0)[1])
 
 
-def _user_turn_accuracy(evaluation: Evaluation) -> float:
+def _user_turn_accuracy(evaluator: Evaluator) -> float:
     """Decision accuracy on samples whose history ends with a user turn."""
-    dataset = evaluation.dataset
+    dataset = evaluator.dataset
     asked = [dataset.sample(i).history[-1].role == "user" for i in range(len(dataset))]
-    right = (evaluation.answers.decision[-1] > 0.5) == evaluation.truth.decision
+    right = (evaluator.answers.decision[-1] > 0.5) == evaluator.truth.decision
     return float(right[asked].mean())
 
 
-def _all_values_right(evaluation: Evaluation) -> float:
+def _all_values_right(evaluator: Evaluator) -> float:
     """Decision, tool and every slot's presence and value right, arguments aside."""
-    answers, truth = evaluation.answers, evaluation.truth
+    answers, truth = evaluator.answers, evaluator.truth
     decision = (answers.decision[-1] > 0.5) == truth.decision
     tool = (answers.tool[-1] == truth.tool) | ~truth.decision
     return float((decision & tool & answers.value_right[-1].all(axis=-1)).mean())
@@ -159,11 +160,11 @@ class _StepsTrained(Silent):
     def __init__(self) -> None:
         self._samples, self._steps = 0.0, 0.0
 
-    def __call__(self, kind: str, /, **content: Any) -> None:
-        if kind != "steps":
+    def __call__(self, event: NewEvent) -> None:
+        if not isinstance(event, StepColumns):
             return
-        columns = content["columns"]
-        by_update = columns.get("steps_per_sample") or map(len, content["by_step"])
+        columns = event.columns
+        by_update = columns.get("steps_per_sample") or map(len, event.by_step)
         for samples, steps in zip(columns["samples"], by_update, strict=True):
             self._samples += samples
             self._steps += samples * steps

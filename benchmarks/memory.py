@@ -72,6 +72,7 @@ def _train(arguments: argparse.Namespace) -> list[Row]:
     from trm_engine.models.recursion import RecursiveCore, State
     from trm_engine.runs.events import Silent
     from trm_engine.runs.folder import RunFolder
+    from trm_engine.runs.schema.events import NewEvent, StepColumns
     from trm_engine.training import loop
     from trm_engine.training.device import choose_device
     from trm_engine.training.distributed import ProcessGroup
@@ -91,10 +92,10 @@ def _train(arguments: argparse.Namespace) -> list[Row]:
     rows: list[Row] = []
 
     class Rows(Silent):
-        def __call__(self, kind: str, /, **content: Any) -> None:
-            if kind != "steps" or content["columns"]["step"][-1] % arguments.every:
+        def __call__(self, event: NewEvent) -> None:
+            if not isinstance(event, StepColumns) or event.columns["step"][-1] % arguments.every:
                 return
-            update, epoch = (content["columns"][name][-1] for name in ("step", "epoch"))
+            update, epoch = (event.columns[name][-1] for name in ("step", "epoch"))
             rows.append({"update": update, "epoch": epoch, **_memory(), "shapes": len(shapes)})
             print("  ".join(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
 

@@ -9,8 +9,9 @@ import torch
 
 from tests.support import dialogues, write_jsonl
 from trm_engine.config import Config
-from trm_engine.runs.events import Event, Silent
+from trm_engine.runs.events import Record, Silent, to_record
 from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.schema.events import NewEvent
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.loop import Trainer
 from trm_engine.training.prepare import build_model, prepare_data
@@ -45,14 +46,16 @@ def tiny_config(path: Path, **training: Any) -> Config:
 class Told(Silent):
     """A report that keeps the events."""
 
-    def __init__(self, events: list[Event]) -> None:
+    def __init__(self, events: list[Record]) -> None:
         self.events = events
 
-    def __call__(self, kind: str, /, **content: Any) -> None:
-        self.events.append({"type": kind, **content})
+    def __call__(self, event: NewEvent) -> None:
+        record = to_record(event)
+        del record["seq"], record["t"]  # given when it is written
+        self.events.append(record)
 
 
-def trainer_of(config: Config, events: list[Event]) -> Trainer:
+def trainer_of(config: Config, events: list[Record]) -> Trainer:
     """A trainer that adds its events to ``events``."""
     prepared = prepare_data(config)
     device = torch.device("cpu")

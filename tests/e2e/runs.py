@@ -14,7 +14,7 @@ import torch
 from tests.support import ROOT, dialogues, write_jsonl
 from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.config import Config
-from trm_engine.runs.events import Event, read_events, step_columns
+from trm_engine.runs.events import Record, read_events, step_columns
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.launch import start_worker
 
@@ -100,7 +100,7 @@ def shipped_run(folder: Path, name: str, *settings: str) -> tuple[RunFolder, Con
     return run, config
 
 
-def finish(run: RunFolder, config: Config, resume: bool = False) -> list[Event]:
+def finish(run: RunFolder, config: Config, resume: bool = False) -> list[Record]:
     """Train to the end; returns the events."""
     worker = start_worker(run, resume=resume)
     assert worker.wait(timeout=SECONDS) == 0, run.log.read_text()
@@ -109,7 +109,7 @@ def finish(run: RunFolder, config: Config, resume: bool = False) -> list[Event]:
 
 def wait_for(
     run: RunFolder, event_type: str, worker: subprocess.Popen[bytes], **content: Any
-) -> Event:
+) -> Record:
     """The first event of that kind and content, as soon as it is there."""
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
@@ -132,7 +132,7 @@ def last_checkpoint(run: RunFolder) -> dict[str, Any]:
     return load_checkpoint(run.path / "checkpoints" / "last.pt")
 
 
-def learning_columns(events: list[Event]) -> dict[str, list[Any]]:
+def learning_columns(events: list[Record]) -> dict[str, list[Any]]:
     """The columns of the updates that count, without those that two runs do not share."""
     columns = step_columns(events)
     return {name: values for name, values in columns.items() if name not in UNREPEATED}

@@ -15,7 +15,7 @@ from tests.e2e.runs import (
     tiny_run,
 )
 from trm_engine.config import Config
-from trm_engine.runs.events import Event
+from trm_engine.runs.events import Record
 from trm_engine.runs.folder import RunFolder
 
 Run = tuple[RunFolder, Config]
@@ -68,5 +68,5 @@ def flat(rows: list[list[float]]) -> list[float]:
     return [value for row in rows for value in row]
 
 
-def started(events: list[Event]) -> Event:
+def started(events: list[Record]) -> Record:
     return next(event for event in events if event["type"] == "run_started")

@@ -34,6 +34,7 @@ from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.requests import REQUESTS
 from trm_engine.runs.events import EventWriter
 from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.schema.events import StateChanged
 from trm_engine.worker.__main__ import _parser as worker_parser
 from trm_engine.worker.infer import evaluate_file, predict_lines
 from trm_tui.cli import app
@@ -87,7 +88,7 @@ def _make_runs(outputs: Path) -> None:
 
 def _end(run: RunFolder) -> None:
     events = EventWriter(run.events)
-    events.write("state", state="stopped")
+    events.write(StateChanged(state="stopped"))
     events.close()
 
 

@@ -24,7 +24,7 @@ from tests.e2e.runs import (
 from tests.forking import CODE
 from tests.support import ROOT, dialogues, write_jsonl
 from trm_engine.config import Config
-from trm_engine.runs.events import Event, read_events
+from trm_engine.runs.events import Record, read_events
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.launch import start_worker
 
@@ -84,7 +84,7 @@ def failure(run: RunFolder) -> str:
     return str([e for e in read_events(run.events) if e["type"] == "failed"][-1]["message"])
 
 
-def data_warnings(events: list[Event]) -> list[str]:
+def data_warnings(events: list[Record]) -> list[str]:
     told = [e["message"] for e in events if e["type"] == "log" and e["level"] == "warning"]
     return [message for message in told if "no longer holds" in message]
 

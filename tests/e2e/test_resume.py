@@ -23,7 +23,7 @@ from tests.support import dialogues, write_jsonl
 from trm_engine.data.samples import parse_sample
 from trm_engine.files.jsonl import append, to_line
 from trm_engine.runs.commands import send_command
-from trm_engine.runs.events import Event, read_events
+from trm_engine.runs.events import Record, read_events
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.launch import start_worker
 
@@ -41,7 +41,7 @@ def supervision(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def whole(places: Path, supervision: str) -> tuple[dict[str, Any], list[Event]]:
+def whole(places: Path, supervision: str) -> tuple[dict[str, Any], list[Record]]:
     """40 updates without interruption."""
     run, config = tiny_run(places / f"whole-{supervision}", **settings(supervision))
     events = finish(run, config)
@@ -59,7 +59,7 @@ def settings(supervision: str) -> dict[str, Any]:
 
 
 def test_kill_and_resume_is_bit_for_bit_the_whole(
-    places: Path, supervision: str, whole: tuple[dict[str, Any], list[Event]]
+    places: Path, supervision: str, whole: tuple[dict[str, Any], list[Record]]
 ) -> None:
     run, config = tiny_run(places / f"killed-{supervision}", **settings(supervision))
     worker = start_worker(run)
@@ -80,7 +80,7 @@ def test_kill_and_resume_is_bit_for_bit_the_whole(
 
 
 def test_same_seed_is_the_same_run(
-    places: Path, supervision: str, whole: tuple[dict[str, Any], list[Event]]
+    places: Path, supervision: str, whole: tuple[dict[str, Any], list[Record]]
 ) -> None:
     run, config = tiny_run(places / f"again-{supervision}", **settings(supervision))
     events = finish(run, config)
@@ -90,7 +90,7 @@ def test_same_seed_is_the_same_run(
         assert_same(last_checkpoint(run)[key], whole[0][key], key)
 
 
-def test_a_run_tells_its_story(whole: tuple[dict[str, Any], list[Event]]) -> None:
+def test_a_run_tells_its_story(whole: tuple[dict[str, Any], list[Record]]) -> None:
     events = whole[1]
     assert [event["seq"] for event in events] == list(range(len(events)))
     columns = learning_columns(events)
@@ -107,7 +107,7 @@ def test_a_run_tells_its_story(whole: tuple[dict[str, Any], list[Event]]) -> Non
 
 
 def test_the_samples_judged_on_are_in_a_file(
-    places: Path, supervision: str, whole: tuple[dict[str, Any], list[Event]]
+    places: Path, supervision: str, whole: tuple[dict[str, Any], list[Record]]
 ) -> None:
     [started] = [event for event in whole[1] if event["type"] == "run_started"]
     judged = started["data"]["val"]
@@ -162,7 +162,7 @@ def test_stop_saves_and_resume_ends_it(tmp_path: Path) -> None:
     assert last_checkpoint(run)["global_step"] == stopped_at
 
 
-def evaluations(events: list[Event]) -> list[Any]:
+def evaluations(events: list[Record]) -> list[Any]:
     return [(event["step"], event["metrics"]) for event in events if event["type"] == "eval"]
 
 

@@ -25,6 +25,7 @@ from trm_engine.runs.events import (
     read_events,
     step_columns,
 )
+from trm_engine.runs.schema.events import StateChanged
 from trm_engine.runs.summary import summarise
 from trm_tui.cli import app
 from trm_tui.sessions.run import AttachedRun
@@ -130,7 +131,7 @@ def test_other_lines_are_passed_over(where: str, tmp_path: Path) -> None:
         known = [event for event in read_events(run.folder.events) if event["type"] != "future"]
         assert known == expected
         writer = EventWriter(run.folder.events)
-        writer.write("state", state="stopped")
+        writer.write(StateChanged(state="stopped"))
         writer.close()
         assert last_state(run.folder.events) == "stopped"
         assert read_events(run.folder.events)[-1]["seq"] >= len(expected)
@@ -144,7 +145,7 @@ def test_what_cannot_be_read_has_no_events(tmp_path: Path) -> None:
     read_in_every_way(run)
     assert JsonlReader(run.folder.commands).read() == []
     writer = EventWriter(run.folder.events)
-    writer.write("state", state="running")
+    writer.write(StateChanged(state="running"))
     writer.sync()
     writer.close()
 
@@ -159,7 +160,7 @@ def test_events_replaced_by_a_folder_while_watched(tmp_path: Path) -> None:
     run.folder.events.rmdir()
     (tmp_path / "kept").rename(run.folder.events)
     run.event("state", state="stopped")
-    assert reader.read()[-1]["state"] == "stopped"  # type: ignore[index]
+    assert reader.read()[-1].state == "stopped"  # type: ignore[union-attr]
 
 
 def test_watch_and_runs_end_without_a_traceback(tmp_path: Path) -> None:

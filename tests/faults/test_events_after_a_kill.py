@@ -12,7 +12,7 @@ from tests.e2e.runs import SECONDS, finish, learning_columns, tiny_run
 from tests.faults.command import half_written
 from tests.forking import CODE
 from tests.support import ROOT
-from trm_engine.runs.events import Event
+from trm_engine.runs.events import Record
 from trm_engine.runs.folder import RunFolder
 
 # A worker that kills itself when it saves: before or after the file is put into its place.
@@ -46,12 +46,12 @@ SETTINGS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, list[Event]]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, list[Record]]:
     run, config = tiny_run(tmp_path_factory.mktemp("whole") / "run", **SETTINGS)
     return run, finish(run, config)
 
 
-def story(events: list[Event]) -> dict[str, Any]:
+def story(events: list[Record]) -> dict[str, Any]:
     """All that must not depend on kills: updates, evaluations and checkpoints that count."""
     evaluations: list[Any] = []
     saved: list[Any] = []
@@ -89,7 +89,7 @@ def checkpoints(run: RunFolder) -> set[str]:
     ],
 )
 def test_a_kill_at_a_save_loses_no_event(
-    name: str, when: str, undisturbed: tuple[RunFolder, list[Event]], tmp_path: Path
+    name: str, when: str, undisturbed: tuple[RunFolder, list[Record]], tmp_path: Path
 ) -> None:
     run, config = tiny_run(tmp_path / "run", **SETTINGS)
     killed = subprocess.run([*CODE, KILLED, str(run.path), name, when], cwd=ROOT, timeout=SECONDS)

@@ -16,6 +16,7 @@ from trm_engine.checkpoints.file import load_checkpoint, save_atomically
 from trm_engine.errors import RunError
 from trm_engine.runs.events import EventWriter
 from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.schema.events import StateChanged
 from trm_tui.sessions.run_state import warnings_of
 
 GONE = "the run's folder is gone: it was removed, moved or replaced"
@@ -71,7 +72,7 @@ def test_events_are_not_written_into_another_folder(tmp_path: Path) -> None:
     writer = EventWriter(path)
     path.parent.rename(tmp_path / "moved")
     path.parent.mkdir()
-    writer.write("state", state="running")
+    writer.write(StateChanged(state="running"))
     assert not writer.flush()
     with pytest.raises(RunError, match=GONE):
         writer.sync()

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.e2e.runs import SECONDS
 from tests.support import wait_until
-from trm_engine.runs.events import Event, read_events
+from trm_engine.runs.events import Record, read_events
 from trm_engine.runs.folder import RunFolder
 
 Worker = subprocess.Popen[bytes]
@@ -16,14 +16,14 @@ Begin = Callable[..., Worker]
 ENDLESS = {"max_steps": 100_000, "num_epochs": 100_000, "eval_interval": 100_000}
 
 
-def wait_for_state(run: RunFolder, state: str, after: int = -1) -> Event:
+def wait_for_state(run: RunFolder, state: str, after: int = -1) -> Record:
     """The first event of that state after another one."""
     return wait_for_later(run, "state", after, state=state)
 
 
-def wait_for_later(run: RunFolder, kind: str, after: int, **content: Any) -> Event:
+def wait_for_later(run: RunFolder, kind: str, after: int, **content: Any) -> Record:
     """The first event of that kind and content after another one."""
-    found: list[Event] = []
+    found: list[Record] = []
 
     def is_there() -> bool:
         found[:] = [

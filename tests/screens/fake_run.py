@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.screens.panes import evaluation
+from tests.screens.panes import evaluation_record
 from trm_engine.config import Config
 from trm_engine.files.jsonl import append, to_line
 from trm_engine.runs.folder import RunFolder, claim
@@ -102,7 +102,7 @@ class FakeRun:
 
     def evaluate(self, **more: Any) -> None:
         """An evaluation, better than the one before; ``more`` is added to its event."""
-        event = evaluation(self.evaluations)
+        event = evaluation_record(self.evaluations)
         metrics = event["metrics"]
         counts = {"tp": 20, "fn": 3, "fp": 2, "tn": 75}
         metrics["decision"] |= {"precision": 0.9, "recall": 0.8, **counts}

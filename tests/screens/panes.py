@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from textual.app import ComposeResult
 from textual.geometry import Region
 from textual.widget import Widget
 
+from trm_engine.files.jsonl import to_line
+from trm_engine.runs.schema.events import Evaluated, decode_event
 from trm_tui.theme import ThemedApp
 
 GOLDENS = Path(__file__).with_name("goldens")
@@ -48,7 +51,21 @@ def assert_golden(name: str, text: str) -> None:
     assert text == path.read_text(encoding="utf-8")
 
 
-def evaluation(number: int, steps: int = 2, slots: int = 3, samples: int = 8) -> dict[str, Any]:
+def evaluation(number: int, steps: int = 2, slots: int = 3, samples: int = 8) -> Evaluated:
+    """``evaluation_record`` as it is read."""
+    return event_of(evaluation_record(number, steps, slots, samples))
+
+
+def event_of(record: Mapping[str, Any]) -> Any:
+    """The event of a record that may lack number and time."""
+    event = decode_event(to_line({"seq": 0, "t": 1.0, **record}))
+    assert event, record
+    return event
+
+
+def evaluation_record(
+    number: int, steps: int = 2, slots: int = 3, samples: int = 8
+) -> dict[str, Any]:
     """An ``eval`` event, the ``number``-th (from 0) of a run that learns."""
     learnt = 1 - 0.5 / (number + 1)
     return {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.screens.fake_run import FakeRun
-from tests.screens.panes import PaneApp, evaluation, text_of
+from tests.screens.panes import PaneApp, evaluation, evaluation_record, event_of, text_of
 from tests.screens.whole_screen import shown
 from trm_engine.runs.summary import summarise
 from trm_tui.settings import Settings
@@ -22,8 +22,8 @@ from trm_tui.widgets.run.tabs import TrainTabs
 METRICS = ["exact_match_values", "decision_f1", "slots_value_accuracy", "loss"]
 
 
-def told(number: int, metric: str, best: bool = True) -> dict[str, Any]:
-    return {**evaluation(number), "best": best, "best_metric": metric}
+def told(number: int, metric: str, best: bool = True) -> Any:
+    return event_of({**evaluation_record(number), "best": best, "best_metric": metric})
 
 
 def figure(metric: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.screens.panes import PaneApp, assert_golden, evaluation
+from tests.screens.panes import PaneApp, assert_golden, evaluation_record
 from tests.screens.whole_screen import shown, utc
 from trm_tui.widgets.checkpoint.facts import CheckpointFacts, notes, short_names
 
@@ -25,7 +25,7 @@ def summary(number: int = 3, **more: Any) -> dict[str, Any]:
         "bytes": 8_684_813,
         "parameters": 535_342,
         "has_ema": True,
-        "metrics": {"samples": 693, **evaluation(number)["metrics"]},
+        "metrics": {"samples": 693, **evaluation_record(number)["metrics"]},
         "best": {"metric": "decision_f1", "value": 0.9123, "loss": 0.25},
         "labels": {
             "tools": ["a", "b"],

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from tests.screens.panes import PaneApp, assert_golden, text_of
+from trm_engine.runs.schema.evaluation import BinaryFigures
 from trm_engine.training.metrics import binary_metrics
 from trm_tui.widgets.matrix.decision import DecisionMatrix
 
 
-def decision(tp: int, fn: int, fp: int, tn: int) -> dict[str, Any]:
+def decision(tp: int, fn: int, fp: int, tn: int) -> BinaryFigures:
     """The metrics of these counts, as an evaluation has them."""
     truth = np.repeat([True, True, False, False], [tp, fn, fp, tn])
     predicted = np.repeat([True, False, True, False], [tp, fn, fp, tn])
@@ -47,7 +47,7 @@ async def test_only_what_changed_has_a_change() -> None:
         pane.show(NOW)
         await pilot.pause()
         assert not set("▲▼=") & set(text_of(pane))
-        pane.show(NOW, {**BEFORE, "recall": NOW["recall"], "f1": None})
+        pane.show(NOW, replace(BEFORE, recall=NOW.recall, f1=None))
         await pilot.pause()
         precision, recall, f1, accuracy = text_of(pane).splitlines()[-4:]
         assert precision.endswith("▼ -0.007")
@@ -71,7 +71,7 @@ async def test_empty_counts_and_no_evaluation() -> None:
 async def test_large_counts_are_shortened() -> None:
     pane = DecisionMatrix()
     async with PaneApp(pane).run_test(size=(38, 9)) as pilot:
-        pane.show({**NOW, "tp": 99_999, "tn": 12_345_678})
+        pane.show(replace(NOW, tp=99_999, tn=12_345_678))
         await pilot.pause()
         assert "99,999 TP" in text_of(pane)
         assert "12M TN" in text_of(pane)

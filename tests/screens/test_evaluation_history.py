@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from msgspec.structs import replace
 from textual import on
 
 from tests.screens.panes import PaneApp, assert_golden, evaluation, text_of
+from trm_engine.runs.schema.events import Evaluated
 from trm_tui.widgets.run.evaluation_history import EvaluationHistory
 from trm_tui.widgets.table.columns import Cells, Layout
 
@@ -39,11 +39,11 @@ class Counted(EvaluationHistory):
         return super().cells(row, layout)
 
 
-def evaluations(count: int, best: int | None = None) -> list[dict[str, Any]]:
+def evaluations(count: int, best: int | None = None) -> list[Evaluated]:
     """The first ``count`` of a run whose best is the one of that index."""
     events = [evaluation(number) for number in range(count)]
     for number, event in enumerate(events):
-        event["best"] = best is None or number <= best
+        event.best = best is None or number <= best
     return events
 
 
@@ -92,7 +92,8 @@ async def test_a_resumed_run_takes_the_chosen_evaluation_away() -> None:
         await pilot.pause()
         assert pane.cursor() == 1 and app.chosen == []
         await pilot.press("down", "down")
-        again = [*evaluations(3), {**evaluation(3), "t": 5000.0}, {**evaluation(4), "t": 6000.0}]
+        again = [replace(evaluation(place), t=2000.0 + 1000 * place) for place in (3, 4)]
+        again = [*evaluations(3), *again]
         pane.set_evaluations(again)
         await pilot.pause()
         assert app.chosen == [2, 3, None]
@@ -141,7 +142,7 @@ async def test_thousands_draw_no_more_than_is_seen() -> None:
     pane = Counted()
     async with HistoryApp(pane).run_test(size=(60, 10)) as pilot:
         one = evaluation(3)
-        pane.set_evaluations([{**one, "step": step, "t": float(step)} for step in range(5000)])
+        pane.set_evaluations([replace(one, step=step, t=float(step)) for step in range(5000)])
         await pilot.pause()
         assert pane.drawn < 50
         assert text_of(pane).splitlines()[-1].split()[1] == "4,999"

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import convert
 
-from tests.screens.panes import assert_golden, evaluation
+from tests.screens.panes import assert_golden, evaluation_record
 from tests.screens.test_checkpoint_facts import summary
 from tests.screens.whole_screen import shown, utc
+from trm_engine.runs.schema.answers import FileEvaluation
 from trm_tui.app import TrmApp
 from trm_tui.screens.inspect import InspectScreen
 from trm_tui.sessions.checkpoint import Inspected
@@ -25,16 +27,18 @@ CURVE = [
 ]
 
 
-def result(number: int) -> dict[str, Any]:
+def result(number: int) -> FileEvaluation:
     """What a worker answers at the end of an evaluation."""
-    metrics = evaluation(number, steps=4)["metrics"]
+    metrics = evaluation_record(number, steps=4)["metrics"]
     decision = {**COUNTS, **metrics["decision"]}
-    return {
+    answer = {
         "metrics": {"samples": 693, **metrics, "decision": decision},
         "halting_curve": CURVE,
         "cheapest_halting": CURVE[-1],
         "data": "/data/val.jsonl",
+        "seconds": 1.0,
     }
+    return convert(answer, FileEvaluation)
 
 
 class Told(Inspected):

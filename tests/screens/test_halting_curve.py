@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown
+from trm_engine.runs.schema.evaluation import Halting
 from trm_tui.widgets.chart.halting_curve import MARK, HaltingCurve, summary_of
 
 THRESHOLDS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 
 
-def curve(steps: int = 8) -> list[dict[str, Any]]:
+def curve(steps: int = 8) -> list[Halting]:
     """A model that gains by its steps."""
     return [
-        {
-            "threshold": threshold,
-            "mean_steps": 1 + (steps - 1) * threshold**6,
-            "exact_match": 0.7 + 0.2 * threshold**0.5,
-        }
+        Halting(
+            threshold=threshold,
+            mean_steps=1 + (steps - 1) * threshold**6,
+            exact_match=0.7 + 0.2 * threshold**0.5,
+        )
         for threshold in THRESHOLDS
     ]
 
@@ -57,7 +56,7 @@ async def test_nothing_to_show() -> None:
     pane = HaltingCurve()
     async with PaneApp(pane).run_test(size=(80, 24)) as pilot:
         assert "No evaluation yet" in shown(pilot.app)
-        empty = [{"threshold": 0.5, "mean_steps": None, "exact_match": None}]
+        empty = [Halting(threshold=0.5)]
         pane.show(empty, None)
         await pilot.pause()
         assert "No evaluation yet" in shown(pilot.app)
@@ -65,7 +64,7 @@ async def test_nothing_to_show() -> None:
 
 @pytest.mark.parametrize("level", [0.0, 1.0])
 async def test_flat_curves_of_a_model_with_one_step(level: float) -> None:
-    flat = [{"threshold": each, "mean_steps": 1.0, "exact_match": level} for each in THRESHOLDS]
+    flat = [Halting(threshold=each, mean_steps=1.0, exact_match=level) for each in THRESHOLDS]
     pane = HaltingCurve()
     async with PaneApp(pane).run_test(size=(80, 24)) as pilot:
         pane.show(flat, flat[0])

@@ -7,12 +7,14 @@ import time
 from typing import Any
 
 import pytest
+from msgspec import convert
 from textual import on
 from textual.message import Message
 from textual.pilot import Pilot
 
 from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown
+from trm_engine.runs.schema.evaluation import JudgedSample
 from trm_tui.store.judged import PARTS, JudgedSamples
 from trm_tui.theme import ThemedApp
 from trm_tui.widgets.checkpoint.judged_samples import JudgedList, JudgedRows
@@ -61,7 +63,7 @@ class ListApp(PaneApp):
 
 def judged(records: list[dict[str, Any]]) -> JudgedSamples:
     samples = JudgedSamples()
-    samples.add(records)
+    samples.add(convert(records, list[JudgedSample]))
     return samples
 
 
@@ -174,11 +176,11 @@ async def test_the_cursor_stays_on_its_sample_once_it_was_moved() -> None:
         pane = await filled(pilot)
         samples = judged(RECORDS)
         pane.show(samples)
-        samples.add([record(900, ["tool"])])
+        samples.add(convert([record(900, ["tool"])], list[JudgedSample]))
         pane.show(samples)
         assert pane.selected and pane.selected.line == 900
         await pilot.press("down", "down")
-        samples.add([record(800, ["tool"]), record(700)])
+        samples.add(convert([record(800, ["tool"]), record(700)], list[JudgedSample]))
         pane.show(samples)
         await pilot.pause()
         assert pane.selected.line == 20 and lines(pane)[:3] == [900, 800, 400]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from msgspec.structs import replace
 from textual import on
 
 from tests.screens.panes import PaneApp, assert_golden, evaluation, text_of
+from trm_engine.runs.schema.evaluation import JudgedSample
+from trm_engine.runs.schema.events import Evaluated
 from trm_tui.widgets.run.moving_samples import MovingSamples
 
 
@@ -20,7 +21,7 @@ class SamplesApp(PaneApp):
         self.heard.append(message)
 
 
-def evaluations(count: int, steps: int = 2) -> list[dict[str, Any]]:
+def evaluations(count: int, steps: int = 2) -> list[Evaluated]:
     """The first evaluations of a run."""
     return [evaluation(number, steps) for number in range(count)]
 
@@ -76,7 +77,7 @@ async def test_text_is_never_obeyed() -> None:
 async def test_a_trend_has_gaps_where_a_sample_was_not_told_of() -> None:
     told = evaluations(4)
     for event in told[1:3]:
-        event["metrics"]["shown"] = []
+        event.metrics = replace(event.metrics, shown=[])
     pane = MovingSamples()
     async with SamplesApp(pane).run_test(size=(100, 20)) as pilot:
         pane.set_evaluations(told)
@@ -89,7 +90,9 @@ async def test_missing_figures_and_no_samples() -> None:
     pane = MovingSamples()
     async with SamplesApp(pane).run_test(size=(80, 20)) as pilot:
         assert "No sample evaluated yet" in text_of(pane)
-        pane.set_evaluations([{"metrics": {"shown": [{}]}}])
+        told = evaluation(0)
+        told.metrics = replace(told.metrics, shown=[JudgedSample()], worst=None)
+        pane.set_evaluations([told])
         await pilot.pause()
         assert "–" in text_of(pane)
         pane.focus()

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.screens.panes import PaneApp, assert_golden
+from tests.screens.panes import PaneApp, assert_golden, event_of
 from tests.screens.whole_screen import shown, utc  # noqa: F401
+from trm_engine.runs.schema.events import CheckpointSaved, RunStarted
 from trm_tui.widgets.run.facts import RunFacts
 from trm_tui.widgets.table.scrolling import Scroller
 
@@ -18,9 +19,9 @@ DATA = {
     "tokens": 1_042_591, "mean_tokens": 167.1, "longest": 512, "truncated_samples": 73,
     "bad_lines": 0,
 }  # fmt: skip
-STARTED: dict[str, Any] = {
+RECORD: dict[str, Any] = {
     "seq": 1, "t": 1_750_000_000.0, "type": "run_started",
-    "config": {"training": {"keep_checkpoints": 3}},
+    "config": {"training": {"keep_checkpoints": 3, "eval_interval": 100}},
     "data": {"train": DATA, "val": {**DATA, "samples": 693, "overlap": 2}},
     "labels": {"tools": ["check_bill", "[b]odd[/b]"], "slots": [{"name": "phone"}]},
     "parameters": {"total": 535_342, "embedding": 201_088, "core": 278_528, "heads": 55_726},
@@ -32,18 +33,21 @@ STARTED: dict[str, Any] = {
 }  # fmt: skip
 
 
-def checkpoint(seq: int, step: int, kind: str, name: str) -> dict[str, Any]:
-    return {
-        "seq": seq, "step": step, "epoch": step / 195, "kind": kind, "bytes": 8_685_325,
-        "path": str(FOLDER / name),
-    }  # fmt: skip
+STARTED: RunStarted = event_of(RECORD)
+
+
+def checkpoint(seq: int, step: int, kind: str, name: str, size: int = 8_685_325) -> CheckpointSaved:
+    path = str(FOLDER / name)
+    return CheckpointSaved(
+        seq=seq, t=1.0, step=step, epoch=step / 195, kind=kind, bytes=size, path=path
+    )
 
 
 CHECKPOINTS = [
     checkpoint(40, 195, "best", "checkpoints/best.pt"),
     checkpoint(41, 200, "step", "checkpoints/step_200.pt"),
     checkpoint(50, 390, "best", "checkpoints/best.pt"),
-    {**checkpoint(51, 400, "step", "x"), "path": "/elsewhere/step_400.pt", "bytes": 999},
+    checkpoint(51, 400, "step", "/elsewhere/step_400.pt", 999),
 ]
 
 
@@ -67,8 +71,9 @@ async def test_before_the_run_has_told_anything() -> None:
 
 
 async def test_what_an_event_lacks_is_left_out() -> None:
-    text = await text_of((60, 30), {"type": "run_started", "t": "when"}, FOLDER)
-    assert "device      –" in text and "Data" not in text
+    older = event_of({**RECORD, "seed": None, "host": "", "pid": None, "labels": {}})
+    text = await text_of((60, 40), older, FOLDER)
+    assert "seed      –" in text and "host      –, process –" in text and "tools" not in text
 
 
 async def test_only_the_newest_of_many_checkpoints() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.screens.panes import PaneApp, assert_golden, evaluation, text_of
+from trm_engine.runs.schema.evaluation import Slot, Slots
 from trm_tui.widgets.run.slot_accuracy import SlotAccuracy
 
 
@@ -12,7 +13,7 @@ from trm_tui.widgets.run.slot_accuracy import SlotAccuracy
 async def test_as_text(size: tuple[int, int]) -> None:
     pane = SlotAccuracy()
     async with PaneApp(pane).run_test(size=size) as pilot:
-        pane.show(evaluation(3, slots=6)["metrics"], evaluation(2, slots=4)["metrics"])
+        pane.show(evaluation(3, slots=6).metrics.slots, evaluation(2, slots=4).metrics.slots)
         await pilot.pause()
         assert_golden(f"slot_accuracy_{size[0]}x{size[1]}", text_of(pane))
 
@@ -20,7 +21,7 @@ async def test_as_text(size: tuple[int, int]) -> None:
 async def test_many_slots_scroll_under_the_headings() -> None:
     pane = SlotAccuracy()
     async with PaneApp(pane).run_test(size=(60, 12)) as pilot:
-        pane.show(evaluation(0, slots=40)["metrics"])
+        pane.show(evaluation(0, slots=40).metrics.slots)
         pane.focus()
         await pilot.press("end")
         lines = text_of(pane).splitlines()
@@ -35,7 +36,7 @@ async def test_empty_and_without_ratios() -> None:
     pane = SlotAccuracy()
     async with PaneApp(pane).run_test(size=(60, 12)) as pilot:
         assert "No evaluation yet" in text_of(pane)
-        pane.show({"slots": {"accuracy": None, "per_slot": {"a": {}}}}, {"slots": None})
+        pane.show(Slots(accuracy=None, value_accuracy=None, per_slot={"a": Slot()}))
         await pilot.pause()
         assert "–" in text_of(pane)
         pane.show(None)
@@ -46,7 +47,7 @@ async def test_empty_and_without_ratios() -> None:
 async def test_slots_that_the_previous_evaluation_lacks_have_no_change() -> None:
     pane = SlotAccuracy()
     async with PaneApp(pane).run_test(size=(100, 12)) as pilot:
-        pane.show(evaluation(1, slots=2)["metrics"], evaluation(0, slots=1)["metrics"])
+        pane.show(evaluation(1, slots=2).metrics.slots, evaluation(0, slots=1).metrics.slots)
         await pilot.pause()
         lines = text_of(pane).splitlines()
         assert "▲ +0.250" in lines[2]

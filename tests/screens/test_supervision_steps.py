@@ -21,8 +21,8 @@ class Counted(SupervisionSteps):
 
 
 def show(pane: SupervisionSteps, steps: int) -> None:
-    now, before = (evaluation(number, steps)["metrics"] for number in (3, 2))
-    pane.show_evaluation(now["by_step"], before["by_step"], now["halting"])
+    now, before = (evaluation(number, steps).metrics for number in (3, 2))
+    pane.show_evaluation(now.by_step, before.by_step, now.halting)
     pane.show_losses([1 / step for step in range(1, steps + 1)])
 
 

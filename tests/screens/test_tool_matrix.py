@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import convert
 from textual import on
 from textual.color import Color
 from textual.geometry import Offset, Size
 
 from tests.screens.panes import PaneApp, assert_golden, text_of
+from trm_engine.runs.schema.evaluation import Tools
 from trm_tui.store.confusion import NO_TOOL, UNSEEN, Confusion
 from trm_tui.theme import ON_DARK, ON_LIGHT, THEMES
 from trm_tui.widgets.matrix.heat import SHADES, contrast, heat
@@ -33,7 +35,7 @@ class MatrixApp(PaneApp):
         self.heard.append((message.true_name, message.predicted_name, message.lines, message.count))
 
 
-def small(**changes: Any) -> dict[str, Any]:
+def small(**changes: Any) -> Tools:
     """Five tools; some calls of a tool that training never saw, and one sample without a tool."""
     confusion = [
         [70, 12, 0, 0, 0],
@@ -48,15 +50,17 @@ def small(**changes: Any) -> dict[str, Any]:
         {"true": -1, "predicted": 2, "count": 2, "lines": [21, 34]},
     ]
     tool = {"labels": list(NAMES), "confusion": confusion, "accuracy": 0.9624, "samples": 529}
-    return {**tool, "unknown": 2, "cells": cells, **changes}
+    return convert({**tool, "unknown": 2, "cells": cells, **changes}, Tools)
 
 
-def large(tools: int) -> dict[str, Any]:
+def large(tools: int, times: int = 1) -> Tools:
     """Many tools, each mostly right."""
     row, column = np.indices((tools, tools))
     confusion = np.where((row * 7 + column * 3) % 11 == 0, column % 3, 0) + np.diag(range(tools))
     labels = [f"tool_number_{number:03}" for number in range(tools)]
-    return {"labels": labels, "confusion": confusion, "accuracy": 0.5, "samples": 9, "unknown": 0}
+    return Tools(
+        labels=labels, confusion=(confusion * times).tolist(), accuracy=0.5, samples=9, unknown=0
+    )
 
 
 def lines_of(pane: ToolMatrix) -> list[str]:
@@ -96,7 +100,7 @@ async def test_before_the_first_evaluation_and_without_tools() -> None:
         pane.focus()
         await pilot.press("down", "right", "c", "n", "o", "enter", "end", "pagedown")
         assert "No evaluation yet" in text_of(pane)
-        pane.show({"labels": [], "confusion": [], "accuracy": None, "samples": 0, "unknown": 0})
+        pane.show(Tools(accuracy=None, unknown=0))
         await pilot.pause()
         assert "No tools in this data" in text_of(pane)
         pane.show(small())
@@ -131,7 +135,7 @@ async def test_a_cell_without_samples_does_not_open() -> None:
     pane = ToolMatrix()
     app = MatrixApp(pane)
     async with app.run_test(size=(80, 20)) as pilot:
-        pane.show(small(cells=None))
+        pane.show(small(cells=[]))
         pane.focus()
         await pilot.press("home", "down", "enter", "up", "enter")
         assert app.heard == [("book_bus", "book_bus", [], 400)]
@@ -202,7 +206,7 @@ async def test_cursor_and_scroll_stay_where_they_are() -> None:
         await pilot.press("end")
         selected, scroll = pane.selected, pane.scroll_offset
         assert scroll.x and scroll.y
-        pane.show({**large(40), "confusion": large(40)["confusion"] * 2})
+        pane.show(large(40, times=2))
         await pilot.pause()
         assert (pane.selected, pane.scroll_offset) == (selected, scroll)
         await pilot.press("o", "o")

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.e2e.runs import LEARNT, assert_same, learning_columns
 from tests.faults.command import half_written
-from trm_engine.runs.events import Event
+from trm_engine.runs.events import Record
 
 UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]"
@@ -48,7 +48,7 @@ def assert_same_learning(saved: dict[str, Any], expected: dict[str, Any]) -> Non
         assert_same(saved[key], expected[key], key)
 
 
-def assert_same_story(events: list[Event], expected: list[Event]) -> None:
+def assert_same_story(events: list[Record], expected: list[Record]) -> None:
     """Two runs tell of the same updates and evaluations, times and memory aside."""
     numbers = [event["seq"] for event in events]
     assert numbers == list(range(len(events))), f"seq: {_first_gap(numbers)}"
@@ -65,7 +65,7 @@ def assert_same_story(events: list[Event], expected: list[Event]) -> None:
         assert_same(metrics, other, f"evaluation at {step}")
 
 
-def evaluations(events: list[Event]) -> list[tuple[int, Any]]:
+def evaluations(events: list[Record]) -> list[tuple[int, Any]]:
     """The evaluations that count: what a later start did again is left out."""
     found: list[tuple[int, Any]] = []
     for event in events:

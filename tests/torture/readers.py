@@ -47,6 +47,7 @@ from trm_engine.inspection.parameters import list_parameters
 from trm_engine.runs.commands import CommandReader, send_command
 from trm_engine.runs.events import EventReader, EventWriter, last_state, read_events, step_columns
 from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.schema.events import LogMessage
 from trm_engine.runs.summary import summarise
 
 Reader = Callable[["Corpus", Path, Random], None]
@@ -411,10 +412,10 @@ def read_events_file(corpus: Corpus, place: Path, rng: Random) -> None:
     printed(lambda: watch_run(run.path, plain=True))
     printed(lambda: show_runs(place, plain=True, as_json=rng.random() < 0.5))
     writer = EventWriter(run.events)
-    writer.write("log", level="info", message="the next worker")
+    writer.write(LogMessage(level="info", message="the next worker"))
     writer.close()
     assert read_events(run.events)[-1].get("message") == "the next worker"
-    assert EventReader(run.events).read()[-1]["message"] == "the next worker"  # type: ignore[index]
+    assert EventReader(run.events).read()[-1].message == "the next worker"  # type: ignore[union-attr]
 
 
 def some_events(corpus: Corpus, rng: Random) -> list[dict[str, Any]]:

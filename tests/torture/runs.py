@@ -20,7 +20,7 @@ from tests.torture.judge import (
 )
 from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.errors import CheckpointError
-from trm_engine.runs.events import Event, read_events
+from trm_engine.runs.events import Record, read_events
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.summary import summarise
 
@@ -55,7 +55,7 @@ class Reference:
 
     checkpoint: dict[str, Any]
     models: dict[str, Any]
-    events: list[Event]
+    events: list[Record]
     seconds: float
 
 

@@ -17,7 +17,7 @@ from tests.torture import chance, judge
 from tests.torture.readers import Corpus
 from tests.torture.structures import mutate_tree, mutate_yaml
 from tests.torture.test_readers import told, try_all
-from trm_engine.runs.events import Event
+from trm_engine.runs.events import Record
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_good_output_is_let_through() -> None:
     judge.assert_well_ended(2, b"", b"error: \\x1b is shown as text\n")
 
 
-def story() -> list[Event]:
+def story() -> list[Record]:
     """The events of a short run."""
 
     def steps(first: int, last: int) -> dict[str, Any]:
@@ -62,42 +62,42 @@ def story() -> list[Event]:
     return [{"seq": seq, "t": float(seq), **each} for seq, each in enumerate(kinds)]
 
 
-def without_a_step(events: list[Event]) -> None:
+def without_a_step(events: list[Record]) -> None:
     for values in events[1]["columns"].values():
         del values[1]
     del events[1]["by_step"][1]
 
 
-def without_the_last_steps(events: list[Event]) -> None:
+def without_the_last_steps(events: list[Record]) -> None:
     events[3]["columns"] = {name: values[:-1] for name, values in events[3]["columns"].items()}
     del events[3]["by_step"][-1]
 
 
-def with_another_loss(events: list[Event]) -> None:
+def with_another_loss(events: list[Record]) -> None:
     events[3]["columns"]["total_loss"][0] += 1e-12
 
 
-def without_an_evaluation(events: list[Event]) -> None:
+def without_an_evaluation(events: list[Record]) -> None:
     del events[4]
 
 
-def with_an_evaluation_twice(events: list[Event]) -> None:
+def with_an_evaluation_twice(events: list[Record]) -> None:
     events.append({**events[4], "seq": 5})
 
 
-def with_another_best(events: list[Event]) -> None:
+def with_another_best(events: list[Record]) -> None:
     events[4]["best"] = True
 
 
-def with_a_number_twice(events: list[Event]) -> None:
+def with_a_number_twice(events: list[Record]) -> None:
     events[4]["seq"] = 3
 
 
-def with_a_number_left_out(events: list[Event]) -> None:
+def with_a_number_left_out(events: list[Record]) -> None:
     events[4]["seq"] = 5
 
 
-def resumed_too_early(events: list[Event]) -> None:
+def resumed_too_early(events: list[Record]) -> None:
     events.append({"type": "run_started", "resumed_from": 2, "seq": 5})
 
 
@@ -115,7 +115,7 @@ def resumed_too_early(events: list[Event]) -> None:
         resumed_too_early,
     ],
 )
-def test_events(spoil: Callable[[list[Event]], None]) -> None:
+def test_events(spoil: Callable[[list[Record]], None]) -> None:
     judge.assert_same_story(story(), story())
     spoilt = story()
     spoil(spoilt)

@@ -6,18 +6,22 @@ import math
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.trainers import tiny_config, trainer_of
 from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.config import TrainingConfig
 from trm_engine.data.labels import Labels
 from trm_engine.runs.best import BestMetric, Score, score_resumed, score_saved, score_told
-from trm_engine.runs.events import Event
+from trm_engine.runs.events import Record
+from trm_engine.runs.schema.evaluation import Evaluation
+from trm_engine.runs.schema.events import Evaluated
 from trm_engine.training import loop
 from trm_engine.training.metrics import Answers, Truth, evaluation_metrics
 
@@ -27,22 +31,40 @@ NAN = math.nan
 numbers = st.floats(0, 1) | st.sampled_from([0.5, None, NAN, "NaN", math.inf])
 
 
-def metrics_of(figure: Any, loss: Any) -> dict[str, Any]:
-    return {"exact_match_values": figure, "loss": loss}
+def evaluation(values: Any, loss: Any, **parts: Any) -> Evaluation:
+    part = {"accuracy": None}
+    record = {
+        "decision": {**part, "f1": None},
+        "tool": part,
+        "slots": {**part, "value_accuracy": None},
+        "arguments": part,
+        "exact_match": None,
+        "exact_match_values": values,
+        "loss": loss,
+        **parts,
+    }
+    return msgspec.convert(record, Evaluation, strict=False)
+
+
+def evaluated(metrics: Evaluation, best_metric: str | None) -> Evaluated:
+    return Evaluated(step=1, epoch=1.0, seconds=1.0, best_metric=best_metric, metrics=metrics)
 
 
 def is_known(number: Any) -> bool:
     return isinstance(number, float) and not math.isnan(number)
 
 
-@given(st.lists(st.tuples(numbers, numbers), max_size=12), st.sampled_from((*METRICS[:1], "loss")))
+@given(
+    st.lists(st.tuples(numbers, numbers), max_size=12),
+    st.sampled_from(("exact_match_values", "loss")),
+)
 def test_the_best_has_the_best_figure_and_of_equal_ones_the_lowest_loss(
     evaluations: list[tuple[Any, Any]], metric: str
 ) -> None:
     best: Score | None = None
     marked = None
     for place, each in enumerate(evaluations):
-        score = Score.of(metrics_of(*each), metric)
+        score = Score.of(evaluation(*each), metric)
         if score.is_better_than(best):
             best, marked = score, place
     usable = [each for each in evaluations if is_known(each[1])]
@@ -57,11 +79,11 @@ def test_the_best_has_the_best_figure_and_of_equal_ones_the_lowest_loss(
         losses = [loss for _, loss in usable if loss < math.inf]
         assert (best and (best.value, best.loss)) == ((None, min(losses)) if losses else None)
     if marked is not None:
-        assert not Score.of(metrics_of(*evaluations[marked]), metric).is_better_than(best)
+        assert not Score.of(evaluation(*evaluations[marked]), metric).is_better_than(best)
 
 
 def test_a_first_loss_that_is_not_a_number_is_not_the_best_for_ever() -> None:
-    first, then = (Score.of(metrics_of(0.9, loss), "exact_match_values") for loss in (NAN, 3.0))
+    first, then = (Score.of(evaluation(0.9, loss), "exact_match_values") for loss in (NAN, 3.0))
     assert not first.is_better_than(None)
     assert then.is_better_than(None) and then.is_better_than(first)
     assert not first.is_better_than(then)
@@ -80,9 +102,10 @@ def test_every_metric_is_a_figure_of_an_evaluation() -> None:
         value_right=np.zeros((1, 2, 0), bool),
         args_right=np.array([[True, False]]),
     )
-    metrics = {**evaluation_metrics(truth, answers, labels, 0.9), "loss": 1.5}
-    metrics["slots"] |= {"accuracy": 0.25, "value_accuracy": 0.75}  # there are none
-    values = {metric: Score.of(metrics, metric).value for metric in METRICS}
+    found = replace(evaluation_metrics(truth, answers, labels, 0.9), loss=1.5)
+    slots = replace(found.slots, accuracy=0.25, value_accuracy=0.75)  # there are none
+    found = replace(found, slots=slots)
+    values = {metric: Score.of(found, metric).value for metric in METRICS}
     assert values.pop("loss") == 1.5
     assert (values.pop("slots_accuracy"), values.pop("slots_value_accuracy")) == (0.25, 0.75)
     assert set(values.values()) == {1.0}
@@ -98,24 +121,13 @@ def test_a_score_says_its_figure() -> None:
     assert str(Score("tool_accuracy", None, None)) == "tool_accuracy –, loss –"
 
 
-@pytest.mark.parametrize(
-    "event",
-    [
-        {},
-        {"metrics": {}},
-        {"best_metric": "exact_match"},
-        {"best_metric": "exact_match", "metrics": None},
-        {"best_metric": "of a later version", "metrics": {}},
-        {"best_metric": ["exact_match"], "metrics": {}},
-    ],
-)
-def test_an_event_that_names_no_figure_has_no_score(event: Event) -> None:
-    assert score_told(event) is None
+@pytest.mark.parametrize("name", [None, "of a later version"])
+def test_an_event_that_names_no_figure_has_no_score(name: str | None) -> None:
+    assert score_told(evaluated(evaluation(0.5, 1.0), name)) is None
 
 
-@pytest.mark.parametrize("slots", [None, 3, "NaN", [], {"accuracy": [1]}, {}])
-def test_a_figure_that_is_not_there_is_unknown(slots: Any) -> None:
-    told = {"best_metric": "slots_accuracy", "metrics": {"slots": slots, "loss": 0.5}}
+def test_a_figure_that_is_not_there_is_unknown() -> None:
+    told = evaluated(evaluation(0.5, 0.5), "slots_accuracy")
     assert score_told(told) == Score("slots_accuracy", None, 0.5)
 
 
@@ -126,7 +138,7 @@ def checkpoint(best: Any, metric: str | None = "exact_match") -> dict[str, Any]:
     return {
         "config": {"training": {"best_metric": metric} if metric else {}},
         "data_state": {"best": best},
-        "metrics": {"exact_match": 0.5, "exact_match_values": 0.25, "loss": 2.0},
+        "metrics": msgspec.to_builtins(evaluation(0.25, 2.0, exact_match=0.5)),
     }
 
 
@@ -160,23 +172,20 @@ def test_the_event_names_the_figure_that_best_pt_has(
     """What was scored as a sum of two figures: 40.9 % and then 39.1 %, both the best so far."""
     config = tiny_config(tmp_path)
     rows = [(0.95, 0.30, NAN), (0.80, 0.409, 1.0), (0.90, 0.391, 1.0), (0.80, 0.409, 0.9)]
-    evaluations = [
-        {"exact_match": exact, "exact_match_values": values, "loss": loss}
-        for exact, values, loss in rows
-    ]
-    events: list[Event] = []
+    evaluations = [evaluation(values, loss, exact_match=exact) for exact, values, loss in rows]
+    events: list[Record] = []
     trainer = trainer_of(config, events)
     waiting = iter(evaluations)
     monkeypatch.setattr(loop, "evaluate", lambda *_, **__: next(waiting))
     for _ in evaluations:
         trainer._evaluate()
-    told = [event for event in events if event["type"] == "eval"]
-    assert [event["best"] for event in told] == [False, True, False, True]
-    assert [str(score_told(event)) for event in told if event["best"]] == [
+    told = [msgspec.convert(event, Evaluated) for event in events if event["type"] == "eval"]
+    assert [event.best for event in told] == [False, True, False, True]
+    assert [str(score_told(event)) for event in told if event.best] == [
         "exact_match_values 0.4090"
     ] * 2
     saved = load_checkpoint(trainer.checkpoints.path("best"), to_resume=True)
-    assert saved["metrics"] == evaluations[3]
+    assert saved["metrics"] == msgspec.to_builtins(evaluations[3])
     assert score_saved(saved) == Score("exact_match_values", 0.409, 0.9)
     resumed = trainer_of(config, events)
     resumed.load(saved)

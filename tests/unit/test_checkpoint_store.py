@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.trainers import Told
-from trm_engine.runs.events import Event
+from trm_engine.runs.events import Record
 from trm_engine.training import checkpoint_store
 from trm_engine.training.checkpoint_store import CheckpointStore, Moment
 
@@ -20,7 +20,7 @@ def refuse(path: Path, error: OSError) -> None:
     raise AssertionError(f"{path}: {error}")
 
 
-def store_in(folder: Path, events: list[Event], keep: int = 0) -> CheckpointStore:
+def store_in(folder: Path, events: list[Record], keep: int = 0) -> CheckpointStore:
     return CheckpointStore(folder, keep, Told(events), refuse)
 
 
@@ -29,7 +29,7 @@ def names(folder: Path) -> set[str]:
 
 
 def test_a_saved_checkpoint_is_reported(tmp_path: Path) -> None:
-    events: list[Event] = []
+    events: list[Record] = []
     store = store_in(tmp_path / "checkpoints", events)
     store.save({"a": 1}, "step", NOW, 4)
     store.save({"a": 1}, "best", NOW)
@@ -60,7 +60,7 @@ def test_writing_is_tried_again_after_each_failure(
         return 7
 
     monkeypatch.setattr(checkpoint_store, "save_atomically", save)
-    events: list[Event] = []
+    events: list[Record] = []
     store = CheckpointStore(tmp_path, 0, FullDisk(events), lambda *each: told.append(each))
     store.save({}, "last", NOW)
     path = tmp_path / "last.pt"

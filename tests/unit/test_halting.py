@@ -22,7 +22,7 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.errors import ConfigError
 from trm_engine.inference.halting import halting_step, halts
 from trm_engine.models import TRMForToolCalling
-from trm_engine.runs.events import Event, step_columns
+from trm_engine.runs.events import Record, step_columns
 from trm_engine.training.halting import Halting
 from trm_engine.training.loop import Trainer
 from trm_engine.training.losses import DeepSupervisionLoss, count_labels, num_samples
@@ -239,7 +239,7 @@ def test_processes_halt_together_and_learn_what_one_learns(
 # --- a whole run --------------------------------------------------------------------------------
 
 
-def halting_trainer(folder: Path, events: list[Event]) -> Trainer:
+def halting_trainer(folder: Path, events: list[Record]) -> Trainer:
     """A run in this process whose q halts all samples that need not explore."""
     folder.mkdir()
     config = tiny_config(
@@ -265,7 +265,7 @@ def halting_trainer(folder: Path, events: list[Event]) -> Trainer:
 
 
 def test_a_halting_run_resumes_bit_for_bit_and_tells_its_steps(tmp_path: Path) -> None:
-    events: list[Event] = []
+    events: list[Record] = []
     whole = halting_trainer(tmp_path / "whole", events)
     whole.run()
     told = step_columns(event for event in events if event["type"] == "steps")

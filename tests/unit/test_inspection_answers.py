@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import to_builtins
 from sklearn import metrics as sklearn_metrics
 
 from tests.inspected import STEPS, VALIDATION, Listener, finished_run
@@ -248,7 +249,7 @@ def test_figures_are_those_of_eval_and_of_the_predictions(
     metrics = evaluate_dataset(
         predictor.model, dataset.subset(range(VALIDATION)), 5, halt_threshold=0.5
     )
-    assert found["metrics"] == metrics
+    assert found["metrics"] == to_builtins(metrics)
     assert found["data"] == str(run.validation)
 
     lines = run.validation.read_bytes().splitlines()

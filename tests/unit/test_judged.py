@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import convert
 
+from trm_engine.runs.schema.evaluation import JudgedSample
 from trm_tui.store.judged import (
     ALL,
     CONFIDENT,
@@ -50,7 +52,7 @@ def record(line: int, wrong: list[str] | None = None, **more: Any) -> Record:
 def judged(*records: Record) -> JudgedSamples:
     """Samples of these records."""
     samples = JudgedSamples()
-    samples.add(records)
+    samples.add(convert(list(records), list[JudgedSample]))
     return samples
 
 
@@ -109,8 +111,8 @@ def test_a_view_is_what_one_by_one_gives(
     given_records: list[Record], kind: str, order: str, words: str
 ) -> None:
     samples = JudgedSamples()
-    samples.add(given_records[:3])
-    samples.add(given_records[3:])
+    samples.add(convert(given_records[:3], list[JudgedSample]))
+    samples.add(convert(given_records[3:], list[JudgedSample]))
     kept = [each for each in given_records if is_of(each, kind) and holds(each, words)]
     expected = [each["line"] for each in sorted(kept, key=lambda each: key(each, order))]
     view = samples.view(kind, order, words)
@@ -172,7 +174,7 @@ def test_no_such_kind_or_order() -> None:
 def test_twenty_thousand_are_filtered_and_sorted_within_a_frame() -> None:
     chance = random.Random(5)
     samples = JudgedSamples()
-    samples.add(
+    records = [
         record(
             line,
             chance.sample(PARTS, chance.randrange(4)),
@@ -181,9 +183,11 @@ def test_twenty_thousand_are_filtered_and_sorted_within_a_frame() -> None:
             confidence=chance.random(),
         )
         for line in range(1, 20_001)
-    )
+    ]
+    samples.add(convert(records, list[JudgedSample]))
     other = JudgedSamples()
-    other.add(record(line, ["tool"] * (line % 2)) for line in range(20_000, 0, -1))
+    others = [record(line, ["tool"] * (line % 2)) for line in range(20_000, 0, -1)]
+    other.add(convert(others, list[JudgedSample]))
     samples.compare(other)
     fastest = min(_seconds(samples, kind, "me ONE") for kind in (ALL, WRONG) for _ in range(5))
     compared = min(_seconds(samples, ONLY_THIS, "") for _ in range(5))

@@ -10,7 +10,7 @@ import pytest
 from tests.trainers import tiny_config, trainer_of
 from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.errors import Abort
-from trm_engine.runs.events import Event
+from trm_engine.runs.events import Record
 from trm_engine.training.loop import Trainer
 
 
@@ -27,7 +27,7 @@ class AtUpdate:
         return self._trainer.moment.step == self._step and self._command in wanted
 
 
-def trainer_in(folder: Path, events: list[Event], **training: Any) -> Trainer:
+def trainer_in(folder: Path, events: list[Record], **training: Any) -> Trainer:
     return trainer_of(tiny_config(folder, max_steps=3, **training), events)
 
 
@@ -35,13 +35,13 @@ def command(trainer: Trainer, step: int, word: str) -> None:
     trainer._control._commands = AtUpdate(trainer, step, word)
 
 
-def kinds(events: list[Event]) -> list[str]:
+def kinds(events: list[Record]) -> list[str]:
     names = {"checkpoint": "kind", "state": "state"}
     return [event[names.get(event["type"], "type")] for event in events]
 
 
 def test_a_run_to_the_end(tmp_path: Path) -> None:
-    events: list[Event] = []
+    events: list[Record] = []
     trainer = trainer_in(tmp_path, events, save_interval=2, eval_interval=100)
     assert trainer.run() == "finished"
     told = [kind for kind in kinds(events) if kind != "eval_progress"]
@@ -57,7 +57,7 @@ def test_a_stop_saves_and_an_abort_does_not(tmp_path: Path) -> None:
     for word in ("stop", "abort"):
         folder = tmp_path / word
         folder.mkdir()
-        events: list[Event] = []
+        events: list[Record] = []
         trainer = trainer_in(folder, events)
         command(trainer, 2, word)
         if word == "stop":
@@ -74,7 +74,7 @@ def test_an_error_keeps_a_state_that_can_be_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also an error after the weights have changed: the update counts as a whole."""
-    events: list[Event] = []
+    events: list[Record] = []
     trainer = trainer_in(tmp_path, events, batch_size=2)
     real, calls = trainer._update._table, iter([False, True])
 
@@ -94,7 +94,7 @@ def test_an_error_keeps_a_state_that_can_be_resumed(
 def test_an_error_is_raised_even_if_nothing_can_be_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events: list[Event] = []
+    events: list[Record] = []
     trainer = trainer_in(tmp_path, events)
     monkeypatch.setattr(trainer, "_after_update", lambda: 1 // 0)
     monkeypatch.setattr(trainer.checkpoints, "write_once", lambda *_: 1 // 0)

@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 from sklearn import metrics as sklearn_metrics
 
 from tests.models import batch_of, inputs_of, small_config, small_model
@@ -20,7 +21,8 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.encoding import UNKNOWN_TOOL
 from trm_engine.data.labels import Field, Labels
 from trm_engine.data.samples import parse_sample
-from trm_engine.training.evaluate import Evaluation, evaluate
+from trm_engine.runs.schema.evaluation import Halting
+from trm_engine.training.evaluate import Evaluator, evaluate
 from trm_engine.training.losses import DeepSupervisionLoss, count_labels
 from trm_engine.training.metrics import (
     THRESHOLDS,
@@ -31,9 +33,9 @@ from trm_engine.training.metrics import (
     confidences,
     confusion,
     confusion_cells,
+    correctness,
     evaluation_metrics,
     halting_curve,
-    judge,
     sample_losses,
 )
 from trm_engine.training.targets import Targets
@@ -83,7 +85,7 @@ def share(values: Any) -> float | None:
     return pytest.approx(values.mean()) if values.size else None
 
 
-def agrees(found: dict[str, Any], truth: np.ndarray, predicted: np.ndarray) -> None:
+def agrees(found: Any, truth: np.ndarray, predicted: np.ndarray) -> None:
     """Precision, recall and F1 as scikit-learn has them; None where they divide by nothing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -92,8 +94,10 @@ def agrees(found: dict[str, Any], truth: np.ndarray, predicted: np.ndarray) -> N
             ("recall", sklearn_metrics.recall_score(truth, predicted, zero_division=np.nan)),
             ("f1", sklearn_metrics.f1_score(truth, predicted, zero_division=np.nan)),
         ):
-            assert found[name] == (None if math.isnan(number) else pytest.approx(number)), name
-    assert found["accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(truth, predicted))
+            assert getattr(found, name) == (
+                None if math.isnan(number) else pytest.approx(number)
+            ), name
+    assert found.accuracy == pytest.approx(sklearn_metrics.accuracy_score(truth, predicted))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1))
@@ -102,15 +106,15 @@ def test_binary_metrics_are_scikit_learns(pairs: list[tuple[bool, bool]]) -> Non
     found = binary_metrics(truth, predicted)
     agrees(found, truth, predicted)
     cells = sklearn_metrics.confusion_matrix(truth, predicted, labels=[True, False])
-    assert [[found["tp"], found["fn"]], [found["fp"], found["tn"]]] == cells.tolist()
+    assert [[found.tp, found.fn], [found.fp, found.tn]] == cells.tolist()
 
 
 def test_ratios_over_nothing_are_none() -> None:
     nothing = np.zeros(0, bool)
-    assert set(binary_metrics(nothing, nothing).values()) == {None, 0}
+    assert set(astuple(binary_metrics(nothing, nothing))) == {None, 0}
     none_called = binary_metrics(np.zeros(2, bool), np.zeros(2, bool))
-    assert none_called["accuracy"] == 1
-    assert none_called["precision"] is none_called["recall"] is none_called["f1"] is None
+    assert none_called.accuracy == 1
+    assert none_called.precision is none_called.recall is none_called.f1 is None
 
 
 @given(st.lists(st.tuples(st.integers(-2, 4), st.integers(-1, 4))))
@@ -137,13 +141,13 @@ def test_the_cells_of_a_confusion_name_its_samples(pairs: list[tuple[int, int]])
     lines = np.arange(len(pairs)) + 7
     cells = confusion_cells(truth, predicted, lines)
     counts = confusion(truth, predicted, 3)
-    found = {(cell["true"], cell["predicted"]) for cell in cells}
+    found = {(cell.true, cell.predicted) for cell in cells}
     assert found == {(true, guess) for true, guess in pairs if true >= 0}
     for cell in cells:
-        pair = (cell["true"], cell["predicted"])
+        pair = (cell.true, cell.predicted)
         where = [place + 7 for place, each in enumerate(pairs) if each == pair]
-        assert (cell["count"], cell["lines"]) == (len(where), where[:20])
-        assert cell["predicted"] < 0 or cell["count"] == counts[pair]
+        assert (cell.count, cell.lines) == (len(where), where[:20])
+        assert cell.predicted < 0 or cell.count == counts[pair]
 
 
 @given(evaluations())
@@ -152,29 +156,29 @@ def test_an_evaluation_agrees_with_scikit_learn(case: tuple[Truth, Answers]) -> 
     found = evaluation_metrics(truth, answers, LABELS, 0.5)
     calls, last = truth.decision, STEPS - 1
     predicted = answers.presence[last] > 0.5
-    assert found["samples"] == len(calls)
+    assert found.samples == len(calls)
 
-    agrees(found["decision"], calls, answers.decision[last] > 0.5)
+    agrees(found.decision, calls, answers.decision[last] > 0.5)
     right = (answers.tool[last] == truth.tool)[calls]
-    assert found["tool"]["accuracy"] == share(right)
+    assert found.tool.accuracy == share(right)
     if calls.any():
         accuracy = sklearn_metrics.accuracy_score(truth.tool[calls], answers.tool[last][calls])
-        assert found["tool"]["accuracy"] == pytest.approx(accuracy)
-    assert found["tool"]["samples"] == calls.sum()
-    assert found["tool"]["unknown"] == (truth.tool == UNKNOWN_TOOL).sum()
+        assert found.tool.accuracy == pytest.approx(accuracy)
+    assert found.tool.samples == calls.sum()
+    assert found.tool.unknown == (truth.tool == UNKNOWN_TOOL).sum()
     known = truth.tool >= 0
-    assert np.sum(found["tool"]["confusion"]) == (known & (answers.tool[last] >= 0)).sum()
+    assert np.sum(found.tool.confusion) == (known & (answers.tool[last] >= 0)).sum()
 
-    agrees(found["slots"], truth.presence.ravel(), predicted.ravel())
-    assert found["slots"]["all_right"] == share((predicted == truth.presence).all(1))
-    assert found["slots"]["value_accuracy"] == share(answers.value_right[last][truth.presence])
-    assert list(found["slots"]["per_slot"]) == ["x", "y", "z"]
-    for place, slot in enumerate(found["slots"]["per_slot"].values()):
+    agrees(found.slots, truth.presence.ravel(), predicted.ravel())
+    assert found.slots.all_right == share((predicted == truth.presence).all(1))
+    assert found.slots.value_accuracy == share(answers.value_right[last][truth.presence])
+    assert list(found.slots.per_slot) == ["x", "y", "z"]
+    for place, slot in enumerate(found.slots.per_slot.values()):
         agrees(slot, truth.presence[:, place], predicted[:, place])
         filled = truth.presence[:, place]
-        assert slot["filled"] == filled.sum()
-        assert slot["value_accuracy"] == share(answers.value_right[last][filled, place])
-    assert found["arguments"]["accuracy"] == share(answers.args_right[last][calls])
+        assert slot.filled == filled.sum()
+        assert slot.value_accuracy == share(answers.value_right[last][filled, place])
+    assert found.arguments.accuracy == share(answers.args_right[last][calls])
 
 
 @given(evaluations(), st.floats(0, 1))
@@ -201,29 +205,29 @@ def test_exact_matches_steps_and_halting_by_brute_force(
         return all(parts)
 
     for step in range(STEPS):
-        row = found["by_step"][step]
-        assert row["step"] == step + 1
-        assert row["exact_match"] == share([exact(step, i, False) for i in range(samples)])
-        assert row["exact_match_values"] == share([exact(step, i, True) for i in range(samples)])
+        row = found.by_step[step]
+        assert row.step == step + 1
+        assert row.exact_match == share([exact(step, i, False) for i in range(samples)])
+        assert row.exact_match_values == share([exact(step, i, True) for i in range(samples)])
         decided = (answers.decision[step] > 0.5) == truth.decision
-        assert row["decision_accuracy"] == share(decided)
-        assert row["q"] == share(answers.q[step])
-    last = found["by_step"][-1]
-    assert len(found["by_step"]) == STEPS
-    assert last["exact_match"] == found["exact_match"]
-    assert last["exact_match_values"] == found["exact_match_values"]
-    assert last["tool_accuracy"] == found["tool"]["accuracy"]
-    assert last["slot_accuracy"] == pytest.approx(found["slots"]["accuracy"])
+        assert row.decision_accuracy == share(decided)
+        assert row.q == share(answers.q[step])
+    last = found.by_step[-1]
+    assert len(found.by_step) == STEPS
+    assert last.exact_match == found.exact_match
+    assert last.exact_match_values == found.exact_match_values
+    assert last.tool_accuracy == found.tool.accuracy
+    assert last.slot_accuracy == pytest.approx(found.slots.accuracy)
 
     stops = []
     for index in range(samples):
         sure = [step for step in range(STEPS) if answers.q[step, index] >= threshold]
         stops.append(sure[0] if sure else STEPS - 1)
-    assert found["halting"] == {
-        "threshold": threshold,
-        "mean_steps": share([stop + 1 for stop in stops]),
-        "exact_match": share([exact(stop, i, False) for i, stop in enumerate(stops)]),
-    }
+    assert found.halting == Halting(
+        threshold=threshold,
+        mean_steps=share([stop + 1 for stop in stops]),
+        exact_match=share([exact(stop, i, False) for i, stop in enumerate(stops)]),
+    )
 
 
 @given(evaluations())
@@ -250,7 +254,7 @@ def test_a_confidence_is_what_the_answers_parts_are_given(case: tuple[Truth, Ans
         parts += [p if p > 0.5 else 1 - p for p in answers.presence[-1, index]]
         assert confidence == pytest.approx(math.prod(max(p, 1e-9) for p in parts))
     sure = replace(answers, tool_confidence=answers.tool_probability)
-    right = judge(truth, sure).exact[-1]
+    right = correctness(truth, sure).exact[-1]
     losses = sample_losses(truth, sure)
     assert confidences(sure)[right] == pytest.approx(np.exp(-losses[right]))
 
@@ -259,8 +263,8 @@ def test_a_confidence_is_what_the_answers_parts_are_given(case: tuple[Truth, Ans
 def test_samples_are_judged_alone_as_among_the_others(case: tuple[Truth, Answers]) -> None:
     truth, answers = case
     chosen = np.arange(len(truth.decision))[::-2]
-    whole = judge(truth, answers)
-    part = judge(truth.of(chosen), answers.of(chosen))
+    whole = correctness(truth, answers)
+    part = correctness(truth.of(chosen), answers.of(chosen))
     for each in fields(whole):
         whole_verdict, verdict = getattr(whole, each.name), getattr(part, each.name)
         assert verdict.tolist() == whole_verdict[:, chosen].tolist()
@@ -274,18 +278,18 @@ def test_a_halting_curve_runs_from_the_first_step_to_the_last(case: tuple[Truth,
     curve = halting_curve(truth, answers)
     whole = evaluation_metrics(truth, answers, LABELS, 0.5)
     for point in curve:
-        halting = evaluation_metrics(truth, answers, LABELS, point["threshold"])["halting"]
+        halting = evaluation_metrics(truth, answers, LABELS, point.threshold).halting
         assert point == halting
-    assert [point["threshold"] for point in curve] == sorted(THRESHOLDS)
-    assert curve[0]["exact_match"] == whole["by_step"][0]["exact_match"]
+    assert [point.threshold for point in curve] == sorted(THRESHOLDS)
+    assert curve[0].exact_match == whole.by_step[0].exact_match
     if len(truth.decision):
-        assert curve[0]["mean_steps"] == 1
+        assert curve[0].mean_steps == 1
     never = halting_curve(truth, answers, [2.0])[0]
-    assert never["exact_match"] == whole["exact_match"]
+    assert never.exact_match == whole.exact_match
 
-    enough = (whole["exact_match"] or 0) - 0.001
-    found = cheapest_halting(curve, whole["exact_match"])
-    good = [point for point in curve if (point["exact_match"] or 0) >= enough]
+    enough = (whole.exact_match or 0) - 0.001
+    found = cheapest_halting(curve, whole.exact_match)
+    good = [point for point in curve if (point.exact_match or 0) >= enough]
     assert found == (good[0] if good else None)
 
 
@@ -301,12 +305,10 @@ def test_an_unknown_tool_is_wrong_and_its_loss_the_highest() -> None:
         value_right=np.ones((1, 2, SLOTS), bool),
         args_right=np.array([[False, True]]),
     )
-    verdicts = judge(truth, answers)
-    assert verdicts.tool.tolist() == verdicts.exact.tolist() == [[False, True]]
+    right = correctness(truth, answers)
+    assert right.tool.tolist() == right.exact.tolist() == [[False, True]]
     found = evaluation_metrics(truth, answers, LABELS, 0.9)
-    assert (
-        found["tool"]["accuracy"] == found["exact_match"] == found["arguments"]["accuracy"] == 0.5
-    )
+    assert found.tool.accuracy == found.exact_match == found.arguments.accuracy == 0.5
     losses = sample_losses(truth, answers)
     assert losses[0] > 20 > losses[1]
 
@@ -319,8 +321,8 @@ def test_an_evaluation_does_not_depend_on_the_batch_size(dataset: TRMToolCalling
     model = small_model(small_config(dataset.labels))
     one, many = evaluate(model, few, 1), evaluate(model, few, 7)
     for name in ("decision", "tool", "arguments", "exact_match", "exact_match_values", "halting"):
-        assert one[name] == many[name], name
-    assert [each["index"] for each in one["worst"]] == [each["index"] for each in many["worst"]]
+        assert getattr(one, name) == getattr(many, name), name
+    assert [each.index for each in one.worst] == [each.index for each in many.worst]
 
 
 def test_an_evaluation_judges_every_step_as_the_loss_does(
@@ -337,22 +339,22 @@ def test_an_evaluation_judges_every_step_as_the_loss_does(
     assert finished[-1] == 12
     assert (np.diff([0, *finished]) > 0).all()
     assert (np.diff([0, *finished]) <= 5).all()
-    assert len(found["worst"]) == 12
-    losses = [each["loss"] for each in found["worst"]]
+    assert len(found.worst) == 12
+    losses = [each.loss for each in found.worst]
     assert losses == sorted(losses, reverse=True)
 
     batch = batch_of(few, range(12))
     targets = Targets.of(batch)
     with torch.no_grad():
         outputs = model.train_step(**inputs_of(batch))
-    for output, row in zip(outputs, found["by_step"], strict=True):
+    for output, row in zip(outputs, found.by_step, strict=True):
         exact = answer_is_right(output, targets).float().mean()
-        assert row["exact_match"] == pytest.approx(float(exact))
+        assert row.exact_match == pytest.approx(float(exact))
         called = (output.decision_logits[:, 0] > 0).float() == targets.decision
-        assert row["decision_accuracy"] == pytest.approx(float(called.float().mean()))
+        assert row.decision_accuracy == pytest.approx(float(called.float().mean()))
     whole = evaluate(model, few, 12)
     step = DeepSupervisionLoss(model.config).step(outputs[-1], targets, count_labels(targets))
-    assert whole["by_step"][-1]["loss"] == pytest.approx(float(step["total_loss"]), abs=1e-5)
+    assert whole.by_step[-1].loss == pytest.approx(float(step["total_loss"]), abs=1e-5)
 
 
 def test_an_evaluation_names_samples_by_their_line(
@@ -364,37 +366,37 @@ def test_an_evaluation_names_samples_by_their_line(
     for data in (few, own):
         lines = data.path.read_bytes().splitlines()
         found = evaluate(model, data, 4)
-        assert len(found["worst"]) == len(found["shown"]) == 4
-        for each in found["worst"] + found["shown"]:
-            assert parse_sample(lines[each["line"] - 1]) == data.sample(each["index"])
-        for cell in found["tool"]["cells"]:
-            for line in cell["lines"]:
+        assert len(found.worst) == len(found.shown) == 4
+        for each in found.worst + found.shown:
+            assert parse_sample(lines[each.line - 1]) == data.sample(each.index)
+        for cell in found.tool.cells:
+            for line in cell.lines:
                 tool = parse_sample(lines[line - 1]).tool
                 assert tool
-                assert tool.name == data.labels.tools[cell["true"]]
-        assert sum(cell["count"] for cell in found["tool"]["cells"]) == data.decisions.sum()
+                assert tool.name == data.labels.tools[cell.true]
+        assert sum(cell.count for cell in found.tool.cells) == data.decisions.sum()
 
 
 def test_an_evaluation_tells_of_every_sample_as_it_goes(dataset: TRMToolCallingDataset) -> None:
     """Its records are those of the worst samples, and count up to its figures."""
     few = dataset.subset(range(11))
-    evaluation = Evaluation(small_model(small_config(dataset.labels)), few)
-    records = [record for batch in evaluation.batches(4) for record in evaluation.records(batch)]
-    metrics = evaluation.metrics()
+    evaluation = Evaluator(small_model(small_config(dataset.labels)), few)
+    records = [record for batch in evaluation.batches(4) for record in evaluation.judged(batch)]
+    metrics = evaluation.evaluation()
     assert metrics == evaluate(evaluation.model, few, 4)
-    by_index = {record["index"]: record for record in records}
+    by_index = {record.index: record for record in records}
     assert sorted(by_index) == list(range(11))
-    assert metrics["worst"] == [by_index[each["index"]] for each in metrics["worst"]]
-    for step, figures in enumerate(metrics["by_step"]):
-        assert figures["exact_match"] == np.mean([record["exact"][step] for record in records])
-        right = [record["exact_values"][step] for record in records]
-        assert figures["exact_match_values"] == np.mean(right)
+    assert metrics.worst == [by_index[each.index] for each in metrics.worst]
+    for step, figures in enumerate(metrics.by_step):
+        assert figures.exact_match == np.mean([record.exact[step] for record in records])
+        right = [record.exact_values[step] for record in records]
+        assert figures.exact_match_values == np.mean(right)
     for record in records:
-        assert record["exact_values"][-1] == (not record["wrong"])
-        assert record["decision"] == few.sample(record["index"]).decision
-        calls = record["decision_probability"][-1] > 0.5
-        assert record["predicted_decision"] == ("tool_call" if calls else "direct_answer")
-        assert 0 <= record["confidence"] <= 1
+        assert record.exact_values[-1] == (not record.wrong)
+        assert record.decision == few.sample(record.index).decision
+        calls = record.decision_probability[-1] > 0.5
+        assert record.predicted_decision == ("tool_call" if calls else "direct_answer")
+        assert 0 <= record.confidence <= 1
 
 
 def test_an_evaluation_may_run_other_numbers_of_steps_and_be_broken_off(
@@ -402,12 +404,11 @@ def test_an_evaluation_may_run_other_numbers_of_steps_and_be_broken_off(
 ) -> None:
     model = small_model(small_config(dataset.labels)).train()
     few = dataset.subset(range(6))
-    evaluation = Evaluation(model, few, steps=2)
+    evaluation = Evaluator(model, few, steps=2)
     list(evaluation.batches())
-    assert len(evaluation.metrics()["by_step"]) == 2
-    assert (
-        evaluation.metrics()["by_step"][1]["exact_match"]
-        == (evaluate(model, few)["by_step"][1]["exact_match"])
+    assert len(evaluation.evaluation().by_step) == 2
+    assert evaluation.evaluation().by_step[1].exact_match == (
+        evaluate(model, few).by_step[1].exact_match
     )
 
     calls: list[int] = []
@@ -418,19 +419,19 @@ def test_an_evaluation_may_run_other_numbers_of_steps_and_be_broken_off(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(Evaluation(model, few, between=break_off).batches(2))
+        list(Evaluator(model, few, between=break_off).batches(2))
     assert model.training
 
 
 def test_the_worst_samples_say_what_is_wrong(dataset: TRMToolCallingDataset) -> None:
     model = small_model(small_config(dataset.labels))
-    for shown in evaluate(model, dataset.subset(range(9)), 4)["worst"]:
-        record = dataset.sample(shown["index"])
-        assert shown["decision"] == record.decision
-        assert shown["tool"] == (record.tool.name if record.tool else None)
-        decided = (shown["decision_probability"][-1] > 0.5) == (record.decision == "tool_call")
-        assert ("decision" in shown["wrong"]) == (not decided)
+    for shown in evaluate(model, dataset.subset(range(9)), 4).worst:
+        record = dataset.sample(shown.index)
+        assert shown.decision == record.decision
+        assert shown.tool == (record.tool.name if record.tool else None)
+        decided = (shown.decision_probability[-1] > 0.5) == (record.decision == "tool_call")
+        assert ("decision" in shown.wrong) == (not decided)
         if record.tool is None:
-            assert not {"tool", "arguments"} & set(shown["wrong"])
-        elif "tool" not in shown["wrong"]:
-            assert shown["predicted_tool"] == record.tool.name
+            assert not {"tool", "arguments"} & set(shown.wrong)
+        elif "tool" not in shown.wrong:
+            assert shown.predicted_tool == record.tool.name

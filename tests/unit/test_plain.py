@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import signal
 import subprocess
@@ -14,19 +15,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import convert
+from msgspec.structs import replace
 from rich.console import Console
 
-from tests.screens.panes import evaluation as told
+from tests.screens.panes import evaluation_record
 from tests.support import ROOT, wait_until
 from trm_engine.config import Config
 from trm_engine.errors import RunError
+from trm_engine.files.jsonl import to_line
 from trm_engine.runs.folder import RunFolder
-from trm_engine.runs.schema import is_event
+from trm_engine.runs.schema.evaluation import Evaluation, Slots
+from trm_engine.runs.schema.events import Evaluated, decode_event
 from trm_tui.plain.curve import loss_curve
-from trm_tui.plain.tables import EvaluationTables, colour_of, final_table, slot_table
+from trm_tui.plain.tables import EvaluationTables, final_table, slot_table
 from trm_tui.plain.viewer import PlainViewer
+from trm_tui.store.run import RunStore
 
-METRICS: dict[str, Any] = {
+RECORD: dict[str, Any] = {
     "samples": 400,
     "loss": 0.41,
     "decision": {
@@ -50,6 +56,7 @@ METRICS: dict[str, Any] = {
     "exact_match_values": 0.7012,
     "by_step": [],
 }  # fmt: skip
+EVALUATION = convert(RECORD, Evaluation)
 
 STACKED = """\
              Decision Confusion Matrix
@@ -74,10 +81,12 @@ STACKED = """\
 │ Argument Accuracy       │              – │
 │                         │                │
 │ Slot Accuracy (Overall) │         0.8756 │
+│ All Slots Right         │              – │
 │ Slot Value Accuracy     │         0.8123 │
 │                         │                │
 │ Exact Match             │         0.7712 │
 │ Exact Match + Values    │         0.7012 │
+│ Loss                    │         0.4100 │
 └─────────────────────────┴────────────────┘
 
       Per-Slot Accuracy
@@ -145,7 +154,7 @@ def steps(*losses: Any, first: int = 1) -> dict[str, Any]:
 
 def evaluation(step: int, best: bool = False, **changes: Any) -> dict[str, Any]:
     """An ``eval`` event."""
-    metrics = {**METRICS, **changes}
+    metrics = {**RECORD, **changes}
     told = {"step": step, "epoch": step / 50, "seconds": 1.0, "best": best, "metrics": metrics}
     return {"type": "eval", **told}
 
@@ -198,6 +207,20 @@ def press_once_started(run: Watched, *signals: int) -> None:
     threading.Thread(target=press, daemon=True).start()
 
 
+def store_of(*records: dict[str, Any]) -> RunStore:
+    """A run that told these events."""
+    store = RunStore()
+    lines = [to_line({"seq": 0, "t": 1.0, **record}) for record in records]
+    store.take([event for line in lines if (event := decode_event(line))])
+    return store
+
+
+def final(*records: dict[str, Any]) -> str:
+    """The final table of a run that told these events."""
+    store = store_of(*records)
+    return printed(final_table(store.evaluations[-1], store.best), 80)
+
+
 def printed(renderable: Any, width: int) -> str:
     """What a console prints, without colour and trailing spaces."""
     console = Console(file=io.StringIO(), width=width, no_color=True, highlight=False)
@@ -210,23 +233,20 @@ def printed(renderable: Any, width: int) -> str:
 
 
 def test_tables_stand_below_each_other_at_80_columns() -> None:
-    tables = EvaluationTables(METRICS, "Epoch 5 Evaluation Results\nstep 1,200")
+    tables = EvaluationTables(EVALUATION, "Epoch 5 Evaluation Results\nstep 1,200")
     assert printed(tables, 80) == STACKED
 
 
 def test_tables_stand_beside_each_other_at_100_columns() -> None:
-    lines = printed(EvaluationTables(METRICS, "Results"), 100).splitlines()
+    lines = printed(EvaluationTables(EVALUATION, "Results"), 100).splitlines()
     assert max(map(len, lines)) <= 100
-    assert len(lines) < 20
+    assert len(lines) < 22
     assert any("tool_call" in line and "Decision Accuracy" in line for line in lines)
 
 
 def test_colours_of_slots() -> None:
-    assert [colour_of(share) for share in (0.9, 0.8999, 0.7, 0.6999, None)] == [
-        "green", "yellow", "yellow", "red", "dim",
-    ]  # fmt: skip
     console = Console(file=io.StringIO(), force_terminal=True, color_system="standard")
-    console.print(slot_table(METRICS["slots"]["per_slot"]))
+    console.print(slot_table(EVALUATION.slots.per_slot or {}))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "\x1b[32m  0.9200" in text
     assert "\x1b[33m  0.7000" in text
@@ -234,8 +254,8 @@ def test_colours_of_slots() -> None:
 
 
 def test_a_model_without_slots_has_no_slot_table() -> None:
-    metrics = {**METRICS, "slots": {"accuracy": None, "value_accuracy": None, "per_slot": {}}}
-    assert "Per-Slot" not in printed(EvaluationTables(metrics, "Results"), 80)
+    without = replace(EVALUATION, slots=Slots(accuracy=None, value_accuracy=None, per_slot={}))
+    assert "Per-Slot" not in printed(EvaluationTables(without, "Results"), 80)
 
 
 def test_final_table_leaves_out_what_a_resumed_run_did_again() -> None:
@@ -246,14 +266,13 @@ def test_final_table_leaves_out_what_a_resumed_run_did_again() -> None:
         {**STARTED, "resumed_from": 50},
         evaluation(80, exact_match=0.4),
     ]
-    text = printed(final_table(events), 80)
+    text = final(*events)
     assert "│ Step                    │     80 │     40 │" in text
     assert "│ Exact Match             │ 0.4000 │ 0.5000 │" in text
-    assert final_table([STARTED]) is None
 
 
 def test_final_table_has_one_column_if_the_last_is_best() -> None:
-    text = printed(final_table([evaluation(80, best=True)]), 80)
+    text = final(evaluation(80, best=True))
     assert "Final = Best" in text
 
 
@@ -262,12 +281,12 @@ def test_final_table_names_the_figure_that_is_the_best() -> None:
         {**evaluation(40, best=True, loss=0.5), "best_metric": "loss"},
         {**evaluation(80, loss=0.7), "best_metric": "loss"},
     ]
-    assert "best: loss 0.5000" in printed(final_table(events), 80)
-    assert "best:" not in printed(final_table([evaluation(40, best=True)]), 80)
+    assert "best: loss 0.5000" in final(*events)
+    assert "best:" not in final(evaluation(40, best=True))
 
 
 def test_final_table_of_a_run_without_a_best_names_none() -> None:
-    text = printed(final_table([evaluation(80)]), 80)
+    text = final(evaluation(80))
     assert "Final Evaluation" in text and "Best" not in text
 
 
@@ -284,10 +303,10 @@ def test_curve_fits_its_width(width: int) -> None:
 
 
 def test_curve_passes_over_what_is_no_number() -> None:
-    text = loss_curve([1, 2, 3, 4], [2.0, "NaN", "Infinity", 1.0], 60, True)
+    text = loss_curve([1, 2, 3, 4], [2.0, math.nan, math.inf, 1.0], 60, True)
     assert "log scale" not in text
     assert "\x1b[" in text
-    assert loss_curve([1, 2], [1.0, "NaN"], 60, False) == ""
+    assert loss_curve([1, 2], [1.0, math.nan], 60, False) == ""
     assert loss_curve([], [], 60, False) == ""
 
 
@@ -322,7 +341,7 @@ def test_a_whole_run(run: Watched) -> None:
     assert "step 2/100  epoch 0.04  loss 6.0000  8:10 left  812 samples/s" in lines
     assert "step 100/100  epoch 2.00  loss 1.5000  0:00 left  812 samples/s" in lines
     assert any("Epoch 2 Evaluation Results" in line for line in lines)
-    best = f"exact_match {METRICS['exact_match']:.4f}"
+    best = f"exact_match {RECORD['exact_match']:.4f}"
     assert f"The best so far: {best}." in lines
     assert any("Training loss by step" in line for line in lines)
     assert f"best checkpoint  {checkpoints}/best.pt ({best} at step 100)" in lines
@@ -341,9 +360,13 @@ def test_few_lines_between_the_first_and_the_last(run: Watched) -> None:
     assert [line.split()[1] for line in lines] == ["1/100", "100/100"]
 
 
-def test_nan_is_loud_and_told_once(run: Watched) -> None:
-    run.follow(STARTED, steps(1.0, "NaN"), steps("NaN", first=3), state("finished"))
-    assert run.text.count("The loss is NaN since step 2.") == 1
+def test_nan_is_told_by_the_engines_alert_alone(run: Watched) -> None:
+    alert = "the loss is not a number at step 2; the update was skipped"
+    told = {"type": "log", "level": "error", "message": alert}
+    run.follow(STARTED, steps(1.0, "NaN"), told, steps("NaN", first=3), state("finished"))
+    assert [line for line in run.text.splitlines() if "not a number" in line or "NaN" in line] == [
+        f"error: {alert}"
+    ]
 
 
 def test_only_new_events_are_shown(tmp_path: Path) -> None:
@@ -465,11 +488,11 @@ def without_one_key(value: Any) -> Iterator[Any]:
 
 
 def test_an_evaluation_that_lacks_a_key_is_no_event_or_has_its_tables() -> None:
-    event = {"v": 1, "seq": 1, **told(1)}
-    assert is_event(event)
+    event = {"v": 1, "seq": 1, **evaluation_record(1)}
     taken = 0
     for fewer in without_one_key(event["metrics"]):
-        if is_event({**event, "metrics": fewer}):
+        known = decode_event(to_line({**event, "metrics": fewer}))
+        if isinstance(known, Evaluated):
             taken += 1
-            EvaluationTables(fewer, "Results")
+            EvaluationTables(known.metrics, "Results")
     assert taken > 10

@@ -10,7 +10,7 @@ import pytest
 
 from tests.trainers import Told
 from trm_engine.errors import Abort, RunError
-from trm_engine.runs.events import Event
+from trm_engine.runs.events import Record
 from trm_engine.training import run_control
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.run_control import RunControl, Stop
@@ -38,8 +38,8 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def control_of(
     *looks: list[str], group: ProcessGroup | None = None
-) -> tuple[RunControl, list[Event]]:
-    events: list[Event] = []
+) -> tuple[RunControl, list[Record]]:
+    events: list[Record] = []
     return RunControl(Given(*looks), Told(events), group or ProcessGroup()), events
 
 
@@ -55,7 +55,7 @@ def obey(control: RunControl) -> list[str]:
     return done
 
 
-def states(events: list[Event]) -> list[str]:
+def states(events: list[Record]) -> list[str]:
     return [event["state"] for event in events if event["type"] == "state"]
 
 

@@ -30,7 +30,13 @@ from trm_engine.runs.commands import (
     in_order_of_weight,
     send_command,
 )
-from trm_engine.runs.events import EventWriter, last_state, read_events, step_columns
+from trm_engine.runs.events import (
+    EventReader,
+    EventWriter,
+    last_state,
+    read_events,
+    step_columns,
+)
 from trm_engine.runs.folder import (
     LOST,
     RunFolder,
@@ -40,6 +46,7 @@ from trm_engine.runs.folder import (
     hand_over,
     list_runs,
 )
+from trm_engine.runs.schema.events import LogMessage, StateChanged, StepColumns, Steps
 
 HOLD = """
 import sys, time
@@ -55,10 +62,11 @@ WRITE = """
 import sys, time
 from pathlib import Path
 from trm_engine.runs.events import EventWriter
+from trm_engine.runs.schema.events import LogMessage
 
 writer = EventWriter(Path(sys.argv[1]))
 for each in range(10**9):
-    writer.write("log", level="info", message="x" * 1000)
+    writer.write(LogMessage(level="info", message="x" * 1000))
     if each == 300:
         print("writing", flush=True)
     time.sleep(0.0002)
@@ -70,10 +78,14 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "events.jsonl"
 
 
-def write(path: Path, *messages: Any) -> None:
+def note(message: str) -> LogMessage:
+    return LogMessage(level="info", message=message)
+
+
+def write(path: Path, *messages: str) -> None:
     writer = EventWriter(path)
     for message in messages:
-        writer.write("note", message=message)
+        writer.write(note(message))
     writer.close()
 
 
@@ -119,12 +131,18 @@ def test_half_a_character_does_not_stop_a_record() -> None:
 
 
 def test_numbers_that_json_lacks_are_strings(path: Path) -> None:
-    write(path, [math.nan, math.inf, -math.inf, 1.5, "text", None])
-    [written] = messages(path)
-    assert written == ["NaN", "Infinity", "-Infinity", 1.5, "text", None]
-    back = [number(each) for each in written]
-    assert math.isnan(back[0])
-    assert back[1:] == [math.inf, -math.inf, 1.5, "text", None]
+    losses = [math.nan, math.inf, -math.inf, 1.5, None]
+    columns = {"step": [1, 2, 3, 4, 5], "loss": losses}
+    writer = EventWriter(path)
+    writer.write(StepColumns(columns=columns, by_step=[[loss] for loss in losses]))
+    writer.close()
+    [event] = read_events(path)
+    assert event["columns"]["loss"] == ["NaN", "Infinity", "-Infinity", 1.5, None]
+    [steps] = EventReader(path).read()
+    assert isinstance(steps, Steps)
+    back = steps.column("loss")
+    assert back[0] is not None and math.isnan(back[0])
+    assert back[1:] == losses[1:]
 
 
 def test_a_reader_waits_for_the_end_of_a_line(path: Path) -> None:
@@ -143,16 +161,12 @@ def test_a_reader_waits_for_the_end_of_a_line(path: Path) -> None:
 
 def test_events_are_read_as_they_were_written(path: Path) -> None:
     before = time.time()
-    write(path, "xin chào", {"a": [1, 2.5, None]}, "line\nbreak\u2028\r")
+    write(path, "xin chào", "line\nbreak\u2028\r")
     events = read_events(path)
-    assert [event["message"] for event in events] == [
-        "xin chào",
-        {"a": [1, 2.5, None]},
-        "line\nbreak\u2028\r",
-    ]
-    assert [event["seq"] for event in events] == [0, 1, 2]
+    assert [event["message"] for event in events] == ["xin chào", "line\nbreak\u2028\r"]
+    assert [event["seq"] for event in events] == [0, 1]
     assert {event["v"] for event in events} == {1}
-    assert {event["type"] for event in events} == {"note"}
+    assert {event["type"] for event in events} == {"log"}
     assert all(before - 1 <= event["t"] <= time.time() + 1 for event in events)
 
 
@@ -172,7 +186,7 @@ def test_the_numbers_go_on_after_reopening(path: Path) -> None:
 
 def test_an_event_is_on_disk_soon_without_a_flush(path: Path) -> None:
     writer = EventWriter(path)
-    writer.write("note", message="a")
+    writer.write(note("a"))
     wait_until(lambda: bool(read_events(path)))
     writer.close()
 
@@ -199,10 +213,8 @@ def test_a_file_cut_anywhere_can_be_written_on(
 ) -> None:
     path = tmp_path_factory.mktemp("cut") / "events.jsonl"
     for message in ("một", "hai", "ba", "bốn"):
-        append(
-            path,
-            to_line({"seq": len(read_events(path)), "type": "note", "t": 1.0, "message": message}),
-        )
+        event = {"seq": len(read_events(path)), "type": "log", "t": 1.0, "level": "info"}
+        append(path, to_line({**event, "message": message}))
     path.write_bytes(path.read_bytes()[:size])
     whole = read_events(path)
     write(path, "new")
@@ -231,7 +243,7 @@ def test_many_events_from_two_threads(path: Path) -> None:
 
     def tell(name: str) -> None:
         for each in range(3000):
-            writer.write("note", message=[name, each])
+            writer.write(note(f"{name} {each}"))
 
     threads = [threading.Thread(target=tell, args=(name,)) for name in "ab"]
     for thread in threads:
@@ -242,7 +254,7 @@ def test_many_events_from_two_threads(path: Path) -> None:
     assert numbers(path) == list(range(6000))
     told = messages(path)
     for name in "ab":
-        assert [each for who, each in told if who == name] == list(range(3000))
+        assert [each for each in told if each[0] == name] == [f"{name} {i}" for i in range(3000)]
 
 
 def test_writing_does_not_wait_for_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +269,7 @@ def test_writing_does_not_wait_for_the_disk(path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(events_module, "append", counted)
     begin = time.monotonic()
     for each in range(200):
-        writer.write("note", message=each)
+        writer.write(note(str(each)))
         time.sleep(0.001)
     elapsed = time.monotonic() - begin
     writer.close()
@@ -277,21 +289,21 @@ def test_a_full_disk_loses_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     def warn(error: OSError) -> None:
         told.append(str(error.strerror))
-        writer.write("note", message="disk full")
+        writer.write(note("disk full"))
 
     writer = EventWriter(path, on_error=warn)
     monkeypatch.setattr(events_module, "append", limited)
     for each in range(3):
-        writer.write("note", message=each)
+        writer.write(note(str(each)))
         assert not writer.flush()
     assert told == ["No space left on device"]  # once for each spell of failures
     assert messages(path) == []
     full = False
-    writer.write("note", message="space again")
+    writer.write(note("space again"))
     assert writer.flush()
-    assert messages(path) == [0, "disk full", 1, 2, "space again"]
+    assert messages(path) == ["0", "disk full", "1", "2", "space again"]
     full = True
-    writer.write("note", message="again")
+    writer.write(note("again"))
     assert not writer.flush()
     assert len(told) == 2
     full = False
@@ -314,7 +326,7 @@ def test_what_a_full_disk_held_up_is_written_by_itself(
     writer = EventWriter(path)
     monkeypatch.setattr(events_module, "append", limited)
     monkeypatch.setattr(events_module, "RETRY_SECONDS", 0.01)
-    writer.write("note", message="a")
+    writer.write(note("a"))
     wait_until(lambda: messages(path) == ["a"])
     writer.close()
 
@@ -553,12 +565,12 @@ def test_the_state_of_a_run(tmp_path: Path) -> None:
     assert folder.state() is None
     writer = EventWriter(folder.events)
     lock = claim(folder)
-    writer.write("state", state="running")
+    writer.write(StateChanged(state="running"))
     writer.flush()
     assert folder.state() == "running"
     lock.close()
     assert folder.state() == LOST
-    writer.write("state", state="finished")
+    writer.write(StateChanged(state="finished"))
     writer.close()
     assert folder.state() == "finished"
 

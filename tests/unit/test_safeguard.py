@@ -14,7 +14,7 @@ from tests.trainers import tiny_config, trainer_of
 from trm_engine.config import TrainingConfig
 from trm_engine.errors import RunError
 from trm_engine.models import EMA
-from trm_engine.runs.events import Event
+from trm_engine.runs.events import Record
 from trm_engine.training.optim import build_optimizer
 from trm_engine.training.safeguard import RETURNS_BEFORE_END, SKIPS_BEFORE_RETURN, Safeguard
 
@@ -134,7 +134,7 @@ def test_counts_are_part_of_a_checkpoint(parts: Parts) -> None:
 
 
 def test_skipped_updates_are_reported_at_the_end_of_a_run_too(tmp_path: Path) -> None:
-    events: list[Event] = []
+    events: list[Record] = []
     trainer = trainer_of(tiny_config(tmp_path, max_steps=3, log_interval=1000), events)
     with torch.no_grad():
         next(trainer.model.parameters()).fill_(float("nan"))

@@ -36,12 +36,12 @@ def test_what_is_taken_has_a_row_for_each_update() -> None:
     noted(log, 2, math.nan, [0.7])
     taken = log.take()
     assert taken is not None
-    columns = taken["columns"]
+    columns = taken.columns
     assert {len(column) for column in columns.values()} == {2}
     assert repr(columns["step"]) == "[1, 2]"
     assert repr(columns["word_loss"]) == "[0.3333333, nan]"
     assert columns["grad_norm"] == [0.1, 0.1]
-    assert taken["by_step"] == [[0.1, 0.2], [0.7]]
+    assert taken.by_step == [[0.1, 0.2], [0.7]]
     assert all(time >= 100 for time in columns["time"])
     assert log.take() is None
 
@@ -52,7 +52,7 @@ def test_memory_is_the_process_s_in_bytes() -> None:
     noted(log, 2, 1.0, [1.0])
     taken = log.take()
     assert taken is not None
-    first, second = taken["columns"]["memory"]
+    first, second = taken.columns["memory"]
     assert first == second
     assert isinstance(first, int)
     assert 50e6 < first < 50e9

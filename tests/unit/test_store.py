@@ -12,7 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trm_engine.runs.events import Steps
+from trm_engine.runs.schema.evaluation import Evaluation
+from trm_engine.runs.schema.events import (
+    DataFigures,
+    Evaluated,
+    LogMessage,
+    RunData,
+    RunStarted,
+    StateChanged,
+    Steps,
+)
 from trm_tui.store.columns import Columns
 from trm_tui.store.pace import epoch_ends, evaluations_left, next_evaluation, update_seconds
 from trm_tui.store.run import RunStore
@@ -40,22 +49,30 @@ def steps_event(first: int, count: int, t: float = 1.0, **more: list[Any]) -> St
     return Steps(t=t, seq=0, columns=texts(columns), by_step=texts({"by_step": by_step})["by_step"])
 
 
-def event(kind: str, t: float = 1.0, **content: Any) -> dict[str, Any]:
-    return {"v": 1, "seq": 0, "t": t, "type": kind, **content}
-
-
-def started(total: int = 100, resumed_from: int | None = None) -> dict[str, Any]:
-    training = {"eval_interval": 40}
-    return event(
-        "run_started",
-        config={"training": training},
+def started(
+    total: int = 100, resumed_from: int | None = None, epoch_ends: list[int] | None = None
+) -> RunStarted:
+    facts = DataFigures(path="a", samples=1)
+    return RunStarted(
+        config={"training": {"eval_interval": 40}},
+        data=RunData(facts, facts),
+        parameters={"total": 1},
+        device="cpu",
+        dtype="float32",
         total_steps=total,
         steps_per_epoch=50,
+        epoch_ends=epoch_ends,
         resumed_from=resumed_from,
     )
 
 
-def evaluation(step: int, best: bool = False, exact: float | None = 0.5) -> dict[str, Any]:
+def evaluation(
+    step: int,
+    best: bool = False,
+    exact: float | None = 0.5,
+    epoch: float | None = None,
+    best_metric: str | None = None,
+) -> Evaluated:
     metrics = {
         "loss": 1.5,
         "decision": {"accuracy": 0.9, "f1": 0.8},
@@ -65,7 +82,14 @@ def evaluation(step: int, best: bool = False, exact: float | None = 0.5) -> dict
         "exact_match": exact,
         "exact_match_values": exact,
     }
-    return event("eval", step=step, epoch=step / 50, seconds=3.0, best=best, metrics=metrics)
+    return Evaluated(
+        step=step,
+        epoch=step / 50 if epoch is None else epoch,
+        seconds=3.0,
+        best=best,
+        best_metric=best_metric,
+        metrics=msgspec.convert(metrics, Evaluation),
+    )
 
 
 def as_numbers(values: list[Any]) -> list[float]:
@@ -99,8 +123,8 @@ def test_steps_that_were_done_again_count_once() -> None:
     before = store.columns["total_loss"].generation
     store.take([started(resumed_from=8), steps_event(9, 3)])
     assert store.columns["step"].values.tolist() == list(range(1, 12))
-    assert [each["step"] for each in store.evaluations] == [8]
-    assert store.headlines["exact"].values.tolist() == [0.5]
+    assert [each.step for each in store.evaluations] == [8]
+    assert store.metrics["exact_match"].values.tolist() == [0.5]
     assert store.columns["total_loss"].generation > before
 
 
@@ -123,22 +147,23 @@ def test_a_broken_column_is_missing_and_harms_no_other() -> None:
 
 def test_what_changed_is_told() -> None:
     store = RunStore()
-    assert store.take([event("state", state="running")]) == {"state", "log"}
+    assert store.take([StateChanged(state="running")]) == {"state", "log"}
     assert store.take([steps_event(1, 1)]) == {"steps"}
     assert store.take([evaluation(1)]) == {"evaluations", "evaluating", "log"}
-    assert store.take([event("something of a later version")]) == set()
 
 
 def test_the_best_is_the_last_that_was_better() -> None:
     store = RunStore()
     store.take([evaluation(1, best=True), evaluation(2, best=True), evaluation(3)])
-    assert store.best and store.best["step"] == 2
+    assert store.best and store.best.step == 2
 
 
 def test_the_log_says_which_figure_is_the_best() -> None:
     store = RunStore()
-    named = {**evaluation(1, best=True, exact=0.409), "best_metric": "exact_match"}
-    store.take([named, {**named, "best": False}, evaluation(2, best=True)])
+    named, worse = (
+        evaluation(1, best, exact=0.409, best_metric="exact_match") for best in (True, False)
+    )
+    store.take([named, worse, evaluation(2, best=True)])
     assert [line.message for line in store.log] == [
         "evaluated: exact_match 0.4090, the best so far",
         "evaluated: exact_match 0.4090",
@@ -149,8 +174,8 @@ def test_the_log_says_which_figure_is_the_best() -> None:
 def test_evaluations_stand_at_the_time_of_their_step() -> None:
     store = RunStore()
     store.take([steps_event(1, 10), evaluation(5)])
-    assert store.headlines["time"].values.tolist() == [10.0]
-    assert np.isnan(store.headlines["tool"].values).all()
+    assert store.metrics["time"].values.tolist() == [10.0]
+    assert np.isnan(store.metrics["tool.accuracy"].values).all()
 
 
 def test_losses_by_step_are_means_over_updates_that_trained_the_step() -> None:
@@ -193,7 +218,7 @@ def test_the_evaluations_due_are_those_the_trainer_does(
 
 def test_an_older_run_told_only_the_length_of_its_first_epoch() -> None:
     assert list(epoch_ends(started(total=170))) == [50, 100, 150]
-    assert epoch_ends({**started(total=170), "epoch_ends": [48, 101, 150]}) == [48, 101, 150]
+    assert epoch_ends(started(total=170, epoch_ends=[48, 101, 150])) == [48, 101, 150]
 
 
 def test_an_epoch_axis_that_ran_backwards_is_searched_all_the_same() -> None:
@@ -209,8 +234,8 @@ def test_an_epoch_axis_that_ran_backwards_is_searched_all_the_same() -> None:
 
 def test_evaluations_whose_epoch_ran_backwards_stay_in_order() -> None:
     store = RunStore()
-    store.take([{**evaluation(3), "epoch": 1.5}, {**evaluation(4), "epoch": 1.4}])
-    assert store.headlines["epoch"].values.tolist() == [1.5, 1.5]
+    store.take([evaluation(3, epoch=1.5), evaluation(4, epoch=1.4)])
+    assert store.metrics["epoch"].values.tolist() == [1.5, 1.5]
 
 
 def test_alarms_are_errors_until_they_are_mended() -> None:
@@ -218,13 +243,13 @@ def test_alarms_are_errors_until_they_are_mended() -> None:
     disk = "last.pt cannot be written: No space left on device"
     store.take(
         [
-            event("log", level="error", message="the loss is not a number"),
-            event("log", level="error", message=f"{disk}; make room, then resume"),
-            event("state", state="paused", reason=disk),
+            LogMessage(level="error", message="the loss is not a number"),
+            LogMessage(level="error", message=f"{disk}; make room, then resume"),
+            StateChanged(state="paused", reason=disk),
         ]
     )
     assert len(store.alarms) == 2
-    store.take([event("state", state="running")])
+    store.take([StateChanged(state="running")])
     assert store.alarms == ["the loss is not a number"]
     store.take([started(resumed_from=1)])
     assert store.alarms == []

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from trm_engine.files.jsonl import to_line
 from trm_engine.runs import summary as summary_module
-from trm_engine.runs.events import Event, read_events, step_columns
+from trm_engine.runs.events import Record, read_events, step_columns
 from trm_engine.runs.folder import LOST, RunFolder, claim
 from trm_engine.runs.summary import RunSummary, summarise
 
 STATES = ("starting", "running", "paused", "stopping", "finished", "stopped", "failed")
 
 
-def steps(first: int, last: int) -> Event:
+def steps(first: int, last: int) -> Record:
     wanted = list(range(first, last + 1))
     columns = {
         "step": wanted,
@@ -30,7 +30,7 @@ def steps(first: int, last: int) -> Event:
     return {"type": "steps", "columns": columns, "by_step": [[1.0]] * len(wanted)}
 
 
-def evaluation(step: int, score: float | None, best: bool = False) -> Event:
+def evaluation(step: int, score: float | None, best: bool = False) -> Record:
     metrics: dict[str, Any] = {
         "exact_match_values": score,
         "exact_match": score,
@@ -45,7 +45,7 @@ def evaluation(step: int, score: float | None, best: bool = False) -> Event:
     return {"type": "eval", **told}
 
 
-def start(resumed_from: int | None = None, device: str = "cpu") -> Event:
+def start(resumed_from: int | None = None, device: str = "cpu") -> Record:
     return {
         "type": "run_started",
         "resumed_from": resumed_from,
@@ -59,11 +59,11 @@ def start(resumed_from: int | None = None, device: str = "cpu") -> Event:
     }
 
 
-def state(name: str) -> Event:
+def state(name: str) -> Record:
     return {"type": "state", "state": name}
 
 
-def run_of(path: Path, *story: Event) -> RunFolder:
+def run_of(path: Path, *story: Record) -> RunFolder:
     """A run with these events, one a second from 1000 on."""
     stamped = ({"v": 1, "seq": i, "t": 1000.0 + i, **event} for i, event in enumerate(story))
     (path / "events.jsonl").write_bytes(b"".join(map(to_line, stamped)))
@@ -74,9 +74,9 @@ def run_of(path: Path, *story: Event) -> RunFolder:
 
 
 @st.composite
-def stories(draw: st.DrawFn) -> list[Event]:
+def stories(draw: st.DrawFn) -> list[Record]:
     """Starts, each of which goes on from some earlier update, and what they did."""
-    story: list[Event] = []
+    story: list[Record] = []
     done, best = 0, -1.0
     for begin in range(draw(st.integers(1, 3))):
         resumed_from = draw(st.integers(0, done)) or None if begin else None
@@ -99,9 +99,9 @@ def stories(draw: st.DrawFn) -> list[Event]:
     return story
 
 
-def counted_evaluations(events: list[Event]) -> list[Event]:
+def counted_evaluations(events: list[Record]) -> list[Record]:
     """Those that no later start voided."""
-    counted: list[Event] = []
+    counted: list[Record] = []
     for event in events:
         if event["type"] == "run_started":
             counted = [each for each in counted if each["step"] <= (event["resumed_from"] or 0)]
@@ -113,7 +113,7 @@ def counted_evaluations(events: list[Event]) -> list[Event]:
 
 @given(stories())
 def test_a_summary_is_what_all_events_say(
-    tmp_path_factory: pytest.TempPathFactory, story: list[Event]
+    tmp_path_factory: pytest.TempPathFactory, story: list[Record]
 ) -> None:
     run = run_of(tmp_path_factory.mktemp("run"), *story)
     events = read_events(run.events)

@@ -15,7 +15,7 @@ from tests.support import dialogues, write_jsonl
 from tests.trainers import NoCommands, Told, tiny_config
 from trm_engine.config import Config
 from trm_engine.errors import Abort, CheckpointError, LostProcess, RunError, UserError
-from trm_engine.runs.events import Event
+from trm_engine.runs.events import Record
 from trm_engine.runs.folder import RunFolder
 from trm_engine.worker import train as module
 from trm_engine.worker.place import Place
@@ -54,14 +54,14 @@ def new_run(place: Path, **training: Any) -> RunFolder:
 
 def trained(
     run: RunFolder, resume: bool = False, control: Any = None, place: Place | None = None
-) -> tuple[str, list[Event]]:
+) -> tuple[str, list[Record]]:
     """The state that the run ends in, and its events."""
-    events: list[Event] = []
+    events: list[Record] = []
     state = train(run, resume, Told(events), control or NoCommands(), place or Place())
     return state, events
 
 
-def of_kind(events: list[Event], kind: str) -> list[Event]:
+def of_kind(events: list[Record], kind: str) -> list[Record]:
     return [event for event in events if event["type"] == kind]
 
 
@@ -114,7 +114,7 @@ def test_a_run_without_a_checkpoint_is_not_resumed(tmp_path: Path) -> None:
 def test_checkpoints_of_another_run_are_refused_before_data_are_read(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     trained(run)
-    events: list[Event] = []
+    events: list[Record] = []
     with pytest.raises(RunError, match="contains the checkpoints of another run"):
         train(run, False, Told(events), NoCommands(), Place())
     assert events == []

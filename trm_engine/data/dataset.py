@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from trm_engine.data.survey import Progress, Survey, no_progress, survey_file
 from trm_engine.data.tokenizer import Limits, TRMTokenizer
 from trm_engine.errors import DataError, did_you_mean
 from trm_engine.files.atomic import atomic_file
+from trm_engine.runs.schema.events import DataFigures
 
 
 class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
@@ -327,18 +328,18 @@ def _append_ragged(
     arrays.append(f"{border}_borders", np.array([[begin, ends[border]]], dtype=np.int64))
 
 
-def describe(dataset: TRMToolCallingDataset) -> dict[str, Any]:
+def describe(dataset: TRMToolCallingDataset) -> DataFigures:
     """Statistics of a dataset for a run's first event."""
     lengths = dataset.lengths
-    return {
-        "path": str(dataset.path.absolute()),
-        "samples": len(dataset),
-        "dialogues": len(np.unique(dataset.dialogues)),
-        "tool_calls": int(dataset.decisions.sum()),
-        "tokens": int(lengths.sum()),
-        "mean_tokens": round(float(lengths.mean()), 1),
-        "longest": int(lengths.max()),
-        "truncated_samples": int((dataset.dropped_tokens > 0).sum()),
-        "cut_tool_tokens": int(dataset.cut_tokens.sum()),
-        "bad_lines": len({problem.line for problem in dataset.survey.problems}),
-    }
+    return DataFigures(
+        path=str(dataset.path.absolute()),
+        samples=len(dataset),
+        dialogues=len(np.unique(dataset.dialogues)),
+        tool_calls=int(dataset.decisions.sum()),
+        tokens=int(lengths.sum()),
+        mean_tokens=round(float(lengths.mean()), 1),
+        longest=int(lengths.max()),
+        truncated_samples=int((dataset.dropped_tokens > 0).sum()),
+        cut_tool_tokens=int(dataset.cut_tokens.sum()),
+        bad_lines=len({problem.line for problem in dataset.survey.problems}),
+    )

@@ -6,11 +6,13 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
+from msgspec import to_builtins
+
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.errors import DataError
 from trm_engine.inspection.files import ModelFile, ModelFiles
 from trm_engine.inspection.job import Job
-from trm_engine.training.evaluate import Evaluation
+from trm_engine.training.evaluate import Evaluator
 from trm_engine.training.metrics import cheapest_halting, halting_curve
 
 
@@ -26,7 +28,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Evaluate on ``data``, or on the samples that the run is judged on.
 
-    Parts hold ``samples``, a batch's records (``Evaluation.records``), short samples first. The
+    Parts hold ``samples``, a batch's records (``Evaluator.judged``), short samples first. The
     result has ``metrics`` as ``trm-tui eval --json`` prints them, the ``halting_curve``, and of its
     points the cheapest that costs next to nothing. ``data`` is the file whose lines records name.
     """
@@ -44,19 +46,19 @@ def evaluate(
         progress=job.progress,
         max_tool_tokens=predictor.max_tool_tokens,
     )
-    evaluation = Evaluation(predictor.model, dataset, steps, job.check)
+    evaluator = Evaluator(predictor.model, dataset, steps, job.check)
     total = len(dataset)
     job.progress("evaluating", 0.0, done=0, total=total)
-    for samples in evaluation.batches(batch_size):
-        job.part(samples=evaluation.records(samples))
-        done = evaluation.finished
+    for samples in evaluator.batches(batch_size):
+        job.part(samples=to_builtins(evaluator.judged(samples)))
+        done = evaluator.finished
         job.progress("evaluating", done / total, done=done, total=total)
-    metrics = evaluation.metrics(halt_threshold)
-    curve = halting_curve(evaluation.truth, evaluation.answers)
+    evaluation = evaluator.evaluation(halt_threshold)
+    curve = halting_curve(evaluator.truth, evaluator.answers)
     return {
-        "metrics": metrics,
-        "halting_curve": curve,
-        "cheapest_halting": cheapest_halting(curve, metrics["exact_match"]),
+        "metrics": to_builtins(evaluation),
+        "halting_curve": to_builtins(curve),
+        "cheapest_halting": to_builtins(cheapest_halting(curve, evaluation.exact_match)),
         "data": str(source.absolute()),
         "seconds": round(time.perf_counter() - began, 2),
     }

@@ -8,25 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeGuard, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 from trm_engine.files.jsonl import number
+from trm_engine.runs.schema.evaluation import BY_CHOICE, Evaluation, evaluation_of
+from trm_engine.runs.schema.events import Evaluated
 
-BestMetric = Literal[
-    "exact_match_values",
-    "exact_match",
-    "decision_accuracy",
-    "decision_f1",
-    "tool_accuracy",
-    "arguments_accuracy",
-    "slots_accuracy",
-    "slots_value_accuracy",
-    "loss",
-]
-"""``slots_accuracy`` is the figure ``accuracy`` of the part ``slots``. Less is better of ``loss``
-alone."""
+if TYPE_CHECKING:
+    BestMetric = str
+else:
+    BestMetric = Literal[tuple(BY_CHOICE)]
+    """The name of a metric, with "_" for ".": "tool_accuracy" is ``tool.accuracy``."""
 
-PARTS = ("decision", "tool", "arguments", "slots")
 WORST = (-math.inf, -math.inf)
 
 
@@ -39,12 +32,10 @@ class Score:
     loss: float | None
 
     @classmethod
-    def of(cls, metrics: Mapping[str, Any], metric: str) -> Score:
-        """The score of an evaluation with these metrics."""
-        part, _, name = metric.partition("_")
-        figures, name = (metrics.get(part), name) if part in PARTS else (metrics, metric)
-        value = figures.get(name) if isinstance(figures, Mapping) else None
-        return cls(metric, _number(value), _number(metrics.get("loss")))
+    def of(cls, evaluation: Evaluation, metric: str) -> Score:
+        """The score of an evaluation by one of the metrics."""
+        value = BY_CHOICE[metric].of(evaluation)
+        return cls(metric, _number(value), _number(evaluation.loss))
 
     def is_better_than(self, other: Score | None) -> bool:
         """Whether this is a better evaluation than the best one so far, None if there is none.
@@ -61,7 +52,8 @@ class Score:
             return WORST
         if self.value is None:
             return -math.inf, -self.loss
-        return -self.value if self.metric == "loss" else self.value, -self.loss
+        is_higher_better = BY_CHOICE[self.metric].higher_is_better
+        return self.value if is_higher_better else -self.value, -self.loss
 
     def __str__(self) -> str:
         """As "exact_match 0.9123"; where the figure is unknown, the loss decides and is shown."""
@@ -70,13 +62,12 @@ class Score:
         return f"{self.metric} –, loss {'–' if self.loss is None else f'{self.loss:.4f}'}"
 
 
-def score_told(event: Mapping[str, Any]) -> Score | None:
-    """The score by which an ``eval`` event is the best or is not; None if it names no figure.
+def score_told(event: Evaluated) -> Score | None:
+    """The score by which an evaluation is the best or is not; None if it names no metric.
 
     Events of older versions do not.
     """
-    metric, metrics = event.get("best_metric"), event.get("metrics")
-    return Score.of(metrics, metric) if _is_known(metric) and isinstance(metrics, Mapping) else None
+    return Score.of(event.metrics, event.best_metric) if _is_known(event.best_metric) else None
 
 
 def score_saved(state: Mapping[str, Any]) -> Score | None:
@@ -97,11 +88,12 @@ def score_resumed(state: Mapping[str, Any], metric: str) -> Score | None:
     saved = score_saved(state)
     if saved and saved.metric == metric:
         return saved
-    return Score.of(state["metrics"], metric) if state["metrics"] else None
+    evaluation = evaluation_of(state["metrics"])
+    return Score.of(evaluation, metric) if evaluation else None
 
 
 def _is_known(metric: Any) -> TypeGuard[str]:
-    return isinstance(metric, str) and metric in get_args(BestMetric)
+    return isinstance(metric, str) and metric in BY_CHOICE
 
 
 def _number(value: Any) -> float | None:

@@ -1,29 +1,5 @@
-"""Events: what a worker tells its viewers, and how a run's story is read back from them.
-
-Every event has ``v`` (format), ``seq`` (from 0, rising by 1), ``t`` (Unix seconds) and ``type``:
-
-- ``run_started``: config, data, labels, parameters, device, dtype, dtype_reason, versions,
-  git_revision, seed, pid, host, world_size, total_steps, steps_per_epoch (updates of the first
-  epoch; epochs differ), epoch_ends (the updates after which epochs end), resumed_from (update, or
-  null). Later steps of an earlier start are void. ``data``: figures of "train" and "val", with the
-  path of the file that holds the samples judged on and "overlap", how many of them are equal to a
-  sample trained on.
-- ``steps``: ``columns``, one list a name, one entry an update since the last such event: step,
-  epoch (how many are done: it rises with every update), time, lr, grad_norm, samples, tokens,
-  samples_per_s, tokens_per_s, memory (bytes: the most that tensors took on CUDA, else the
-  process's), every loss, and with training.halting steps_per_sample (supervision steps that a
-  sample trained, on average); ``by_step``: for each of those updates the total loss at each
-  supervision step it trained, a mean over the samples that trained it. A worker that tells them is
-  running.
-- ``progress``: what is done before training, share (0 to 1).
-- ``eval_progress``: step, done, total (samples).
-- ``eval``: step, epoch, seconds, metrics, best (whether it is the best so far), best_metric (by
-  which figure of the metrics). Samples are named by their line, from 1, in the file at
-  data.val.path.
-- ``checkpoint``: step, epoch, path, kind (step, epoch, last, best, final), bytes.
-- ``log``: level (info, warning, error), message.
-- ``state``: state, and reason where there is one.
-- ``failed``: message, traceback, user_error (whether it is the user's to mend).
+"""The file of events: written by a worker, read by viewers while it grows. ``schema.events`` has
+what they say.
 
 Commands are answered so: ``pause`` and ``resume`` by ``state`` paused and running, ``evaluate`` by
 ``eval``, ``save`` by ``checkpoint`` of kind step, ``stop`` by ``state`` stopping and stopped,
@@ -31,8 +7,6 @@ Commands are answered so: ``pause`` and ``resume`` by ``state`` paused and runni
 an abort also ends an evaluation, and it and a stop the preparation. A stop overtakes
 what was asked for before, and equal commands that wait together are obeyed once. What changes
 nothing (a second ``pause``) has no answer, ``detach`` neither.
-
-Numbers that JSON lacks are the strings "NaN", "Infinity" and "-Infinity".
 """
 
 from __future__ import annotations
@@ -50,8 +24,17 @@ from typing import Any
 import msgspec
 
 from trm_engine.files.held import HeldFolder
-from trm_engine.files.jsonl import JsonlReader, append, newest_first, to_line
-from trm_engine.runs.schema import Count, Time, is_event, rising
+from trm_engine.files.jsonl import append, lines_newest_first, to_line
+from trm_engine.runs.schema.events import (
+    CheckpointSaved,
+    Event,
+    NewEvent,
+    StateChanged,
+    Steps,
+    decode_event,
+    decode_stamp,
+    decode_whole,
+)
 
 VERSION = 1
 FLUSH_SECONDS = 0.05
@@ -61,7 +44,8 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "failed"})
 
-Event = dict[str, Any]
+Record = dict[str, Any]
+"""An event as JSON has it."""
 
 
 class EventWriter:
@@ -83,15 +67,16 @@ class EventWriter:
         self._closing = False
         with suppress(OSError):
             append(path, b"")  # a torn last line may be an event but for its end
-        self._seq = 1 + next((e["seq"] for e in events_newest_first(path)), -1)
+        stamps = filter(None, map(decode_stamp, lines_newest_first(path)))
+        self._seq = 1 + next((stamp.seq for stamp in stamps), -1)
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         self._thread.start()
 
-    def write(self, kind: str, /, **content: Any) -> None:
+    def write(self, event: NewEvent) -> None:
         """Queue one event; it is on disk within 50 ms, or after ``flush``."""
         with self._lock:
-            event = {"v": VERSION, "seq": self._seq, "t": round(time.time(), 3), "type": kind}
-            self._pending.append(to_line({**event, **content}))
+            event.seq, event.t = self._seq, round(time.time(), 3)
+            self._pending.append(to_line({"v": VERSION, **to_record(event)}))
             self._seq += 1
         self._wake.set()
 
@@ -152,23 +137,11 @@ class EventWriter:
 class Silent:
     """Reports nothing: only the main process of a run writes events."""
 
-    def __call__(self, kind: str, /, **content: Any) -> None:
+    def __call__(self, event: NewEvent) -> None:
         """Forget the event."""
 
     def sync(self) -> None:
         """There is nothing to write."""
-
-
-class Steps(msgspec.Struct, tag_field="type", tag="steps", gc=False):
-    """A ``steps`` event whose numbers are still JSON text, for ``decode_numbers``.
-
-    A text keeps the memory of its whole line alive; ``msgspec.Raw.copy`` makes one of its own.
-    """
-
-    t: Time
-    seq: Count
-    columns: dict[str, msgspec.Raw]
-    by_step: msgspec.Raw
 
 
 class EventReader:
@@ -177,29 +150,37 @@ class EventReader:
     Attributes:
         behind: the share (0 to 1) of the file that waits to be read, as of the last look.
         restarted: whether the last look found another or a shorter file and began anew.
+
+    Args:
+        path: the file, which need not be there yet.
+        from_end: pass over what is in the file now.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, from_end: bool = False) -> None:
         self.path = path
         self.behind = 0.0
         self.restarted = False
         self._offset = 0
         self._identity: tuple[int, int] | None = None
         self._torn = -1
+        if from_end:
+            with suppress(OSError):
+                status = path.stat()
+                self._offset, self._identity = status.st_size, (status.st_dev, status.st_ino)
 
-    def read(self, seconds: float | None = None) -> list[Event | Steps]:
+    def read(self, seconds: float | None = None) -> list[Event]:
         """The next whole events; those not reached in about ``seconds`` wait for the next look.
 
         An unfinished last line waits too; lines that are no events are passed over.
         """
         deadline = time.perf_counter() + (float("inf") if seconds is None else seconds)
-        events: list[Event | Steps] = []
+        events: list[Event] = []
         self.restarted = False
         try:
             with open(self.path, "rb", buffering=0) as file:
                 self._look_whether_restarted(os.fstat(file.fileno()))
                 while lines := self._next_lines(file):
-                    events += filter(None, map(_event, lines))
+                    events += filter(None, map(decode_event, lines))
                     if time.perf_counter() >= deadline:
                         break
         except OSError:  # it is not there, or cannot be read (any more)
@@ -233,17 +214,28 @@ class EventReader:
         return block[:whole].splitlines()
 
 
-def read_events(path: Path) -> list[Event]:
-    """Every whole event of a file, in order; an empty list if there is none."""
-    return list(filter(is_event, JsonlReader(path).read()))
+def to_record(event: NewEvent) -> Record:
+    """The event as it is written."""
+    record: Record = msgspec.to_builtins(event)
+    return record
+
+
+def read_events(path: Path) -> list[Record]:
+    """Every whole event of a file as JSON, in order, for scripts; [] if there is none."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return []
+    lines = content[: content.rfind(b"\n") + 1].splitlines()
+    return [msgspec.json.decode(line) for line in lines if decode_whole(line)]
 
 
 def events_newest_first(path: Path) -> Iterator[Event]:
     """The whole events of a file from its end, reading no more of it than is asked for."""
-    return filter(is_event, newest_first(path))
+    return filter(None, map(decode_event, lines_newest_first(path)))
 
 
-def step_columns(events: Iterable[Event]) -> dict[str, list[Any]]:
+def step_columns(events: Iterable[Record]) -> dict[str, list[Any]]:
     """The columns of all updates that count: steps that a later start did again are left out.
 
     A column that some events lack holds None for their updates.
@@ -258,12 +250,13 @@ def step_columns(events: Iterable[Event]) -> dict[str, list[Any]]:
 
 
 def last_state(path: Path) -> str | None:
-    """The state that a file's events end in; None if none was told. Who tells of steps runs."""
-    told = (
-        {"steps": "running", "state": event.get("state")}.get(event["type"])
-        for event in events_newest_first(path)
-    )
-    return next((state for state in told if state), None)
+    """The state that a file's events end in; None if none was told. Steps imply running."""
+    for event in events_newest_first(path):
+        if isinstance(event, Steps):
+            return "running"
+        if isinstance(event, StateChanged):
+            return event.state
+    return None
 
 
 def tells_of_checkpoint(path: Path, checkpoint: Path, step: int) -> bool:
@@ -273,36 +266,12 @@ def tells_of_checkpoint(path: Path, checkpoint: Path, step: int) -> bool:
     so those before that step need not be looked at.
     """
     for event in events_newest_first(path):
-        if event["type"] == "checkpoint" and event["step"] == step:
-            if Path(event["path"]).name == checkpoint.name:
+        if isinstance(event, CheckpointSaved) and event.step == step:
+            if Path(event.path).name == checkpoint.name:
                 return True
-        elif event["type"] == "steps":
-            return bool(event["columns"]["step"][-1] > step)
+        elif isinstance(event, Steps):
+            return event.steps[-1] > step
     return False
-
-
-_decode_steps = msgspec.json.Decoder(Steps).decode
-_decode_event = msgspec.json.Decoder(Event).decode
-
-
-_decode_numbers = msgspec.json.Decoder(list[int]).decode
-
-
-def _event(line: bytes) -> Event | Steps | None:
-    """The event of a line; None if it holds none."""
-    try:
-        steps = _decode_steps(line)
-        return steps if rising(_decode_numbers(steps.columns.get("step", b"[]"))) else None
-    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
-        return _other_event(line)
-
-
-def _other_event(line: bytes) -> Event | None:
-    try:
-        event: Event = _decode_event(line)
-    except (ValueError, RecursionError):
-        return None
-    return event if event.get("type", "steps") != "steps" and is_event(event) else None
 
 
 def _append(columns: dict[str, list[Any]], new: dict[str, list[Any]]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from trm_engine.checkpoints.file import save_atomically
+from trm_engine.runs.schema.events import CheckpointSaved
 from trm_engine.training.run_control import Report
 
 Kind = Literal["step", "epoch", "last", "best", "final"]
@@ -78,14 +79,10 @@ class CheckpointStore:
 
     def report_saved(self, path: Path, kind: str, moment: Moment, size: int) -> None:
         """Report a file of ``size`` bytes."""
-        self._report(
-            "checkpoint",
-            step=moment.step,
-            epoch=moment.epoch,
-            path=str(path),
-            kind=kind,
-            bytes=size,
+        saved = CheckpointSaved(
+            step=moment.step, epoch=moment.epoch, path=str(path), kind=kind, bytes=size
         )
+        self._report(saved)
 
     def _delete_before(self, kind: Kind, newest: int) -> None:
         """Delete the checkpoints numbered up to ``newest`` beyond those to keep.

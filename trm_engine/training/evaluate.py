@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 
 from trm_engine.data.collator import Batch, create_dataloader
@@ -24,16 +24,17 @@ from trm_engine.inference.decoding import (
     slot_values,
 )
 from trm_engine.models.trm import TRMForToolCalling
+from trm_engine.runs.schema.evaluation import Evaluation, JudgedSample
+from trm_engine.runs.schema.fields import DecisionName
 from trm_engine.training.losses import NUM_COUNTS, TOTAL, DeepSupervisionLoss, count_labels
 from trm_engine.training.metrics import (
     Answers,
-    Metrics,
+    Correctness,
     Truth,
-    Verdicts,
     confidences,
     confusion_cells,
+    correctness,
     evaluation_metrics,
-    judge,
     sample_losses,
 )
 from trm_engine.training.step_log import significant
@@ -57,18 +58,19 @@ def evaluate(
     batch_size: int = BATCH_SIZE,
     done: Done = lambda samples, total: None,
     halt_threshold: float | None = None,
-) -> Metrics:
+) -> Evaluation:
     """Every figure of the model on ``dataset``, with the weights as they are in the model.
 
-    ``halt_threshold`` is the configuration's unless given; ``done`` is told of the progress.
+    ``halt_threshold`` is the configuration's unless given. After each batch,
+    ``done(finished, total)`` is called.
     """
-    evaluation = Evaluation(model, dataset)
-    for _ in evaluation.batches(batch_size):
-        done(evaluation.finished, len(dataset))
-    return evaluation.metrics(halt_threshold)
+    evaluator = Evaluator(model, dataset)
+    for _ in evaluator.batches(batch_size):
+        done(evaluator.finished, len(dataset))
+    return evaluator.evaluation(halt_threshold)
 
 
-class Evaluation:
+class Evaluator:
     """Truths and a model's answers, collected batch by batch, and what they come to.
 
     Args:
@@ -130,7 +132,7 @@ class Evaluation:
             self.finished += len(samples)
             yield samples
 
-    def metrics(self, halt_threshold: float | None = None) -> Metrics:
+    def evaluation(self, halt_threshold: float | None = None) -> Evaluation:
         """The figures, the worst samples, and some samples to watch from one time to the next."""
         given = self.model.config.halt_threshold if halt_threshold is None else halt_threshold
         metrics = evaluation_metrics(self.truth, self.answers, self.labels, given)
@@ -140,40 +142,40 @@ class Evaluation:
         worst = np.argsort(-losses, kind="stable")[:WORST_SAMPLES]
         shown = np.linspace(0, len(losses) - 1, min(SHOWN_SAMPLES, len(losses))).astype(int)
         by_step = [
-            {**step, "loss": significant(float(loss))}
-            for step, loss in zip(metrics["by_step"], self._losses, strict=True)
+            replace(step, loss=significant(float(loss)))
+            for step, loss in zip(metrics.by_step, self._losses, strict=True)
         ]
-        return {
-            **metrics,
-            "tool": {**metrics["tool"], "cells": cells},
-            "loss": significant(float(self._losses.mean())),
-            "by_step": by_step,
-            "worst": self.records(worst),
-            "shown": self.records(shown),
-        }
+        return replace(
+            metrics,
+            tool=replace(metrics.tool, cells=cells),
+            by_step=by_step,
+            loss=significant(float(self._losses.mean())),
+            worst=self.judged(worst),
+            shown=self.judged(shown),
+        )
 
-    def records(self, samples: np.ndarray) -> list[dict[str, Any]]:
+    def judged(self, samples: np.ndarray) -> list[JudgedSample]:
         """What became of some samples: truth, answers by step, loss, confidence, what is wrong."""
         truth, answers = self.truth.of(samples), self.answers.of(samples)
-        verdicts = judge(truth, answers)
+        right = correctness(truth, answers)
         losses, confidence = sample_losses(truth, answers), confidences(answers)
         return [
-            {
-                "index": index,
-                "line": self.dataset.line_number(index),
-                "text": self._texts[index],
-                "decision": _decision(truth.decision[place]),
-                "tool": self._tools[index],
-                "predicted_decision": _decision(answers.decision[-1, place] > 0.5),
-                "predicted_tool": self._tool_name(answers.tool[-1, place]),
-                "decision_probability": answers.decision[:, place].round(4).tolist(),
-                "q": answers.q[:, place].round(4).tolist(),
-                "confidence": round(float(confidence[place]), 4),
-                "loss": round(float(losses[place]), 4),
-                "wrong": _wrong_parts(truth, answers, verdicts, place),
-                "exact": verdicts.exact[:, place].tolist(),
-                "exact_values": verdicts.exact_values[:, place].tolist(),
-            }
+            JudgedSample(
+                index=index,
+                line=self.dataset.line_number(index),
+                text=self._texts[index],
+                decision=_decision(truth.decision[place]),
+                tool=self._tools[index],
+                predicted_decision=_decision(answers.decision[-1, place] > 0.5),
+                predicted_tool=self._tool_name(answers.tool[-1, place]),
+                decision_probability=answers.decision[:, place].round(4).tolist(),
+                q=answers.q[:, place].round(4).tolist(),
+                confidence=round(float(confidence[place]), 4),
+                loss=round(float(losses[place]), 4),
+                wrong=_wrong_parts(truth, answers, right, place),
+                exact=right.exact[:, place].tolist(),
+                exact_values=right.exact_values[:, place].tolist(),
+            )
             for place, index in enumerate(samples.tolist())
         ]
 
@@ -240,17 +242,17 @@ def _as_in_use(model: TRMForToolCalling) -> Iterator[None]:
         model.compute_dtype, model.run_core = before[1:]
 
 
-def _decision(is_call: bool) -> str:
+def _decision(is_call: bool) -> DecisionName:
     return "tool_call" if is_call else "direct_answer"
 
 
-def _wrong_parts(truth: Truth, answers: Answers, verdicts: Verdicts, place: int) -> list[str]:
+def _wrong_parts(truth: Truth, answers: Answers, right: Correctness, place: int) -> list[str]:
     """The parts of a sample's last answer that are wrong."""
     called = bool(truth.decision[place])
-    presence_right = bool(verdicts.presence[-1, place])
+    presence_right = bool(right.presence[-1, place])
     wrong = {
-        "decision": not verdicts.decision[-1, place],
-        "tool": called and not verdicts.tool[-1, place],
+        "decision": not right.decision[-1, place],
+        "tool": called and not right.tool[-1, place],
         "slot presence": not presence_right,
         "slot value": presence_right and not answers.value_right[-1, place].all(),
         "arguments": called and not answers.args_right[-1, place],

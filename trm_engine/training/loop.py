@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
+from msgspec import to_builtins
 
 from trm_engine.checkpoints.file import Checkpoint
 from trm_engine.config import Config
@@ -17,6 +18,8 @@ from trm_engine.memory import TRIM_INTERVAL, return_free_memory
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.best import Score
 from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.schema.events import EvalProgress, Evaluated, LogMessage, StateChanged
+from trm_engine.runs.schema.fields import State
 from trm_engine.training.checkpoint_store import CheckpointStore, Kind, Moment
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.epochs import Epochs
@@ -107,7 +110,7 @@ class Trainer:
         state = self.state
         return Moment(state.global_step, self.epochs.done(state.epoch, state.position))
 
-    def run(self) -> str:
+    def run(self) -> State:
         """Train to the end, or until a stop command. Returns the state that the run ends in.
 
         An error saves ``last.pt`` before it is raised.
@@ -119,7 +122,7 @@ class Trainer:
         """
         self.model.train()
         self.state.safeguard.remember(self.state.global_step)
-        self._report("state", state="running")
+        self._report(StateChanged(state="running"))
         try:
             return self._train()
         except Abort:
@@ -128,7 +131,7 @@ class Trainer:
             self._save_after_error()
             raise
 
-    def _train(self) -> str:
+    def _train(self) -> State:
         try:
             self._do_what_is_due()
             self._train_epoch()
@@ -136,7 +139,7 @@ class Trainer:
                 self._train_epoch()
         except Stop:
             self._flush_log()
-            self._report("state", state="stopping")
+            self._report(StateChanged(state="stopping"))
             self._save("last")
             return "stopped"
         self._finish()
@@ -197,7 +200,7 @@ class Trainer:
         if step == self.total_steps or step % training.log_interval == 0:
             self._flush_log()
             for alert in self.state.safeguard.review(step):
-                self._report("log", level="error", message=alert)
+                self._report(LogMessage(level="error", message=alert))
         if step % training.eval_interval == 0:
             self._evaluate_once()
         if step % training.save_interval == 0:
@@ -212,7 +215,7 @@ class Trainer:
 
     def _flush_log(self) -> None:
         if columns := self._log.take():
-            self._report("steps", **columns)
+            self._report(columns)
 
     def _evaluate_once(self) -> None:
         if self.state.evaluated_at != self.state.global_step:
@@ -227,19 +230,19 @@ class Trainer:
             return
         began = time.perf_counter()
         with state.averaged():
-            state.metrics = evaluate(self.model, self._val, done=self._evaluation_progress())
-        state.evaluated_at = state.global_step
-        score = Score.of(state.metrics, self.config.training.best_metric)
+            evaluation = evaluate(self.model, self._val, done=self._evaluation_progress())
+        state.metrics, state.evaluated_at = to_builtins(evaluation), state.global_step
+        score = Score.of(evaluation, self.config.training.best_metric)
         is_best = score.is_better_than(state.best)
-        self._report(
-            "eval",
+        evaluated = Evaluated(
             step=state.global_step,
             epoch=self.moment.epoch,
             seconds=round(time.perf_counter() - began, 2),
             best=is_best,
             best_metric=score.metric,
-            metrics=state.metrics,
+            metrics=evaluation,
         )
+        self._report(evaluated)
         if is_best:
             state.best = score
             self._save("best")
@@ -254,7 +257,7 @@ class Trainer:
             if samples == total or time.perf_counter() - reported > PROGRESS_SECONDS:
                 reported = time.perf_counter()
                 step = self.state.global_step
-                self._report("eval_progress", step=step, done=samples, total=total)
+                self._report(EvalProgress(step=step, done=samples, total=total))
             self._control.abort_evaluation_if_asked()
 
         return done
@@ -282,7 +285,7 @@ class Trainer:
                 self.checkpoints.write_once(self._checkpoint(), path, "last", self.moment)
         except Exception as error:  # the run ends with the error that is being handled
             message = f"last.pt could not be saved: {error}"
-            self._report("log", level="error", message=message)
+            self._report(LogMessage(level="error", message=message))
 
     def _finish(self) -> None:
         """Evaluate once more; write ``last.pt``, and the weights alone, raw and averaged."""

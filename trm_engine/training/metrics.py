@@ -1,17 +1,29 @@
-"""Metrics: what an evaluation says, from predictions and truths as arrays."""
+"""Metrics: the figures of an evaluation, computed from predictions and truths as arrays.
+
+``runs/schema/evaluation.py`` says what each of them is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 
 from trm_engine.data.encoding import UNKNOWN_TOOL
 from trm_engine.data.labels import Labels
+from trm_engine.runs.schema.evaluation import (
+    Arguments,
+    BinaryFigures,
+    Cell,
+    Evaluation,
+    Halting,
+    Slot,
+    Slots,
+    StepFigures,
+    Tools,
+)
 
-Metrics = dict[str, Any]
 PRESENT = 0.5
 CELL_LINES = 20
 FLOOR = 1e-9
@@ -64,7 +76,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class Correctness:
     """Which parts of the answers are right, [K, N] each; of tools and arguments only for calls."""
 
     decision: np.ndarray
@@ -74,63 +86,60 @@ class Verdicts:
     exact_values: np.ndarray
 
 
-def judge(truth: Truth, answers: Answers) -> Verdicts:
+def correctness(truth: Truth, answers: Answers) -> Correctness:
     """Compare answers with the truth."""
     decision = (answers.decision > 0.5) == truth.decision
     tool = (answers.tool == truth.tool) & (truth.tool >= 0)
     presence = ((answers.presence > PRESENT) == truth.presence).all(axis=-1)
     exact = decision & (tool | ~truth.decision) & presence
     values = answers.value_right.all(axis=-1) & (answers.args_right | ~truth.decision)
-    return Verdicts(decision, tool, presence, exact, exact & values)
+    return Correctness(decision, tool, presence, exact, exact & values)
 
 
 def evaluation_metrics(
     truth: Truth, answers: Answers, labels: Labels, halt_threshold: float
-) -> Metrics:
+) -> Evaluation:
     """All of an evaluation's figures for the last step, and the headline ones by step.
 
     A ratio over nothing is None.
     """
-    verdicts = judge(truth, answers)
+    right = correctness(truth, answers)
     calls = truth.decision
-    return {
-        "samples": len(calls),
-        "decision": binary_metrics(truth.decision, answers.decision[-1] > 0.5),
-        "tool": {
-            "accuracy": _mean(verdicts.tool[-1][calls]),
-            "samples": int(calls.sum()),
-            "unknown": int((truth.tool == UNKNOWN_TOOL).sum()),
-            "labels": list(labels.tools),
-            "confusion": confusion(truth.tool, answers.tool[-1], len(labels.tools)).tolist(),
-        },
-        "slots": _slot_metrics(truth, answers, labels),
-        "arguments": {
-            "accuracy": _mean(answers.args_right[-1][calls]),
-            "calls": int(calls.sum()),
-        },
-        "exact_match": _mean(verdicts.exact[-1]),
-        "exact_match_values": _mean(verdicts.exact_values[-1]),
-        "by_step": _by_step(truth, answers, verdicts),
-        "halting": _halting(answers, verdicts, halt_threshold),
-    }
+    return Evaluation(
+        samples=len(calls),
+        decision=binary_metrics(truth.decision, answers.decision[-1] > 0.5),
+        tool=Tools(
+            accuracy=_mean(right.tool[-1][calls]),
+            samples=int(calls.sum()),
+            unknown=int((truth.tool == UNKNOWN_TOOL).sum()),
+            labels=list(labels.tools),
+            confusion=confusion(truth.tool, answers.tool[-1], len(labels.tools)).tolist(),
+        ),
+        slots=_slot_metrics(truth, answers, labels),
+        arguments=Arguments(accuracy=_mean(answers.args_right[-1][calls]), calls=int(calls.sum())),
+        exact_match=_mean(right.exact[-1]),
+        exact_match_values=_mean(right.exact_values[-1]),
+        by_step=_by_step(truth, answers, right),
+        halting=_halting(answers, right, halt_threshold),
+    )
 
 
-def binary_metrics(truth: np.ndarray, predicted: np.ndarray) -> Metrics:
+def binary_metrics(truth: np.ndarray, predicted: np.ndarray) -> BinaryFigures:
     """Accuracy, precision, recall, F1 and the four counts; True is positive; [N] each."""
     tp = int((truth & predicted).sum())
     fp = int((~truth & predicted).sum())
     fn = int((truth & ~predicted).sum())
     tn = int((~truth & ~predicted).sum())
-    return {
-        "accuracy": _ratio(tp + tn, tp + tn + fp + fn),
-        "precision": _ratio(tp, tp + fp),
-        "recall": _ratio(tp, tp + fn),
-        "f1": _ratio(2 * tp, 2 * tp + fp + fn),
-        "tp": tp,
-        "fn": fn,
-        "fp": fp,
-        "tn": tn,
-    }
+    return BinaryFigures(
+        accuracy=_ratio(tp + tn, tp + tn + fp + fn),
+        precision=_ratio(tp, tp + fp),
+        recall=_ratio(tp, tp + fn),
+        f1=_ratio(2 * tp, 2 * tp + fp + fn),
+        tp=tp,
+        fn=fn,
+        fp=fp,
+        tn=tn,
+    )
 
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -140,7 +149,7 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndar
     return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
 
-def confusion_cells(truth: np.ndarray, predicted: np.ndarray, lines: np.ndarray) -> list[Metrics]:
+def confusion_cells(truth: np.ndarray, predicted: np.ndarray, lines: np.ndarray) -> list[Cell]:
     """The pairs of true and predicted class that occur, -1 for none predicted, with their samples.
 
     ``truth``, ``predicted``, ``lines`` [N]; samples whose true class is below 0 are left out. A
@@ -151,7 +160,7 @@ def confusion_cells(truth: np.ndarray, predicted: np.ndarray, lines: np.ndarray)
         if true >= 0:
             samples.setdefault((true, found), []).append(line)
     return [
-        {"true": true, "predicted": found, "count": len(where), "lines": where[:CELL_LINES]}
+        Cell(true=true, predicted=found, count=len(where), lines=where[:CELL_LINES])
         for (true, found), where in sorted(samples.items())
     ]
 
@@ -180,16 +189,16 @@ def confidences(answers: Answers) -> np.ndarray:
 
 def halting_curve(
     truth: Truth, answers: Answers, thresholds: Sequence[float] = THRESHOLDS
-) -> list[Metrics]:
+) -> list[Halting]:
     """Mean steps and exact matches at each halting threshold."""
-    verdicts = judge(truth, answers)
-    return [_halting(answers, verdicts, threshold) for threshold in thresholds]
+    right = correctness(truth, answers)
+    return [_halting(answers, right, threshold) for threshold in thresholds]
 
 
-def cheapest_halting(curve: Sequence[Metrics], exact_match: float | None) -> Metrics | None:
+def cheapest_halting(curve: Sequence[Halting], exact_match: float | None) -> Halting | None:
     """The lowest threshold of a curve that costs next to nothing of all steps' exact matches."""
     enough = (exact_match or 0.0) - ACCEPTED_LOSS
-    return next((point for point in curve if (point["exact_match"] or 0.0) >= enough), None)
+    return next((point for point in curve if (point.exact_match or 0.0) >= enough), None)
 
 
 def _log_joint(decision: np.ndarray, tool: np.ndarray, presence: np.ndarray) -> np.ndarray:
@@ -199,61 +208,64 @@ def _log_joint(decision: np.ndarray, tool: np.ndarray, presence: np.ndarray) -> 
     return joint
 
 
-def _slot_metrics(truth: Truth, answers: Answers, labels: Labels) -> Metrics:
+def _slot_metrics(truth: Truth, answers: Answers, labels: Labels) -> Slots:
     predicted = answers.presence[-1] > PRESENT
     overall = binary_metrics(truth.presence.ravel(), predicted.ravel())
     filled = truth.presence
-    return {
-        "accuracy": overall["accuracy"],
-        "all_right": _mean((predicted == truth.presence).all(axis=-1)),
-        "precision": overall["precision"],
-        "recall": overall["recall"],
-        "f1": overall["f1"],
-        "value_accuracy": _mean(answers.value_right[-1][filled]),
-        "values": int(filled.sum()),
-        "per_slot": {
+    return Slots(
+        accuracy=overall.accuracy,
+        all_right=_mean((predicted == truth.presence).all(axis=-1)),
+        precision=overall.precision,
+        recall=overall.recall,
+        f1=overall.f1,
+        value_accuracy=_mean(answers.value_right[-1][filled]),
+        values=int(filled.sum()),
+        per_slot={
             name: _one_slot(truth.presence[:, i], predicted[:, i], answers.value_right[-1][:, i])
             for i, name in enumerate(labels.slot_names)
         },
-    }
+    )
 
 
-def _one_slot(truth: np.ndarray, predicted: np.ndarray, value_right: np.ndarray) -> Metrics:
-    metrics = binary_metrics(truth, predicted)
-    return {
-        **{key: metrics[key] for key in ("accuracy", "precision", "recall", "f1")},
-        "value_accuracy": _mean(value_right[truth]),
-        "filled": int(truth.sum()),
-    }
+def _one_slot(truth: np.ndarray, predicted: np.ndarray, value_right: np.ndarray) -> Slot:
+    presence = binary_metrics(truth, predicted)
+    return Slot(
+        accuracy=presence.accuracy,
+        precision=presence.precision,
+        recall=presence.recall,
+        f1=presence.f1,
+        value_accuracy=_mean(value_right[truth]),
+        filled=int(truth.sum()),
+    )
 
 
-def _by_step(truth: Truth, answers: Answers, verdicts: Verdicts) -> list[Metrics]:
+def _by_step(truth: Truth, answers: Answers, right: Correctness) -> list[StepFigures]:
     present = (answers.presence > PRESENT) == truth.presence
     return [
-        {
-            "step": step + 1,
-            "decision_accuracy": _mean(verdicts.decision[step]),
-            "tool_accuracy": _mean(verdicts.tool[step][truth.decision]),
-            "slot_accuracy": _mean(present[step].ravel()),
-            "exact_match": _mean(verdicts.exact[step]),
-            "exact_match_values": _mean(verdicts.exact_values[step]),
-            "q": _mean(answers.q[step]),
-        }
+        StepFigures(
+            step=step + 1,
+            decision_accuracy=_mean(right.decision[step]),
+            tool_accuracy=_mean(right.tool[step][truth.decision]),
+            slot_accuracy=_mean(present[step].ravel()),
+            exact_match=_mean(right.exact[step]),
+            exact_match_values=_mean(right.exact_values[step]),
+            q=_mean(answers.q[step]),
+        )
         for step in range(len(answers.decision))
     ]
 
 
-def _halting(answers: Answers, verdicts: Verdicts, threshold: float) -> Metrics:
+def _halting(answers: Answers, right: Correctness, threshold: float) -> Halting:
     """What stopping each sample at the first step with q at the threshold would give."""
     samples = answers.q.shape[1]
     halts = answers.q >= threshold
     halts[-1] = True
     stop = halts.argmax(axis=0)
-    return {
-        "threshold": threshold,
-        "mean_steps": _mean(stop + 1),
-        "exact_match": _mean(verdicts.exact[stop, np.arange(samples)]),
-    }
+    return Halting(
+        threshold=threshold,
+        mean_steps=_mean(stop + 1),
+        exact_match=_mean(right.exact[stop, np.arange(samples)]),
+    )
 
 
 def _ratio(part: int, whole: int) -> float | None:

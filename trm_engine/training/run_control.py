@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from trm_engine.errors import Abort, RunError
+from trm_engine.runs.schema.events import LogMessage, NewEvent, StateChanged
 from trm_engine.training.distributed import ProcessGroup
 
 PAUSE_SECONDS = 0.1
@@ -16,7 +17,7 @@ PAUSE_SECONDS = 0.1
 class Report(Protocol):
     """Writes one event; ``sync`` waits until all events so far are on the disk."""
 
-    def __call__(self, kind: str, /, **content: Any) -> None: ...
+    def __call__(self, event: NewEvent) -> None: ...
 
     def sync(self) -> None: ...
 
@@ -83,10 +84,10 @@ class RunControl:
                     raise Stop
                 if command == "pause" and not paused:
                     on_pause()
-                    self._report("state", state="paused", reason="asked to")
+                    self._report(StateChanged(state="paused", reason="asked to"))
                 if command == "resume" and paused:
                     on_resume()
-                    self._report("state", state="running")
+                    self._report(StateChanged(state="running"))
                 if command in ("pause", "resume"):
                     paused = command == "pause"
                 elif command in actions:
@@ -116,8 +117,8 @@ class RunControl:
             RunError: the run was asked to stop.
         """
         problem = f"{path} cannot be written: {error.strerror or error}"
-        self._report("log", level="error", message=f"{problem}; make room, then resume")
-        self._report("state", state="paused", reason=problem)
+        self._report(LogMessage(level="error", message=f"{problem}; make room, then resume"))
+        self._report(StateChanged(state="paused", reason=problem))
         while True:
             commands = self._commands()
             if "abort" in commands:
@@ -125,7 +126,7 @@ class RunControl:
             if "stop" in commands:
                 raise RunError(f"{problem}; what was saved before is whole")
             if "resume" in commands:
-                self._report("state", state="running")
+                self._report(StateChanged(state="running"))
                 return
             time.sleep(PAUSE_SECONDS)
 

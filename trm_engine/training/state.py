@@ -15,7 +15,6 @@ from trm_engine.errors import CheckpointError
 from trm_engine.models.ema import EMA
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.best import Score, score_resumed
-from trm_engine.training.metrics import Metrics
 from trm_engine.training.optim import build_optimizer, build_scheduler
 from trm_engine.training.safeguard import Safeguard
 
@@ -27,7 +26,7 @@ class TrainingState:
         epoch: the epoch at work, from 0.
         position: how many updates of it are done.
         global_step: how many updates are done in all.
-        metrics: the last evaluation; ``evaluated_at`` is its update, -1 before the first.
+        metrics: the last evaluation, as JSON has it; ``evaluated_at`` is its update, -1 for none.
         best: the best score so far.
         elapsed: seconds of training, as of the last checkpoint.
     """
@@ -44,7 +43,7 @@ class TrainingState:
         self.position = 0
         self.global_step = 0
         self.best: Score | None = None
-        self.metrics: Metrics | None = None
+        self.metrics: dict[str, Any] | None = None
         self.evaluated_at = -1
         self.elapsed = 0.0
 

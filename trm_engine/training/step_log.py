@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from trm_engine.runs.schema.events import StepColumns
 from trm_engine.training.device import memory_in_use
 
 
@@ -47,8 +47,8 @@ class StepLog:
         self._figures.append(torch.stack([grad_norm, *losses.values(), *by_step]).detach())
         self._rows.append({**row, "time": round(self.elapsed, 3)})
 
-    def take(self) -> dict[str, Any] | None:
-        """The ``columns`` and ``by_step`` of a ``steps`` event; None if there is nothing new."""
+    def take(self) -> StepColumns | None:
+        """The updates since the last call; None if there was none."""
         if not self._rows:
             return None
         sizes = [len(row) for row in self._figures]  # updates may differ in supervision steps
@@ -57,19 +57,19 @@ class StepLog:
         figures = [[significant(each) for each in row.tolist()] for row in read]
         now = time.perf_counter()
         seconds, self._taken = max(now - self._taken, 1e-9), now
-        columns: dict[str, list[Any]] = {
+        columns: dict[str, list[int | float | None]] = {
             name: [row[name] for row in self._rows] for name in self._rows[0]
         }
         columns["grad_norm"] = [row[0] for row in figures]
         for place, name in enumerate(self._losses, 1):
             columns[name] = [row[place] for row in figures]
         for name in ("samples", "tokens"):
-            rate = round(sum(columns[name]) / seconds, 1)
+            rate = round(sum(row[name] for row in self._rows) / seconds, 1)
             columns[f"{name}_per_s"] = [rate] * len(figures)
         columns["memory"] = [memory_in_use(device)] * len(figures)
-        by_step = [row[1 + len(self._losses) :] for row in figures]
+        by_step: list[list[float | None]] = [[*row[1 + len(self._losses) :]] for row in figures]
         self._rows, self._figures = [], []
-        return {"columns": columns, "by_step": by_step}
+        return StepColumns(columns=columns, by_step=by_step)
 
     def restart_clock(self) -> None:
         """Leave the time since the last ``take`` (a pause, an evaluation) out of the rates."""

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from msgspec import to_builtins
+
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.samples import Conversation, explain, parse_conversation
 from trm_engine.errors import DataError, UserError, in_words
@@ -30,7 +32,7 @@ def evaluate_file(arguments: argparse.Namespace) -> int:
             predictor.max_length,
             max_tool_tokens=predictor.max_tool_tokens,
         )
-        metrics = evaluate(
+        evaluation = evaluate(
             predictor.model,
             dataset,
             arguments.batch_size,
@@ -43,7 +45,7 @@ def evaluate_file(arguments: argparse.Namespace) -> int:
     except OSError as error:
         _tell({"type": "error", "message": in_words(error)})
         return 2
-    _tell({"type": "result", **metrics})
+    _tell({"type": "result", **to_builtins(evaluation)})
     return 0
 
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from trm_engine.errors import Abort, ConfigError, LostProcess, UserError
 from trm_engine.runs.events import EventWriter, Silent
 from trm_engine.runs.folder import RunFolder, claim, claim_checkpoints
+from trm_engine.runs.schema.events import LogMessage, RunFailed, StateChanged
+from trm_engine.runs.schema.fields import State
 from trm_engine.worker.control import Control, Follower
 from trm_engine.worker.followers import Followers
 from trm_engine.worker.place import Place
@@ -49,7 +51,7 @@ class Job:
     control: Control | Follower
     place: Place
 
-    def train(self) -> str:
+    def train(self) -> State:
         """Import what training needs, torch among it, and train. Returns the run's last state."""
         from trm_engine.worker.train import train
 
@@ -108,7 +110,7 @@ def _lead(folder: RunFolder, arguments: argparse.Namespace, place: Place) -> int
         lock.close()
 
 
-def _train_with_others(job: Job, events: EventWriter) -> str:
+def _train_with_others(job: Job, events: EventWriter) -> State:
     """Start the other processes of this machine, unless torchrun does, and train with them."""
     config = job.folder.read_config()
     with claim_checkpoints(job.folder, config):
@@ -121,13 +123,13 @@ def _train_with_others(job: Job, events: EventWriter) -> str:
             return replace(job, place=followers.place).train()
 
 
-def _reporting(report: Report, train: Callable[[], str]) -> int:
+def _reporting(report: Report, train: Callable[[], State]) -> int:
     """Train, and report how it ended. Returns the exit status."""
-    report("state", state="starting")
+    report(StateChanged(state="starting"))
     try:
         state = train()
     except Abort:
-        report("state", state="stopped", reason="at once, without saving")
+        report(StateChanged(state="stopped", reason="at once, without saving"))
         return 0
     except LostProcess as error:
         _tell_failure(report, str(error), user_error=False)
@@ -141,7 +143,7 @@ def _reporting(report: Report, train: Callable[[], str]) -> int:
         _tell_failure(report, message, user_error=False, traceback=traceback.format_exc())
         traceback.print_exc()
         return 1
-    report("state", state=state)
+    report(StateChanged(state=state))
     return 0
 
 
@@ -152,8 +154,8 @@ def _note(error: Exception) -> None:
 
 
 def _tell_failure(report: Report, message: str, user_error: bool, traceback: str = "") -> None:
-    report("failed", message=message, traceback=traceback, user_error=user_error)
-    report("state", state="failed", reason=message)
+    report(RunFailed(message=message, traceback=traceback, user_error=user_error))
+    report(StateChanged(state="failed", reason=message))
 
 
 def _lose(message: str, events: EventWriter) -> None:
@@ -162,7 +164,7 @@ def _lose(message: str, events: EventWriter) -> None:
     The main process notices that at its next sum, except with NCCL, which waits for ever. Then this
     process ends too.
     """
-    events.write("log", level="error", message=message)
+    events.write(LogMessage(level="error", message=message))
     distributed = sys.modules.get("torch.distributed.distributed_c10d")  # it may be half imported
     if getattr(distributed, "is_initialized", bool)():
         time.sleep(LOSS_SECONDS)

@@ -14,6 +14,8 @@ from pathlib import Path
 import sentencepiece
 import torch
 import yaml
+from msgspec import convert
+from msgspec.structs import replace
 
 from trm_engine.checkpoints.file import find_resumable
 from trm_engine.config import Config
@@ -23,6 +25,14 @@ from trm_engine.errors import RunError
 from trm_engine.files.atomic import write_atomically
 from trm_engine.runs.events import tells_of_checkpoint
 from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.schema.events import (
+    Labels,
+    LogMessage,
+    Progress,
+    RunData,
+    RunStarted,
+)
+from trm_engine.runs.schema.fields import State
 from trm_engine.training.device import choose_device, choose_dtype
 from trm_engine.training.distributed import Links, ProcessGroup
 from trm_engine.training.loop import Trainer
@@ -60,7 +70,7 @@ class Notes(logging.Handler):
 
 def train(
     folder: RunFolder, resume: bool, report: Report, control: Control | Follower, place: Place
-) -> str:
+) -> State:
     """Train the run in a folder. Returns the state that it ends in.
 
     Raises:
@@ -95,14 +105,10 @@ def train(
     trainer = Trainer(config, model, prepared.train, val, folder, report, control, group)
     if found:
         trainer.load(found[1])
-    report(
-        "run_started",
+    started = RunStarted(
         config=config.to_dict(),
-        data={
-            "train": describe(prepared.train),
-            "val": {**describe(val), "overlap": prepared.overlap},
-        },
-        labels=prepared.train.labels.to_dict(),
+        data=RunData(describe(prepared.train), replace(describe(val), overlap=prepared.overlap)),
+        labels=convert(prepared.train.labels.to_dict(), Labels),
         parameters=count_parameters(model),
         device=_device_name(device),
         dtype=str(model.compute_dtype).removeprefix("torch."),
@@ -118,11 +124,12 @@ def train(
         epoch_ends=[end for end in trainer.epochs.ends if end <= trainer.total_steps],
         resumed_from=trainer.moment.step if found else None,
     )
+    report(started)
     if found and not tells_of_checkpoint(folder.events, found[0], trainer.moment.step):
         kind = found[0].stem.partition("_")[0]
         trainer.checkpoints.report_saved(found[0], kind, trainer.moment, found[0].stat().st_size)
     for note in (*notes.texts, *prepared.notes):
-        report("log", level="warning", message=note)
+        report(LogMessage(level="warning", message=note))
     state = trainer.run()
     group.leave()
     return state
@@ -170,7 +177,7 @@ def _progress_events(report: Report, control: Control | Follower) -> Callable[[s
         now = time.monotonic()
         if now - last[0] >= PROGRESS_SECONDS:
             last[0] = now
-            report("progress", what=what, share=round(share, 4))
+            report(Progress(what=what, share=round(share, 4)))
             abort_if_asked(control, "stop", "abort")
 
     return progress
@@ -192,7 +199,7 @@ def _device_name(device: torch.device) -> str:
 def _versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "sentencepiece": sentencepiece.__version__,
     }
 

@@ -75,10 +75,15 @@ def _read_metrics(lines: Iterable[bytes], done: Callable[[float], None]) -> Metr
 
 
 def _print(metrics: Metrics) -> None:
+    from msgspec import convert
+
+    from trm_engine.runs.schema.evaluation import Evaluation
     from trm_tui.plain.tables import EvaluationTables, steps_table
     from trm_tui.text.console import table_console
 
+    evaluation = convert(metrics, Evaluation)
     console = table_console()
-    console.print(EvaluationTables(metrics, f"Evaluation Results\n{metrics['samples']:,} samples"))
+    title = f"Evaluation Results\n{evaluation.samples:,} samples"
+    console.print(EvaluationTables(evaluation, title))
     console.print()
-    console.print(steps_table(metrics["by_step"]))
+    console.print(steps_table(evaluation.by_step))

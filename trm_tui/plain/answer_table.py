@@ -11,8 +11,8 @@ from rich.text import Text
 
 from trm_engine.files.jsonl import to_json
 from trm_engine.printable import one_line
-from trm_tui.plain.tables import NOTHING
 from trm_tui.store.step_answer import PRESENT, called, missing
+from trm_tui.text.figures import NOTHING
 
 Record = Mapping[str, Any]
 

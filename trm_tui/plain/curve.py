@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 MAX_WIDTH = 100
 HEIGHT = 16
@@ -12,14 +11,10 @@ LOG_FROM = 10.0
 """Ratio of the largest to the smallest loss from which the axis is logarithmic."""
 
 
-def loss_curve(steps: Sequence[int], losses: Sequence[Any], width: int, colour: bool) -> str:
+def loss_curve(steps: Sequence[float], losses: Sequence[float], width: int, colour: bool) -> str:
     """The losses over the steps, at most 100 columns wide; "" for fewer than two finite ones."""
-    from trm_engine.files.jsonl import number
-
     points = [
-        (step, value)
-        for step, loss in zip(steps, map(number, losses), strict=True)
-        if isinstance(value := loss, int | float) and math.isfinite(value)
+        (int(step), loss) for step, loss in zip(steps, losses, strict=True) if math.isfinite(loss)
     ]
     if len(points) < 2:
         return ""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -16,10 +14,11 @@ from trm_engine.config import Config
 from trm_engine.errors import RunError
 from trm_engine.printable import printable
 from trm_engine.runs.best import score_told
-from trm_engine.runs.events import ENDED, Event, read_events, step_columns
+from trm_engine.runs.events import ENDED, EventReader
 from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.schema.events import Evaluated, RunFailed
 from trm_tui.plain.curve import loss_curve
-from trm_tui.plain.tables import best_evaluation, final_table
+from trm_tui.plain.tables import final_table
 from trm_tui.text.words import shell_word
 
 LOG_TAIL = 15
@@ -35,7 +34,7 @@ class Ending:
     """
 
     state: str | None
-    failure: Event
+    failure: RunFailed | None
     exit_status: int | None = None
     forced: bool = False
     interrupted: bool = False
@@ -87,11 +86,11 @@ class Farewell:
         self._print(f"The training saves and stops: {self.folder.path}")
         self._print(f"  go on later:  trm-tui train --resume {shell_word(self.folder.path)}")
 
-    def _report_failure(self, failure: Event) -> int:
-        message = failure.get("message") or "the worker gave no reason"
-        if failure.get("user_error"):
+    def _report_failure(self, failure: RunFailed | None) -> int:
+        message = (failure and failure.message) or "the worker gave no reason"
+        if failure and failure.user_error:
             raise RunError(message)
-        trace = (failure.get("traceback") or "").strip().splitlines()
+        trace = ((failure and failure.traceback) or "").strip().splitlines()
         _complain(f"The run failed: {trace[-1] if trace else message}")
         _complain(f"The whole story is in {self.folder.log}")
         return 1
@@ -107,27 +106,29 @@ class Farewell:
         return 1
 
     def _summarise(self) -> None:
-        events = read_events(self.folder.events)
-        columns = step_columns(events)
+        from trm_tui.store.run import RunStore
+
+        run = RunStore()
+        run.take(EventReader(self.folder.events).read())
         colour = self.console.is_terminal and not self.console.no_color
-        steps, losses = columns.get("step", []), columns.get("total_loss", [])
+        steps, losses = (run.columns[name].values.tolist() for name in ("step", "total_loss"))
         if curve := loss_curve(steps, losses, self.console.width, colour):
             self._print("")
             self.console.print(Text.from_ansi(curve), soft_wrap=True)
-        if table := final_table(events):
+        if run.evaluations:
             self._print("")
-            self.console.print(table)
-        self._print(f"\n{self._epilogue(best_evaluation(events) or {})}")
+            self.console.print(final_table(run.evaluations[-1], run.best))
+        self._print(f"\n{self._epilogue(run.best)}")
 
-    def _epilogue(self, evaluation: Mapping[str, Any]) -> str:
+    def _epilogue(self, evaluation: Evaluated | None) -> str:
         """Where everything is, and what to do with it."""
         best = self.folder.checkpoints(self.config) / "best.pt"
         data = shell_word(self.config.data.val_data or "DATA.jsonl")
         lines = [f"run folder       {self.folder.path}"]
         if best.exists():
             shown = shell_word(best)
-            score = score_told(evaluation)
-            by = f" ({score} at step {evaluation['step']:,})" if score else ""
+            score = score_told(evaluation) if evaluation else None
+            by = f" ({score} at step {evaluation.step:,})" if evaluation and score else ""
             lines.insert(0, f"best checkpoint  {best}{by}")
             lines += ["", "Next:", f"  trm-tui eval {shown} {data}"]
             lines += [f"  trm-tui predict {shown} -", f"  trm-tui inspect {shown}"]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from msgspec import convert
+
 from trm_engine.errors import UserError
 from trm_engine.inspection.client import InferenceServer
+from trm_engine.runs.schema.evaluation import JudgedSample
 from trm_tui.store.judged import ONLY_OTHER, ONLY_THIS, JudgedSamples
 from trm_tui.widgets.checkpoint.labels import fields_of, tools_of
 
@@ -52,10 +56,10 @@ def labels_of(summary: Answer) -> Answer | None:
     return {"tools": tools, "slots": [asdict(slot) for slot in fields_of(labels["slots"])]}
 
 
-def judged_samples(evaluation: Answer) -> JudgedSamples:
+def judged_samples(evaluation: Mapping[str, Any]) -> JudgedSamples:
     """The samples of an evaluation, to be filtered and sorted."""
     samples = JudgedSamples()
-    samples.add(evaluation["samples"])
+    samples.add(convert(evaluation["samples"], list[JudgedSample]))
     return samples
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec import convert
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from trm_engine.printable import one_line
+from trm_engine.runs.schema.answers import FileEvaluation
+from trm_engine.runs.schema.evaluation import HEADLINES, Evaluation, evaluation_of
 from trm_tui.plain.inspect_facts import judged_samples
 from trm_tui.plain.tables import (
     EvaluationTables,
@@ -19,7 +22,7 @@ from trm_tui.plain.tables import (
 )
 from trm_tui.store.judged import LOSS, WRONG, Judged
 from trm_tui.text.figures import loss_text, share_text
-from trm_tui.text.headlines import HEADLINES, difference
+from trm_tui.text.metrics import difference, metric_text
 from trm_tui.widgets.chart.halting_curve import summary_of
 from trm_tui.widgets.checkpoint.judged_samples import ANSWER, NO_TOOL, SHORT
 from trm_tui.widgets.run.config import settings_of
@@ -74,7 +77,7 @@ def tools_table(labels: Facts) -> Table:
 
 def errors_table(evaluation: Facts, most: int = WORST) -> RenderableType:
     """The wrong samples of the highest loss."""
-    samples = judged_samples(dict(evaluation))
+    samples = judged_samples(evaluation)
     view = samples.view(WRONG, LOSS)
     if not len(view):
         return Text("No sample is wrong.")
@@ -91,39 +94,40 @@ def errors_table(evaluation: Facts, most: int = WORST) -> RenderableType:
     return table
 
 
-def comparison_table(metrics: Facts, other: Facts, title: str) -> Table:
+def comparison_table(evaluation: Evaluation | None, other: Evaluation | None, title: str) -> Table:
     """The headline figures of two checkpoints, and what the first has beyond the second."""
     table = Table(title=title, title_style="bold")
     table.add_column("Metric", no_wrap=True)
     for heading in ("This", "Other", "This - Other"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for headline in HEADLINES:
-        values = headline.of(metrics), headline.of(other)
+    for metric in HEADLINES:
+        values = metric.of(evaluation), metric.of(other)
         arrow, text = difference(*values)
-        table.add_row(headline.name, *map(headline.text, values), f"{arrow} {text}".rstrip())
+        texts = (metric_text(metric, value) for value in values)
+        table.add_row(metric.title, *texts, f"{arrow} {text}".rstrip())
     return table
 
 
 def _evaluation_tables(evaluation: Facts) -> Iterator[RenderableType]:
-    metrics = evaluation["metrics"]
-    yield EvaluationTables(metrics, f"Evaluation Results\n{metrics['samples']:,} samples")
-    yield steps_table(metrics["by_step"])
-    yield Text(summary_of(evaluation["halting_curve"], evaluation["cheapest_halting"]))
+    found = convert(evaluation, FileEvaluation)
+    yield EvaluationTables(found.metrics, f"Evaluation Results\n{found.metrics.samples:,} samples")
+    yield steps_table(found.metrics.by_step)
+    yield Text(summary_of(found.halting_curve, found.cheapest_halting))
     yield errors_table(evaluation)
 
 
 def _comparison(facts: Facts, other: Facts) -> Iterator[RenderableType]:
     """Both checkpoints' figures: of the evaluation, else those that were saved with them."""
     if "evaluation" not in facts:
-        saved = [part["summary"]["metrics"] for part in (facts, other)]
-        if any(saved):
-            yield comparison_table(saved[0] or {}, saved[1] or {}, "When They Were Saved")
+        this, that = (evaluation_of(part["summary"]["metrics"]) for part in (facts, other))
+        if this or that:
+            yield comparison_table(this, that, "When They Were Saved")
         return
-    metrics = facts["evaluation"]["metrics"]
-    title = f"Compared\n{metrics['samples']:,} samples"
-    yield comparison_table(metrics, other["evaluation"]["metrics"], title)
-    this, that = (len(facts["compared"][f"only_{who}_right"]) for who in ("this", "other"))
-    yield Text(f"Right only in this one: {this:,} samples; only in the other one: {that:,}.")
+    this, that = (evaluation_of(part["evaluation"]["metrics"]) for part in (facts, other))
+    title = f"Compared\n{this.samples if this else 0:,} samples"
+    yield comparison_table(this, that, title)
+    ours, theirs = (len(facts["compared"][f"only_{who}_right"]) for who in ("this", "other"))
+    yield Text(f"Right only in this one: {ours:,} samples; only in the other one: {theirs:,}.")
 
 
 def _error_cells(sample: Judged) -> tuple[str, ...]:

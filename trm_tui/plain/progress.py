@@ -6,13 +6,13 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from trm_engine.files.jsonl import number
+from trm_engine.runs.schema.events import Steps
 from trm_tui.text.console import PrintableConsole
 from trm_tui.text.words import duration
 
@@ -31,18 +31,22 @@ class Pace:
         self._begun = begun
         self.figures: list[str] = []
 
-    def take(self, columns: dict[str, list[Any]], losses: list[float], now: float) -> None:
-        """Take in the columns of one ``steps`` event."""
-        self.step = columns["step"][-1]
+    def take(self, event: Steps) -> bool:
+        """Take in one event; returns whether it has all the columns."""
+        epochs, losses, rates = map(event.column, ("epoch", "total_loss", "samples_per_s"))
+        if not (epochs and losses and rates):
+            return False
+        self.step = event.steps[-1]
         self.share = self.step / self.total if self.total else 0.0
-        rate = (self.step - self._first) / max(now - self._begun, 1e-9)
+        rate = (self.step - self._first) / max(event.t - self._begun, 1e-9)
         left = duration((self.total - self.step) / rate) if rate > 0 else "–"
         self.figures = [
-            f"epoch {number(columns['epoch'][-1]):.2f}",
-            f"loss {sum(losses) / len(losses):.4f}",
+            f"epoch {_number(epochs[-1]):.2f}",
+            f"loss {sum(map(_number, losses)) / len(losses):.4f}",
             f"{left} left",
-            f"{number(columns['samples_per_s'][-1]):,.0f} samples/s",
+            f"{_number(rates[-1]):,.0f} samples/s",
         ]
+        return True
 
     def parts(self) -> list[str]:
         """What to tell, the least important last."""
@@ -171,6 +175,10 @@ def progress_bar(what: str, total: int) -> Iterator[Callable[[float], None]]:
     ) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _fitting(parts: list[str], width: int) -> str:

@@ -13,25 +13,27 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from trm_engine.files.jsonl import number
 from trm_engine.printable import one_line
 from trm_engine.runs.best import Score, score_told
+from trm_engine.runs.schema.evaluation import (
+    HEADLINES,
+    METRICS,
+    SHARES,
+    BinaryFigures,
+    Evaluation,
+    Slot,
+    StepFigures,
+)
+from trm_engine.runs.schema.events import Evaluated, RunStarted
 from trm_engine.runs.summary import RunSummary
+from trm_tui.text.figures import NOTHING, grade, share_text
+from trm_tui.text.metrics import metric_text
 from trm_tui.text.words import age, size
 
-GOOD = 0.9
-FAIR = 0.7
-NOTHING = "–"
 GAP = 2
-HEADLINES = {
-    "Decision Accuracy": ("decision", "accuracy"),
-    "Tool Accuracy": ("tool", "accuracy"),
-    "Argument Accuracy": ("arguments", "accuracy"),
-    "Slot Accuracy (Overall)": ("slots", "accuracy"),
-    "Slot Value Accuracy": ("slots", "value_accuracy"),
-    "Exact Match": ("exact_match",),
-    "Exact Match + Values": ("exact_match_values",),
-}
+COLOURS = {"good": "green", "fair": "yellow", "poor": "red", "none": "dim"}
+BEGIN_GROUPS = {"tool.accuracy", "slots.accuracy", "exact_match"}
+"""The metrics before which a table has a blank line."""
 
 Metrics = Mapping[str, Any]
 
@@ -39,11 +41,11 @@ Metrics = Mapping[str, Any]
 class EvaluationTables:
     """The tables of one evaluation, beside each other where the width allows it."""
 
-    def __init__(self, metrics: Metrics, title: str) -> None:
-        self._matrix = decision_matrix(metrics["decision"])
-        self._results = results_table(metrics, title)
-        self._slots = slot_table(metrics["slots"].get("per_slot") or {})
-        self._note = _unknown_tools(metrics["tool"].get("unknown"))
+    def __init__(self, evaluation: Evaluation, title: str) -> None:
+        self._matrix = decision_matrix(evaluation.decision)
+        self._results = results_table(evaluation, title)
+        self._slots = slot_table(evaluation.slots.per_slot or {})
+        self._note = _unknown_tools(evaluation.tool.unknown)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         left = _stacked([self._matrix, self._slots])
@@ -58,43 +60,33 @@ class EvaluationTables:
             yield self._note
 
 
-def decision_matrix(decision: Metrics) -> Table:
+def decision_matrix(decision: BinaryFigures) -> Table:
     """Actual against predicted decisions; tool_call is the positive one."""
     table = Table(title="Decision Confusion Matrix", title_style="bold")
     table.add_column("Actual \\ Predicted", no_wrap=True)
     table.add_column("tool_call", justify="right", min_width=10, no_wrap=True)
     table.add_column("direct_answer", justify="right", no_wrap=True)
-    cells = {
-        name: f"{decision.get(name, 0):,} ({name.upper()})" for name in ("tp", "fn", "fp", "tn")
-    }
-    table.add_row("tool_call", cells["tp"], cells["fn"])
-    table.add_row("direct_answer", cells["fp"], cells["tn"])
+    table.add_row("tool_call", f"{decision.tp:,} (TP)", f"{decision.fn:,} (FN)")
+    table.add_row("direct_answer", f"{decision.fp:,} (FP)", f"{decision.tn:,} (TN)")
     return table
 
 
-def results_table(metrics: Metrics, title: str) -> Table:
-    """The headline numbers."""
+def results_table(evaluation: Evaluation, title: str) -> Table:
+    """All metrics."""
     table = Table(title=title, title_style="bold")
     table.add_column("Metric", no_wrap=True)
     table.add_column("Value", justify="right", min_width=14, no_wrap=True)
-    decision, tool, slots = metrics["decision"], metrics["tool"], metrics["slots"]
-    table.add_row("Decision Accuracy", ratio(decision["accuracy"]))
-    table.add_row("Decision Precision", ratio(decision.get("precision")))
-    table.add_row("Decision Recall", ratio(decision.get("recall")))
-    table.add_row("Decision F1", ratio(decision["f1"]))
-    table.add_row()
-    table.add_row("Tool Accuracy", f"{ratio(tool['accuracy'])} ({tool.get('samples', 0):,} s)")
-    table.add_row("Argument Accuracy", ratio(metrics["arguments"]["accuracy"]))
-    table.add_row()
-    table.add_row("Slot Accuracy (Overall)", ratio(slots["accuracy"]))
-    table.add_row("Slot Value Accuracy", ratio(slots["value_accuracy"]))
-    table.add_row()
-    table.add_row("Exact Match", ratio(metrics["exact_match"]))
-    table.add_row("Exact Match + Values", ratio(metrics["exact_match_values"]))
+    for metric in METRICS:
+        if metric.name in BEGIN_GROUPS:
+            table.add_row()
+        text = metric_text(metric, metric.of(evaluation))
+        if metric.name == "tool.accuracy":
+            text += f" ({evaluation.tool.samples:,} s)"
+        table.add_row(metric.title, text)
     return table
 
 
-def slot_table(per_slot: Mapping[str, Metrics]) -> Table | None:
+def slot_table(per_slot: Mapping[str, Slot]) -> Table | None:
     """Presence accuracy of each slot: green from 0.9, yellow from 0.7, red below."""
     if not per_slot:
         return None
@@ -102,42 +94,32 @@ def slot_table(per_slot: Mapping[str, Metrics]) -> Table | None:
     table.add_column("Slot Field", min_width=15, max_width=48, no_wrap=True)
     table.add_column("Accuracy", justify="right")
     for name, slot in per_slot.items():
-        table.add_row(
-            Text(one_line(name)),
-            Text(ratio(slot.get("accuracy")), colour_of(slot.get("accuracy"))),
-        )
+        shown = Text(share_text(slot.accuracy, 4), COLOURS[grade(slot.accuracy)])
+        table.add_row(Text(one_line(name)), shown)
     return table
 
 
-def steps_table(by_step: Sequence[Metrics]) -> Table:
+def steps_table(by_step: Sequence[StepFigures]) -> Table:
     """The headline numbers after each supervision step: what recursion adds."""
+    metrics = [metric for metric in SHARES if metric.by_step]
     table = Table(title="By Supervision Step", title_style="bold")
-    columns = {
-        "Step": "step",
-        "Decision": "decision_accuracy",
-        "Tool": "tool_accuracy",
-        "Slots": "slot_accuracy",
-        "Exact": "exact_match",
-        "+ Values": "exact_match_values",
-        "q": "q",
-    }
-    for heading in columns:
+    for heading in ("Step", *(metric.short.capitalize() for metric in metrics), "q"):
         table.add_column(heading, justify="right")
-    for row in by_step:
-        step, *shares = (row.get(key) for key in columns.values())
-        table.add_row(str(step), *map(ratio, shares))
+    for step in by_step:
+        shares = [*(metric.at_step(step) for metric in metrics), step.q]
+        table.add_row(str(step.step), *(share_text(share, 4) for share in shares))
     return table
 
 
-def run_table(started: Metrics, folder: Path) -> Table:
+def run_table(started: RunStarted, folder: Path) -> Table:
     """What is trained, where, and on what, from a ``run_started`` event."""
-    train, val = started["data"]["train"], started["data"]["val"]
-    begin = f", from step {started['resumed_from']:,}" if started.get("resumed_from") else ""
+    train, val = started.data.train, started.data.val
+    begin = f", from step {started.resumed_from:,}" if started.resumed_from else ""
     rows = {
         "run": str(folder),
-        "model": f"{started['parameters']['total']:,} parameters, {started['dtype']}",
-        "device": started["device"],
-        "data": f"{train['samples']:,} samples to learn from, {val['samples']:,} to judge by",
+        "model": f"{started.parameters['total']:,} parameters, {started.dtype}",
+        "device": started.device,
+        "data": f"{train.samples:,} samples to learn from, {val.samples:,} to judge by",
         "steps": updates_of(started) + begin,
     }
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -146,27 +128,18 @@ def run_table(started: Metrics, folder: Path) -> Table:
     return table
 
 
-def updates_of(started: Metrics) -> str:
+def updates_of(started: RunStarted) -> str:
     """How many updates a run and its epochs have, from its ``run_started`` event."""
-    total, first = started.get("total_steps"), started.get("steps_per_epoch")
-    sizes = {end - begin for begin, end in pairwise([0, *started.get("epoch_ends", ())])}
+    total, first = started.total_steps, started.steps_per_epoch
+    sizes = {end - begin for begin, end in pairwise([0, *(started.epoch_ends or ())])}
     if not sizes:
-        return f"{_count(total)}, {_count(first)} in the first epoch"
-    least, most = _count(min(sizes)), _count(max(sizes))
-    return f"{_count(total)}, {least if least == most else f'{least} to {most}'} an epoch"
+        return f"{total:,}, {first:,} in the first epoch"
+    least, most = f"{min(sizes):,}", f"{max(sizes):,}"
+    return f"{total:,}, {least if least == most else f'{least} to {most}'} an epoch"
 
 
-def best_evaluation(events: Iterable[Metrics]) -> Metrics | None:
-    """The ``eval`` event of a run's best evaluation; None if there is none."""
-    return next((each for each in reversed(_evaluations(events)) if each.get("best")), None)
-
-
-def final_table(events: Sequence[Metrics]) -> Table | None:
-    """The headline numbers of a run's last evaluation and of its best; None if there is none."""
-    evaluations = _evaluations(events)
-    if not evaluations:
-        return None
-    final, best = evaluations[-1], best_evaluation(events)
+def final_table(final: Evaluated, best: Evaluated | None) -> Table:
+    """The headline metrics of a run's last evaluation, and of its best."""
     title, columns = "Final Evaluation", {"Final": final}
     if best:
         score = score_told(best)
@@ -176,9 +149,10 @@ def final_table(events: Sequence[Metrics]) -> Table | None:
     table.add_column("Metric", no_wrap=True)
     for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_row("Step", *(f"{event['step']:,}" for event in columns.values()))
-    for name, path in HEADLINES.items():
-        table.add_row(name, *(ratio(_at(event["metrics"], path)) for event in columns.values()))
+    table.add_row("Step", *(f"{event.step:,}" for event in columns.values()))
+    for metric in HEADLINES:
+        values = (metric.of(event.metrics) for event in columns.values())
+        table.add_row(metric.title, *(metric_text(metric, value) for value in values))
     return table
 
 
@@ -253,44 +227,8 @@ def runs_table(runs: Iterable[RunSummary]) -> Table:
     return table
 
 
-def _count(number: Any) -> str:
-    return f"{number:,}" if isinstance(number, int) else NOTHING
-
-
 def _significant(number: Any) -> str:
     return NOTHING if not isinstance(number, int | float) else f"{number:.4g}"
-
-
-def ratio(share: float | None) -> str:
-    """Four decimals; a dash for a ratio over nothing."""
-    value = number(share)
-    return NOTHING if value is None else f"{value:.4f}"
-
-
-def colour_of(share: float | None) -> str:
-    """The colour that says how good a share is."""
-    share = number(share)
-    if share is None or share != share:
-        return "dim"
-    return "green" if share >= GOOD else "yellow" if share >= FAIR else "red"
-
-
-def _evaluations(events: Iterable[Metrics]) -> list[Metrics]:
-    """The evaluations that count: none of steps that a later start did again."""
-    found: list[Metrics] = []
-    for event in events:
-        if event["type"] == "run_started":
-            resumed_from = event.get("resumed_from") or 0
-            found = [each for each in found if each["step"] <= resumed_from]
-        elif event["type"] == "eval":
-            found.append(event)
-    return found
-
-
-def _at(metrics: Any, path: Sequence[str]) -> Any:
-    for key in path:
-        metrics = metrics[key]
-    return metrics
 
 
 def _unknown_tools(count: int | None) -> Text | None:

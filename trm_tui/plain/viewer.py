@@ -18,13 +18,22 @@ from rich.text import Text
 
 from trm_engine.config import Config
 from trm_engine.files.held import HeldFolder
-from trm_engine.files.jsonl import JsonlReader, number
 from trm_engine.printable import printable
 from trm_engine.runs.best import score_told
 from trm_engine.runs.commands import Command, send_command
-from trm_engine.runs.events import ENDED, Event
+from trm_engine.runs.events import ENDED, EventReader
 from trm_engine.runs.folder import RunFolder
-from trm_engine.runs.schema import is_event
+from trm_engine.runs.schema.events import (
+    EvalProgress,
+    Evaluated,
+    Event,
+    LogMessage,
+    Progress,
+    RunFailed,
+    RunStarted,
+    StateChanged,
+    Steps,
+)
 from trm_tui.plain.farewell import INTERRUPTED, Ending, Farewell
 from trm_tui.plain.progress import Bars, Lines, Pace
 from trm_tui.plain.tables import EvaluationTables, run_table
@@ -35,7 +44,6 @@ LOOK_SECONDS = 1.0
 ASK_AGAIN_SECONDS = 1.0
 ABORT_SECONDS = 2.0
 EXIT_SECONDS = 10.0
-SHOWN = {"epoch", "total_loss", "samples_per_s"}
 LOG_COLOURS = {"warning": "yellow", "error": "red"}
 
 
@@ -55,10 +63,9 @@ class PlainViewer:
         self.state: str | None = None
         self.presses = 0
         self._display = (Bars if self.console.is_terminal else Lines)(self.console)
-        self._reader = JsonlReader(folder.events, from_end)
+        self._reader = EventReader(folder.events, from_end)
         self._pace = Pace()
-        self._failure: Event = {}
-        self._nan_shown = False
+        self._failure: RunFailed | None = None
         self._held = HeldFolder(folder.path)
 
     def follow(self, worker: subprocess.Popen[bytes]) -> int:
@@ -123,63 +130,50 @@ class PlainViewer:
             time.sleep(POLL_SECONDS)
 
     def _drain(self) -> None:
-        events = list(filter(is_event, self._reader.read()))
+        events = self._reader.read()
         for event in events:
-            handle = getattr(self, f"_on_{event.get('type')}", None)
-            if handle:
-                handle(event)
+            self._show_event(event)
         if events:
             self._display.refresh()
 
     # Events ---------------------------------------------------------------------------------
 
-    def _on_progress(self, event: Event) -> None:
-        self._display.preparing(event["what"], event["share"])
+    def _show_event(self, event: Event) -> None:
+        match event:
+            case Progress():
+                self._display.preparing(event.what, event.share)
+            case EvalProgress():
+                self._display.evaluating(event.done, event.total)
+            case Steps():
+                if self._pace.take(event):
+                    self._display.training(self._pace)
+            case RunStarted():
+                self._pace = Pace(event.total_steps, event.resumed_from or 0, event.t)
+                self._display.show(run_table(event, self.folder.path))
+                self._display.training(self._pace)
+            case Evaluated():
+                self._show_evaluation(event)
+            case StateChanged():
+                self._show_state(event)
+            case LogMessage():
+                prefix = f"{event.level}: " if event.level in LOG_COLOURS else ""
+                self._show(prefix + event.message, LOG_COLOURS.get(event.level, ""))
+            case RunFailed():
+                self._failure = event
 
-    def _on_eval_progress(self, event: Event) -> None:
-        self._display.evaluating(event["done"], event["total"])
-
-    def _on_run_started(self, event: Event) -> None:
-        self._pace = Pace(event["total_steps"], event.get("resumed_from") or 0, event["t"])
-        self._display.show(run_table(event, self.folder.path))
-        self._display.training(self._pace)
-
-    def _on_steps(self, event: Event) -> None:
-        columns = event["columns"]
-        if not columns.keys() >= SHOWN:
-            return
-        losses = [number(loss) for loss in columns["total_loss"]]
-        self._warn_of_nan(columns["step"], losses)
-        self._pace.take(columns, losses, event["t"])
-        self._display.training(self._pace)
-
-    def _on_eval(self, event: Event) -> None:
-        title = f"Epoch {_epoch(event['epoch'])} Evaluation Results\nstep {event['step']:,}"
+    def _show_evaluation(self, event: Evaluated) -> None:
+        title = f"Epoch {_epoch(event.epoch)} Evaluation Results\nstep {event.step:,}"
         self._display.show(Text(""))
-        self._display.show(EvaluationTables(event["metrics"], title))
-        if event.get("best"):
+        self._display.show(EvaluationTables(event.metrics, title))
+        if event.best:
             score = score_told(event)
             self._show(f"The best so far{f': {score}' if score else ''}.", "green")
 
-    def _on_state(self, event: Event) -> None:
-        self.state = event["state"]
-        reason = f": {event['reason']}" if event.get("reason") else ""
+    def _show_state(self, event: StateChanged) -> None:
+        self.state = event.state
+        reason = f": {event.reason}" if event.reason else ""
         if self.state == "paused" or (self.state == "stopping" and not self.presses):
             self._show(f"{self.state}{reason}", "bold")
-
-    def _on_failed(self, event: Event) -> None:
-        self._failure = event
-
-    def _warn_of_nan(self, steps: list[int], losses: list[float]) -> None:
-        bad = [step for step, loss in zip(steps, losses, strict=True) if loss != loss]
-        if bad and not self._nan_shown:
-            self._nan_shown = True
-            self._show(f" The loss is NaN since step {bad[0]:,}. ", "bold white on red")
-
-    def _on_log(self, event: Event) -> None:
-        level = event["level"]
-        prefix = f"{level}: " if level in LOG_COLOURS else ""
-        self._show(prefix + event["message"], LOG_COLOURS.get(level, ""))
 
     def _show(self, message: str, style: str = "") -> None:
         self._display.show(Text(printable(message), style))

@@ -262,7 +262,8 @@ class InspectScreen(Screen[None]):
     def _load(self, line: int) -> dict[str, Any] | None:
         """The sample on a line; None if it cannot be read."""
         summary, result = self.inspected.summary, self.inspected.judgement.result
-        known = self.inspected.data or (result or summary or {}).get("data")
+        told = result.data if result else (summary or {}).get("data")
+        known = self.inspected.data or told
         if known is None:
             return None
         if self._file is None:

@@ -21,9 +21,9 @@ TICK_SECONDS = 0.2
 DRAIN_SECONDS = 0.02
 TRAINING_LOSS = "Training loss"
 EVALUATED = {
-    "Validation loss": "validation loss",
-    "Exact match with values": "exact + values",
-    "Decision accuracy": "decision",
+    "Validation loss": "loss",
+    "Exact match with values": "exact_match_values",
+    "Decision accuracy": "decision.accuracy",
 }
 
 
@@ -58,7 +58,7 @@ class OverlayScreen(Screen[None]):
         name, store = one_line(run.folder.path.name), run.store
         if title == TRAINING_LOSS:
             return Trace(name, store.columns["total_loss"], _axes(store.columns))
-        return Trace(name, store.headlines[EVALUATED[title]], _axes(store.headlines), points=True)
+        return Trace(name, store.metrics[EVALUATED[title]], _axes(store.metrics), points=True)
 
     def _tick(self) -> None:
         changed = set()

@@ -66,7 +66,7 @@ def _farewell(run: AttachedRun) -> int:
     if not run.was_live:
         return 0
     exit_status = run.worker.wait() if run.worker else None
-    return farewell.conclude(Ending(run.state, run.store.failure or {}, exit_status))
+    return farewell.conclude(Ending(run.state, run.store.failure, exit_status))
 
 
 def open_app(first: Callable[[Remembered], Screen[Any]]) -> int:

@@ -128,11 +128,11 @@ class TrainScreen(Screen[None]):
 
     def _show_crash(self) -> None:
         run = self.watched
-        failure = run.store.failure or {}
-        message = failure.get("message") or "The worker exited without reporting."
+        failure = run.store.failure
+        message = (failure and failure.message) or "The worker exited without reporting."
         if run.is_gone:
             message = GONE.format(run.folder.path)
-        trace = failure.get("traceback") or _tail(run.folder.log)
+        trace = (failure and failure.traceback) or _tail(run.folder.log)
         self.app.push_screen(CrashDialog(message, trace, run.folder.log, run.folder.path))
 
     def _notice_warnings(self) -> None:
@@ -234,7 +234,7 @@ class TrainScreen(Screen[None]):
 
     def _open_samples(self, title: str, lines: list[int], count: int) -> None:
         started = self.watched.store.started
-        path = Path(started["data"]["val"]["path"]) if started else self.watched.folder.path
+        path = Path(started.data.val.path) if started else self.watched.folder.path
         load = SampleFile(path).load
         self.app.push_screen(SamplesDialog(title, lines, count, load))
 

@@ -7,8 +7,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from msgspec import convert
+
 from trm_engine.inspection.client import InferenceServer
 from trm_engine.runs.folder import find_run
+from trm_engine.runs.schema.answers import FileEvaluation
+from trm_engine.runs.schema.evaluation import Evaluation, JudgedSample
 from trm_tui.store.judged import JudgedSamples
 
 Answer = dict[str, Any]
@@ -19,13 +23,13 @@ class Judgement:
 
     def __init__(self) -> None:
         self.samples = JudgedSamples()
-        self.result: Answer | None = None
+        self.result: FileEvaluation | None = None
         self.progress: tuple[str, float] | None = None
 
     @property
-    def metrics(self) -> Answer | None:
+    def metrics(self) -> Evaluation | None:
         """All figures, once the evaluation is complete."""
-        return self.result["metrics"] if self.result else None
+        return self.result.metrics if self.result else None
 
 
 class Inspected:
@@ -99,9 +103,9 @@ class Inspected:
             if message["type"] == "progress":
                 judgement.progress = (message["what"], message["share"])
             elif message["type"] == "part":
-                judgement.samples.add(message["samples"])
+                judgement.samples.add(convert(message["samples"], list[JudgedSample]))
             else:
-                judgement.result, judgement.progress = message, None
+                judgement.result, judgement.progress = convert(message, FileEvaluation), None
             yield
 
     async def close(self) -> None:

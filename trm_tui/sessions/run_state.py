@@ -47,7 +47,7 @@ def standing_of(run: AttachedRun) -> Standing:
         preparing = ("reading the run", 1 - run.behind)
     return Standing(
         name=one_line(run.folder.path.name),
-        device="  ".join(one_line(started[key]) for key in ("device", "dtype")) if started else "",
+        device="  ".join(map(one_line, (started.device, started.dtype))) if started else "",
         state=run.state,
         waits_for=" ".join(ASKING[each] for each in run.waiting if each in ASKING),
         figures=_figures(run),
@@ -68,7 +68,7 @@ def warnings_of(run: AttachedRun) -> list[str]:
     if store.state == "paused" and store.reason not in ("", "asked to"):
         warnings.append(f"paused: {store.reason}; p goes on")
     if store.failure and store.has_ended:
-        warnings.append(f"failed: {store.failure['message']}")
+        warnings.append(f"failed: {store.failure.message}")
     if seconds := run.silence():
         warnings.append(f"the worker has said nothing for {duration(seconds)}")
     if unanswered := run.unanswered():
@@ -77,8 +77,10 @@ def warnings_of(run: AttachedRun) -> list[str]:
 
 
 def _overlap(run: AttachedRun) -> list[str]:
-    judged = run.store.started["data"]["val"] if run.store.started else {}
-    shared, samples = judged.get("overlap", 0), judged.get("samples", 0)
+    if not run.store.started:
+        return []
+    val = run.store.started.data.val
+    shared, samples = val.overlap or 0, val.samples
     if shared <= LARGE_OVERLAP * samples:
         return []
     return [f"evaluated on training data: {shared:,} of {samples:,} validation samples are in it"]
@@ -107,8 +109,8 @@ def _next_evaluation(run: AttachedRun) -> str:
     store = run.store
     if not store.started or run.is_over:
         return ""
-    every = store.started["config"]["training"]["eval_interval"]
-    due = next_evaluation(store.step, store.total_steps, every, epoch_ends(store.started))
+    every, ends = store.started.eval_interval, epoch_ends(store.started)
+    due = next_evaluation(store.step, store.total_steps, every, ends)
     return f"next evaluation at step {due:,}"
 
 

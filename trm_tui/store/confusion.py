@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from trm_engine.runs.schema.evaluation import Tools
 
 NO_TOOL = "no tool"
 UNSEEN = "unseen tools"
@@ -37,19 +37,18 @@ class Confusion:
     lines: Lines
 
     @classmethod
-    def of(cls, tool: Mapping[str, Any]) -> Confusion:
-        """Take the ``tool`` part of an evaluation's metrics."""
-        labels = list(tool["labels"])
+    def of(cls, tool: Tools) -> Confusion:
+        """Take this part of an evaluation."""
+        labels = tool.labels
         tools = len(labels)
         counts = np.zeros((tools + 1, tools + 1), np.int64)
-        counts[:tools, :tools] = np.asarray(tool["confusion"], np.int64).reshape(tools, tools)
+        counts[:tools, :tools] = np.asarray(tool.confusion, np.int64).reshape(tools, tools)
         rows, columns = [*labels, UNSEEN], [*labels, NO_TOOL]
         lines: Lines = {}
-        for cell in tool.get("cells") or ():
-            true, predicted = cell["true"], cell["predicted"]
-            lines[rows[true], columns[predicted]] = list(cell["lines"])
-            if true < 0 or predicted < 0:
-                counts[true, predicted] = cell.get("count", len(cell["lines"]))
+        for cell in tool.cells:
+            lines[rows[cell.true], columns[cell.predicted]] = cell.lines
+            if cell.true < 0 or cell.predicted < 0:
+                counts[cell.true, cell.predicted] = cell.count or len(cell.lines)
         if not counts[-1].any():
             counts, rows = counts[:-1], rows[:-1]
         if not counts[:, -1].any():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trm_engine.runs.schema.evaluation import JudgedSample
 from trm_tui.store.growing import Array, Points
 
 Flags = NDArray[np.bool_]
@@ -64,9 +65,9 @@ class JudgedSamples:
     def __getitem__(self, index: int) -> Judged:
         return self._samples[index]
 
-    def add(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Take in records as an evaluation's parts have them, in any order."""
-        new = [_judged(record) for record in records]
+    def add(self, samples: Iterable[JudgedSample]) -> None:
+        """Take in samples in any order."""
+        new = [_judged(sample) for sample in samples]
         self._samples += new
         self._haystacks += [_haystack(each) for each in new]
         self._lines.extend([each.line for each in new])
@@ -149,16 +150,16 @@ class JudgedSamples:
         }[order]
 
 
-def _judged(record: Mapping[str, Any]) -> Judged:
-    calls, is_called = record["decision"] == CALL, record["predicted_decision"] == CALL
+def _judged(sample: JudgedSample) -> Judged:
+    calls, is_called = sample.decision == CALL, sample.predicted_decision == CALL
     return Judged(
-        int(record["line"]),
-        str(record["text"]),
-        str(record["tool"] or "") if calls else None,
-        str(record["predicted_tool"] or "") if is_called else None,
-        float(record["confidence"]),
-        float(record["loss"]),
-        tuple(record["wrong"]),
+        sample.line,
+        sample.text,
+        (sample.tool or "") if calls else None,
+        (sample.predicted_tool or "") if is_called else None,
+        sample.confidence,
+        np.nan if sample.loss is None else sample.loss,
+        tuple(sample.wrong),
     )
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-Level = Literal["info", "warning", "error"]
+from trm_engine.runs.schema.fields import Level
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
+from trm_engine.runs.schema.events import Evaluated, RunStarted
 from trm_tui.store.columns import Columns
 
 RECENT_UPDATES = 200
@@ -23,17 +23,17 @@ def update_seconds(columns: Columns) -> float | None:
     return float(seconds.mean()) if len(seconds) else None
 
 
-def evaluation_seconds(evaluations: Sequence[dict[str, Any]]) -> float:
+def evaluation_seconds(evaluations: Sequence[Evaluated]) -> float:
     """Mean seconds of the last evaluations; 0 if there was none yet."""
-    recent = [event["seconds"] for event in evaluations[-RECENT_EVALUATIONS:]]
+    recent = [event.seconds for event in evaluations[-RECENT_EVALUATIONS:]]
     return sum(recent) / len(recent) if recent else 0.0
 
 
-def epoch_ends(started: Mapping[str, Any]) -> Sequence[int]:
+def epoch_ends(started: RunStarted) -> Sequence[int]:
     """The updates after which epochs end; older runs told only how long the first one is."""
-    total, first = started["total_steps"], started["steps_per_epoch"]
-    ends: Sequence[int] = started.get("epoch_ends", range(first, total + 1, first))
-    return ends
+    first = started.steps_per_epoch
+    ends = started.epoch_ends
+    return range(first, started.total_steps + 1, first) if ends is None else ends
 
 
 def evaluations_left(step: int, total: int, every: int, ends: Sequence[int]) -> int:

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
+from typing import assert_never
 
 import msgspec
 import numpy as np
 
-from trm_engine.files.jsonl import number
 from trm_engine.runs.best import score_told
-from trm_engine.runs.events import ENDED, Steps
+from trm_engine.runs.events import ENDED
+from trm_engine.runs.schema.evaluation import METRICS
+from trm_engine.runs.schema.events import (
+    CheckpointSaved,
+    EvalProgress,
+    Evaluated,
+    Event,
+    LogMessage,
+    Progress,
+    RunFailed,
+    RunStarted,
+    StateChanged,
+    Steps,
+)
+from trm_engine.runs.schema.fields import Level
 from trm_tui.store.columns import Columns
 from trm_tui.store.growing import AXES, Points, Rising
 from trm_tui.store.log import LogLine
 from trm_tui.store.pace import epoch_ends, evaluation_seconds, evaluations_left, update_seconds
 
 RECENT_EVENTS = 50
-HEADLINES: dict[str, Sequence[str]] = {
-    "validation loss": ("loss",),
-    "decision": ("decision", "accuracy"),
-    "F1": ("decision", "f1"),
-    "tool": ("tool", "accuracy"),
-    "slots": ("slots", "accuracy"),
-    "values": ("slots", "value_accuracy"),
-    "arguments": ("arguments", "accuracy"),
-    "exact": ("exact_match",),
-    "exact + values": ("exact_match_values",),
-}
 
-Event = dict[str, Any]
 Topics = set[str]
 """What changed: steps, evaluations, evaluating, preparing, state, started, checkpoints, log."""
 
@@ -43,17 +44,17 @@ class RunStore:
 
     def _empty(self) -> None:
         self.columns = Columns()
-        self.started: Event | None = None
+        self.started: RunStarted | None = None
         self.state: str | None = None
         self.state_since = 0.0
         self.reason = ""
-        self.failure: Event | None = None
+        self.failure: RunFailed | None = None
         self.preparing: tuple[str, float] | None = None
         self.evaluating: tuple[int, int] | None = None
-        self.evaluations: list[Event] = []
-        self.headlines = {name: Points() for name in HEADLINES}
-        self.headlines |= {name: Rising() for name in AXES}
-        self.checkpoints: list[Event] = []
+        self.evaluations: list[Evaluated] = []
+        self.metrics = {metric.name: Points() for metric in METRICS}
+        self.metrics |= {name: Rising() for name in AXES}
+        self.checkpoints: list[CheckpointSaved] = []
         self.log: list[LogLine] = []
         self.alarms: list[str] = []
         self.step = 0
@@ -63,109 +64,113 @@ class RunStore:
 
     # Taking in --------------------------------------------------------------------------------
 
-    def take(self, events: Iterable[Event | Steps]) -> Topics:
+    def take(self, events: Iterable[Event]) -> Topics:
         """Take in events, in order; return what they changed."""
         changed: Topics = set()
         for event in events:
-            if isinstance(event, Steps):
-                self._take_steps(event)
-                changed.add("steps")
-                self.last_event = event.t
-            elif handle := getattr(self, f"_on_{event.get('type')}", None):
-                changed |= handle(event)
-                self.last_event = event["t"]
+            changed |= self._take(event)
+            self.last_event = event.t
         return changed
 
     def start_over(self) -> None:
         """Forget everything: the file of events is another one now."""
         self._empty()
 
-    def _take_steps(self, event: Steps) -> None:
+    def _take(self, event: Event) -> Topics:
+        match event:
+            case Steps():
+                return self._take_steps(event)
+            case Evaluated():
+                return self._take_evaluation(event)
+            case RunStarted():
+                return self._take_start(event)
+            case StateChanged():
+                return self._take_state(event)
+            case LogMessage():
+                return self._take_message(event)
+            case CheckpointSaved():
+                self.checkpoints.append(event)
+                self._note(event, "info", f"saved {event.path}", event.step)
+                return {"checkpoints", "log"}
+            case Progress():
+                self.preparing = (event.what, event.share)
+                return {"preparing"}
+            case EvalProgress():
+                self.evaluating = (event.done, event.total)
+                return {"evaluating"}
+            case RunFailed():
+                self.failure = event
+                return {"state"}
+        assert_never(event)
+
+    def _take_steps(self, event: Steps) -> Topics:
         self.columns.append(event.columns)
         self._by_step.append(event.by_step)
         self.preparing = self.evaluating = None
+        return {"steps"}
 
-    def _on_run_started(self, event: Event) -> Topics:
+    def _take_start(self, event: RunStarted) -> Topics:
         self.started = event
         self.preparing = None
         self.failure = None
         self.alarms = []
-        resumed_from = event.get("resumed_from") or 0
+        resumed_from = event.resumed_from or 0
         self.step = resumed_from
         self.columns.forget_after(resumed_from)
         self._by_step.clear()
         self._forget_evaluations_after(resumed_from)
         begin = f"goes on from update {resumed_from:,}" if resumed_from else "begins"
-        self._note(event, "info", f"training {begin}: {event['total_steps']:,} updates")
+        self._note(event, "info", f"training {begin}: {event.total_steps:,} updates")
         return {"started", "steps", "evaluations", "log"}
 
-    def _on_progress(self, event: Event) -> Topics:
-        self.preparing = (event["what"], event["share"])
-        return {"preparing"}
-
-    def _on_eval_progress(self, event: Event) -> Topics:
-        self.evaluating = (event["done"], event["total"])
-        return {"evaluating"}
-
-    def _on_eval(self, event: Event) -> Topics:
+    def _take_evaluation(self, event: Evaluated) -> Topics:
         self.evaluating = None
         self.evaluations.append(event)
-        self._add_headlines(event)
+        self._add_metrics(event)
         score = score_told(event)
         figure = f": {score}" if score else ""
-        best = ", the best so far" if event.get("best") else ""
-        self._note(event, "info", f"evaluated{figure}{best}")
+        best = ", the best so far" if event.best else ""
+        self._note(event, "info", f"evaluated{figure}{best}", event.step)
         return {"evaluations", "evaluating", "log"}
 
-    def _on_checkpoint(self, event: Event) -> Topics:
-        self.checkpoints.append(event)
-        self._note(event, "info", f"saved {event['path']}")
-        return {"checkpoints", "log"}
-
-    def _on_log(self, event: Event) -> Topics:
-        self._note(event, event["level"], event["message"])
-        if event["level"] == "error":
-            self.alarms.append(event["message"])
+    def _take_message(self, event: LogMessage) -> Topics:
+        self._note(event, event.level, event.message, event.step)
+        if event.level == "error":
+            self.alarms.append(event.message)
         return {"log"}
 
-    def _on_state(self, event: Event) -> Topics:
+    def _take_state(self, event: StateChanged) -> Topics:
         if self.state == "paused" and self.reason:  # what it was paused for is mended
             self.alarms = [each for each in self.alarms if not each.startswith(self.reason)]
-        self.state, self.reason = event["state"], event.get("reason") or ""
-        self.state_since = event["t"]
+        self.state, self.reason = event.state, event.reason or ""
+        self.state_since = event.t
         if self.state in ENDED:
             self.preparing = self.evaluating = None
         reason = f": {self.reason}" if self.reason else ""
         self._note(event, "error" if self.state == "failed" else "info", f"{self.state}{reason}")
         return {"state", "log"}
 
-    def _on_failed(self, event: Event) -> Topics:
-        self.failure = event
-        return {"state"}
+    def _note(self, event: Event, level: Level, message: str, step: int | None = None) -> None:
+        self.log.append(LogLine(event.t, level, message, step))
 
-    def _note(self, event: Event, level: Any, message: str) -> None:
-        self.log.append(LogLine(event["t"], level, message, event.get("step")))
-
-    def _add_headlines(self, event: Event) -> None:
-        for name, path in HEADLINES.items():
-            value: Any = event["metrics"]
-            for key in path:
-                value = value[key]
-            self.headlines[name].append(np.nan if value is None else float(number(value)))
-        self.headlines["step"].append(event["step"])
-        self.headlines["epoch"].append(event["epoch"])
-        self.headlines["time"].append(self._time_of(event["step"]))
+    def _add_metrics(self, event: Evaluated) -> None:
+        for metric in METRICS:
+            value = metric.of(event.metrics)
+            self.metrics[metric.name].append(np.nan if value is None else value)
+        self.metrics["step"].append(event.step)
+        self.metrics["epoch"].append(event.epoch)
+        self.metrics["time"].append(self._time_of(event.step))
 
     def _time_of(self, step: int) -> float:
         steps, times = self.columns["step"].values, self.columns["time"].values
         return float(np.interp(step, steps, times)) if len(steps) else 0.0
 
     def _forget_evaluations_after(self, step: int) -> None:
-        kept = [event for event in self.evaluations if event["step"] <= step]
+        kept = [event for event in self.evaluations if event.step <= step]
         if len(kept) == len(self.evaluations):
             return
         self.evaluations = kept
-        for points in self.headlines.values():
+        for points in self.metrics.values():
             points.truncate(len(kept))
 
     # Reading ----------------------------------------------------------------------------------
@@ -180,12 +185,12 @@ class RunStore:
     @property
     def total_steps(self) -> int:
         """All updates of the run; 0 while that is unknown."""
-        return self.started["total_steps"] if self.started else 0
+        return self.started.total_steps if self.started else 0
 
     @property
-    def best(self) -> Event | None:
+    def best(self) -> Evaluated | None:
         """The best evaluation so far."""
-        return next((event for event in reversed(self.evaluations) if event.get("best")), None)
+        return next((event for event in reversed(self.evaluations) if event.best), None)
 
     @property
     def has_ended(self) -> bool:
@@ -197,11 +202,10 @@ class RunStore:
         seconds = update_seconds(self.columns)
         if seconds is None or not self.started:
             return None
-        training = self.started["config"]["training"]
         evaluations = evaluations_left(
             self.step,
             self.total_steps,
-            training["eval_interval"],
+            self.started.eval_interval,
             epoch_ends(self.started),
         )
         updates = self.total_steps - self.step
@@ -217,17 +221,16 @@ class RunStore:
                     if place == len(sums):
                         sums.append(0.0)
                         counts.append(0)
-                    value = number(loss)
-                    if isinstance(value, float) and np.isfinite(value):
-                        sums[place] += value
+                    if loss is not None and np.isfinite(loss):
+                        sums[place] += loss
                         counts[place] += 1
         return [total / count if count else None for total, count in zip(sums, counts, strict=True)]
 
 
-_decode_lists = msgspec.json.Decoder(list[list[float | str | None]]).decode
+_decode_lists = msgspec.json.Decoder(list[list[float | None]], strict=False).decode
 
 
-def _lists(text: msgspec.Raw) -> list[list[float | str | None]]:
+def _lists(text: msgspec.Raw) -> list[list[float | None]]:
     """The losses of updates by supervision step; none where they are something else."""
     try:
         return _decode_lists(text)

@@ -9,10 +9,14 @@ from typing import Any, Literal
 from rich.cells import cell_len, set_cell_size
 
 from trm_engine.files.jsonl import number
-from trm_tui.plain.tables import FAIR, GOOD, NOTHING
 from trm_tui.text.words import duration
 
 Grade = Literal["good", "fair", "poor", "none"]
+
+GOOD = 0.9
+FAIR = 0.7
+NOTHING = "–"
+"""What stands for a figure that there is none of."""
 
 MARKS: dict[Grade, str] = {"good": "●", "fair": "◐", "poor": "○", "none": " "}
 """A mark for each grade, for terminals without colour."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 from textual.widget import Widget
 
-from trm_tui.plain.tables import NOTHING
-from trm_tui.text.figures import figure, share_text
-
-Point = Mapping[str, Any]
+from trm_engine.runs.schema.evaluation import Halting
+from trm_tui.text.figures import NOTHING, share_text
 
 HEADLINES = {"exact_match": "Exact match", "mean_steps": "Mean steps"}
 DECIMALS = {"exact_match": 4, "mean_steps": 2}
@@ -45,10 +43,10 @@ class HaltingCurve(Widget, can_focus=True):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._curve: Sequence[Point] = ()
-        self._cheapest: Point | None = None
+        self._curve: Sequence[Halting] = ()
+        self._cheapest: Halting | None = None
 
-    def show(self, curve: Sequence[Point], cheapest: Point | None) -> None:
+    def show(self, curve: Sequence[Halting], cheapest: Halting | None) -> None:
         """Show the points, by rising threshold. ``cheapest`` is one of them, or None."""
         self._curve, self._cheapest = list(curve), cheapest
         self.refresh()
@@ -56,7 +54,7 @@ class HaltingCurve(Widget, can_focus=True):
     def render(self) -> RenderableType:
         """A summary in words, and the curves that fit."""
         width, height = self.size
-        if not any(figure(point, "exact_match") is not None for point in self._curve):
+        if not any(point.exact_match is not None for point in self._curve):
             return Text("No evaluation yet", self._look("faint"), justify="center")
         words = Text(summary_of(self._curve, self._cheapest), self._look("strong"))
         room = height - len(words.wrap(self.app.console, max(width, 1))) - 1
@@ -76,8 +74,8 @@ class HaltingCurve(Widget, can_focus=True):
 
     def _marked(self) -> int | None:
         """The position of the cheapest point on the curve."""
-        thresholds = [point["threshold"] for point in self._curve]
-        at = self._cheapest["threshold"] if self._cheapest else None
+        thresholds = [point.threshold for point in self._curve]
+        at = self._cheapest.threshold if self._cheapest else None
         return thresholds.index(at) if at in thresholds else None
 
     def _coloured(self, plot: str, name: str) -> Text:
@@ -90,23 +88,25 @@ class HaltingCurve(Widget, can_focus=True):
         return self.get_component_rich_style(f"halting--{name}", partial=True)
 
 
-def summary_of(curve: Sequence[Point], cheapest: Point | None) -> str:
+def summary_of(curve: Sequence[Halting], cheapest: Halting | None) -> str:
     """The cheapest threshold, with its accuracy and mean steps."""
-    highest = f"at q ≥ {curve[-1]['threshold']:g} it is {_figures(curve[-1])}"
+    highest = f"at q ≥ {curve[-1].threshold:g} it is {_figures(curve[-1])}"
     if cheapest is None:
         return f"Halting lowers exact match at every threshold; {highest}."
-    lowest = f"q ≥ {cheapest['threshold']:g} is the lowest threshold that loses almost no accuracy"
+    lowest = f"q ≥ {cheapest.threshold:g} is the lowest threshold that loses almost no accuracy"
     return f"{MARK} {lowest}: exact match {_figures(cheapest)} per sample; {highest}."
 
 
-def plot_of(curve: Sequence[Point], name: str, marked: int | None, width: int, height: int) -> str:
+def plot_of(
+    curve: Sequence[Halting], name: str, marked: int | None, width: int, height: int
+) -> str:
     """A curve as text without colour, at most ``width`` x ``height`` cells.
 
     Thresholds are drawn at equal distances: the evaluation chooses more of them where q changes.
     """
     import plotext
 
-    values = [figure(point, name) for point in curve]
+    values = [getattr(point, name) for point in curve]
     places = [place for place, value in enumerate(values) if value is not None]
     heights = [value for value in values if value is not None]
     plotext.clear_figure()
@@ -117,7 +117,7 @@ def plot_of(curve: Sequence[Point], name: str, marked: int | None, width: int, h
     if marked in places:
         plotext.scatter([marked], [values[marked]], marker=MARK)
     ticks = _tick_places(len(curve), width)
-    plotext.xticks(ticks, [f"{curve[place]['threshold']:g}" for place in ticks])
+    plotext.xticks(ticks, [f"{curve[place].threshold:g}" for place in ticks])
     levels = sorted({min(heights), (min(heights) + max(heights)) / 2, max(heights)})
     plotext.yticks(levels, [f"{level:.{DECIMALS[name]}f}" for level in levels])
     plotext.title(f"{HEADLINES[name]} by halting threshold")
@@ -131,7 +131,7 @@ def _tick_places(count: int, width: int) -> list[int]:
     return sorted({round(number * (count - 1) / (most - 1)) for number in range(most)})
 
 
-def _figures(point: Point) -> str:
-    steps = figure(point, "mean_steps")
-    share = share_text(figure(point, "exact_match"), 4)
+def _figures(point: Halting) -> str:
+    steps = point.mean_steps
+    share = share_text(point.exact_match, 4)
     return f"{share} in {NOTHING if steps is None else f'{steps:.2f}'} steps"

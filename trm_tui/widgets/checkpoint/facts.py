@@ -13,11 +13,12 @@ from rich.text import Text
 from textual.app import ComposeResult
 
 from trm_engine.printable import one_line
+from trm_engine.runs.schema.evaluation import HEADLINES, Evaluation, Metric, evaluation_of
 from trm_tui.keys import ROWS, bindings
-from trm_tui.plain.tables import NOTHING, best_of
+from trm_tui.plain.tables import best_of
 from trm_tui.text.clock import local_time
-from trm_tui.text.figures import MARKS, figure, grade
-from trm_tui.text.headlines import HEADLINES, Headline, difference
+from trm_tui.text.figures import MARKS, NOTHING
+from trm_tui.text.metrics import difference, direction, metric_grade, metric_text
 from trm_tui.text.words import size
 from trm_tui.widgets.table.drawing import Drawing
 from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
@@ -119,7 +120,7 @@ class CheckpointTable(Drawing):
     # Figures
 
     def _figures(self) -> Iterator[RenderableType]:
-        measured = [summary.get("metrics") or {} for summary in self._summaries]
+        measured = [evaluation_of(summary.get("metrics")) for summary in self._summaries]
         if not any(measured):
             yield self._headed("Evaluation when it was saved", self._text("none", "faint"))
             return
@@ -130,22 +131,22 @@ class CheckpointTable(Drawing):
         if len(measured) > 1:
             titles = ("", "this", "other", "this - other")
             table.add_row(*(self._text(title, "faint") for title in titles))
-        samples = [figure(each, "samples") for each in measured]
-        counts = ("" if each is None else f"{each:,.0f}" for each in samples)
+        samples = [each.samples if each else None for each in measured]
+        counts = ("" if each is None else f"{each:,}" for each in samples)
         table.add_row(self._text("Samples", "faint"), *counts)
-        for headline in HEADLINES:
-            table.add_row(self._text(headline.name, "faint"), *self._cells(headline, measured))
+        for metric in HEADLINES:
+            table.add_row(self._text(metric.title, "faint"), *self._cells(metric, measured))
         yield self._headed("Evaluation when it was saved", table)
 
-    def _cells(self, headline: Headline, measured: Sequence[Summary]) -> Iterator[Text]:
-        values = [headline.of(each) for each in measured]
+    def _cells(self, metric: Metric, measured: Sequence[Evaluation | None]) -> Iterator[Text]:
+        values = [metric.of(each) for each in measured]
         for value in values:
-            quality = "none" if headline.is_loss else grade(value)
-            look = "" if headline.is_loss else quality
-            yield self._text(f"{MARKS[quality]} {headline.text(value)}", look)
+            quality = metric_grade(metric, value)
+            look = "" if metric.kind == "loss" else quality
+            yield self._text(f"{MARKS[quality]} {metric_text(metric, value)}", look)
         if len(values) == 2:
             arrow, text = difference(*values)
-            yield self._text(f"{arrow} {text:>7}", headline.look(arrow))
+            yield self._text(f"{arrow} {text:>7}", direction(metric, arrow))
 
     # Parts
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from textual.content import Content
 
-from trm_tui.text.figures import MARKS, figure, grade
-from trm_tui.text.headlines import HEADLINES, difference
+from trm_engine.runs.schema.evaluation import HEADLINES, Evaluation
+from trm_tui.text.figures import MARKS
+from trm_tui.text.metrics import difference, direction, metric_grade, metric_text
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.rows import RowsView
 
-Metrics = Mapping[str, Any]
-
 SHORT = max(len(each.short) for each in HEADLINES)
-LONG = max(len(each.name) for each in HEADLINES)
+LONG = max(len(each.title) for each in HEADLINES)
 
 
 class HeadlineFigures(RowsView):
@@ -25,14 +24,14 @@ class HeadlineFigures(RowsView):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._now: Metrics = {}
-        self._other: Metrics = {}
+        self._now: Evaluation | None = None
+        self._other: Evaluation | None = None
 
-    def show(self, metrics: Metrics, other: Metrics | None = None) -> None:
-        """Show the metrics of an evaluation, beside another one's on the same samples."""
-        self._now, self._other = metrics, other or {}
-        samples = figure(metrics, "samples")
-        self.border_subtitle = Content("" if samples is None else f"{samples:,.0f} samples")
+    def show(self, evaluation: Evaluation, other: Evaluation | None = None) -> None:
+        """Show an evaluation beside another one on the same samples."""
+        self._now, self._other = evaluation, other
+        samples = evaluation.samples
+        self.border_subtitle = Content("" if samples is None else f"{samples:,} samples")
         self.outdate()
 
     def row_count(self) -> int:
@@ -56,16 +55,16 @@ class HeadlineFigures(RowsView):
 
     def cells(self, row: int, layout: Layout) -> Cells:
         """One figure."""
-        headline = HEADLINES[row]
-        value, other = headline.of(self._now), headline.of(self._other)
-        quality = "none" if headline.is_loss else grade(value)
+        metric = HEADLINES[row]
+        value, other = metric.of(self._now), metric.of(self._other)
+        quality = metric_grade(metric, value)
         arrow, text = difference(value, other)
-        direction = headline.look(arrow)
+        look = direction(metric, arrow)
         return {
-            "name": (headline.name if layout["name"] >= LONG else headline.short, ""),
-            "this": (headline.text(value), "" if headline.is_loss else quality),
+            "name": (metric.title if layout["name"] >= LONG else metric.short, ""),
+            "this": (metric_text(metric, value), "" if metric.kind == "loss" else quality),
             "mark": (MARKS[quality], quality),
-            "other": (headline.text(other), ""),
-            "arrow": (arrow, direction),
-            "difference": (text, direction),
+            "other": (metric_text(metric, other), ""),
+            "arrow": (arrow, look),
+            "difference": (text, look),
         }

@@ -13,8 +13,7 @@ from textual.message import Message
 
 from trm_engine.printable import one_line
 from trm_tui.keys import PARAMETERS, ROWS, bindings
-from trm_tui.plain.tables import NOTHING
-from trm_tui.text.figures import bar, clip_middle
+from trm_tui.text.figures import NOTHING, bar, clip_middle
 from trm_tui.widgets.checkpoint.parameter_tree import (
     Figures,
     Node,

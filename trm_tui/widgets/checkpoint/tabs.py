@@ -131,16 +131,17 @@ class InspectTabs(LazyTabs):
             samples.show(now.samples, self.standing)
         if now.result is None or now.metrics is None:
             return
-        metrics, compared = now.metrics, other.metrics or {}
+        evaluation, compared = now.metrics, other.metrics
         for headlines in self.query(HeadlineFigures):
-            headlines.show(metrics, compared or None)
+            headlines.show(evaluation, compared)
         for matrix in self.query(DecisionMatrix):
-            matrix.show(metrics["decision"], compared.get("decision"))
+            matrix.show(evaluation.decision, compared.decision if compared else None)
         for tools in self.query(ToolMatrix):
-            tools.show(metrics["tool"])
+            tools.show(evaluation.tool)
         for slots in self.query(SlotAccuracy):
-            slots.show(metrics, compared or None)
+            slots.show(evaluation.slots, compared.slots if compared else None)
         for steps in self.query(SupervisionSteps):
-            steps.show_evaluation(metrics["by_step"], compared.get("by_step"), metrics["halting"])
+            by_step = compared.by_step if compared else ()
+            steps.show_evaluation(evaluation.by_step, by_step, evaluation.halting)
         for curve in self.query(HaltingCurve):
-            curve.show(now.result["halting_curve"], now.result["cheapest_halting"])
+            curve.show(now.result.halting_curve, now.result.cheapest_halting)

@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from trm_engine.printable import one_line
-from trm_tui.plain.tables import NOTHING
 from trm_tui.store.step_answer import (
     RIGHT,
     TOOL,
@@ -26,7 +25,7 @@ from trm_tui.store.step_answer import (
     tool_probabilities,
 )
 from trm_tui.text import figures
-from trm_tui.text.figures import clip, pad, share_text
+from trm_tui.text.figures import NOTHING, clip, pad, share_text
 from trm_tui.widgets.table.drawing import Drawing
 
 Record = Mapping[str, Any]

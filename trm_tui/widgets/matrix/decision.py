@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from trm_tui.text.figures import MARKS, change, figure, grade, pad, share_text
+from trm_engine.runs.schema.evaluation import BinaryFigures
+from trm_tui.text.figures import MARKS, change, grade, pad, share_text
 from trm_tui.widgets.matrix.heat import heat, shade
 from trm_tui.widgets.matrix.picture import compact
 
@@ -26,7 +24,6 @@ GAP = 4
 RATIOS_WIDTH = 26
 LOOKS = ("right", "wrong", "heading", "good", "fair", "poor", "none")
 
-Decision = Mapping[str, Any]
 Line = list[Segment]
 
 
@@ -50,12 +47,12 @@ class DecisionMatrix(Widget, can_focus=True):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.border_title = "Decisions"
-        self._now: Decision | None = None
-        self._before: Decision | None = None
+        self._now: BinaryFigures | None = None
+        self._before: BinaryFigures | None = None
         self._strips: list[Strip] | None = None
 
-    def show(self, decision: Decision | None, previous: Decision | None = None) -> None:
-        """Show the ``decision`` part of an evaluation's metrics beside that of the one before."""
+    def show(self, decision: BinaryFigures | None, previous: BinaryFigures | None = None) -> None:
+        """Show the ``decision`` part of an evaluation beside that of the one before."""
         self._now, self._before = decision, previous
         self._outdate()
 
@@ -97,17 +94,18 @@ class DecisionMatrix(Widget, can_focus=True):
         blank: list[Line] = [[]] if height > len(matrix) + len(ratios) else []
         return [*matrix, *blank, *ratios]
 
-    def _matrix(self, now: Decision) -> list[Line]:
+    def _matrix(self, now: BinaryFigures) -> list[Line]:
         """Headings, and a row for each actual decision; shaded by its share of the row."""
         cell = max(1, min(WIDEST_CELL, (self.size.width - LABEL) // 2))
         headings = "".join(pad(f"{name} ", cell, left=False) for name in DECISIONS)
         lines = [[self._text(pad(CORNER, LABEL) + headings, "heading")]]
         for actual, (name, counts) in enumerate(zip(DECISIONS, COUNTS, strict=True)):
             row = [self._text(pad(name, LABEL), "heading")]
-            total = sum(now[count] for count in counts)
+            total = sum(getattr(now, count) for count in counts)
             for predicted, count in enumerate(counts):
-                text = f"{_number(now[count], cell - 4)} {count.upper()} "
-                style = self._shaded(now[count] / max(1, total), actual == predicted)
+                samples: int = getattr(now, count)
+                text = f"{_number(samples, cell - 4)} {count.upper()} "
+                style = self._shaded(samples / max(1, total), actual == predicted)
                 row.append(Segment(pad(text, cell, left=False), style))
             lines.append(row)
         return lines
@@ -122,13 +120,13 @@ class DecisionMatrix(Widget, can_focus=True):
         )
         return (shades.right if right else shades.wrong)[shade(share)]
 
-    def _ratios(self, now: Decision) -> list[Line]:
+    def _ratios(self, now: BinaryFigures) -> list[Line]:
         """Each ratio, how good it is, and what it has gained or lost."""
         lines = []
         for key, name in RATIOS.items():
-            value = figure(now, key)
+            value = getattr(now, key)
             quality = grade(value)
-            arrow, gain = change(value, figure(self._before, key))
+            arrow, gain = change(value, getattr(self._before, key, None))
             look = "good" if arrow == "▲" else "poor" if arrow == "▼" else "heading"
             lines.append(
                 [

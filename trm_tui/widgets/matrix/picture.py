@@ -15,9 +15,8 @@ from textual.geometry import Offset, Size
 from textual.strip import Strip
 
 from trm_engine.printable import one_line
-from trm_tui.plain.tables import NOTHING
 from trm_tui.store.confusion import SHARES, Confusion
-from trm_tui.text.figures import clip, pad
+from trm_tui.text.figures import NOTHING, clip, pad
 from trm_tui.widgets.matrix.heat import SHADES, Heat, shade
 from trm_tui.widgets.matrix.layout import HEADING, STATUS, Layout
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 from rich.segment import Segment
 from rich.style import Style
@@ -14,9 +12,10 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from trm_engine.runs.schema.evaluation import Tools
 from trm_tui.keys import MATRIX, bindings
-from trm_tui.plain.tables import ratio
 from trm_tui.store.confusion import ORDERS, SHARES, Confusion
+from trm_tui.text.figures import share_text
 from trm_tui.widgets.matrix.heat import heat
 from trm_tui.widgets.matrix.layout import Layout
 from trm_tui.widgets.matrix.picture import Picture, Styles
@@ -78,12 +77,8 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
         self._cursor = Offset()
         self._picture: Picture | None = None
 
-    def show(self, tool: Mapping[str, Any] | None) -> None:
-        """Show the ``tool`` part of an evaluation's metrics, or that there is none yet.
-
-        Besides ``labels``, ``confusion``, ``accuracy``, ``samples`` and ``unknown`` it may have
-        ``cells``: line numbers of samples by index of their true and their predicted tool.
-        """
+    def show(self, tool: Tools | None) -> None:
+        """Show this part of an evaluation, or that there is none yet."""
         confusion = Confusion.of(tool) if tool else None
         self.border_title = f"{TITLE}  {_summary(tool)}" if tool else TITLE
         self._message = NO_TOOLS if tool else NOTHING_YET
@@ -246,10 +241,9 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
         return Strip.blank(self.size.width, self.rich_style)
 
 
-def _summary(tool: Mapping[str, Any]) -> str:
-    calls = f"{ratio(tool['accuracy'])} of {tool['samples']:,}"
-    unknown = tool.get("unknown")
-    return f"{calls} · {unknown:,} of unseen tools" if unknown else calls
+def _summary(tool: Tools) -> str:
+    calls = f"{share_text(tool.accuracy, 4)} of {tool.samples:,}"
+    return f"{calls} · {tool.unknown:,} of unseen tools" if tool.unknown else calls
 
 
 def _place(confusion: Confusion, names: tuple[str, str] | None, cursor: Offset) -> Offset:

@@ -10,8 +10,8 @@ from rich.cells import cell_len
 from trm_engine.printable import one_line
 from trm_engine.runs.best import score_told
 from trm_tui.sessions.run import AttachedRun
-from trm_tui.text.figures import figure, loss_text, share_text
-from trm_tui.widgets.run.evaluation_history import SHARES
+from trm_tui.text.figures import loss_text
+from trm_tui.widgets.run.evaluation_history import metric_cells, metric_columns
 from trm_tui.widgets.run.header import STATES
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.rows import RowsView
@@ -35,34 +35,31 @@ class RunComparison(RowsView):
         """Narrow panes keep name, step and the exact matches."""
         name = max(cell_len(one_line(run.folder.path.name)) for run in self._runs)
         best = max(len(_best_by(run)) for run in self._runs)
-        shares = [
-            Column(key, key, max(len(key), 5), rank=9 - place, gap=2)
-            for place, key in enumerate(SHARES)
-        ]
         return [
             Column("name", "run", min(name, 24), most=name, left=True),
             Column("state", "state", 10, rank=3, gap=2, left=True),
             Column("step", "at step", 7, gap=2),
             Column("best", "best by", max(best, 7), rank=1, gap=2, left=True),
             Column("loss", "loss", 6, rank=2, gap=2),
-            *shares,
+            *metric_columns(first_rank=2),
         ]
 
     def cells(self, row: int, layout: Layout) -> Cells:
         """One run."""
         run = self._runs[row]
         best = run.store.best
-        metrics = best["metrics"] if best else None
+        evaluation = best.metrics if best else None
         mark, look = STATES.get(run.state, ("?", "none"))
         return {
-            **{key: (share_text(figure(metrics, *path)), "") for key, path in SHARES.items()},
+            **metric_cells(evaluation),
             "name": (one_line(run.folder.path.name), ""),
             "state": (f"{mark} {run.state}", "none" if look == "note" else look),
-            "step": (f"{best['step']:,}" if best else "", ""),
+            "step": (f"{best.step:,}" if best else "", ""),
             "best": (_best_by(run), ""),
-            "loss": (loss_text(figure(metrics, "loss")), ""),
+            "loss": (loss_text(evaluation.loss if evaluation else None), ""),
         }
 
 
 def _best_by(run: AttachedRun) -> str:
-    return str(score_told(run.store.best or {}) or "")
+    best = run.store.best
+    return str((best and score_told(best)) or "")

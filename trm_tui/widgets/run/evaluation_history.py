@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,24 +10,14 @@ from textual.content import Content
 from textual.message import Message
 
 from trm_engine.runs.best import score_told
+from trm_engine.runs.schema.evaluation import SHARES, Evaluation
+from trm_engine.runs.schema.events import Evaluated
 from trm_tui.keys import EVALUATIONS, bindings
-from trm_tui.text.figures import figure, loss_text, seconds_text, share_text
+from trm_tui.text.figures import loss_text, seconds_text, share_text
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.rows import CursorRows
 
-Evaluation = Mapping[str, Any]
-
 BEST = "★"
-SHARES = {
-    "decision": ("decision", "accuracy"),
-    "f1": ("decision", "f1"),
-    "tool": ("tool", "accuracy"),
-    "arguments": ("arguments", "accuracy"),
-    "slots": ("slots", "accuracy"),
-    "value": ("slots", "value_accuracy"),
-    "exact": ("exact_match",),
-    "values": ("exact_match_values",),
-}
 
 
 class EvaluationHistory(CursorRows):
@@ -47,11 +37,11 @@ class EvaluationHistory(CursorRows):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._evaluations: list[Evaluation] = []
+        self._evaluations: list[Evaluated] = []
         self._best: int | None = None
         self._chosen: int | None = None
 
-    def set_evaluations(self, evaluations: Sequence[Evaluation]) -> None:
+    def set_evaluations(self, evaluations: Sequence[Evaluated]) -> None:
         """Show these; a resumed run may have fewer than before."""
         in_sight = self.scroll_offset.y >= self.max_scroll_y
         before, self._evaluations = self._evaluations, list(evaluations)
@@ -71,37 +61,27 @@ class EvaluationHistory(CursorRows):
 
     def columns(self) -> Sequence[Column]:
         """Narrow panes keep step, loss and the exact matches."""
-        step = max(len(f"{self._evaluations[-1].get('step') or 0:,}"), 5)
+        step = max(len(f"{self._evaluations[-1].step:,}"), 5)
         return [
             Column("best", "", 1),
             Column("step", "step", step),
-            Column("epoch", "epoch", 6, rank=6, gap=2),
+            Column("epoch", "epoch", 6, rank=8, gap=2),
             Column("seconds", "took", 7, rank=9),
             Column("loss", "loss", 6, rank=1, gap=2),
-            Column("decision", "decision", 8, rank=4, gap=2),
-            Column("f1", "F1", 5, rank=8, gap=2),
-            Column("tool", "tool", 5, rank=3, gap=2),
-            Column("arguments", "args", 5, rank=10, gap=2),
-            Column("slots", "slots", 5, rank=5, gap=2),
-            Column("value", "value", 5, rank=7, gap=2),
-            Column("exact", "exact", 5, gap=2),
-            Column("values", "+values", 7, rank=2, gap=2),
+            *metric_columns(),
         ]
 
     def cells(self, row: int, layout: Layout) -> Cells:
         """One evaluation."""
         event = self._evaluations[row]
-        metrics = event.get("metrics")
-        step, epoch = figure(event, "step"), figure(event, "epoch")
-        shares = {name: figure(metrics, *path) for name, path in SHARES.items()}
         look = "strong" if row == self._best else ""
         return {
-            **{name: (share_text(share), look) for name, share in shares.items()},
+            **metric_cells(event.metrics, look),
             "best": (BEST if row == self._best else "", "best"),
-            "step": ("" if step is None else f"{step:,.0f}", look),
-            "epoch": ("" if epoch is None else f"{epoch:.2f}", look),
-            "seconds": (seconds_text(figure(event, "seconds")), "none"),
-            "loss": (loss_text(figure(metrics, "loss")), look),
+            "step": (f"{event.step:,}", look),
+            "epoch": (f"{event.epoch:.2f}", look),
+            "seconds": (seconds_text(event.seconds), "none"),
+            "loss": (loss_text(event.metrics.loss), look),
         }
 
     def cursor(self) -> int:
@@ -131,14 +111,28 @@ class EvaluationHistory(CursorRows):
         self.post_message(self.Selected(chosen))
 
 
-def _best(evaluations: Sequence[Evaluation]) -> int | None:
+def metric_columns(first_rank: int = 0) -> list[Column]:
+    """A column for each share; narrow panes keep the exact matches."""
+    return [
+        Column(each.name, each.short, max(len(each.short), 5), rank=first_rank + rank, gap=2)
+        for each in SHARES
+        if (rank := each.rank) is not None
+    ]
+
+
+def metric_cells(evaluation: Evaluation | None, look: str = "") -> Cells:
+    """The cells of these columns."""
+    return {each.name: (share_text(each.of(evaluation)), look) for each in SHARES}
+
+
+def _best(evaluations: Sequence[Evaluated]) -> int | None:
     """The last that was the best so far."""
     newest_first = range(len(evaluations) - 1, -1, -1)
-    return next((row for row in newest_first if evaluations[row].get("best")), None)
+    return next((row for row in newest_first if evaluations[row].best), None)
 
 
-def _identity(evaluations: Sequence[Evaluation], row: int) -> tuple[Any, ...]:
+def _identity(evaluations: Sequence[Evaluated], row: int) -> tuple[float, ...]:
     """What tells an evaluation from one that took its place; empty where there is none."""
     if row >= len(evaluations):
         return ()
-    return evaluations[row].get("step"), evaluations[row].get("t")
+    return evaluations[row].step, evaluations[row].t

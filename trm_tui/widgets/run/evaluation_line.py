@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.style import Style
 from rich.text import Text
 from textual.app import RenderResult
 from textual.widget import Widget
 
 from trm_engine.runs.best import score_told
-from trm_tui.text.figures import MARKS, change, figure, grade, share_text
+from trm_engine.runs.schema.evaluation import SHARES, Metric
+from trm_engine.runs.schema.events import Evaluated
+from trm_tui.text.figures import MARKS, change, grade, share_text
 
-FIGURES = {
-    "exact": ("exact_match",),
-    "+values": ("exact_match_values",),
-    "decision": ("decision", "accuracy"),
-    "tool": ("tool", "accuracy"),
-    "slots": ("slots", "accuracy"),
-    "values": ("slots", "value_accuracy"),
-    "arguments": ("arguments", "accuracy"),
-}
+IN_ORDER = sorted(SHARES, key=lambda metric: metric.rank or 0)
 GAP = "  "
 
 
@@ -38,10 +30,10 @@ class EvaluationLine(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._now: dict[str, Any] | None = None
-        self._before: dict[str, Any] | None = None
+        self._now: Evaluated | None = None
+        self._before: Evaluated | None = None
 
-    def show(self, now: dict[str, Any] | None, before: dict[str, Any] | None) -> None:
+    def show(self, now: Evaluated | None, before: Evaluated | None) -> None:
         """Show one ``eval`` event, compared with another."""
         self._now, self._before = now, before
         self.refresh()
@@ -51,21 +43,20 @@ class EvaluationLine(Widget):
         if not self._now:
             return Text("no evaluation yet", self._look("none"))
         score = score_told(self._now)
-        best = (f" ★ {score}" if score else " ★") if self._now.get("best") else ""
-        line = Text(f"step {self._now['step']:,}{best}", self._look("none"))
-        for name, path in FIGURES.items():
-            part = self._figure(name, path)
+        best = (f" ★ {score}" if score else " ★") if self._now.best else ""
+        line = Text(f"step {self._now.step:,}{best}", self._look("none"))
+        for metric in IN_ORDER:
+            part = self._figure(metric, self._now)
             if line.cell_len + len(GAP) + part.cell_len > self.content_size.width:
                 break
             line.append(GAP).append_text(part)
         return line
 
-    def _figure(self, name: str, path: tuple[str, ...]) -> Text:
-        assert self._now
-        share = figure(self._now["metrics"], *path)
-        before = figure(self._before and self._before["metrics"], *path)
+    def _figure(self, metric: Metric, now: Evaluated) -> Text:
+        share = metric.of(now.metrics)
+        before = metric.of(self._before.metrics if self._before else None)
         look = grade(share)
-        text = Text(f"{name} ")
+        text = Text(f"{metric.short} ")
         text.append(f"{MARKS[look]}{share_text(share)}{change(share, before)[0]}", self._look(look))
         return text
 

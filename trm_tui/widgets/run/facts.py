@@ -13,14 +13,15 @@ from rich.text import Text
 from textual.app import ComposeResult
 
 from trm_engine.printable import one_line, printable
+from trm_engine.runs.schema.events import CheckpointSaved, RunData, RunStarted
 from trm_tui.keys import ROWS, bindings
-from trm_tui.plain.tables import NOTHING, updates_of
+from trm_tui.plain.tables import updates_of
 from trm_tui.text.clock import local_time
+from trm_tui.text.figures import NOTHING
 from trm_tui.text.words import size
 from trm_tui.widgets.table.drawing import Drawing
 from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
 
-Event = Mapping[str, Any]
 Facts = Iterable[tuple[str, str]]
 Look = Callable[[str], Style]
 
@@ -55,13 +56,17 @@ class FactsTable(Drawing):
 
     def __init__(self) -> None:
         super().__init__()
-        self._started: Event | None = None
+        self._started: RunStarted | None = None
         self._folder = Path()
         self._facts: list[tuple[str, str]] = []
-        self._checkpoints: Sequence[Event] = ()
+        self._checkpoints: Sequence[CheckpointSaved] = ()
 
     def show(
-        self, started: Event | None, folder: Path, facts: Facts, checkpoints: Sequence[Event]
+        self,
+        started: RunStarted | None,
+        folder: Path,
+        facts: Facts,
+        checkpoints: Sequence[CheckpointSaved],
     ) -> None:
         """Show this instead."""
         self._started, self._folder = started, folder
@@ -89,13 +94,13 @@ class FactsTable(Drawing):
             yield self._headed("Software", facts_table(software(started), self._look))
 
     def _what_it_reads_and_writes(self) -> Iterator[RenderableType]:
-        started = self._started or {}
-        if data := started.get("data"):
-            yield self._headed("Data", data_table(data, self._look))
+        started = self._started
+        if started:
+            yield self._headed("Data", data_table(started.data, self._look))
         if self._checkpoints:
             table = checkpoint_table(self._checkpoints, self._folder, self._look)
             yield self._headed("Checkpoints written", table)
-            yield Text(kept(started.get("config") or {}), self._look("faint"))
+            yield Text(kept(started.config if started else {}), self._look("faint"))
 
     def _headed(self, title: str, table: RenderableType) -> RenderableType:
         return Group(Text(title, self._look("section")), table, "")
@@ -122,10 +127,10 @@ class RunFacts(ScrollKeys):
 
     def show(
         self,
-        started: Event | None,
+        started: RunStarted | None,
         folder: Path,
         state: str | None = None,
-        checkpoints: Sequence[Event] = (),
+        checkpoints: Sequence[CheckpointSaved] = (),
         extra: Mapping[str, str] | None = None,
     ) -> None:
         """Show a run.
@@ -144,40 +149,39 @@ class RunFacts(ScrollKeys):
             self._table.show(started, folder, facts.items(), list(checkpoints))
 
 
-def run_facts(started: Event) -> Facts:
+def run_facts(started: RunStarted) -> Facts:
     """When, where and how long a run trains."""
-    resumed_from = started.get("resumed_from")
-    processes = started.get("world_size") or 1
-    yield "began", local_time(started.get("t"))
-    if resumed_from:
-        yield "resumed", f"from step {resumed_from:,}"
+    processes = started.world_size or 1
+    yield "began", local_time(started.t)
+    if started.resumed_from:
+        yield "resumed", f"from step {started.resumed_from:,}"
     yield "steps", updates_of(started)
-    yield "seed", str(started.get("seed", NOTHING))
+    yield "seed", NOTHING if started.seed is None else str(started.seed)
     many = f", {processes} processes" if processes > 1 else ""
-    yield "host", f"{started.get('host', NOTHING)}, process {started.get('pid', NOTHING)}{many}"
+    process = NOTHING if started.pid is None else str(started.pid)
+    yield "host", f"{started.host or NOTHING}, process {process}{many}"
 
 
-def model_facts(started: Event) -> Facts:
+def model_facts(started: RunStarted) -> Facts:
     """Sizes, device and number type."""
-    parameters = dict(started.get("parameters") or {})
-    total = parameters.pop("total", None)
-    yield "parameters", _figure(total)
+    parameters = dict(started.parameters)
+    total = parameters.pop("total")
+    yield "parameters", f"{total:,}"
     for name, count in parameters.items():
         share = f" ({count / total:.0%})" if total else ""
-        yield f"  {name}", f"{_figure(count)}{share}"
-    yield "device", str(started.get("device", NOTHING))
-    reason = started.get("dtype_reason")
-    yield "dtype", f"{started.get('dtype', NOTHING)}{f': {reason}' if reason else ''}"
-    labels = started.get("labels") or {}
-    for name in ("tools", "slots"):
-        if names := [_name(each) for each in labels.get(name, ())]:
-            yield name, f"{len(names)}: {', '.join(names)}"
+        yield f"  {name}", f"{count:,}{share}"
+    yield "device", started.device
+    yield "dtype", ": ".join(filter(None, (started.dtype, started.dtype_reason)))
+    labels = started.labels
+    for title, names in (("tools", labels.tools), ("slots", [each.name for each in labels.slots])):
+        if names:
+            yield title, f"{len(names)}: {', '.join(names)}"
 
 
-def software(started: Event) -> Facts:
+def software(started: RunStarted) -> Facts:
     """Versions and the revision of the code."""
-    yield from (started.get("versions") or {}).items()
-    yield "git revision", started.get("git_revision") or NOTHING
+    yield from started.versions.items()
+    yield "git revision", started.git_revision or NOTHING
 
 
 def facts_table(facts: Facts, look: Look) -> Table:
@@ -191,26 +195,29 @@ def facts_table(facts: Facts, look: Look) -> Table:
     return table
 
 
-def data_table(data: Mapping[str, Event], look: Look) -> RenderableType:
+def data_table(data: RunData, look: Look) -> RenderableType:
     """What is learnt from, beside what it is judged by."""
-    train, val = data.get("train") or {}, data.get("val") or {}
+    train, val = data.train, data.val
     table = Table.grid(padding=(0, GAP, 0, 0))
     table.add_column(no_wrap=True)
     for _ in range(2):
         table.add_column(justify="right", no_wrap=True)
     table.add_row("", *(Text(name, look("faint")) for name in ("training", "validation")))
     for name, key in DATA_ROWS.items():
-        if key in train or key in val:
-            figures = (Text(_figure(each.get(key), "")) for each in (train, val))
-            table.add_row(Text(name, look("faint")), *figures)
-    paths = [("training", train.get("path")), ("validation", val.get("path"))]
-    return Group(table, facts_table(((name, path) for name, path in paths if path), look))
+        figures = [getattr(each, key) for each in (train, val)]
+        if figures != [None, None]:
+            texts = (Text("" if each is None else f"{each:,}") for each in figures)
+            table.add_row(Text(name, look("faint")), *texts)
+    paths = (("training", train.path), ("validation", val.path))
+    return Group(table, facts_table(paths, look))
 
 
-def checkpoint_table(checkpoints: Sequence[Event], folder: Path, look: Look) -> RenderableType:
+def checkpoint_table(
+    checkpoints: Sequence[CheckpointSaved], folder: Path, look: Look
+) -> RenderableType:
     """Files that were written, the newest first; one that was written again only once."""
-    newest = {event["path"]: event for event in checkpoints}
-    ordered = sorted(newest.values(), key=lambda event: event.get("seq", 0), reverse=True)
+    newest = {event.path: event for event in checkpoints}
+    ordered = sorted(newest.values(), key=lambda event: event.seq, reverse=True)
     table = Table.grid(padding=(0, GAP, 0, 0))
     for heading in CHECKPOINT_COLUMNS:
         is_text = heading in ("kind", "file")
@@ -218,7 +225,7 @@ def checkpoint_table(checkpoints: Sequence[Event], folder: Path, look: Look) -> 
     table.columns[-1].overflow = "fold"
     table.add_row(*(Text(heading, look("faint")) for heading in CHECKPOINT_COLUMNS))
     for event in ordered[:MOST_CHECKPOINTS]:
-        style = look("best") if event.get("kind") == "best" else Style.null()
+        style = look("best") if event.kind == "best" else Style.null()
         table.add_row(*(Text(cell, style) for cell in _checkpoint_cells(event, folder)))
     left_out = max(len(ordered) - MOST_CHECKPOINTS, 0)
     return Group(table, f"and {left_out:,} before") if left_out else table
@@ -232,18 +239,10 @@ def kept(config: Mapping[str, Any]) -> str:
     return f"Of the kinds step and epoch the newest {count} are kept (training.keep_checkpoints)."
 
 
-def _checkpoint_cells(event: Event, folder: Path) -> Iterator[str]:
-    kind, path = event.get("kind", ""), Path(event["path"])
-    yield f"* {kind}" if kind == "best" else f"  {kind}"
-    yield _figure(event.get("step"))
-    yield f"{event.get('epoch', 0):.2f}"
-    yield size(event.get("bytes", 0))
+def _checkpoint_cells(event: CheckpointSaved, folder: Path) -> Iterator[str]:
+    path = Path(event.path)
+    yield f"* {event.kind}" if event.kind == "best" else f"  {event.kind}"
+    yield f"{event.step:,}"
+    yield f"{event.epoch:.2f}"
+    yield size(event.bytes)
     yield one_line(str(path.relative_to(folder) if path.is_relative_to(folder) else path))
-
-
-def _figure(value: Any, nothing: str = NOTHING) -> str:
-    return f"{value:,}" if isinstance(value, int | float) else nothing
-
-
-def _name(label: Any) -> str:
-    return str(label.get("name", "")) if isinstance(label, Mapping) else str(label)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,14 @@ from rich.cells import cell_len
 from textual.message import Message
 
 from trm_engine.printable import one_line
+from trm_engine.runs.schema.evaluation import JudgedSample
+from trm_engine.runs.schema.events import Evaluated
 from trm_tui.keys import SAMPLES, bindings
 from trm_tui.text.figures import (
     RIGHT,
     WRONG,
     change,
     clip,
-    figure,
     loss_text,
     pad,
     share_text,
@@ -25,9 +26,6 @@ from trm_tui.text.figures import (
 from trm_tui.text.wrapped import wrap
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.rows import CursorRows, Line
-
-Evaluation = Mapping[str, Any]
-Sample = Mapping[str, Any]
 
 ANSWER = "answer"
 CALL = "tool_call"
@@ -55,13 +53,13 @@ class MovingSamples(CursorRows):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._evaluations: Sequence[Evaluation] = []
+        self._evaluations: Sequence[Evaluated] = []
         self._which = "shown"
-        self._samples: Sequence[Sample] = []
-        self._paths: dict[Any, list[Sample | None]] | None = None
+        self._samples: Sequence[JudgedSample] = []
+        self._paths: dict[int | None, list[JudgedSample | None]] | None = None
         self._cursor = 0
 
-    def set_evaluations(self, evaluations: Sequence[Evaluation]) -> None:
+    def set_evaluations(self, evaluations: Sequence[Evaluated]) -> None:
         """Show the samples of the last of these, and how they fared in those before."""
         self._evaluations = list(evaluations[-REMEMBERED:])
         self._take_samples()
@@ -91,21 +89,21 @@ class MovingSamples(CursorRows):
     def cells(self, row: int, layout: Layout) -> Cells:
         """One sample, as it was predicted now and before."""
         sample, path = self._samples[row], self._path(row)
-        probabilities = [_last(each, "decision_probability") for each in path]
+        probabilities = [_last(each.decision_probability) if each else None for each in path]
         now, before = probabilities[-1], probabilities[-2] if len(path) > 1 else None
         arrow, difference = change(now, before)
-        towards_truth = difference.startswith("+") == (sample.get("decision") == CALL)
-        look = "poor" if sample.get("wrong") else "good"
+        towards_truth = difference.startswith("+") == (sample.decision == CALL)
+        look = "poor" if sample.wrong else "good"
         return {
-            "mark": (_verdict(sample), look),
+            "mark": (_mark(sample), look),
             "truth": (_truth(sample), ""),
             "predicted": (_predicted(sample), "" if _truth(sample) == _predicted(sample) else look),
             "probability": (share_text(now), ""),
             "arrow": (arrow, ("good" if towards_truth else "poor") if difference else "none"),
             "trend": (sparkline(probabilities, layout["trend"]), "curve"),
-            "verdicts": ("".join(map(_verdict, path))[-layout["verdicts"] :], "none"),
-            "q": (share_text(_last(sample, "q")), ""),
-            "loss": (loss_text(figure(sample, "loss")), ""),
+            "verdicts": ("".join(map(_mark, path))[-layout["verdicts"] :], "none"),
+            "q": (share_text(_last(sample.q)), ""),
+            "loss": (loss_text(sample.loss), ""),
             "wrong": (_wrong(sample), look),
             "text": (_text(sample), "none"),
         }
@@ -147,40 +145,40 @@ class MovingSamples(CursorRows):
     def action_open(self) -> None:
         """Ask for the selected sample's conversation."""
         if self._samples:
-            self.post_message(self.Opened(int(self._samples[self._cursor].get("line") or 0)))
+            self.post_message(self.Opened(self._samples[self._cursor].line))
 
     def _take_samples(self) -> None:
-        selected = self._samples[self._cursor].get("index") if self._samples else None
-        newest = self._evaluations[-1].get("metrics") or {} if self._evaluations else {}
-        self._samples = newest.get(self._which) or []
-        numbers = [sample.get("index") for sample in self._samples]
+        selected = self._samples[self._cursor].index if self._samples else None
+        newest = self._evaluations[-1].metrics if self._evaluations else None
+        shown, worst = (newest.shown, newest.worst) if newest else (None, None)
+        self._samples = (shown if self._which == "shown" else worst) or []
+        numbers = [sample.index for sample in self._samples]
         self._cursor = numbers.index(selected) if selected in numbers else 0
         self._paths = None
         self.border_title = TITLES[self._which]
         self.border_subtitle = _count_right(self._samples)
         self.outdate()
 
-    def _path(self, row: int) -> list[Sample | None]:
+    def _path(self, row: int) -> list[JudgedSample | None]:
         """A sample in each evaluation that is remembered, the newest last."""
         if self._paths is None:
             self._paths = _paths(self._evaluations)
-        return self._paths[self._samples[row].get("index")]
+        return self._paths[self._samples[row].index]
 
 
-def _paths(evaluations: Sequence[Evaluation]) -> dict[Any, list[Sample | None]]:
+def _paths(evaluations: Sequence[Evaluated]) -> dict[int | None, list[JudgedSample | None]]:
     """Every sample told of, by its number: what each evaluation said of it, None where nothing."""
-    paths: dict[Any, list[Sample | None]] = {}
+    paths: dict[int | None, list[JudgedSample | None]] = {}
     for position, event in enumerate(evaluations):
-        metrics = event.get("metrics") or {}
-        for sample in [*(metrics.get("worst") or []), *(metrics.get("shown") or [])]:
-            path = paths.setdefault(sample.get("index"), [None] * len(evaluations))
+        for sample in [*(event.metrics.worst or ()), *(event.metrics.shown or ())]:
+            path = paths.setdefault(sample.index, [None] * len(evaluations))
             path[position] = sample
     return paths
 
 
-def _steps(sample: Sample, width: int) -> list[Line]:
+def _steps(sample: JudgedSample, width: int) -> list[Line]:
     """Step numbers, probabilities and q, a column a step; curves where there is no room."""
-    probabilities, q = _series(sample, "decision_probability"), _series(sample, "q")
+    probabilities, q = sample.decision_probability, sample.q
     count = max(len(probabilities), len(q))
     label = (pad("step", LABEL), "none")
     for decimals in (3, 2):
@@ -204,14 +202,14 @@ def _curve(label: str, shares: Sequence[float | None], width: int) -> Line:
     return [(pad(label, LABEL), "none"), (sparkline(shares, room), "curve"), (ends, "")]
 
 
-def _rule(sample: Sample, width: int) -> Line:
-    title = f"── line {sample.get('line') or 0:,} "
-    wrong = f"{WRONG} {_wrong(sample)} " if sample.get("wrong") else f"{RIGHT} right "
+def _rule(sample: JudgedSample, width: int) -> Line:
+    title = f"── line {sample.line:,} "
+    wrong = f"{WRONG} {_wrong(sample)} " if sample.wrong else f"{RIGHT} right "
     rest = "─" * max(width - len(title) - len(wrong), 0)
-    return [(title, "none"), (wrong, "poor" if sample.get("wrong") else "good"), (rest, "none")]
+    return [(title, "none"), (wrong, "poor" if sample.wrong else "good"), (rest, "none")]
 
 
-def _names(sample: Sample) -> Line:
+def _names(sample: JudgedSample) -> Line:
     return [
         (pad("truth", LABEL), "none"),
         (_truth(sample), ""),
@@ -220,8 +218,8 @@ def _names(sample: Sample) -> Line:
     ]
 
 
-def _text(sample: Sample) -> str:
-    return one_line(str(sample.get("text") or ""))
+def _text(sample: JudgedSample) -> str:
+    return one_line(sample.text)
 
 
 def _wrapped(text: str, width: int, lines: int) -> list[str]:
@@ -232,39 +230,33 @@ def _wrapped(text: str, width: int, lines: int) -> list[str]:
     return [*parts[: lines - 1], clip("".join(parts[lines - 1 :]), width)] if lines > 0 else []
 
 
-def _truth(sample: Sample) -> str:
-    return one_line(str(sample.get("tool") or ANSWER))
+def _truth(sample: JudgedSample) -> str:
+    return one_line(sample.tool or ANSWER)
 
 
-def _predicted(sample: Sample) -> str:
-    probability = _last(sample, "decision_probability")
-    calls = probability is not None and probability > 0.5
-    return one_line(str(sample.get("predicted_tool") or "?")) if calls else ANSWER
+def _predicted(sample: JudgedSample) -> str:
+    calls = (_last(sample.decision_probability) or 0.0) > 0.5
+    return one_line(sample.predicted_tool or "?") if calls else ANSWER
 
 
-def _wrong(sample: Sample) -> str:
-    return one_line(", ".join(map(str, sample.get("wrong") or [])))
+def _wrong(sample: JudgedSample) -> str:
+    return one_line(", ".join(sample.wrong))
 
 
 def _longest(texts: Iterable[str], most: int) -> int:
     return min(max(map(cell_len, texts), default=0), most)
 
 
-def _verdict(sample: Sample | None) -> str:
+def _mark(sample: JudgedSample | None) -> str:
     if sample is None:
         return " "
-    return WRONG if sample.get("wrong") else RIGHT
+    return WRONG if sample.wrong else RIGHT
 
 
-def _count_right(samples: Sequence[Sample]) -> str:
-    right = sum(1 for sample in samples if not sample.get("wrong"))
+def _count_right(samples: Sequence[JudgedSample]) -> str:
+    right = sum(1 for sample in samples if not sample.wrong)
     return f"{right} of {len(samples)} right" if samples else ""
 
 
-def _series(sample: Sample | None, key: str) -> list[float | None]:
-    return [figure({key: value}, key) for value in (sample or {}).get(key) or []]
-
-
-def _last(sample: Sample | None, key: str) -> float | None:
-    series = _series(sample, key)
-    return series[-1] if series else None
+def _last(by_step: Sequence[float]) -> float | None:
+    return by_step[-1] if by_step else None

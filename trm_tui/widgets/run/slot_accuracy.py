@@ -8,6 +8,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from trm_engine.printable import one_line
+from trm_engine.runs.schema.evaluation import Slot, Slots
 from trm_tui.text.figures import (
     DOWN,
     MARKS,
@@ -15,14 +16,11 @@ from trm_tui.text.figures import (
     bar,
     change,
     clip_middle,
-    figure,
     grade,
     share_text,
 )
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.rows import Line, RowsView
-
-Metrics = Mapping[str, Any]
 
 ALL = "all slots"
 LEAST_NAME, MOST_NAME = 8, 36
@@ -36,15 +34,14 @@ class SlotAccuracy(RowsView):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._slots: Metrics = {}
-        self._previous: Metrics = {}
+        self._slots: Slots | None = None
+        self._previous: Slots | None = None
         self._names: list[str] = []
 
-    def show(self, metrics: Metrics | None, previous: Metrics | None = None) -> None:
-        """Show an evaluation's slots, and how they changed since the one before it."""
-        self._slots = (metrics or {}).get("slots") or {}
-        self._previous = (previous or {}).get("slots") or {}
-        self._names = list(self._slots.get("per_slot") or {})
+    def show(self, slots: Slots | None, previous: Slots | None = None) -> None:
+        """Show this part of an evaluation, and how it changed since the one before it."""
+        self._slots, self._previous = slots, previous
+        self._names = list(_per_slot(slots))
         self.outdate()
 
     def row_count(self) -> int:
@@ -70,7 +67,7 @@ class SlotAccuracy(RowsView):
 
     def head(self, layout: Layout) -> list[Line]:
         """The headings, and all slots together."""
-        filled = figure(self._slots, "values")
+        filled = self._slots.values if self._slots else None
         overall = self._cells(ALL, self._slots, self._previous, filled, layout)
         return [*super().head(layout), layout.line({**overall, "name": (ALL, "strong")})]
 
@@ -85,21 +82,25 @@ class SlotAccuracy(RowsView):
 
     def foot(self, width: int, height: int) -> list[Line]:
         """How often everything about presence is right."""
-        all_right = share_text(figure(self._slots, "all_right"))
+        all_right = share_text(self._slots.all_right if self._slots else None)
         return [[(f"every slot right in {all_right} of the samples", "none")]] if height else []
 
     def cells(self, row: int, layout: Layout) -> Cells:
         """One slot."""
         name = self._names[row]
-        now = self._slots["per_slot"][name]
-        before = (self._previous.get("per_slot") or {}).get(name) or {}
-        return self._cells(name, now, before, figure(now, "filled"), layout)
+        now, before = _per_slot(self._slots)[name], _per_slot(self._previous).get(name)
+        return self._cells(name, now, before, now.filled, layout)
 
     def _cells(
-        self, name: str, now: Metrics, before: Metrics, filled: float | None, layout: Layout
+        self,
+        name: str,
+        now: Slots | Slot | None,
+        before: Slots | Slot | None,
+        filled: int | None,
+        layout: Layout,
     ) -> Cells:
-        presence, value = figure(now, "accuracy"), figure(now, "value_accuracy")
-        arrow, difference = change(presence, figure(before, "accuracy"))
+        presence, value = (now.accuracy, now.value_accuracy) if now else (None, None)
+        arrow, difference = change(presence, before.accuracy if before else None)
         look, value_look = grade(presence), grade(value)
         direction = DIRECTIONS.get(arrow, "none")
         return {
@@ -112,5 +113,9 @@ class SlotAccuracy(RowsView):
             "value": (share_text(value), value_look),
             "value mark": (MARKS[value_look], value_look),
             "value bar": (bar(value, layout["value bar"]), value_look),
-            "filled": ("" if filled is None else f"{filled:,.0f}", "none"),
+            "filled": ("" if filled is None else f"{filled:,}", "none"),
         }
+
+
+def _per_slot(slots: Slots | None) -> Mapping[str, Slot]:
+    return (slots and slots.per_slot) or {}

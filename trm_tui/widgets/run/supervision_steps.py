@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from trm_engine.runs.schema.evaluation import BY_NAME, SHARES, Halting, StepFigures
 from trm_tui.text.figures import (
     DOWN,
     MARKS,
     UP,
     bar,
     change,
-    figure,
     grade,
     loss_text,
     share_text,
@@ -19,27 +19,20 @@ from trm_tui.text.figures import (
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.rows import Line, RowsView
 
-Metrics = Mapping[str, Any]
-
 DIRECTIONS = {UP: "good", DOWN: "poor"}
-SHARES = {
-    "decision": "decision_accuracy",
-    "tool": "tool_accuracy",
-    "slots": "slot_accuracy",
-    "exact": "exact_match",
-    "values": "exact_match_values",
-    "q": "q",
-}
+BY_STEP = [metric for metric in SHARES if metric.by_step]
+EXACT = BY_NAME["exact_match"]
 COLUMNS = [
     Column("step", "step", 4),
     Column("training", "train", 6),
     Column("loss", "val", 6, rank=3),
-    Column("decision", "decision", 8, rank=8, gap=2),
-    Column("tool", "tool", 5, rank=9, gap=2),
-    Column("slots", "slots", 5, rank=10, gap=2),
+    *(
+        Column(each.name, each.short, max(len(each.short), 5), rank=7 + (each.rank or 0), gap=2)
+        for each in BY_STEP
+        if each is not EXACT
+    ),
     Column("q", "q", 5, rank=7, gap=2),
-    Column("values", "+values", 7, rank=6, gap=2),
-    Column("exact", "exact", 5, gap=2),
+    Column(EXACT.name, EXACT.short, 5, gap=2),
     Column("mark", "", 1, rank=1),
     Column("bar", "", 4, rank=2, most=24, left=True),
     Column("gain arrow", "", 1, rank=4),
@@ -57,21 +50,19 @@ class SupervisionSteps(RowsView):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._by_step: Sequence[Metrics] = []
-        self._previous: Sequence[Metrics] = []
-        self._halting: Metrics = {}
+        self._by_step: Sequence[StepFigures] = []
+        self._previous: Sequence[StepFigures] = []
+        self._halting: Halting | None = None
         self._training: list[str] = []
 
     def show_evaluation(
         self,
-        by_step: Sequence[Metrics] | None,
-        previous: Sequence[Metrics] | None = None,
-        halting: Metrics | None = None,
+        by_step: Sequence[StepFigures],
+        previous: Sequence[StepFigures] = (),
+        halting: Halting | None = None,
     ) -> None:
         """Show an evaluation's figures by step, and what halting would have cost and spared."""
-        self._by_step = by_step or []
-        self._previous = previous or []
-        self._halting = halting or {}
+        self._by_step, self._previous, self._halting = by_step, previous, halting
         self.outdate()
 
     def show_losses(self, losses_by_step: Sequence[float | None]) -> None:
@@ -96,20 +87,20 @@ class SupervisionSteps(RowsView):
 
     def cells(self, row: int, layout: Layout) -> Cells:
         """One supervision step."""
-        step = self._by_step[row] if row < len(self._by_step) else {}
-        shares = {name: figure(step, key) for name, key in SHARES.items()}
-        exact = shares["exact"]
+        step = _figures(self._by_step, row)
+        exact, first = EXACT.at_step(step), EXACT.at_step(_figures(self._by_step, 0))
         look = grade(exact)
         return {
-            **{name: (share_text(share), "") for name, share in shares.items()},
+            **{each.name: (share_text(each.at_step(step)), "") for each in BY_STEP},
             "step": (str(row + 1), ""),
             "training": (_at(self._training, row) or loss_text(None), "curve"),
-            "loss": (loss_text(figure(step, "loss")), ""),
-            "exact": (share_text(exact), look),
+            "loss": (loss_text(step.loss if step else None), ""),
+            "q": (share_text(step.q if step else None), ""),
+            EXACT.name: (share_text(exact), look),
             "mark": (MARKS[look], look),
             "bar": (bar(exact, layout["bar"]), look),
-            **_difference("gain", exact, _exact(self._by_step, 0) if row else None),
-            **_difference("change", exact, _exact(self._previous, row)),
+            **_difference("gain", exact, first if row else None),
+            **_difference("change", exact, EXACT.at_step(_figures(self._previous, row))),
         }
 
     def foot_height(self) -> int:
@@ -118,17 +109,18 @@ class SupervisionSteps(RowsView):
 
     def foot(self, width: int, height: int) -> list[Line]:
         """What stopping each sample where it is sure of itself would give."""
-        threshold, steps = figure(self._halting, "threshold"), figure(self._halting, "mean_steps")
-        exact = share_text(figure(self._halting, "exact_match"))
-        if not height or threshold is None or steps is None:
+        halting = self._halting
+        if not height or halting is None or halting.mean_steps is None:
             return []
+        threshold, steps = halting.threshold, halting.mean_steps
+        exact = share_text(halting.exact_match)
         long = f"halting at q ≥ {threshold:.2f}: {steps:.1f} steps on average, exact match {exact}"
         short = f"q ≥ {threshold:.2f}: {steps:.1f} steps, exact {exact}"
         return [[(long if len(long) <= width else short, "none")]]
 
 
-def _exact(by_step: Sequence[Metrics], row: int) -> float | None:
-    return figure(by_step[row], "exact_match") if row < len(by_step) else None
+def _figures(by_step: Sequence[StepFigures], row: int) -> StepFigures | None:
+    return by_step[row] if row < len(by_step) else None
 
 
 def _difference(name: str, now: float | None, before: float | None) -> Cells:

@@ -12,10 +12,12 @@ from textual.widgets import TabbedContent
 
 from trm_engine.config import Config
 from trm_engine.runs.best import score_told
+from trm_engine.runs.schema.evaluation import SHARES
+from trm_engine.runs.schema.events import Evaluated
 from trm_tui.sessions.run import AttachedRun
 from trm_tui.settings import Settings
 from trm_tui.store.growing import AXES
-from trm_tui.store.run import HEADLINES, Event, Topics
+from trm_tui.store.run import Topics
 from trm_tui.store.trace import Trace
 from trm_tui.text.words import size
 from trm_tui.widgets.chart.chart import Chart
@@ -43,7 +45,6 @@ COLUMNS = {
 }
 SMOOTH_ALREADY = {"lr", "memory"}
 FORMS = {"Memory": size}
-ACCURACIES = [name for name in HEADLINES if name != "validation loss"]
 
 
 class TrainTabs(LazyTabs):
@@ -136,17 +137,19 @@ class TrainTabs(LazyTabs):
 
     def _traces(self, title: str) -> list[Trace]:
         store = self.watched.store
-        points = {axis: store.headlines[axis] for axis in AXES}
+        points = {axis: store.metrics[axis] for axis in AXES}
         if title == "Loss":
-            validation = store.headlines["validation loss"]
             return [
                 self._trace("training", TOTAL),
-                Trace("validation", validation, points, points=True),
+                Trace("validation", store.metrics["loss"], points, points=True),
             ]
         if title == "Loss by part":
             return [self._trace(name.removesuffix("_loss"), name) for name in self._parts()]
         if title == "Accuracy":
-            return [Trace(name, store.headlines[name], points, points=True) for name in ACCURACIES]
+            return [
+                Trace(metric.short, store.metrics[metric.name], points, points=True)
+                for metric in SHARES
+            ]
         column = COLUMNS[title]
         return [self._trace(title.lower(), column, smooth=column not in SMOOTH_ALREADY)]
 
@@ -219,20 +222,22 @@ class TrainTabs(LazyTabs):
     def _show_selected(self) -> None:
         """Give the evaluation that is looked at, and the one before, to all its panels."""
         now, before = self._selected_and_previous()
-        metrics, previous = _metrics(now), _metrics(before)
+        new, old = now.metrics if now else None, before.metrics if before else None
         for line in self.query(EvaluationLine):
             line.show(now, before)
         for samples in self.query(MovingSamples):
             samples.set_evaluations(self._up_to_selected())
         for matrix in self.query(DecisionMatrix):
-            matrix.show(metrics.get("decision"), previous.get("decision"))
+            matrix.show(new.decision if new else None, old.decision if old else None)
         for tools in self.query(ToolMatrix):
-            tools.show(metrics.get("tool"))
+            tools.show(new.tool if new else None)
         for slots in self.query(SlotAccuracy):
-            slots.show(metrics.get("slots") and metrics, previous or None)
+            slots.show(new.slots if new else None, old.slots if old else None)
         for steps in self.query(SupervisionSteps):
             steps.show_evaluation(
-                metrics.get("by_step"), previous.get("by_step"), metrics.get("halting")
+                new.by_step if new else (),
+                old.by_step if old else (),
+                new.halting if new else None,
             )
         for panel in self._judging():
             panel.border_subtitle = self._which(now)
@@ -242,33 +247,33 @@ class TrainTabs(LazyTabs):
         yield from self.query(SlotAccuracy)
         yield from self.query(SupervisionSteps)
 
-    def _which(self, evaluation: Event | None) -> str:
+    def _which(self, evaluation: Evaluated | None) -> str:
         if evaluation is None:
             return ""
         newest = self.selected is None
-        return f"step {evaluation['step']:,}" + ("" if newest else ", not the newest")
+        return f"step {evaluation.step:,}" + ("" if newest else ", not the newest")
 
-    def _selected_and_previous(self) -> tuple[Event | None, Event | None]:
+    def _selected_and_previous(self) -> tuple[Evaluated | None, Evaluated | None]:
         evaluations = self.watched.store.evaluations
         index = len(evaluations) - 1 if self.selected is None else self.selected
         now = evaluations[index] if 0 <= index < len(evaluations) else None
         return now, evaluations[index - 1] if now and index else None
 
-    def _up_to_selected(self) -> list[Event]:
+    def _up_to_selected(self) -> list[Evaluated]:
         evaluations = self.watched.store.evaluations
         return evaluations if self.selected is None else evaluations[: self.selected + 1]
 
     def _show_facts(self) -> None:
         store = self.watched.store
-        best = store.best or {}
-        score = score_told(best)
-        extra = {"best so far": f"{score} at step {best['step']:,}"} if score else {}
+        best = store.best
+        score = best and score_told(best)
+        extra = {"best so far": f"{score} at step {best.step:,}"} if best and score else {}
         for facts in self.query(RunFacts):
             folder, state = self.watched.folder.path, self.watched.state
             facts.show(store.started, folder, state, store.checkpoints, extra)
         if store.started:
             for view in self.query(ConfigView):
-                view.show(store.started["config"], defaults=Config().to_dict())
+                view.show(store.started.config, defaults=Config().to_dict())
 
     def _show_log(self) -> None:
         lines = self.watched.store.log
@@ -296,7 +301,3 @@ class TrainTabs(LazyTabs):
     def _select_evaluation(self, event: EvaluationHistory.Selected) -> None:
         self.selected = event.index
         self._show_selected()
-
-
-def _metrics(evaluation: Event | None) -> dict[str, Any]:
-    return evaluation["metrics"] if evaluation else {}
