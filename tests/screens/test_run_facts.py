@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,8 @@ async def test_before_the_run_has_told_anything() -> None:
 async def test_what_an_event_lacks_is_left_out() -> None:
     older = event_of({**RECORD, "seed": None, "host": "", "pid": None, "labels": {}})
     text = await text_of((60, 40), older, FOLDER)
-    assert "seed      –" in text and "host      –, process –" in text and "tools" not in text
+    assert re.search(r"seed +–", text) and re.search(r"host +–, process –", text)
+    assert "tools" not in text
 
 
 async def test_only_the_newest_of_many_checkpoints() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from trm_engine.runs.schema.evaluation import BY_NAME, SHARES, Halting, StepFigures
+from trm_engine.runs.schema.evaluation import BY_NAME, SHARES, Halting, Metric, StepFigures
 from trm_tui.text.figures import (
     DOWN,
     MARKS,
@@ -21,17 +21,21 @@ from trm_tui.widgets.table.rows import Line, RowsView
 
 DIRECTIONS = {UP: "good", DOWN: "poor"}
 BY_STEP = [metric for metric in SHARES if metric.by_step]
-EXACT = BY_NAME["exact_match"]
+EXACT, EXACT_VALUES = BY_NAME["exact_match"], BY_NAME["exact_match_values"]
+
+
+def _share(metric: Metric) -> Column:
+    width = max(len(metric.short), 5)
+    return Column(metric.name, metric.short, width, rank=6 + (metric.rank or 0), gap=2)
+
+
 COLUMNS = [
     Column("step", "step", 4),
     Column("training", "train", 6),
     Column("loss", "val", 6, rank=3),
-    *(
-        Column(each.name, each.short, max(len(each.short), 5), rank=7 + (each.rank or 0), gap=2)
-        for each in BY_STEP
-        if each is not EXACT
-    ),
+    *(_share(metric) for metric in BY_STEP if metric not in (EXACT, EXACT_VALUES)),
     Column("q", "q", 5, rank=7, gap=2),
+    _share(EXACT_VALUES),
     Column(EXACT.name, EXACT.short, 5, gap=2),
     Column("mark", "", 1, rank=1),
     Column("bar", "", 4, rank=2, most=24, left=True),
