@@ -32,7 +32,7 @@ from trm_engine.runs.schema.events import (
     StateChanged,
     Steps,
     decode_event,
-    decode_stamp,
+    decode_seq,
     decode_whole,
 )
 
@@ -67,8 +67,8 @@ class EventWriter:
         self._closing = False
         with suppress(OSError):
             append(path, b"")  # a torn last line may be an event but for its end
-        stamps = filter(None, map(decode_stamp, lines_newest_first(path)))
-        self._seq = 1 + next((stamp.seq for stamp in stamps), -1)
+        numbers = map(decode_seq, lines_newest_first(path))
+        self._seq = 1 + next((seq for seq in numbers if seq is not None), -1)
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         self._thread.start()
 

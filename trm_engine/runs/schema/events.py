@@ -8,7 +8,7 @@ Fields with a default are those that events of older versions lack.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 from msgspec import Raw, Struct
@@ -243,6 +243,7 @@ NewEvent = Known | StepColumns
 """An event as it is written."""
 
 E = TypeVar("E", bound=Base)
+_TYPES = {each.__struct_config__.tag for each in get_args(NewEvent)}
 
 _decode_event = msgspec.json.Decoder(Event, strict=False).decode
 _decode_whole = msgspec.json.Decoder(NewEvent, strict=False).decode
@@ -261,12 +262,15 @@ def decode_whole(line: bytes) -> NewEvent | None:
     return _decoded(_decode_whole, line)
 
 
-def decode_stamp(line: bytes) -> Stamp | None:
-    """The stamp of an event, whatever else it holds; None if it has none."""
+def decode_seq(line: bytes) -> int | None:
+    """The number of an event, of an unknown type too; None if the line holds none."""
+    if event := decode_whole(line):
+        return event.seq
     try:
-        return _decode_stamp(line)
+        stamp = _decode_stamp(line)
     except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
+    return stamp.seq if stamp.type not in _TYPES else None
 
 
 def _decoded(decode: Callable[[bytes], E], line: bytes) -> E | None:
