@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import convert
 
 from tests.screens.test_checkpoint_facts import summary
 from tests.screens.test_judged_samples import RECORDS
 from tests.screens.whole_screen import shown, until
 from trm_engine.errors import DataError
 from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.schema.evaluation import JudgedSample
 from trm_tui.app import TrmApp
 from trm_tui.screens.inspect import InspectScreen
 from trm_tui.sessions.checkpoint import Inspected
@@ -40,7 +42,7 @@ class FakeInspected(Inspected):
         self.failures -= 1
         if self.failures >= 0:
             raise DataError("data.jsonl, line 1: it is [bad]")
-        self.judgement.samples.add(RECORDS)
+        self.judgement.samples.add(convert(RECORDS, list[JudgedSample]))
         yield
 
     async def predict(self, sample: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +73,7 @@ async def test_how_an_evaluation_stands_and_that_it_can_be_tried_again() -> None
         await pilot.press("8")
         await until(pilot, lambda: shown(pilot.app).count("evaluating…") == 2)
         inspected.may_judge.set()
-        await until(pilot, lambda: "open the tab again to retry" in shown(pilot.app))
+        await until(pilot, lambda: "Open the tab again to retry" in shown(pilot.app))
         assert "line 1: it is [bad]" in shown(pilot.app)
         await pilot.press("8")
         await until(pilot, lambda: "wrong: 4 of 6" in shown(pilot.app))
