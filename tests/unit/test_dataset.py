@@ -236,8 +236,8 @@ def test_samples_that_say_the_same_have_the_same_digest(
 
 def test_figures_of_a_dataset(dataset: TRMToolCallingDataset) -> None:
     figures = describe(dataset)
-    assert (figures["samples"], figures["dialogues"], figures["tool_calls"]) == (60, 20, 40)
-    assert (figures["truncated_samples"], figures["bad_lines"]) == (0, 0)
+    assert (figures.samples, figures.dialogues, figures.tool_calls) == (60, 20, 40)
+    assert (figures.truncated_samples, figures.bad_lines) == (0, 0)
     assert json.loads(json.dumps(figures)) == figures
 
 
@@ -246,7 +246,7 @@ def test_truncated_samples_are_counted(
 ) -> None:
     short = TRMToolCallingDataset(data_file, tokenizer, max_length=40, cache_dir=tmp_path)
     assert short.lengths.max() <= 40
-    assert describe(short)["truncated_samples"] == (short.dropped_tokens > 0).sum() > 40
+    assert describe(short).truncated_samples == (short.dropped_tokens > 0).sum() > 40
 
 
 def test_a_limit_for_tool_turns_is_counted_on_its_own(
@@ -256,9 +256,9 @@ def test_a_limit_for_tool_turns_is_counted_on_its_own(
     short = TRMToolCallingDataset(data_file, tokenizer, cache_dir=tmp_path, max_tool_tokens=6)
     assert short.was_tokenised
     assert (short.lengths + short.cut_tokens == whole.lengths).all()
-    assert describe(short)["cut_tool_tokens"] == short.cut_tokens.sum() > 0
-    assert describe(short)["truncated_samples"] == 0
-    assert describe(whole)["cut_tool_tokens"] == 0
+    assert describe(short).cut_tool_tokens == short.cut_tokens.sum() > 0
+    assert describe(short).truncated_samples == 0
+    assert describe(whole).cut_tool_tokens == 0
 
 
 def test_values_that_stand_only_in_what_was_cut_off_are_counted(
@@ -412,7 +412,7 @@ def test_bad_lines_stop_or_are_left_out_and_counted(
         dataset = TRMToolCallingDataset(path, tokenizer, on_error="skip", cache_dir=tmp_path)
         assert len(dataset) == 3
         assert [problem.line for problem in dataset.survey.problems] == [1, 5, 5]
-        assert describe(dataset)["bad_lines"] == 2
+        assert describe(dataset).bad_lines == 2
         assert dataset.line_number(0) == 2
         assert dataset.sample(2).tool is not None
 
