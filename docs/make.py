@@ -21,6 +21,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from trm_engine.config import RETIRED, Config
+from trm_engine.runs.schema.evaluation import METRICS
 from trm_engine.training.terms import TERMS
 from trm_tui.cli import app
 from trm_tui.keys import KEYS
@@ -97,6 +98,12 @@ def _kind(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(kind))
     return KINDS.get(kind, "list")
+
+
+def metrics() -> str:
+    """Every metric: its name on the screens and in JSON, and what it is."""
+    rows = [(each.title, each.short, f"`{each.name}`", each.help) for each in METRICS]
+    return _table(("metric", "short", "in JSON", "what it is"), rows)
 
 
 def retired() -> str:
@@ -209,6 +216,7 @@ def _table(headings: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "configuration": configuration,
+    "metrics": metrics,
     "retired": retired,
     "losses": losses,
     "commands": commands,
