@@ -86,8 +86,7 @@ def summarise(folder: RunFolder) -> RunSummary:
     if not tail:
         return RunSummary(folder.path, folder.path.name)
     start = next((event for event in [*tail, *head] if isinstance(event, RunStarted)), None)
-    resumed_from = (start.resumed_from if start else None) or 0
-    step, epoch, samples_per_s = update or _Update(resumed_from, None, None)
+    step, epoch, samples_per_s = update or _Update(start.last_kept if start else 0, None, None)
     evaluations = [event for event in tail if isinstance(event, Evaluated)]
     return RunSummary(
         path=folder.path,
@@ -143,7 +142,7 @@ def _tail(path: Path) -> tuple[list[Event], _Update | None]:
         events.append(event)
         has_best |= isinstance(event, Evaluated) and event.best
         if isinstance(event, RunStarted):
-            has_start, limit = True, min(limit, event.resumed_from or 0)
+            has_start, limit = True, min(limit, event.last_kept)
     return events, update
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from trm_engine.data.encoding import UNKNOWN_TOOL
 from trm_engine.data.labels import Labels
+from trm_engine.inference.halting import halts
 from trm_engine.runs.schema.evaluation import (
     Arguments,
     BinaryFigures,
@@ -258,9 +259,9 @@ def _by_step(truth: Truth, answers: Answers, right: Correctness) -> list[StepFig
 def _halting(answers: Answers, right: Correctness, threshold: float) -> Halting:
     """What stopping each sample at the first step with q at the threshold would give."""
     samples = answers.q.shape[1]
-    halts = answers.q >= threshold
-    halts[-1] = True
-    stop = halts.argmax(axis=0)
+    stops = halts(answers.q, threshold)
+    stops[-1] = True
+    stop = stops.argmax(axis=0)
     return Halting(
         threshold=threshold,
         mean_steps=_mean(stop + 1),

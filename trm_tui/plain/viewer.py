@@ -148,7 +148,7 @@ class PlainViewer:
                 if self._pace.take(event):
                     self._display.training(self._pace)
             case RunStarted():
-                self._pace = Pace(event.total_steps, event.resumed_from or 0, event.t)
+                self._pace = Pace(event.total_steps, event.last_kept, event.t)
                 self._display.show(run_table(event, self.folder.path))
                 self._display.training(self._pace)
             case Evaluated():

@@ -114,12 +114,11 @@ class RunStore:
         self.preparing = None
         self.failure = None
         self.alarms = []
-        resumed_from = event.resumed_from or 0
-        self.step = resumed_from
-        self.columns.forget_after(resumed_from)
+        self.step = event.last_kept
+        self.columns.forget_after(event.last_kept)
         self._by_step.clear()
-        self._forget_evaluations_after(resumed_from)
-        begin = f"goes on from update {resumed_from:,}" if resumed_from else "begins"
+        self._forget_evaluations_after(event.last_kept)
+        begin = f"goes on from update {event.last_kept:,}" if event.last_kept else "begins"
         self._note(event, "info", f"training {begin}: {event.total_steps:,} updates")
         return {"started", "steps", "evaluations", "log"}
 

@@ -98,6 +98,11 @@ class RunStarted(Base, kw_only=True, tag="run_started"):
     epoch_ends: list[Count] | None = None
     resumed_from: Count | None = None
 
+    @property
+    def last_kept(self) -> int:
+        """The last update of earlier starts that counts; later ones are void."""
+        return self.resumed_from or 0
+
     def __post_init__(self) -> None:
         if "total" not in self.parameters or not self.eval_interval:
             raise ValueError("the number of parameters is missing")
