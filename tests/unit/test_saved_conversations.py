@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from trm_engine.files.jsonl import JsonlReader, to_line
+from trm_engine.files.jsonl import newest_first, to_line
 from trm_tui.sessions import saved_conversations as kept
 from trm_tui.sessions.saved_conversations import MAX_SAVED, SavedConversations, saved_path
 
@@ -26,7 +26,7 @@ def said(text: str) -> Record:
 
 def texts(path: Path) -> list[str]:
     """What is in the file, the newest last."""
-    return [record["history"][0]["content"] for record in JsonlReader(path).read()]
+    return [record["history"][0]["content"] for record in newest_first(path)][::-1]
 
 
 @pytest.fixture

@@ -83,37 +83,6 @@ def append(path: Path, lines: bytes) -> None:
         os.close(descriptor)
 
 
-class JsonlReader:
-    """Reads the records that a file has gained since the last look, passing over other lines."""
-
-    def __init__(self, path: Path, from_end: bool = False) -> None:
-        self.path = path
-        self._offset = 0
-        self._size = 0
-        if from_end:
-            with suppress(OSError):
-                self._offset = path.stat().st_size
-
-    def read(self) -> list[dict[str, Any]]:
-        """The new records; an unfinished last line waits for the next look.
-
-        A file that is not there or cannot be read has none.
-        """
-        try:
-            with open(self.path, "rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                if size == self._size:  # also of a long unfinished line nothing is read twice
-                    return []
-                self._size = size
-                file.seek(self._offset)
-                data = file.read()
-        except OSError:
-            return []
-        whole = data.rfind(b"\n") + 1
-        self._offset += whole
-        return [record for line in data[:whole].splitlines() if (record := _record(line))]
-
-
 def newest_first(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the whole records of a file from its end, reading only as far as needed."""
     return filter(None, map(_record, lines_newest_first(path)))
