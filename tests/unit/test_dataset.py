@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -37,6 +37,7 @@ from trm_engine.data.samples import Sample
 from trm_engine.data.survey import PrefixIndex, split_dialogues, survey_file
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import DataError
+from trm_engine.runs.schema.events import DataFigures
 from trm_engine.vocabulary import BOS_ID, CAPITALISED, EOS_ID
 
 OPEN = """
@@ -238,7 +239,7 @@ def test_figures_of_a_dataset(dataset: TRMToolCallingDataset) -> None:
     figures = describe(dataset)
     assert (figures.samples, figures.dialogues, figures.tool_calls) == (60, 20, 40)
     assert (figures.truncated_samples, figures.bad_lines) == (0, 0)
-    assert json.loads(json.dumps(figures)) == figures
+    assert msgspec.json.decode(msgspec.json.encode(figures), type=DataFigures) == figures
 
 
 def test_truncated_samples_are_counted(

@@ -84,19 +84,19 @@ def test_predictions_are_those_that_an_evaluation_judges(
     called = np.array([each.decision == "tool_call" for each in conversations])
     answers = predictor.predict(conversations)
     predicted = np.array([answer.decision == "tool_call" for answer in answers])
-    figures = metrics["decision"]
-    assert figures["tp"] == (called & predicted).sum()
-    assert figures["fp"] == (~called & predicted).sum()
-    assert figures["fn"] == (called & ~predicted).sum()
-    for shown in metrics["worst"] + metrics["shown"]:
-        answer = answers[shown["index"]]
-        steps = predictor.predict_steps(conversations[shown["index"]])
-        assert shown["decision_probability"] == pytest.approx(
+    figures = metrics.decision
+    assert figures.tp == (called & predicted).sum()
+    assert figures.fp == (~called & predicted).sum()
+    assert figures.fn == (called & ~predicted).sum()
+    for shown in metrics.worst + metrics.shown:
+        answer = answers[shown.index]
+        steps = predictor.predict_steps(conversations[shown.index])
+        assert shown.decision_probability == pytest.approx(
             [step.decision_probability for step in steps], abs=1e-3
         )
-        assert shown["q"] == pytest.approx([step.q for step in steps], abs=1e-3)
+        assert shown.q == pytest.approx([step.q for step in steps], abs=1e-3)
         best = max(answer.tool_probabilities, key=answer.tool_probabilities.__getitem__)
-        assert shown["predicted_tool"] == best
+        assert shown.predicted_tool == best
 
 
 def test_slots_right_in_an_evaluation_are_those_predicted(
@@ -104,13 +104,13 @@ def test_slots_right_in_an_evaluation_are_those_predicted(
 ) -> None:
     metrics = evaluate(predictor.model, dataset.subset(range(len(conversations))), 7)
     answers = predictor.predict(conversations)
-    for name, figures in metrics["slots"]["per_slot"].items():
+    for name, figures in metrics.slots.per_slot.items():
         present = [bool(each.slots[name]) for each in conversations]
         right = [
             (answer.slot_probabilities[name] > 0.5) == truth
             for answer, truth in zip(answers, present, strict=True)
         ]
-        assert figures["accuracy"] == pytest.approx(np.mean(right))
+        assert figures.accuracy == pytest.approx(np.mean(right))
 
 
 # --- steps --------------------------------------------------------------------------------------
@@ -351,8 +351,8 @@ def test_data_without_any_tool(tmp_path: Path, tokenizer: TRMTokenizer) -> None:
     with torch.no_grad():
         model.heads.decision.register.bias.fill_(1e4)
     metrics = evaluate(model, data)
-    assert metrics["tool"]["accuracy"] is None
-    assert metrics["worst"][0]["predicted_tool"] is None
+    assert metrics.tool.accuracy is None
+    assert metrics.worst[0].predicted_tool is None
     for offered in ([], TOOLS):
         [answer] = Predictor(checkpoint_of(model, data), "cpu").predict(
             [conversation("hello", *offered)]
