@@ -17,8 +17,10 @@ from trm_engine.vocabulary import TOOL_ROLES
 
 MAX_OCCURRENCES = 8
 
-CACHED_SEARCHES = 65_536
-"""Size of the cache of searches: the samples of a dialogue share turns and values."""
+CACHED_SEARCHES = 4096
+"""Size of the cache of searches: the samples of a dialogue share turns and values, and are read
+together. A larger cache has no more hits, and its entries fragment the heap: resident memory then
+grows during a run (benchmarks/memory.py)."""
 
 
 def value_text(value: Any) -> str:

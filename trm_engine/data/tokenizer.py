@@ -43,7 +43,7 @@ SPECIAL_PIECES = {
 MIN_VOCAB_SIZE = MASK_ID + 1 + 256 + 1  # special tokens, every byte, one piece
 MAX_TRAINING_SENTENCES = 2_000_000
 LONGEST_LINE = 1000  # characters; SentencePiece skips lines above 4192 bytes
-CACHED_TURNS = 8192
+CACHED_TURNS = 1024  # as few as serve a batch; see data/spans.py
 LARGEST_MODEL = 1 << 28
 
 NO_TURN = -1
