@@ -14,7 +14,7 @@ from msgspec import convert
 from trm_engine.runs.schema.evaluation import JudgedSample
 from trm_tui.app import TrmApp
 from trm_tui.screens.inspect import InspectScreen
-from trm_tui.sessions.checkpoint import Inspected
+from trm_tui.sessions.checkpoint import CheckpointSession
 from trm_tui.settings import Settings
 from trm_tui.store.judged import CALL, PARTS
 
@@ -70,7 +70,7 @@ def _text(chance: random.Random, line: int) -> str:
     return f"{' '.join(chance.choices(WORDS, k=14))}, case {line}"
 
 
-class Judged(Inspected):
+class Judged(CheckpointSession):
     """Knows all samples at once; a model has nothing to say."""
 
     count = 0

@@ -20,7 +20,7 @@ from trm_tui.commands.playground import read_sample
 from trm_tui.screens.inspect import InspectScreen
 from trm_tui.screens.playground import PlaygroundScreen
 from trm_tui.screens.train import TrainScreen
-from trm_tui.sessions.checkpoint import Inspected
+from trm_tui.sessions.checkpoint import CheckpointSession
 from trm_tui.sessions.models import Model, ModelSession
 from trm_tui.sessions.run import AttachedRun
 from trm_tui.settings import Remembered, Settings
@@ -75,14 +75,14 @@ async def draw_training(folder: RunFolder, name: str, theme: str, tab: str) -> N
 
 async def draw_errors(folder: RunFolder, name: str, theme: str) -> None:
     """The error browser on the run's validation samples."""
-    inspected = Inspected(find_checkpoint(folder.path), device="cpu")
+    session = CheckpointSession(find_checkpoint(folder.path), device="cpu")
     await draw(
         name,
         theme,
-        lambda _: InspectScreen(inspected),
+        lambda _: InspectScreen(session),
         "8",
-        lambda: inspected.summary is not None,
-        lambda screen: bool(inspected.judgement.result) and _has_answer(screen, SampleDetail),
+        lambda: session.summary is not None,
+        lambda screen: bool(session.judgement.result) and _has_answer(screen, SampleDetail),
     )
 
 

@@ -18,7 +18,7 @@ from trm_engine.runs.folder import RunFolder
 from trm_tui.app import TrmApp
 from trm_tui.cli import app as command
 from trm_tui.screens.inspect import InspectScreen
-from trm_tui.sessions.checkpoint import Inspected
+from trm_tui.sessions.checkpoint import CheckpointSession
 from trm_tui.settings import Settings
 from trm_tui.widgets.chart.histogram import HistogramView
 from trm_tui.widgets.checkpoint.judged_samples import JudgedList
@@ -45,8 +45,8 @@ def screen_text(pilot: Pilot[None], widget: Widget) -> str:
     return "\n".join(strip.crop(region.x, region.right).text for strip in shown)
 
 
-def app_of(inspected: Inspected) -> TrmApp:
-    return TrmApp(lambda _: InspectScreen(inspected), Settings())
+def app_of(session: CheckpointSession) -> TrmApp:
+    return TrmApp(lambda _: InspectScreen(session), Settings())
 
 
 def best(run: RunFolder) -> Path:
@@ -54,11 +54,11 @@ def best(run: RunFolder) -> Path:
 
 
 async def test_from_the_start_to_the_first_wrong_sample_with_one_key(run: RunFolder) -> None:
-    inspected = Inspected(best(run), device="cpu")
-    async with app_of(inspected).run_test(size=(160, 48)) as pilot:
-        await until(pilot, lambda: inspected.summary)
+    session = CheckpointSession(best(run), device="cpu")
+    async with app_of(session).run_test(size=(160, 48)) as pilot:
+        await until(pilot, lambda: session.summary)
         await pilot.press("8")
-        await until(pilot, lambda: inspected.judgement.metrics)
+        await until(pilot, lambda: session.judgement.metrics)
         samples = pilot.app.screen.query_one(JudgedList)
         await until(pilot, lambda: samples.selected)
         assert samples.selected and samples.selected.wrong
@@ -73,16 +73,16 @@ async def test_from_the_start_to_the_first_wrong_sample_with_one_key(run: RunFol
 
 
 async def test_every_tab_gets_what_it_shows(run: RunFolder) -> None:
-    inspected = Inspected(best(run), other=run.path / "checkpoints" / "last.pt", device="cpu")
-    async with app_of(inspected).run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: inspected.other_summary)
+    session = CheckpointSession(best(run), other=run.path / "checkpoints" / "last.pt", device="cpu")
+    async with app_of(session).run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: session.other_summary)
         screen = pilot.app.screen
         for number, name in enumerate(InspectTabs.TABS, 1):
             await pilot.press(str(number))
             await until(pilot, lambda name=name: screen.query(f"#{name.lower()} > *"))
-        await until(pilot, lambda: inspected.other_judgement.metrics)
-        assert len(inspected.judgement.samples) == VALIDATION
-        assert inspected.judgement.metrics == inspected.other_judgement.metrics
+        await until(pilot, lambda: session.other_judgement.metrics)
+        assert len(session.judgement.samples) == VALIDATION
+        assert session.judgement.metrics == session.other_judgement.metrics
         await pilot.press("2")
         await until(
             pilot, lambda: "embedding" in screen_text(pilot, screen.query_one(ParametersTree))
@@ -90,9 +90,9 @@ async def test_every_tab_gets_what_it_shows(run: RunFolder) -> None:
 
 
 async def test_a_tensor_without_an_average_is_no_error(run: RunFolder) -> None:
-    inspected = Inspected(best(run), device="cpu")
-    async with app_of(inspected).run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: inspected.summary)
+    session = CheckpointSession(best(run), device="cpu")
+    async with app_of(session).run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: session.summary)
         await pilot.press("2")
         screen = pilot.app.screen
         await until(pilot, lambda: screen.query(HistogramView))
@@ -107,7 +107,7 @@ async def test_a_tensor_without_an_average_is_no_error(run: RunFolder) -> None:
 async def test_a_file_that_is_none_ends_the_screen_with_its_message(tmp_path: Path) -> None:
     foreign = tmp_path / "foreign.pt"
     foreign.write_text("not a checkpoint")
-    app = app_of(Inspected(foreign, device="cpu"))
+    app = app_of(CheckpointSession(foreign, device="cpu"))
     async with app.run_test() as pilot:
         screen = app.screen_stack[1]
         assert isinstance(screen, InspectScreen)

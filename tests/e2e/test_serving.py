@@ -111,7 +111,7 @@ async def asked(server: InferenceServer, number: int) -> None:
         await asyncio.sleep(0.01)
 
 
-def is_gone(pid: int) -> bool:
+def has_exited(pid: int) -> bool:
     with suppress(psutil.NoSuchProcess):
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     return True
@@ -258,7 +258,7 @@ async def test_a_worker_that_dies_is_told_of_and_replaced(
     waiting = asyncio.create_task(server.ask("open", path=str(run.path)))
     await asyncio.sleep(0)
     process_of(server).send_signal(signal.SIGABRT)
-    with pytest.raises(WorkerError, match=r"the worker is gone \(killed by SIGABRT\)") as caught:
+    with pytest.raises(WorkerError, match=r"the worker exited \(killed by SIGABRT\)") as caught:
         async for _ in messages:
             pass
     assert "Fatal Python error: Aborted" in caught.value.details
@@ -276,7 +276,7 @@ async def test_closing_ends_the_worker_and_its_questions(
     await asked(server, 1)
     pid = process_of(server).pid
     await server.close()
-    assert is_gone(pid)
+    assert has_exited(pid)
     with pytest.raises(WorkerError):
         await slow
     await server.close()
@@ -286,10 +286,10 @@ def test_a_worker_ends_with_the_process_that_asked() -> None:
     viewer = start_python(VIEWER)
     assert viewer.stdout
     pid = int(viewer.stdout.readline())
-    assert not is_gone(pid)
+    assert not has_exited(pid)
     viewer.kill()
     viewer.communicate()
-    wait_until(lambda: is_gone(pid), SECONDS)
+    wait_until(lambda: has_exited(pid), SECONDS)
 
 
 def test_asking_needs_neither_torch_nor_textual() -> None:

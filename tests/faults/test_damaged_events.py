@@ -28,7 +28,7 @@ from trm_engine.runs.schema.events import StateChanged
 from trm_engine.runs.summary import summarise
 from trm_tui.cli import app
 from trm_tui.sessions.run import AttachedRun
-from trm_tui.sessions.run_state import standing_of, warnings_of
+from trm_tui.sessions.run_state import status_of, warnings_of
 
 DEEP = b"[" * 100_000
 ODD: tuple[Any, ...] = (
@@ -73,7 +73,7 @@ def read_in_every_way(run: FakeRun) -> None:
     attached.drain(10.0)
     attached.store.losses_by_step()
     attached.store.seconds_left()
-    standing_of(attached)
+    status_of(attached)
     warnings_of(attached)
 
 

@@ -45,7 +45,7 @@ def test_a_worker_ends_with_the_process_that_asks_it(
     [worker] = process.children()
     viewer.send_signal(number)
     viewer.wait(timeout=SECONDS)
-    wait_until(lambda: is_gone(worker), SECONDS)
+    wait_until(lambda: has_exited(worker), SECONDS)
 
 
 def is_busy(worker: psutil.Process) -> bool:
@@ -53,7 +53,7 @@ def is_busy(worker: psutil.Process) -> bool:
     return "trm_engine.worker" in worker.cmdline() and worker.num_threads() > 1
 
 
-def is_gone(worker: psutil.Process) -> bool:
+def has_exited(worker: psutil.Process) -> bool:
     try:
         return worker.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

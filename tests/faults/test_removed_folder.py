@@ -25,11 +25,11 @@ GONE = "the run's folder is gone: it was removed, moved or replaced"
 def remove(folder: Path) -> None:
     """rm -r, while others may write there."""
 
-    def is_gone() -> bool:
+    def is_removed() -> bool:
         shutil.rmtree(folder, ignore_errors=True)
         return not folder.exists()
 
-    wait_until(is_gone, SECONDS)
+    wait_until(is_removed, SECONDS)
 
 
 def test_a_removed_run_ends_and_its_viewer_says_why_without_advice_to_resume(

@@ -15,7 +15,7 @@ from tests.screens.whole_screen import shown, utc
 from trm_engine.runs.schema.answers import FileEvaluation
 from trm_tui.app import TrmApp
 from trm_tui.screens.inspect import InspectScreen
-from trm_tui.sessions.checkpoint import Inspected
+from trm_tui.sessions.checkpoint import CheckpointSession
 from trm_tui.settings import Settings
 
 __all__ = ["utc"]
@@ -41,7 +41,7 @@ def result(number: int) -> FileEvaluation:
     return convert(answer, FileEvaluation)
 
 
-class Told(Inspected):
+class Told(CheckpointSession):
     """Answers at once, from memory."""
 
     async def open(self) -> dict[str, Any]:

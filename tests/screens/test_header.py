@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from textual.app import ComposeResult
 
-from trm_tui.sessions.run_state import Standing
+from trm_tui.sessions.run_state import RunStatus
 from trm_tui.theme import ThemedApp
 from trm_tui.widgets.banner import Banner
 from trm_tui.widgets.run.header import RunHeader
 
-STANDING = Standing(
+STANDING = RunStatus(
     name="default-20250131-093000",
     device="cpu (2 threads)  bfloat16",
     state="running",
@@ -26,10 +26,10 @@ class Header(ThemedApp):
         yield Banner()
 
 
-async def shown(standing: Standing, width: int) -> list[str]:
+async def shown(status: RunStatus, width: int) -> list[str]:
     app = Header()
     async with app.run_test(size=(width, 6)) as pilot:
-        app.query_one(RunHeader).show(standing)
+        app.query_one(RunHeader).show(status)
         await pilot.pause()
         return str(app.query_one(RunHeader).render()).split("\n")
 
@@ -55,23 +55,23 @@ async def test_what_does_not_fit_is_left_out_whole(width: int) -> None:
 
 
 async def test_the_bar_is_as_long_as_its_share() -> None:
-    _, none = await shown(Standing(training=0.0), 80)
-    _, half = await shown(Standing(training=0.5), 80)
-    _, whole = await shown(Standing(training=1.0), 80)
+    _, none = await shown(RunStatus(training=0.0), 80)
+    _, half = await shown(RunStatus(training=0.5), 80)
+    _, whole = await shown(RunStatus(training=1.0), 80)
     assert none.count("━") == 0
     assert whole.count("─") == 0
     assert abs(half.count("━") - half.count("─")) <= 1
 
 
 async def test_an_evaluation_has_a_bar_of_its_own() -> None:
-    _, second = await shown(Standing(training=0.5, evaluating=(128, 693)), 80)
+    _, second = await shown(RunStatus(training=0.5, evaluating=(128, 693)), 80)
     assert "training" in second
     assert "evaluating" in second
     assert "128/693 samples" in second
 
 
 async def test_a_command_that_waits_is_shown() -> None:
-    first, _ = await shown(Standing(name="run", state="running", waits_for="pausing…"), 60)
+    first, _ = await shown(RunStatus(name="run", state="running", waits_for="pausing…"), 60)
     assert "● running pausing…" in first
 
 

@@ -31,7 +31,7 @@ from trm_tui.screens.inspect import InspectScreen
 from trm_tui.screens.playground import PlaygroundScreen
 from trm_tui.screens.runs import RunsScreen
 from trm_tui.screens.train import TrainScreen
-from trm_tui.sessions.checkpoint import Inspected
+from trm_tui.sessions.checkpoint import CheckpointSession
 from trm_tui.sessions.models import Model, ModelSession
 from trm_tui.settings import Settings
 from trm_tui.store.draft import Draft
@@ -175,8 +175,8 @@ async def test_the_inspect_screen(
 ) -> None:
     monkeypatch.setattr("trm_tui.sessions.checkpoint.InferenceServer", InProcess)
     best, last = (finished.path / "checkpoints" / name for name in ("best.pt", "last.pt"))
-    inspected = Inspected(best, other=last)
-    app = TrmApp(lambda _: InspectScreen(inspected), Settings())
+    session = CheckpointSession(best, other=last)
+    app = TrmApp(lambda _: InspectScreen(session), Settings())
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await until(pilot, lambda: "opening…" not in shown(app))
         for tab in "12345678":

@@ -18,11 +18,11 @@ from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.schema.evaluation import JudgedSample
 from trm_tui.app import TrmApp
 from trm_tui.screens.inspect import InspectScreen
-from trm_tui.sessions.checkpoint import Inspected
+from trm_tui.sessions.checkpoint import CheckpointSession
 from trm_tui.settings import Settings
 
 
-class FakeInspected(Inspected):
+class FakeSession(CheckpointSession):
     """Answers at once, evaluates when it may, and fails as often as it is told."""
 
     def __init__(self, path: Path, failures: int = 0) -> None:
@@ -53,26 +53,26 @@ class FakeInspected(Inspected):
         """Nothing to end."""
 
 
-def app_of(inspected: Inspected) -> TrmApp:
-    return TrmApp(lambda _: InspectScreen(inspected), Settings())
+def app_of(session: CheckpointSession) -> TrmApp:
+    return TrmApp(lambda _: InspectScreen(session), Settings())
 
 
 async def test_all_tabs_fit_80_columns_and_it_says_that_it_opens() -> None:
-    inspected = FakeInspected(Path("model.pt"))
-    async with app_of(inspected).run_test(size=(80, 24)) as pilot:
+    session = FakeSession(Path("model.pt"))
+    async with app_of(session).run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "8 Errors" in shown(pilot.app))
         assert "1 Summary" in shown(pilot.app) and "opening…" in shown(pilot.app)
-        inspected.may_open.set()
+        session.may_open.set()
         await until(pilot, lambda: "opening…" not in shown(pilot.app))
 
 
 async def test_how_an_evaluation_stands_and_that_it_can_be_tried_again() -> None:
-    inspected = FakeInspected(Path("model.pt"), failures=1)
-    inspected.may_open.set()
-    async with app_of(inspected).run_test(size=(160, 48)) as pilot:
+    session = FakeSession(Path("model.pt"), failures=1)
+    session.may_open.set()
+    async with app_of(session).run_test(size=(160, 48)) as pilot:
         await pilot.press("8")
         await until(pilot, lambda: shown(pilot.app).count("evaluating…") == 2)
-        inspected.may_judge.set()
+        session.may_judge.set()
         await until(pilot, lambda: "Open the tab again to retry" in shown(pilot.app))
         assert "line 1: it is [bad]" in shown(pilot.app)
         await pilot.press("8")
@@ -81,10 +81,10 @@ async def test_how_an_evaluation_stands_and_that_it_can_be_tried_again() -> None
 
 
 async def test_back_from_a_sample_the_keys_go_to_the_list() -> None:
-    inspected = FakeInspected(Path("model.pt"))
-    inspected.may_open.set()
-    inspected.may_judge.set()
-    async with app_of(inspected).run_test(size=(120, 36)) as pilot:
+    session = FakeSession(Path("model.pt"))
+    session.may_open.set()
+    session.may_judge.set()
+    async with app_of(session).run_test(size=(120, 36)) as pilot:
         await pilot.press("8")
         await until(pilot, lambda: "wrong: 4 of 6" in shown(pilot.app))
         await pilot.press("enter")
@@ -96,23 +96,23 @@ async def test_back_from_a_sample_the_keys_go_to_the_list() -> None:
 
 
 async def test_samples_are_exported_in_words_of_their_own() -> None:
-    inspected = FakeInspected(Path("model.pt"))
-    inspected.may_open.set()
-    inspected.may_judge.set()
-    async with app_of(inspected).run_test(size=(120, 36)) as pilot:
+    session = FakeSession(Path("model.pt"))
+    session.may_open.set()
+    session.may_judge.set()
+    async with app_of(session).run_test(size=(120, 36)) as pilot:
         await pilot.press("8")
         await until(pilot, lambda: "wrong: 4 of 6" in shown(pilot.app))
         await pilot.press("w")
-        await until(pilot, lambda: "All samples of the list" in shown(pilot.app))
+        await until(pilot, lambda: "Exports all samples" in shown(pilot.app))
         assert "All values" not in shown(pilot.app)
 
 
 @pytest.mark.parametrize("size", [(160, 48), (120, 36)])
 async def test_errors_show_confidence_and_loss(size: tuple[int, int]) -> None:
-    inspected = FakeInspected(Path("model.pt"))
-    inspected.may_open.set()
-    inspected.may_judge.set()
-    async with app_of(inspected).run_test(size=size) as pilot:
+    session = FakeSession(Path("model.pt"))
+    session.may_open.set()
+    session.may_judge.set()
+    async with app_of(session).run_test(size=size) as pilot:
         await pilot.press("8")
         await until(pilot, lambda: "wrong: 4 of 6" in shown(pilot.app))
         assert "conf." in shown(pilot.app) and "loss" in shown(pilot.app)
@@ -122,6 +122,6 @@ async def test_run_and_file_are_named(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run1")
     run.create()
     run.config.write_text("")
-    assert Inspected(run.path / "checkpoints" / "best.pt").name == "run1/best.pt"
-    assert Inspected(run.path / "model_ema.pt").name == "run1/model_ema.pt"
-    assert Inspected(tmp_path / "bare.pt").name == "bare.pt"
+    assert CheckpointSession(run.path / "checkpoints" / "best.pt").name == "run1/best.pt"
+    assert CheckpointSession(run.path / "model_ema.pt").name == "run1/model_ema.pt"
+    assert CheckpointSession(tmp_path / "bare.pt").name == "bare.pt"

@@ -18,7 +18,7 @@ from tests.trainers import tiny_config, trainer_of
 from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.config import TrainingConfig
 from trm_engine.data.labels import Labels
-from trm_engine.runs.best import BestMetric, Score, score_resumed, score_saved, score_told
+from trm_engine.runs.best import BestMetric, Score, reported_score, score_resumed, score_saved
 from trm_engine.runs.events import Record
 from trm_engine.runs.schema.evaluation import Evaluation
 from trm_engine.runs.schema.events import Evaluated
@@ -123,12 +123,12 @@ def test_a_score_says_its_figure() -> None:
 
 @pytest.mark.parametrize("name", [None, "of a later version"])
 def test_an_event_that_names_no_figure_has_no_score(name: str | None) -> None:
-    assert score_told(evaluated(evaluation(0.5, 1.0), name)) is None
+    assert reported_score(evaluated(evaluation(0.5, 1.0), name)) is None
 
 
 def test_a_figure_that_is_not_there_is_unknown() -> None:
     told = evaluated(evaluation(0.5, 0.5), "slots_accuracy")
-    assert score_told(told) == Score("slots_accuracy", None, 0.5)
+    assert reported_score(told) == Score("slots_accuracy", None, 0.5)
 
 
 # Resuming -----------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def test_the_event_names_the_figure_that_best_pt_has(
         trainer._evaluate()
     told = [msgspec.convert(event, Evaluated) for event in events if event["type"] == "eval"]
     assert [event.best for event in told] == [False, True, False, True]
-    assert [str(score_told(event)) for event in told if event.best] == [
+    assert [str(reported_score(event)) for event in told if event.best] == [
         "exact_match_values 0.4090"
     ] * 2
     saved = load_checkpoint(trainer.checkpoints.path("best"), to_resume=True)

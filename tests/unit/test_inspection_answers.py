@@ -315,7 +315,7 @@ def test_without_samples_one_is_asked_to_name_some(
 ) -> None:
     alone = tmp_path / "alone.pt"
     save_atomically(load_checkpoint(run.path / "checkpoints" / "best.pt"), alone)
-    with pytest.raises(DataError, match="its validation samples are not here; name a file"):
+    with pytest.raises(DataError, match="no validation samples found; name a file"):
         evaluate(files, Listener(), str(alone))
     with pytest.raises(DataError, match="no such file"):
         evaluate(files, Listener(), str(run.path), data=str(tmp_path / "none.jsonl"))

@@ -143,7 +143,7 @@ def test_bare_weights_are_completed_by_what_files_there_are(
     assert found["completed_by"] == {"config": str(run.config), "tokenizer": str(run.tokenizer)}
     assert found["config"]["model"]["hidden_size"] == 32
     assert found["labels"] is None
-    with pytest.raises(CheckpointError, match="holds weights only, and no labels stands beside it"):
+    with pytest.raises(CheckpointError, match="has weights only, and its folder has no labels"):
         files.open(run.model).predictor()
 
     run.config.write_text("model: {hiden_size: 1}")
@@ -243,7 +243,7 @@ def test_a_checkpoint_of_another_versions_configuration_can_be_looked_at(
     found = facts(files, path)
     assert found["config"]["model"]["new_key"] == 1
     assert found["run"] == str(run.path)
-    with pytest.raises(CheckpointError, match="configuration is foreign"):
+    with pytest.raises(CheckpointError, match="configuration is invalid"):
         files.open(path).predictor()
 
 

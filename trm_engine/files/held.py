@@ -27,7 +27,7 @@ class HeldFolder:
         self._descriptor = os.open(path, os.O_RDONLY)
         weakref.finalize(self, os.close, self._descriptor)
 
-    def is_gone(self) -> bool:
+    def is_removed(self) -> bool:
         """Whether it was removed or moved, or another folder has taken its place."""
         try:
             status = os.stat(self._path)
@@ -43,7 +43,7 @@ class HeldFolder:
         Raises:
             RunError: it is gone.
         """
-        if self.is_gone():
+        if self.is_removed():
             raise RunError(GONE.format(self._path))
 
 

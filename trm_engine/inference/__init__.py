@@ -1,1 +1,1 @@
-"""Inference: logits to predictions, and a checkpoint that answers."""
+"""Inference: decoding of logits, halting, and the predictor."""

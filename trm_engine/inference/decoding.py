@@ -1,4 +1,4 @@
-"""Decoding: logits of one supervision step to decisions, tools, values and where they stand."""
+"""Decoding: from the logits of one supervision step to decisions, tools, values and spans."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from trm_engine.models.heads import TRMOutput
 from trm_engine.vocabulary import BEGINS_WORD, ENDS_WORD
 
 LEAST_PENALTY = 1.0
-"""An argument is missing if it takes this much off the decision's logit, or more."""
+"""An argument is missing if its penalty on the decision's logit is at least this large."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A batch's predictions at one step as numpy arrays: B samples, T tools, F channels.
+    """The predictions for a batch at one step, as numpy arrays: B samples, T tools, F channels.
 
-    ``decision``, ``q`` [B] probabilities; ``tools`` [B, T] probabilities among the tools on offer,
-    if it is a call (all 0 if none of them is known), ``next_tools`` [B, T] those of the next call;
-    presences [B, F] probabilities; spans [B, F, 2] first and last token; choices [B, F];
-    ``missing_penalty`` [B, A] as in ``TRMOutput``.
+    ``decision`` and ``q`` [B] are probabilities. ``tools`` [B, T] is the distribution over the
+    available tools, all 0 if none of them is known; ``next_tools`` [B, T] is the same for the call
+    after an answer. Presences [B, F] are probabilities. Spans [B, F, 2] are the first and the last
+    token. Choices [B, F] are indices. ``missing_penalty`` [B, A] is as in ``TRMOutput``.
     """
 
     decision: np.ndarray
@@ -40,14 +40,14 @@ class Decoded:
     missing_penalty: np.ndarray
 
     def coming_tools(self, row: int) -> np.ndarray:
-        """The probabilities [T] of a sample's tools: of a call its own, of an answer the next."""
+        """The tool probabilities [T] of a sample: of its call, or of the call after an answer."""
         tools = self.tools if self.decision[row] > 0.5 else self.next_tools
         return np.asarray(tools[row])
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value stands: the characters from ``begin`` to ``end`` of a turn's text."""
+    """The position of a value: characters ``begin`` to ``end`` of a turn's text."""
 
     turn: int
     begin: int
@@ -56,7 +56,7 @@ class Place:
 
 @dataclass(frozen=True)
 class TokenTexts:
-    """Where a sample's tokens stand: turn and character offsets, [L] each, over turns' texts."""
+    """The position of each token of a sample: turn and character offsets [L] in ``texts``."""
 
     texts: list[str]
     turns: np.ndarray
@@ -64,14 +64,14 @@ class TokenTexts:
     ends: np.ndarray
 
     def place(self, span: np.ndarray) -> Place | None:
-        """From a span's first to its last token, within one turn; None where there is no text."""
+        """The position of a span, which lies within one turn; None if it has no text."""
         first, last = int(span[0]), int(span[1])
         if first < 0 or self.turns[first] < 0:
             return None
         return Place(int(self.turns[first]), int(self.begins[first]), int(self.ends[last]))
 
     def word(self, first: int) -> Place | None:
-        """From a token to the end of its word; None where there is no text."""
+        """The position from a token to the end of its word; None if it has no text."""
         last = first
         while (place := self.place(np.array([first, last]))) is not None:
             text, after = self.texts[place.turn], last + 1
@@ -82,7 +82,7 @@ class TokenTexts:
         return place
 
     def text(self, span: np.ndarray) -> str:
-        """The exact text from a span's first to its last token, within one turn."""
+        """The text of a span, which lies within one turn; "" if it has none."""
         place = self.place(span)
         return "" if place is None else self.texts[place.turn][place.begin : place.end]
 
@@ -91,8 +91,8 @@ class TokenTexts:
 class FieldValue:
     """A field's likeliest value, and the probability that it has one.
 
-    ``place`` is where a span was read off, of a choice the word that its pointer stands on;
-    ``choice`` is the number of a choice, else -1.
+    ``place`` is the position of the value's span; for a choice, the word that its pointer marks.
+    ``choice`` is the index of the choice, or -1 if the field is no choice.
     """
 
     field: Field
@@ -103,7 +103,7 @@ class FieldValue:
 
     @property
     def is_present(self) -> bool:
-        """Whether the field is predicted to be filled."""
+        """Whether the model predicts that the field has a value."""
         return self.presence > 0.5
 
 
@@ -111,9 +111,9 @@ class FieldValue:
 def decode(
     output: TRMOutput, text_flags: Tensor, turn_ids: Tensor, tool_mask: Tensor, max_span: int
 ) -> Decoded:
-    """Decode one step's output; ``text_flags``, ``turn_ids`` [B, L], ``tool_mask`` [B, T].
+    """Decode the output of one step; ``text_flags``, ``turn_ids`` [B, L], ``tool_mask`` [B, T].
 
-    A value begins and ends at word borders, as those that were learnt do.
+    Spans begin and end at word borders, as in training.
     """
     starts = torch.cat((output.slot_start_logits, output.arg_start_logits), dim=-1)
     ends = torch.cat((output.slot_end_logits, output.arg_end_logits), dim=-1)
@@ -135,7 +135,7 @@ def decode(
 
 
 def value_borders(text_flags: Tensor) -> tuple[Tensor, Tensor]:
-    """The tokens with which a value can begin, and those with which it can end, [B, L] each."""
+    """Masks of the tokens that can begin a value and of those that can end one, [B, L] each."""
     return text_flags & BEGINS_WORD > 0, text_flags & ENDS_WORD > 0
 
 
@@ -147,10 +147,10 @@ def best_spans(
     turn_ids: Tensor,
     max_span: int,
 ) -> Tensor:
-    """The likeliest span of each channel: start <= end, in one turn, where one can begin and end.
+    """The likeliest valid span of each channel: start <= end, within one turn.
 
-    starts, ends [B, L, F]; can_begin, can_end, turn_ids [B, L]. Returns [B, F, 2], -1 where there
-    is none.
+    ``starts`` and ``ends`` [B, L, F] are logits; ``can_begin``, ``can_end`` and ``turn_ids`` are
+    [B, L]. Returns first and last tokens [B, F, 2]; -1 if no span is valid.
     """
     starts = starts.mT.masked_fill(~can_begin[:, None], float("-inf"))  # (b f l)
     ends = ends.mT.masked_fill(~can_end[:, None], float("-inf"))
@@ -162,10 +162,10 @@ def best_spans(
 
 
 def _best_ends(ends: Tensor, turn_ids: Tensor, max_span: int) -> tuple[Tensor, Tensor]:
-    """For each first token the likeliest last one in its turn: its logit and its place, [B, F, L].
+    """For each first token, the likeliest last one in its turn: logit and index, [B, F, L] each.
 
-    The window of tokens looked at is doubled until it is ``max_span`` wide: what is best from a
-    token on is the better of what was best from it and from one a window later.
+    This is a sliding-window maximum by doubling: the best in a window of 2w tokens is the better of
+    the best in its two halves. The last window is ``max_span`` wide.
     """
     best = ends.clone()
     places = torch.arange(ends.shape[-1], device=ends.device).expand_as(ends).clone()
@@ -183,7 +183,7 @@ def _best_ends(ends: Tensor, turn_ids: Tensor, max_span: int) -> tuple[Tensor, T
 def read_value(
     field: Field, presence: float, choice: int, span: np.ndarray, texts: TokenTexts
 ) -> FieldValue:
-    """What a field's channel says."""
+    """Read the value of a field off its channel."""
     if field.kind == "choice":
         number = min(int(choice), len(field.values) - 1)
         place = texts.word(int(span[0]))
@@ -192,12 +192,12 @@ def read_value(
 
 
 def predicted_tool(tools: np.ndarray) -> int:
-    """The likeliest tool on offer of [T] probabilities; -1 if none is known."""
+    """The likeliest available tool, given probabilities [T]; -1 if none is known."""
     return int(tools.argmax()) if tools.any() else -1
 
 
 def read_slots(decoded: Decoded, row: int, labels: Labels, texts: TokenTexts) -> list[FieldValue]:
-    """Every slot's likeliest value, those predicted empty too."""
+    """The likeliest value of every slot, including those predicted empty."""
     channels = zip(
         labels.slots,
         decoded.slot_presence[row],
@@ -211,7 +211,7 @@ def read_slots(decoded: Decoded, row: int, labels: Labels, texts: TokenTexts) ->
 def read_arguments(
     decoded: Decoded, row: int, tool: int, labels: Labels, texts: TokenTexts
 ) -> list[FieldValue]:
-    """The likeliest value of every parameter of ``tool``, those predicted absent too."""
+    """The likeliest value of every parameter of ``tool``, including those predicted absent."""
     presences, choices = decoded.arg_presence[row], decoded.arg_choices[row]
     spans = decoded.arg_spans[row]
     return [
@@ -221,7 +221,7 @@ def read_arguments(
 
 
 def slot_values(decoded: Decoded, row: int, labels: Labels, texts: TokenTexts) -> dict[str, str]:
-    """Every slot's predicted value, "" where it is predicted empty."""
+    """The predicted value of every slot; "" if it is predicted empty."""
     values = read_slots(decoded, row, labels, texts)
     return {value.field.name: value.text if value.is_present else "" for value in values}
 
@@ -229,14 +229,13 @@ def slot_values(decoded: Decoded, row: int, labels: Labels, texts: TokenTexts) -
 def argument_values(
     decoded: Decoded, row: int, tool: int, labels: Labels, texts: TokenTexts
 ) -> dict[str, str]:
-    """The predicted arguments of a call of ``tool``, those predicted absent left out."""
+    """The predicted arguments of a call of ``tool``, without those predicted absent."""
     values = read_arguments(decoded, row, tool, labels, texts)
     return {value.field.name: value.text for value in values if value.is_present}
 
 
 def missing_arguments(decoded: Decoded, row: int, tool: int, labels: Labels) -> dict[str, float]:
-    """The arguments that the next call, of ``tool``, still lacks, with their missing penalties; the
-    largest first."""
+    """The missing arguments of the next call (of ``tool``) with their penalties, largest first."""
     penalties = decoded.missing_penalty[row]
     own = {labels.args[arg].name: float(penalties[arg]) for arg in labels.parameters[tool]}
     missing = {name: penalty for name, penalty in own.items() if penalty >= LEAST_PENALTY}
@@ -244,7 +243,7 @@ def missing_arguments(decoded: Decoded, row: int, tool: int, labels: Labels) -> 
 
 
 def _among_offered(logits: Tensor, offered: Tensor) -> np.ndarray:
-    """Probabilities among the tools on offer, 0 of all others; [B, T] each."""
+    """Softmax over the available tools, 0 for all others; [B, T] each."""
     probabilities = logits.masked_fill(~offered, float("-inf")).softmax(dim=-1)
     return probabilities.where(offered, 0.0).cpu().numpy()
 

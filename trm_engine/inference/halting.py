@@ -7,10 +7,10 @@ from typing import Any
 
 
 def halts(q: Any, threshold: float) -> Any:
-    """Whether samples stop at a step; q is a probability, or an array or a tensor of them."""
+    """Whether a sample stops at a step. ``q`` is a probability, or an array or tensor of them."""
     return q >= threshold
 
 
 def halting_step(q: Iterable[float], threshold: float) -> int | None:
-    """The step, from 1, at which a sample with this q by step stops; None if it runs them all."""
+    """The step (from 1) at which a sample stops, given q at each step; None if it never stops."""
     return next((step for step, each in enumerate(q, 1) if halts(each, threshold)), None)

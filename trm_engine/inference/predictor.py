@@ -1,4 +1,4 @@
-"""Predictor: a checkpoint that answers; conversation in, prediction per supervision step out."""
+"""Predictor: from conversations to predictions, at every supervision step."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ from trm_engine.training.device import choose_device
 class Prediction:
     """The model's answer to one conversation at one supervision step.
 
-    ``tool_probabilities``: of a call its tool's, of an answer those of the call that comes next.
-    ``missing``: what the likeliest of them needs and was not said, each with how much that speaks
-    against the call, in units of the decision's logit.
+    ``tool_probabilities`` are those of the call; for a direct answer, those of the next call.
+    ``missing`` maps each argument that the likeliest tool needs and the conversation lacks to its
+    penalty on the decision's logit.
     """
 
     decision: str
@@ -54,7 +54,7 @@ class Prediction:
     steps_used: int
 
     def to_dict(self) -> dict[str, Any]:
-        """As ``trm-tui predict`` prints it."""
+        """The prediction as ``trm-tui predict`` prints it."""
         return {
             "decision": self.decision,
             "decision_probability": round(self.decision_probability, 6),
@@ -69,7 +69,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class ReadBatch:
-    """Conversations as read: their encodings, the texts to read spans off, padded tensors."""
+    """Encoded conversations: their encodings, their texts (for spans), and padded tensors."""
 
     encodings: list[Encoding]
     texts: list[TokenTexts]
@@ -77,15 +77,15 @@ class ReadBatch:
 
 
 class Predictor:
-    """Answers conversations with a checkpoint's model.
+    """Predicts with the model of a checkpoint.
 
     Args:
-        checkpoint: what ``load_checkpoint`` gives.
+        checkpoint: from ``load_checkpoint``.
         device: "auto", "cpu", "cuda", ...
-        raw: the raw weights instead of their moving average.
+        raw: use the raw weights instead of their moving average.
 
     Raises:
-        CheckpointError: its configuration is foreign, or its weights do not fit.
+        CheckpointError: the configuration is invalid, or the weights do not match it.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto", raw: bool = False) -> None:
@@ -98,7 +98,7 @@ class Predictor:
             self.max_length, self.max_tool_tokens = token_limits(checkpoint["config"])
         except ValidationError as error:
             problem = explained(error)
-            raise CheckpointError(f"the checkpoint's configuration is foreign: {problem}") from None
+            raise CheckpointError(f"the checkpoint's configuration is invalid: {problem}") from None
         except ValueError as error:
             raise CheckpointError(f"the checkpoint cannot predict: {error}") from None
         weights = checkpoint["model_state_dict"]
@@ -112,18 +112,18 @@ class Predictor:
         self.device = choose_device(device)
         self.model = TRMForToolCalling(self.config)
         self.model.load_state_dict(weights)
-        self.model.to(self.device).eval()  # in fp32: an answer does not depend on its batch
+        self.model.to(self.device).eval()  # fp32, so that a prediction does not depend on its batch
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto", raw: bool = False) -> Predictor:
-        """Read a checkpoint's file; raises CheckpointError, which names it."""
+        """Load a checkpoint file. Raises CheckpointError, which names the file."""
         return cls.of_file(path, load_checkpoint(path), device, raw)
 
     @classmethod
     def of_file(
         cls, path: str | Path, checkpoint: Checkpoint, device: str = "auto", raw: bool = False
     ) -> Predictor:
-        """Of a checkpoint that was read from ``path``; raises CheckpointError, which names it."""
+        """Use a checkpoint loaded from ``path``. Raises CheckpointError, which names the file."""
         try:
             return cls(checkpoint, device, raw)
         except (CheckpointError, TokenizerError) as error:
@@ -135,7 +135,7 @@ class Predictor:
         steps: int | None = None,
         halt_threshold: float | None = None,
     ) -> list[Prediction]:
-        """The last step's answer to each conversation, or the one it halts at."""
+        """The prediction for each conversation at its halting step, else at the last step."""
         if not conversations:
             return []
         batch = self.read(conversations)
@@ -152,7 +152,7 @@ class Predictor:
     def predict_steps(
         self, conversation: Conversation, steps: int | None = None
     ) -> list[Prediction]:
-        """The answers to one conversation at steps 1, 2, ..."""
+        """The predictions for one conversation at steps 1, 2, ..."""
         batch = self.read([conversation])
         return [
             self.answer(batch, decoded, 0, number)
@@ -160,11 +160,11 @@ class Predictor:
         ]
 
     def encode(self, history: Sequence[Turn]) -> Encoding:
-        """A history's tokens, cut as they were in training."""
+        """The tokens of a history, truncated as in training."""
         return self.tokenizer.encode_turns(history, self.max_length, self.max_tool_tokens)
 
     def read(self, conversations: Sequence[Conversation]) -> ReadBatch:
-        """Conversations as the model takes them; at least one."""
+        """Encode at least one conversation for the model."""
         encodings = [self.encode(each.history) for each in conversations]
         texts = [
             TokenTexts([turn.text() for turn in each.history], read.turns, read.begins, read.ends)
@@ -177,7 +177,7 @@ class Predictor:
 
     @torch.inference_mode()
     def decode_steps(self, batch: ReadBatch, steps: int | None = None) -> Iterator[Decoded]:
-        """What the model says at steps 1, 2, ...; all that were trained if not told how many."""
+        """Yield the decoded output of steps 1, 2, ...; by default as many as in training."""
         model, tensors = self.model, batch.tensors
         context = model.embedding(**{name: tensors[name] for name in INPUTS})
         for output in model.supervision_steps(context, steps):

@@ -1,1 +1,1 @@
-"""Inspection: what is in a model's file, what it gets wrong, what it thinks of a conversation."""
+"""Inspection: the contents of a model file, its errors, and its answers to a conversation."""

@@ -1,4 +1,4 @@
-"""InferenceServer: asks a worker process about checkpoints, without torch in this one."""
+"""InferenceServer: sends requests to a worker process, so that this one does not import torch."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Message = dict[str, Any]
 
 
 class InferenceServer:
-    """Puts questions to a worker process of its own (``worker/serve.py`` lists them).
+    """Sends requests to its own worker process (``worker/serve.py`` lists them).
 
-    The worker is started by the first question, unless ``start`` was called before, and again by
-    the next one after it died. Questions are answered one at a time, in order. One that is given
-    up, its task cancelled or its stream closed, is given up by the worker too. The worker ends with
-    ``close``, and when this process ends, however it ends.
+    ``start`` or the first request starts the worker. If the worker dies, the next request starts
+    another one. The worker answers one request at a time, in order. Cancelling the task of a
+    request, or closing its stream, cancels it in the worker too. The worker ends with ``close``, or
+    when this process ends, even if it is killed.
 
     Args:
         device: where models run: "auto", "cpu", "cuda", ...
@@ -41,14 +41,14 @@ class InferenceServer:
         self._numbers = itertools.count(1)
 
     async def start(self) -> None:
-        """Start the worker, if there is none; it takes questions at once, and is ready later."""
-        await self._living()
+        """Start the worker if none runs. Requests can be sent before it is ready."""
+        await self._running()
 
     async def ask(self, request: str, **arguments: Any) -> Message:
-        """The result of a question.
+        """Send a request and return its result.
 
         Raises:
-            UserError: what was given cannot be used.
+            UserError: an argument or a file cannot be used.
             WorkerError: the worker failed or died.
         """
         async with aclosing(self._messages(request, arguments)) as messages:
@@ -59,16 +59,16 @@ class InferenceServer:
         raise AssertionError("messages end with a result or raise")
 
     async def stream(self, request: str, **arguments: Any) -> AsyncGenerator[Message, None]:
-        """The messages of a question as they come: progress, parts, and last the result.
+        """Send a request and yield its messages: progress, parts, and finally the result.
 
-        Raises as ``ask``. To give up early, close it (``contextlib.aclosing``).
+        Raises the errors of ``ask``. To cancel, close the stream (``contextlib.aclosing``).
         """
         async with aclosing(self._messages(request, arguments)) as messages:
             async for message in messages:
                 yield message
 
     async def close(self) -> None:
-        """End the worker; questions at hand raise WorkerError."""
+        """End the worker. Unanswered requests raise WorkerError."""
         worker, self._worker = self._worker, None
         if worker:
             await worker.end()
@@ -76,7 +76,7 @@ class InferenceServer:
     async def _messages(
         self, request: str, arguments: dict[str, Any]
     ) -> AsyncGenerator[Message, None]:
-        worker = await self._living()
+        worker = await self._running()
         number = next(self._numbers)
         inbox = worker.ask(number, {"request": request, **arguments})
         is_answered = False
@@ -89,7 +89,7 @@ class InferenceServer:
         finally:
             worker.forget(number, is_answered)
 
-    async def _living(self) -> _Worker:
+    async def _running(self) -> _Worker:
         async with self._starting:
             if self._worker is None or self._worker.is_dead:
                 self._worker = await _Worker.start(self.device)
@@ -97,7 +97,7 @@ class InferenceServer:
 
 
 class _Worker:
-    """The process, and the messages that are waited for."""
+    """The worker process, with an inbox for each unanswered request."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Any) -> None:
         self.is_dead = False
@@ -108,8 +108,8 @@ class _Worker:
 
     @classmethod
     async def start(cls, device: str) -> _Worker:
-        """A process in a session of its own: keys pressed in the terminal do not reach it."""
-        log = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the process is dead)
+        """Start the process in its own session, which Ctrl+C in the terminal does not reach."""
+        log = tempfile.TemporaryFile()  # noqa: SIM115 (_read_log closes it)
         process = await asyncio.create_subprocess_exec(
             *(*WORKER, "serve", "--device", device, "--parent", str(os.getpid())),
             stdin=asyncio.subprocess.PIPE,
@@ -119,20 +119,20 @@ class _Worker:
         )
         return cls(process, log)
 
-    def ask(self, number: int, question: Message) -> asyncio.Queue[Message]:
-        """Send a question; its answers come into the queue returned."""
+    def ask(self, number: int, message: Message) -> asyncio.Queue[Message]:
+        """Send a request. Its messages are put into the returned queue."""
         inbox = self._inboxes[number] = asyncio.Queue()
-        self._send({"id": number, **question})
+        self._send({"id": number, **message})
         return inbox
 
     def forget(self, number: int, is_answered: bool) -> None:
-        """Wait no longer for an answer."""
+        """Remove the inbox of a request, and cancel the request if it is unanswered."""
         del self._inboxes[number]
         if not (is_answered or self.is_dead):
             self._send({"cancel": number})
 
     async def end(self) -> None:
-        """Close its input, which ends it; by force if it does not listen, or has nothing to do."""
+        """Close the worker's input, which ends it. Kill it if it is idle or too slow."""
         assert self._process.stdin
         self._process.stdin.close()
         if self._inboxes:
@@ -148,30 +148,30 @@ class _Worker:
         self._process.stdin.write(to_message(message))
 
     async def _read(self) -> None:
-        """Hand out messages until the process ends; then tell all who wait."""
+        """Distribute messages until the process ends. Then send an error to every inbox."""
         assert self._process.stdout
         pieces: list[bytes] = []
         while chunk := await self._process.stdout.read(CHUNK):
             lines, newline, rest = chunk.rpartition(b"\n")
             if newline:
                 for line in b"".join([*pieces, lines]).split(b"\n"):
-                    self._hand_out(line)
+                    self._distribute(line)
                 pieces = []
             pieces.append(rest)
         status = await self._process.wait()
         self.is_dead = True
-        last_words = self._read_log()
+        log = self._read_log()
         for inbox in self._inboxes.values():
             inbox.put_nowait(
                 {
                     "type": "error",
-                    "message": f"the worker is gone ({_ending(status)})",
+                    "message": f"the worker exited ({_exit_text(status)})",
                     "user_error": False,
-                    "traceback": last_words,
+                    "traceback": log,
                 }
             )
 
-    def _hand_out(self, line: bytes) -> None:
+    def _distribute(self, line: bytes) -> None:
         message = from_message(line)
         inbox = self._inboxes.get(message.pop("id", 0))
         if inbox:
@@ -185,7 +185,7 @@ class _Worker:
             return text
 
 
-def _ending(status: int) -> str:
+def _exit_text(status: int) -> str:
     if status < 0:
         return f"killed by {signal.Signals(-status).name}"
     return f"exit status {status}"
@@ -197,4 +197,4 @@ def _raise_error(message: Message) -> None:
             raise UserError(message["message"])
         raise WorkerError(message["message"], message["traceback"])
     if message["type"] == "cancelled":
-        raise WorkerError("the worker has given up")
+        raise WorkerError("the worker cancelled the request")

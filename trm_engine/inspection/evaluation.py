@@ -1,4 +1,4 @@
-"""A model on a file of samples: what becomes of each, all figures, what halting would cost."""
+"""Evaluation of a model on a file of samples: judged samples, metrics and the halting curve."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ def evaluate(
     halt_threshold: float | None = None,
     steps: int | None = None,
 ) -> dict[str, Any]:
-    """Evaluate on ``data``, or on the samples that the run is judged on.
+    """Evaluate on ``data``, or on the validation samples of the run.
 
-    Parts hold ``samples``, a batch's records (``Evaluator.judged``), short samples first. The
-    result has ``metrics`` as ``trm-tui eval --json`` prints them, the ``halting_curve``, and of its
-    points the cheapest that costs next to nothing. ``data`` is the file whose lines records name.
+    Each part holds ``samples``: the judged samples of one batch (``Evaluator.judged``), short ones
+    first. The result has ``metrics`` (as ``trm-tui eval --json`` prints them), ``halting_curve``,
+    ``cheapest_halting`` (the point with the fewest steps at almost the same accuracy) and ``data``,
+    the file that the samples' line numbers refer to.
     """
     file = files.open(path)
     predictor = file.predictor(raw)
@@ -65,9 +66,9 @@ def evaluate(
 
 
 def _source(file: ModelFile, data: str | None) -> tuple[Path, Literal["fail", "skip"]]:
-    """The samples, and what a bad line among them does: in the run's own file, what it did."""
+    """The file of samples, and what to do on a bad line: for the run's own file, as in training."""
     if data is not None:
         return Path(data), "fail"
     if file.judged_on is None or file.config is None:
-        raise DataError(f"{file.path}: its validation samples are not here; name a file of samples")
+        raise DataError(f"{file.path}: no validation samples found; name a file of samples")
     return file.judged_on, file.config.data.on_error

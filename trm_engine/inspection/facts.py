@@ -1,4 +1,4 @@
-"""What a file is: the summary of a checkpoint, or of weights alone."""
+"""The summary of a checkpoint, or of a file with weights only."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from trm_engine.runs.best import score_saved
 
 
 def describe_file(files: ModelFiles, job: Job, path: str) -> dict[str, Any]:
-    """Everything about a file but its tensors; what it does not tell is None.
+    """Everything about a file except its tensors. Unknown values are None.
 
-    ``completed_by`` names the file beside that config, labels or tokenizer were taken from;
-    ``best`` is the best score of its run so far: metric, value, loss.
-    ``run`` and ``data`` are the run's folder and the samples that it is judged on, if they are
-    here.
+    ``completed_by`` names the files that config, labels and tokenizer were taken from if the file
+    has weights only. ``best`` is the best score of its run so far: metric, value, loss. ``run`` and
+    ``data`` are the run folder and its validation samples, if they were found.
     """
     file = files.open(path)
     state = file.checkpoint
@@ -49,7 +48,7 @@ def describe_file(files: ModelFiles, job: Job, path: str) -> dict[str, Any]:
 
 
 def _tokenizer_facts(file: ModelFile) -> dict[str, Any] | None:
-    """Size and kind of the tokenizer, and whether "A" and "a" are the same to it."""
+    """Size and kind of the tokenizer, and whether it ignores case."""
     if "tokenizer" not in file.checkpoint:
         return None
     tokenizer = file.tokenizer

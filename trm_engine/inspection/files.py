@@ -1,4 +1,4 @@
-"""ModelFiles: the checkpoints that are asked about, each read once and kept."""
+"""ModelFiles: an LRU cache of opened checkpoints and their models."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SHARED = ("config", "labels", "tokenizer")
 
 
 class ModelFiles:
-    """Opens files, and keeps those that were asked for last, with their models.
+    """Opens files, and keeps the most recently used ones and their models in memory.
 
     Args:
         device: where models run: "auto", "cpu", "cuda", ...
@@ -43,10 +43,10 @@ class ModelFiles:
         self._kept: OrderedDict[tuple[Path, int, int], ModelFile] = OrderedDict()
 
     def open(self, path: str | Path) -> ModelFile:
-        """The file at ``path``, or the best checkpoint of the run's folder there.
+        """The file at ``path``, or the best checkpoint if ``path`` is a run folder.
 
         Raises:
-            CheckpointError: there is none, or it cannot be used.
+            CheckpointError: the file is missing or cannot be used.
         """
         found = find_checkpoint(Path(path)).absolute()
         status = found.stat()
@@ -60,10 +60,11 @@ class ModelFiles:
 
 
 class ModelFile:
-    """A checkpoint, or weights alone, completed by what stands beside them.
+    """A checkpoint, or a file with weights only, completed from the files of its run folder.
 
-    Tensors stay in the file until they are used. ``completed_by`` names the files that gave a bare
-    model its config, labels and tokenizer; what nothing gave is missing from ``checkpoint``.
+    Tensors stay on disk (mmap) until they are used. If the file has weights only, ``completed_by``
+    names the files that config, labels and tokenizer were taken from. A part that was not found is
+    missing from ``checkpoint``.
     """
 
     def __init__(self, path: Path, device: str = "auto") -> None:
@@ -86,7 +87,7 @@ class ModelFile:
 
     @cached_property
     def config(self) -> Config | None:
-        """The configuration; None if there is none, or another version's."""
+        """The configuration; None if it is missing or from another version."""
         try:
             return Config.model_validate(self.checkpoint["config"])
         except (KeyError, ValueError):
@@ -94,32 +95,32 @@ class ModelFile:
 
     @cached_property
     def tokenizer(self) -> TRMTokenizer:
-        """The tokenizer; raises CheckpointError if there is none."""
+        """The tokenizer. Raises CheckpointError if there is none."""
         return TRMTokenizer(self._part("tokenizer"))
 
     @property
     def token_limits(self) -> Limits:
-        """Tokens read of a conversation and of a tool turn; raises CheckpointError if unknown."""
+        """Most tokens of a conversation and of a tool turn. Raises CheckpointError if unknown."""
         return token_limits(self._part("config"))
 
     @cached_property
     def run(self) -> RunFolder | None:
-        """The run that the file comes from, if it is here."""
+        """The run that the file comes from, if it was found."""
         return find_run(self.path, self.config)
 
     @property
     def judged_on(self) -> Path | None:
-        """The samples that its run is judged on, if they are here."""
+        """The validation samples of the run, if they were found."""
         given = self.config.data.val_data if self.config else None
         own = self.run.validation if self.run else None
         path = Path(given) if given else own
         return path if path and path.is_file() else None
 
     def predictor(self, raw: bool = False) -> Predictor:
-        """The model, with averaged weights where there are any, or with the raw ones.
+        """The model with averaged weights; with raw weights if ``raw`` or if no average was kept.
 
         Raises:
-            CheckpointError: the file cannot predict.
+            CheckpointError: the model cannot be built from the file.
         """
         raw = raw or not self.average
         if raw not in self._predictors:
@@ -131,20 +132,20 @@ class ModelFile:
     def _part(self, name: str) -> Any:
         if name not in self.checkpoint:
             raise CheckpointError(
-                f"{self.path}: holds weights only, and no {name} stands beside it; a run's "
-                f"checkpoints folder has self-contained files (best.pt, last.pt)"
+                f"{self.path}: has weights only, and its folder has no {name}; the checkpoints "
+                f"folder of a run has self-contained files (best.pt, last.pt)"
             )
         return self.checkpoint[name]
 
 
 def _average(checkpoint: Checkpoint) -> Weights:
-    """The averaged weights by name; none if no average was kept."""
+    """The averaged weights by name; empty if no average was kept."""
     ema = checkpoint.get("ema_state_dict")
     return ema["shadow"] if ema else {}
 
 
 def _complete(path: Path, weights: Weights) -> tuple[Checkpoint, dict[str, str]]:
-    """Bare weights as a checkpoint, as far as the run's folder that they lie in allows."""
+    """Make a checkpoint of weights, with config, labels and tokenizer from their run folder."""
     run = RunFolder(path.parent)
     parts, sources = _companion(run)
     if "config" not in parts and run.exists():
@@ -158,8 +159,8 @@ def _complete(path: Path, weights: Weights) -> tuple[Checkpoint, dict[str, str]]
 
 
 def _companion(run: RunFolder) -> tuple[Checkpoint, dict[str, str]]:
-    """What a checkpoint of the same run knows about all of them."""
-    with suppress(UserError):  # a broken file beside is no reason not to show this one
+    """The shared parts from another checkpoint of the run, and where each one comes from."""
+    with suppress(UserError):  # a damaged neighbour must not hide this file
         checkpoints = run.checkpoints(run.read_config())
         for name in COMPANIONS:
             with suppress(CheckpointError):
@@ -170,7 +171,7 @@ def _companion(run: RunFolder) -> tuple[Checkpoint, dict[str, str]]:
 
 
 def _refuse_foreign(file: ModelFile) -> None:
-    """What can be looked at: weights of our model, their average, and labels that are some."""
+    """Raise CheckpointError unless weights, average and labels are those of our model."""
     path, weights = file.path, file.weights
     if not set(STARTS) <= weights.keys():
         raise CheckpointError(f"{path}: weights of another model ({', '.join([*weights][:3])})")

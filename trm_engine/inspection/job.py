@@ -6,17 +6,17 @@ from typing import Any, Protocol
 
 
 class Cancelled(Exception):
-    """The answer is no longer wanted."""
+    """The client cancelled the request."""
 
 
 class Job(Protocol):
-    """One request that is being answered."""
+    """The request that is being answered."""
 
     def check(self) -> None:
-        """Raise Cancelled if the answer is no longer wanted; called often."""
+        """Raise Cancelled if the client cancelled the request. Call it often."""
 
     def progress(self, what: str, share: float, **more: Any) -> None:
-        """Report what is being done, and the share that is done, 0 to 1; also checks."""
+        """Report the current stage and its finished share, 0 to 1. Calls ``check``."""
 
     def part(self, **content: Any) -> None:
-        """Send a part of the answer; also checks."""
+        """Send a part of the answer. Calls ``check``."""

@@ -1,4 +1,4 @@
-"""Occlusion: how the answer changes when a turn is left out of the conversation."""
+"""Occlusion: how the answer changes when one turn is removed from the conversation."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ def occlude(
     raw: bool = False,
     steps: int | None = None,
 ) -> dict[str, Any]:
-    """The last step's answer to the whole conversation, ``base``, and without each of its turns.
+    """The last step's answer to the whole conversation (``base``), and with each turn removed.
 
-    Each answer has the ``turn`` left out (None: none), decision probability and q, the likeliest
-    tool on offer with its probability, whatever the decision, and the ``prediction``. They come in
-    parts of one or more ``answers``. A conversation's only turn cannot be left out.
+    Each answer has the removed ``turn`` (None for ``base``), the decision probability, q, the
+    likeliest available tool and its probability (even without a call), and the ``prediction``. The
+    parts of the answer have one or more ``answers`` each. The only turn of a conversation is never
+    removed.
     """
     predictor = files.open(path).predictor(raw)
     began = time.perf_counter()
@@ -49,7 +50,7 @@ def occlude(
 
 
 def _batches(predictor: Predictor, conversation: Conversation) -> Iterator[list[int]]:
-    """The turns to leave out, as many together as keep within a number of tokens."""
+    """The turns to remove, grouped into batches of at most BATCH_TOKENS tokens."""
     turns = len(conversation.history)
     length = len(predictor.encode(conversation.history))
     size = max(1, BATCH_TOKENS // length)

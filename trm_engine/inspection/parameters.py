@@ -1,4 +1,4 @@
-"""Figures of a model's tensors, raw and averaged, and the distribution of one of them."""
+"""Statistics of a model's tensors, raw and averaged, and the histogram of one tensor."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from trm_engine.inspection.job import Job
 from trm_engine.models.trm import STARTS
 
 CHUNK = 1 << 18
-"""Elements looked at together: few enough to stay in the processor's cache."""
+"""Elements of a chunk: small enough to stay in the processor's cache."""
 
 MOST_BINS = 10_000
 
 
 def list_parameters(files: ModelFiles, job: Job, path: str) -> dict[str, Any]:
-    """Shape and figures of every tensor, in the model's order.
+    """Shape and statistics of every tensor, in the order of the model.
 
-    Figures are of the finite values: norm (root of the sum of squares), mean, largest absolute
-    value; NaN and infinite values are counted apart. ``ema`` has those of the average and how far
-    it is from the raw tensor: the norm of the difference, and its ratio to the raw norm.
+    Statistics cover the finite values: L2 norm, mean and largest absolute value. NaN and infinite
+    values are counted separately. ``ema`` has the same statistics of the averaged tensor, and its
+    distance from the raw one: the norm of the difference, absolute and relative to the raw norm.
     """
     file = files.open(path)
     tensors = []
@@ -52,10 +52,9 @@ def histogram(
     bins: int = 64,
     which: Literal["raw", "ema"] = "raw",
 ) -> dict[str, Any]:
-    """How the values of one tensor are distributed: ``edges`` [bins + 1], ``counts`` [bins].
+    """The histogram of one tensor: ``edges`` [bins + 1], ``counts`` [bins].
 
-    ``counts``, ``nan`` and ``inf`` add up to the tensor's elements. Without a finite value there
-    are no bins.
+    ``counts``, ``nan`` and ``inf`` add up to ``count``. There are no bins if no value is finite.
     """
     file = files.open(path)
     tensors = file.average if which == "ema" else file.weights
@@ -80,7 +79,7 @@ def histogram(
 def _bins(values: Tensor, limits: tuple[float, float], bins: int) -> tuple[list[float], list[int]]:
     low, high = limits
     if low == high:
-        width = max(0.5, abs(low) * 1e-6)  # of huge values 0.5 is nothing
+        width = max(0.5, abs(low) * 1e-6)  # 0.5 would be lost in the rounding of huge values
         low, high = low - width, high + width
     counts = torch.zeros(bins, dtype=torch.long)
     for (chunk,) in _chunks(values):
@@ -89,7 +88,7 @@ def _bins(values: Tensor, limits: tuple[float, float], bins: int) -> tuple[list[
 
 
 class _Sums:
-    """What the figures of a tensor are made of, summed up chunk by chunk."""
+    """Running sums over the chunks of a tensor, for its statistics."""
 
     def __init__(self) -> None:
         self.finite = self.nan = self.inf = 0
@@ -123,7 +122,7 @@ class _Sums:
 
 
 def _figures(raw: Tensor, average: Tensor | None) -> dict[str, Any]:
-    """The figures of a tensor and of its average, in one pass over both."""
+    """The statistics of a tensor and of its average, in one pass over both."""
     if average is None:
         sums = _Sums()
         for (chunk,) in _chunks(raw):
@@ -140,14 +139,14 @@ def _figures(raw: Tensor, average: Tensor | None) -> dict[str, Any]:
 
 
 def _chunks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """The same stretch of every tensor, flat and in fp32, until they are done."""
+    """Yield the same chunk of every tensor, flat and in fp32."""
     flat = [tensor.detach().reshape(-1) for tensor in tensors]
     for begin in range(0, flat[0].numel(), CHUNK):
         yield tuple(each[begin : begin + CHUNK].float() for each in flat)
 
 
 def _range(values: Tensor) -> tuple[float, float] | None:
-    """The least and the largest finite value, if there is one."""
+    """The smallest and the largest finite value; None if there is none."""
     finite = [chunk[chunk.isfinite()] for (chunk,) in _chunks(values)]
     limits = [chunk.aminmax() for chunk in finite if chunk.numel()]
     if not limits:

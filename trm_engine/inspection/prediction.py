@@ -41,11 +41,12 @@ def predict(
     halt_threshold: float | None = None,
     tool: str | None = None,
 ) -> dict[str, Any]:
-    """A conversation's tokens, the answer at every step, and the truth if it is a whole sample.
+    """The tokens of a conversation, the answer at every step, and the labels of a complete sample.
 
-    A step's ``prediction`` is what ``trm-tui predict`` prints; ``tools`` are ranked; ``arguments``
-    are those of the likeliest tool on offer and of ``tool``. ``halts_at`` is the first step whose q
-    reaches the threshold, None if none does. ``unknown_tools`` are offered, but not known.
+    The ``prediction`` of a step is what ``trm-tui predict`` prints. ``tools`` are ranked.
+    ``arguments`` covers the likeliest available tool, and ``tool`` if given. ``halts_at`` is the
+    first step whose q reaches the threshold, or None. ``unknown_tools`` are tools of the
+    conversation that the model does not know.
     """
     predictor = files.open(path).predictor(raw)
     began = time.perf_counter()
@@ -99,12 +100,12 @@ def _describe_step(
 def _ranking(
     predictor: Predictor, batch: ReadBatch, probabilities: list[float]
 ) -> list[dict[str, Any]]:
-    """All tools, the likeliest first, those on offer before those that are not."""
+    """All tools by probability, the available ones first."""
     offered = batch.tensors["tool_mask"][0].tolist()
     columns = zip(predictor.labels.tools, probabilities, offered, strict=False)
     tools = [
-        {"name": name, "probability": round(probability, DIGITS), "offered": bool(on_offer)}
-        for name, probability, on_offer in columns
+        {"name": name, "probability": round(probability, DIGITS), "offered": bool(is_offered)}
+        for name, probability, is_offered in columns
     ]
     return sorted(tools, key=lambda each: (not each["offered"], -each["probability"]))
 
@@ -124,7 +125,7 @@ def _describe_place(place: Place | None) -> dict[str, int] | None:
 
 
 def _truth(sample: Sample, predictor: Predictor, texts: TokenTexts) -> dict[str, Any]:
-    """What the sample says is right; of slots and arguments those that are filled."""
+    """The labels of a sample: decision, tool, and the filled slots and arguments."""
     labels = predictor.labels
     limits = (predictor.max_length, predictor.max_tool_tokens)
     encoded = encode_sample(sample, predictor.tokenizer, labels, *limits)
@@ -140,7 +141,7 @@ def _truth(sample: Sample, predictor: Predictor, texts: TokenTexts) -> dict[str,
 def _true_fields(
     fields: Sequence[Field], values: dict[str, Any], true: FieldLabels, texts: TokenTexts
 ) -> list[dict[str, Any]]:
-    """The filled fields with every place where their value stands."""
+    """The filled fields, each with every span that has its value."""
     spans = true.spans.tolist()
     return [
         {

@@ -1,4 +1,4 @@
-"""The questions that can be asked about a model's file."""
+"""The requests about a model file."""
 
 from __future__ import annotations
 
@@ -23,4 +23,4 @@ REQUESTS: dict[str, Callable[..., dict[str, Any]]] = {
     "predict": predict,
     "occlude": occlude,
 }
-"""By name; each takes the open files, the job, ``path`` and its own arguments."""
+"""Handlers by request name. Each takes the open files, the job, ``path`` and its own arguments."""

@@ -1,4 +1,4 @@
-"""How many threads answer one conversation."""
+"""The number of threads for short requests."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import torch
 
 @contextmanager
 def half_the_threads() -> Iterator[None]:
-    """Half of the threads, for what is little work and somebody waits for.
+    """Halve torch's threads, to lower the latency of a short request.
 
-    Threads meet after every operation: one that waits for a core, as the screen has it, holds up
-    all others.
+    Threads synchronize after every operation. If the terminal app occupies one core, the thread
+    that waits for this core delays all others.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(max(threads // 2, 1))

@@ -1,4 +1,4 @@
-"""How a text or a conversation becomes tokens, and what of it the model does not see."""
+"""Tokens of a text or a conversation, and the text that the model does not see."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def tokenize(
     text: str | None = None,
     conversation: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The tokens of a conversation as the model reads it, or all of a text's, without markers."""
+    """The tokens of a conversation as the model reads it, or of a text without markers or limit."""
     file = files.open(path)
     if conversation is None:
         turn = Turn(role="user", content=text or "")
@@ -47,10 +47,10 @@ def tokenize(
 
 
 def read_conversation(record: dict[str, Any]) -> Conversation:
-    """A Sample if the record is a whole one, else a Conversation.
+    """A Sample if the record is a complete one, else a Conversation.
 
     Raises:
-        DataError: it is neither; the message names the field.
+        DataError: it is neither. The message names the field.
     """
     raw = json.dumps(record).encode()
     try:
@@ -66,7 +66,7 @@ def read_conversation(record: dict[str, Any]) -> Conversation:
 def describe_tokens(
     texts: Sequence[str], encoding: Encoding, tokenizer: TRMTokenizer, max_length: int
 ) -> dict[str, Any]:
-    """``tokens`` as columns, and ``unseen``: the stretches of turns that were left out or cut."""
+    """``tokens`` as columns, and ``unseen``: the text that was dropped or cut."""
     return {
         "tokens": token_columns(encoding, tokenizer),
         "unseen": unseen(texts, encoding),
@@ -77,10 +77,10 @@ def describe_tokens(
 
 
 def token_columns(encoding: Encoding, tokenizer: TRMTokenizer) -> dict[str, list[Any]]:
-    """ids, pieces, roles, turns, begins, ends; one entry a token.
+    """ids, pieces, roles, turns, begins, ends; one entry for each token.
 
-    Offsets are characters of the turn's text, -1 for markers. Before the first turn and after the
-    last one the turn is -1 and the role empty.
+    ``begins`` and ``ends`` are character offsets in the turn's text, -1 for markers. Tokens outside
+    all turns have turn -1 and an empty role.
     """
     ids, turns = encoding.input_ids.tolist(), encoding.turns.tolist()
     is_marker = (encoding.input_ids < MASK_ID) & (encoding.input_ids != UNK_ID)
@@ -96,25 +96,25 @@ def token_columns(encoding: Encoding, tokenizer: TRMTokenizer) -> dict[str, list
 
 
 def unseen(texts: Sequence[str], encoding: Encoding) -> list[dict[str, int]]:
-    """The stretches of turns that were cut off; a turn that is left out is one as a whole."""
+    """The ranges of characters that were cut; a dropped turn is one whole range."""
     if not encoding.dropped_tokens and not encoding.cut_tokens:
         return []
     seen = _seen(encoding)
-    stretches = []
+    ranges = []
     for turn, text in enumerate(texts):
         if turn not in seen:
-            stretches.append((turn, 0, len(text)))
+            ranges.append((turn, 0, len(text)))
             continue
         begin, end = seen[turn]
         if text[:begin].strip():
-            stretches.append((turn, 0, begin))
+            ranges.append((turn, 0, begin))
         if text[end:].strip():
-            stretches.append((turn, end, len(text)))
-    return [{"turn": turn, "begin": begin, "end": end} for turn, begin, end in stretches]
+            ranges.append((turn, end, len(text)))
+    return [{"turn": turn, "begin": begin, "end": end} for turn, begin, end in ranges]
 
 
 def _seen(encoding: Encoding) -> dict[int, tuple[int, int]]:
-    """The first and the last character of each kept turn; (0, 0) if only its marker is kept."""
+    """The range of kept characters of each kept turn; (0, 0) if only its marker is kept."""
     seen: dict[int, tuple[int, int]] = {}
     columns = (encoding.turns.tolist(), encoding.begins.tolist(), encoding.ends.tolist())
     for turn, begin, end in zip(*columns, strict=True):

@@ -1,4 +1,4 @@
-"""The tokenizer's vocabulary, and what kind of SentencePiece model it is."""
+"""The tokenizer's vocabulary, and the type of its SentencePiece model."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from trm_engine.inspection.job import Job
 MODEL_TYPES = {1: "unigram", 2: "bpe", 3: "word", 4: "char"}
 TRAINER_SPEC = 2
 MODEL_TYPE = 3
-"""Numbers of the fields in SentencePiece's sentencepiece_model.proto."""
+"""Field numbers in SentencePiece's sentencepiece_model.proto."""
 
 
 def list_vocabulary(files: ModelFiles, job: Job, path: str) -> dict[str, Any]:
     """All pieces as columns, in the order of their ids.
 
-    ``scores`` are log probabilities (unigram) or negative ranks (bpe); a type is normal, unknown,
-    control, byte or unused.
+    ``scores`` are log probabilities (unigram) or negative ranks (bpe). ``types`` are normal,
+    unknown, control, byte or unused.
     """
     model = files.open(path).tokenizer.model_bytes
     processor = spm.SentencePieceProcessor()
@@ -34,7 +34,7 @@ def list_vocabulary(files: ModelFiles, job: Job, path: str) -> dict[str, Any]:
 
 
 def model_type(model: bytes) -> str:
-    """How a SentencePiece model cuts words: unigram, bpe, word or char."""
+    """The type of a SentencePiece model: unigram, bpe, word or char."""
     trainer = _field(model, TRAINER_SPEC)
     number = _field(trainer, MODEL_TYPE) if isinstance(trainer, bytes) else None
     return MODEL_TYPES.get(number, "unknown") if isinstance(number, int) else "unigram"
@@ -51,7 +51,7 @@ def _type(processor: spm.SentencePieceProcessor, index: int) -> str:
 
 
 def _field(message: bytes, number: int) -> int | bytes | None:
-    """The first field of that number in a Protocol Buffers message; None if it has none."""
+    """The value of a field in a Protocol Buffers message; None if it is missing."""
     place = 0
     while place < len(message):
         key, place = _varint(message, place)
@@ -70,7 +70,7 @@ def _field(message: bytes, number: int) -> int | bytes | None:
 
 
 def _varint(message: bytes, place: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and the place behind it."""
+    """Decode a varint (seven bits a byte, lowest first). Returns it and the offset after it."""
     value = shift = 0
     while place < len(message):
         byte = message[place]

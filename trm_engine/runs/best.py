@@ -62,7 +62,7 @@ class Score:
         return f"{self.metric} –, loss {'–' if self.loss is None else f'{self.loss:.4f}'}"
 
 
-def score_told(event: Evaluated) -> Score | None:
+def reported_score(event: Evaluated) -> Score | None:
     """The score by which an evaluation is the best or is not; None if it names no metric.
 
     Events of older versions do not.

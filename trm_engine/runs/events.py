@@ -121,7 +121,7 @@ class EventWriter:
         if not self._pending:
             return True
         try:
-            if self._folder.is_gone():  # another one may be there, to which they do not belong
+            if self._folder.is_removed():  # another one may be there, to which they do not belong
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._path))
             append(self._path, b"".join(self._pending))
         except OSError as error:

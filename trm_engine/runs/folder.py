@@ -157,7 +157,7 @@ def claim(folder: RunFolder, is_handed: bool = False) -> ExitStack:
     Raises:
         RunError: another worker has locked it.
     """
-    with _told(folder):
+    with _lock_errors(folder):
         return _take(folder, is_handed)
 
 
@@ -169,12 +169,12 @@ def hand_over(folder: RunFolder) -> int:
     Raises:
         RunError: another worker has locked it, or is being started.
     """
-    with _told(folder):
+    with _lock_errors(folder):
         return lock_folder(folder.path, LOOK_SECONDS)
 
 
 @contextmanager
-def _told(folder: RunFolder) -> Iterator[None]:
+def _lock_errors(folder: RunFolder) -> Iterator[None]:
     """Turn errors of locking into RunError."""
     try:
         yield

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trm_engine.files.jsonl import lines_newest_first
-from trm_engine.runs.best import Score, score_told
+from trm_engine.runs.best import Score, reported_score
 from trm_engine.runs.events import ENDED
 from trm_engine.runs.folder import LOST, RunFolder
 from trm_engine.runs.schema.events import (
@@ -188,7 +188,7 @@ def _best(evaluations: list[Evaluated]) -> EvaluationScore | None:
 
 def _score(event: Evaluated) -> EvaluationScore:
     evaluation = event.metrics
-    score = score_told(event) or Score.of(evaluation, BY_OLDER_RUNS)
+    score = reported_score(event) or Score.of(evaluation, BY_OLDER_RUNS)
     return EvaluationScore(
         step=event.step,
         epoch=event.epoch,

@@ -130,7 +130,7 @@ class _Job:
         self._number = number
         self._inbox = inbox
         self._answers = answers
-        self._told: tuple[str, float] = ("", 0.0)
+        self._last_progress: tuple[str, float] = ("", 0.0)
 
     def check(self) -> None:
         if self._inbox.is_cancelled(self._number):
@@ -139,10 +139,10 @@ class _Job:
     def progress(self, what: str, share: float, **more: Any) -> None:
         """Report progress: a few times a second at most, but the first and the last always."""
         self.check()
-        last, at = self._told
+        last, at = self._last_progress
         now = time.monotonic()
         if what != last or share >= 1 or now - at >= PROGRESS_SECONDS:
-            self._told = (what, now)
+            self._last_progress = (what, now)
             self._send("progress", what=what, share=round(share, 4), **more)
 
     def part(self, **content: Any) -> None:

@@ -12,7 +12,7 @@ from trm_tui.screens.show import has_screen, open_app
 
 if TYPE_CHECKING:
     from trm_tui.screens.inspect import InspectScreen
-    from trm_tui.sessions.checkpoint import Inspected
+    from trm_tui.sessions.checkpoint import CheckpointSession
     from trm_tui.settings import Remembered
 
 Answer = dict[str, Any]
@@ -35,9 +35,9 @@ def inspect(
     path = find_checkpoint(checkpoint)
     compared = find_checkpoint(other) if other else None
     if not (plain or as_json) and has_screen():
-        from trm_tui.sessions.checkpoint import Inspected
+        from trm_tui.sessions.checkpoint import CheckpointSession
 
-        return _show(Inspected(path, data, compared, raw, device))
+        return _show(CheckpointSession(path, data, compared, raw, device))
     from trm_tui.plain.inspect_facts import collect
 
     facts = asyncio.run(collect(path, data, compared, raw, device))
@@ -48,13 +48,13 @@ def inspect(
     return 0
 
 
-def _show(inspected: Inspected) -> int:
+def _show(session: CheckpointSession) -> int:
     screens: list[InspectScreen] = []
 
     def first(_remembered: Remembered) -> InspectScreen:
         from trm_tui.screens.inspect import InspectScreen
 
-        screens.append(InspectScreen(inspected))
+        screens.append(InspectScreen(session))
         return screens[0]
 
     status = open_app(first)

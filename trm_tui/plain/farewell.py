@@ -13,7 +13,7 @@ from rich.text import Text
 from trm_engine.config import Config
 from trm_engine.errors import RunError
 from trm_engine.printable import printable
-from trm_engine.runs.best import score_told
+from trm_engine.runs.best import reported_score
 from trm_engine.runs.events import ENDED, EventReader
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.schema.events import Evaluated, RunFailed
@@ -127,7 +127,7 @@ class Farewell:
         lines = [f"run folder       {self.folder.path}"]
         if best.exists():
             shown = shell_word(best)
-            score = score_told(evaluation) if evaluation else None
+            score = reported_score(evaluation) if evaluation else None
             by = f" ({score} at step {evaluation.step:,})" if evaluation and score else ""
             lines.insert(0, f"best checkpoint  {best}{by}")
             lines += ["", "Next:", f"  trm-tui eval {shown} {data}"]

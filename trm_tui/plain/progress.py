@@ -58,7 +58,7 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self._told = ""
+        self._last_stage = ""
         self._last_time = -math.inf
         self._last_share = -math.inf
 
@@ -79,8 +79,8 @@ class Lines:
         """Called a few times a second."""
 
     def preparing(self, what: str, share: float) -> None:
-        if what != self._told:
-            self._told = what
+        if what != self._last_stage:
+            self._last_stage = what
             self.show(Text(f"{what} …"))
 
     def training(self, pace: Pace) -> None:

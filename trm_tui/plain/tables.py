@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trm_engine.printable import one_line
-from trm_engine.runs.best import Score, score_told
+from trm_engine.runs.best import Score, reported_score
 from trm_engine.runs.schema.evaluation import (
     HEADLINES,
     METRICS,
@@ -142,7 +142,7 @@ def final_table(final: Evaluated, best: Evaluated | None) -> Table:
     """The headline metrics of a run's last evaluation, and of its best."""
     title, columns = "Final Evaluation", {"Final": final}
     if best:
-        score = score_told(best)
+        score = reported_score(best)
         title = "Final and Best Evaluation" + (f"\nbest: {score}" if score else "")
         columns = {"Final = Best": final} if final is best else {"Final": final, "Best": best}
     table = Table(title=title, title_style="bold")

@@ -19,7 +19,7 @@ from rich.text import Text
 from trm_engine.config import Config
 from trm_engine.files.held import HeldFolder
 from trm_engine.printable import printable
-from trm_engine.runs.best import score_told
+from trm_engine.runs.best import reported_score
 from trm_engine.runs.commands import Command, send_command
 from trm_engine.runs.events import ENDED, EventReader
 from trm_engine.runs.folder import RunFolder
@@ -112,12 +112,12 @@ class PlainViewer:
         """Show events until the worker is gone; return whether it had to be made to go."""
         asked, over_since = 0.0, 0.0
         while True:
-            is_gone = worker.poll() is not None
+            has_exited = worker.poll() is not None
             self._drain()
             now = time.monotonic()
             if self.state in ENDED:
                 over_since = over_since or now
-            if is_gone or (over_since and now - over_since > EXIT_SECONDS):
+            if has_exited or (over_since and now - over_since > EXIT_SECONDS):
                 return False
             if self.presses > 1:
                 self._end_at_once(worker)
@@ -166,7 +166,7 @@ class PlainViewer:
         self._display.show(Text(""))
         self._display.show(EvaluationTables(event.metrics, title))
         if event.best:
-            score = score_told(event)
+            score = reported_score(event)
             self._show(f"The best so far{f': {score}' if score else ''}.", "green")
 
     def _show_state(self, event: StateChanged) -> None:
@@ -212,7 +212,7 @@ class PlainViewer:
         self._drain()
 
     def _send(self, command: Command) -> bool:
-        if self._held.is_gone():
+        if self._held.is_removed():
             return False
         try:
             send_command(self.folder.commands, command)

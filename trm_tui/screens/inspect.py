@@ -19,7 +19,7 @@ from trm_tui.keys import INSPECT, bindings
 from trm_tui.screens.export import SAMPLES, ExportDialog
 from trm_tui.screens.playground import PlaygroundScreen
 from trm_tui.screens.samples import SamplesDialog
-from trm_tui.sessions.checkpoint import Inspected
+from trm_tui.sessions.checkpoint import CheckpointSession
 from trm_tui.sessions.models import Model, ModelSession
 from trm_tui.sessions.sample_file import SampleFile
 from trm_tui.store.draft import Draft
@@ -54,9 +54,9 @@ class InspectScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]
 
-    def __init__(self, inspected: Inspected) -> None:
+    def __init__(self, session: CheckpointSession) -> None:
         super().__init__()
-        self.inspected = inspected
+        self.session = session
         self.problem: Exception | None = None
         self._file: SampleFile | None = None
         self._is_judged = False
@@ -65,12 +65,12 @@ class InspectScreen(Screen[None]):
     @property
     def subject(self) -> str:
         """The checkpoint's name, for file names."""
-        return Path(self.inspected.name.replace("/", "-")).stem
+        return Path(self.session.name.replace("/", "-")).stem
 
     def compose(self) -> ComposeResult:
         yield InspectHeader()
         yield Banner()
-        yield InspectTabs(self.inspected)
+        yield InspectTabs(self.session)
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -92,7 +92,7 @@ class InspectScreen(Screen[None]):
     async def leave(self) -> None:
         """End the worker processes and close the screen."""
         self.workers.cancel_group(self, "open")
-        await self.inspected.close()
+        await self.session.close()
         self.dismiss()
 
     # Requests ---------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ class InspectScreen(Screen[None]):
     async def _open(self) -> None:
         """Open the files. An error closes the screen, and is printed in the terminal."""
         try:
-            await self.inspected.open()
+            await self.session.open()
         except (UserError, WorkerError) as error:
             self.problem = error
             self.leave()
@@ -143,45 +143,45 @@ class InspectScreen(Screen[None]):
         """Show the evaluation as it proceeds. After a failure it can be started again."""
         shown = 0.0
         self.query_one(Banner).show([])
-        self._tabs.standing = EVALUATING
+        self._tabs.status = EVALUATING
         self._show_header(EVALUATING)
         self._tabs.show_evaluation()
         try:
-            async for _ in self.inspected.evaluate():
+            async for _ in self.session.evaluate():
                 self._show_header(self._progress())
                 if time.monotonic() - shown > SHOW_SECONDS:
                     shown = time.monotonic()
                     self._tabs.show_evaluation()
         except (UserError, WorkerError) as error:
             self.query_one(Banner).show([str(error)])
-            self._tabs.standing, self._is_judged = FAILED, False
+            self._tabs.status, self._is_judged = FAILED, False
         self._show_header()
         self._tabs.show_evaluation()
 
     async def _ask(self, request: str, **arguments: Any) -> dict[str, Any] | None:
         try:
-            return await self.inspected.ask(request, **arguments)
+            return await self.session.ask(request, **arguments)
         except (UserError, WorkerError) as error:
             self.notify(str(error), severity="error")
             return None
 
     def _progress(self) -> str:
-        for judgement in (self.inspected.other_judgement, self.inspected.judgement):
+        for judgement in (self.session.other_judgement, self.session.judgement):
             if judgement.progress:
                 what, share = judgement.progress
                 return f"{what} {share:.0%}"
         return ""
 
     def _show_header(self, busy: str = "") -> None:
-        summary = self.inspected.summary
+        summary = self.session.summary
         figures: list[str] = []
         if summary:
             if summary["step"] is not None:
                 figures += [f"step {summary['step']:,}", f"epoch {summary['epoch']:.2f}"]
             figures += [f"{summary['parameters']:,} parameters", size(summary["bytes"])]
             if summary["has_ema"]:
-                figures.append("raw weights" if self.inspected.raw else "averaged weights")
-        self._header.show(self.inspected.name, tuple(figures), busy)
+                figures.append("raw weights" if self.session.raw else "averaged weights")
+        self._header.show(self.session.name, tuple(figures), busy)
 
     # Panes ------------------------------------------------------------------------------------
 
@@ -246,24 +246,24 @@ class InspectScreen(Screen[None]):
         if sample is None:
             self.notify("No sample is selected. Select one on the last tab.")
             return
-        inspected = self.inspected
-        other = Model(inspected.other) if inspected.other else None
-        model = Model(inspected.path, inspected.raw)
-        session = ModelSession(model, other, inspected.device)
-        self.app.push_screen(PlaygroundScreen(session, Draft.of(sample)))
+        session = self.session
+        other = Model(session.other) if session.other else None
+        model = Model(session.path, session.raw)
+        models = ModelSession(model, other, session.device)
+        self.app.push_screen(PlaygroundScreen(models, Draft.of(sample)))
 
     async def _predicted(self, sample: dict[str, Any]) -> dict[str, Any] | None:
         try:
-            return await self.inspected.predict(sample)
+            return await self.session.predict(sample)
         except (UserError, WorkerError) as error:
             self.notify(str(error), severity="error")
             return None
 
     def _load(self, line: int) -> dict[str, Any] | None:
         """The sample on a line; None if it cannot be read."""
-        summary, result = self.inspected.summary, self.inspected.judgement.result
+        summary, result = self.session.summary, self.session.judgement.result
         told = result.data if result else (summary or {}).get("data")
-        known = self.inspected.data or told
+        known = self.session.data or told
         if known is None:
             return None
         if self._file is None:
@@ -285,7 +285,7 @@ class InspectScreen(Screen[None]):
 
     @on(JudgedList.ExportRequested)
     def _export(self, event: JudgedList.ExportRequested) -> None:
-        suggested = Path.cwd() / f"{self.inspected.path.stem}-errors.jsonl"
+        suggested = Path.cwd() / f"{self.session.path.stem}-errors.jsonl"
 
         def write(path: Path | None) -> None:
             if path:

@@ -71,7 +71,7 @@ class OverlayScreen(Screen[None]):
             elif changed:
                 chart.refresh_data()
         if changed:
-            self.query_one(RunComparison).outdate()
+            self.query_one(RunComparison).invalidate()
 
     @on(Chart.CursorMoved)
     def _move_cursors(self, event: Chart.CursorMoved) -> None:

@@ -71,7 +71,7 @@ class SampleRows(CursorRows):
         searched = self._searched
         self._shown = [each for each in self._all if all(word in each.words for word in searched)]
         self._cursor = min(self._cursor, max(len(self._shown) - 1, 0))
-        self.outdate()
+        self.invalidate()
         self.show_cursor()
 
     def row_count(self) -> int:
@@ -105,7 +105,7 @@ class SampleRows(CursorRows):
     def put_cursor(self, row: int) -> None:
         """Select a row."""
         before, self._cursor = self._cursor, row
-        self.outdate_rows([before, row])
+        self.invalidate_rows([before, row])
 
 
 class PickSampleDialog(ModalScreen[dict[str, Any] | None]):

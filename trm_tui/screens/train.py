@@ -19,7 +19,7 @@ from trm_tui.screens.crash import CrashDialog
 from trm_tui.screens.export import ExportDialog
 from trm_tui.screens.samples import SamplesDialog
 from trm_tui.sessions.run import AttachedRun
-from trm_tui.sessions.run_state import standing_of, warnings_of
+from trm_tui.sessions.run_state import status_of, warnings_of
 from trm_tui.sessions.sample_file import SampleFile
 from trm_tui.settings import Remembered
 from trm_tui.store.export import Table, write_columns
@@ -86,7 +86,7 @@ class TrainScreen(Screen[None]):
         """Read the existing events in slices, so that keys are handled in between."""
         self._unshown |= self.watched.drain(CATCH_UP_SECONDS)
         if self.watched.behind:
-            self._header.show(standing_of(self.watched))
+            self._header.show(status_of(self.watched))
             self.set_timer(0.001, self._catch_up)
         else:
             self._lines_noticed = len(self.watched.store.log)
@@ -104,7 +104,7 @@ class TrainScreen(Screen[None]):
         if now - self._last_figures > FIGURES_SECONDS or changed - {"steps"}:
             self._last_figures = now
             self._tabs.show_losses()
-            self._header.show(standing_of(self.watched))
+            self._header.show(status_of(self.watched))
             self._banner.show(warnings_of(self.watched))
             self._notice_state()
             self._notice_warnings()
@@ -130,7 +130,7 @@ class TrainScreen(Screen[None]):
         run = self.watched
         failure = run.store.failure
         message = (failure and failure.message) or "The worker exited without reporting."
-        if run.is_gone:
+        if run.is_removed:
             message = GONE.format(run.folder.path)
         trace = (failure and failure.traceback) or _tail(run.folder.log)
         self.app.push_screen(CrashDialog(message, trace, run.folder.log, run.folder.path))
@@ -194,7 +194,7 @@ class TrainScreen(Screen[None]):
     def _ask(self, command: Command) -> None:
         if not self.watched.send(command):
             self.notify(f"{command}: the command cannot be written", severity="error")
-        self._header.show(standing_of(self.watched))
+        self._header.show(status_of(self.watched))
 
     # Panes ------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Inspected: what is known of a checkpoint so far, and the processes that are asked for more."""
+"""CheckpointSession: what is known about a checkpoint, and the worker processes behind it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Answer = dict[str, Any]
 
 
 class Judgement:
-    """A model's evaluation on a file of samples: what is known while it goes on, and at its end."""
+    """A model's evaluation on a file of samples: progress while it runs, then the result."""
 
     def __init__(self) -> None:
         self.samples = JudgedSamples()
@@ -28,15 +28,15 @@ class Judgement:
 
     @property
     def metrics(self) -> Evaluation | None:
-        """All figures, once the evaluation is complete."""
+        """All metrics; None until the evaluation is complete."""
         return self.result.metrics if self.result else None
 
 
-class Inspected:
-    """A checkpoint, and perhaps another one to compare it with.
+class CheckpointSession:
+    """A checkpoint, and optionally another one to compare it with.
 
-    Questions that a person waits for and long evaluations have a process each, so that neither
-    waits for the other.
+    Interactive requests and evaluations each have their own worker process, so that a short request
+    does not wait for a long evaluation.
     """
 
     def __init__(
@@ -61,10 +61,10 @@ class Inspected:
         self._evaluating = InferenceServer(device)
 
     async def open(self) -> Answer:
-        """The summary, and that of the other checkpoint.
+        """Open both checkpoints. Returns the summary of the first one.
 
         Raises:
-            UserError: a file is missing or is not what it should be.
+            UserError: a file is missing or cannot be used.
         """
         self.summary = await self.ask("open")
         if self.other:
@@ -72,20 +72,20 @@ class Inspected:
         return self.summary
 
     async def ask(self, request: str, **arguments: Any) -> Answer:
-        """Ask about the checkpoint; raises UserError or RunError."""
+        """Send a request about the checkpoint. Raises UserError or WorkerError."""
         return await self._answering.ask(request, path=str(self.path), **arguments)
 
     async def predict(self, sample: Answer) -> Answer:
-        """What the model thinks of a sample, at every step; of its own tool, if that is known."""
+        """The prediction at every step, with the arguments of the sample's own tool if known."""
         labels = (self.summary or {}).get("labels") or {}
         tool = (sample.get("tool") or {}).get("name")
         asked = tool if tool in labels.get("tools", ()) else None
         return await self.ask("predict", conversation=sample, raw=self.raw, tool=asked)
 
     async def evaluate(self) -> AsyncIterator[None]:
-        """Evaluate the checkpoint, then the other one; yields whenever more is known.
+        """Evaluate the checkpoint, then the other one. Yields after each message.
 
-        What was judged before is forgotten.
+        Discards the previous evaluations.
         """
         self.judgement, self.other_judgement = Judgement(), Judgement()
         async for _ in self._judge(self.path, self.judgement):
@@ -109,11 +109,11 @@ class Inspected:
             yield
 
     async def close(self) -> None:
-        """End the processes."""
+        """End the worker processes."""
         await asyncio.gather(self._answering.close(), self._evaluating.close())
 
 
 def _name(path: Path) -> str:
-    """The file's name, after that of its run if it has one."""
+    """The file's name, with the name of its run in front if it has one."""
     run = find_run(path)
     return f"{run.path.absolute().name}/{path.name}" if run else path.name

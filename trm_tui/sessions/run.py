@@ -24,7 +24,7 @@ class AttachedRun:
     ``worker`` is the process if it was started from here, at ``since`` (Unix seconds): it saves
     and stops when this one ends, unless it is let go. ``waiting`` are the commands that were not
     answered yet, with the time they were given; ``was_live`` is whether the run was seen at work,
-    ``is_gone`` whether its folder is not there any more.
+    ``is_removed`` whether its folder is not there any more.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class AttachedRun:
         self._is_live = True
         self._looked = 0.0
         self.held = HeldFolder(folder.path)
-        self.is_gone = False
+        self.is_removed = False
 
     @property
     def behind(self) -> float:
@@ -95,7 +95,7 @@ class AttachedRun:
             return
         self._looked = now
         self._is_live = self.worker.poll() is None if self.worker else self.folder.is_live()
-        self.is_gone = self.held.is_gone()
+        self.is_removed = self.held.is_removed()
         self.was_live |= not self.behind and not self.is_over
 
     def send(self, command: Command) -> bool:
@@ -105,7 +105,7 @@ class AttachedRun:
         """
         if command in ("evaluate", "save") and command in self.waiting:
             return True
-        if self.held.is_gone():
+        if self.held.is_removed():
             return False
         try:
             send_command(self.folder.commands, command)

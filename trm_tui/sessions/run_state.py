@@ -1,4 +1,4 @@
-"""Standing: how a run stands, in the words of its header and its warnings."""
+"""RunStatus: how a run stands, in the words of its header and its warnings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ASKING = {
 
 
 @dataclass(frozen=True)
-class Standing:
+class RunStatus:
     """What the header tells; ``figures`` are dropped from the end where room is short."""
 
     name: str = ""
@@ -39,13 +39,13 @@ class Standing:
     next_evaluation: str = ""
 
 
-def standing_of(run: AttachedRun) -> Standing:
+def status_of(run: AttachedRun) -> RunStatus:
     """What the header tells of a run now."""
     store, started = run.store, run.store.started
     preparing = None if run.is_over else store.preparing
     if run.behind:
         preparing = ("reading the run", 1 - run.behind)
-    return Standing(
+    return RunStatus(
         name=one_line(run.folder.path.name),
         device="  ".join(map(one_line, (started.device, started.dtype))) if started else "",
         state=run.state,
@@ -61,7 +61,7 @@ def standing_of(run: AttachedRun) -> Standing:
 def warnings_of(run: AttachedRun) -> list[str]:
     """What must not be overlooked."""
     store, warnings = run.store, list(run.store.alarms)
-    if run.is_gone:
+    if run.is_removed:
         warnings.append(GONE.format(run.folder.path))
     elif run.state == LOST:
         warnings.append(f"the worker exited without reporting; see {run.folder.log}")

@@ -18,7 +18,7 @@ Texts = Mapping[str, Raw]
 
 
 @dataclass
-class _Told:
+class _Pending:
     """What events told and not every column has decoded: JSON arrays by name, and their length.
 
     ``total`` is how many updates there are in all.
@@ -32,14 +32,14 @@ class _Told:
 class Column:
     """The numbers of one name; NaN where an update told none. Those of an axis never fall."""
 
-    def __init__(self, name: str, told: _Told, missing: int) -> None:
+    def __init__(self, name: str, pending: _Pending, missing: int) -> None:
         self._name = name
-        self._told = told
+        self._pending = pending
         self._points = (Rising if name in AXES else Points)(np.full(missing, np.nan))
         self._taken = 0
 
     def __len__(self) -> int:
-        return self._told.total
+        return self._pending.total
 
     @property
     def values(self) -> Array:
@@ -50,14 +50,14 @@ class Column:
 
     def newest(self, rows: int) -> Array:
         """The last ``rows`` numbers, or all where there are fewer; the others stay undecoded."""
-        counts = self._told.rows
+        counts = self._pending.rows
         first, found = len(counts), 0
         while first > self._taken and found < rows:
             first -= 1
             found += counts[first]
         if first == self._taken:
             return self.values[-rows:]
-        texts = [each.get(self._name) for each in self._told.texts[first:]]
+        texts = [each.get(self._name) for each in self._pending.texts[first:]]
         return _numbers(texts, counts[first:])[-rows:]
 
     @property
@@ -68,13 +68,13 @@ class Column:
     @property
     def is_decoded(self) -> bool:
         """Whether all that was told is decoded."""
-        return self._taken == len(self._told.texts)
+        return self._taken == len(self._pending.texts)
 
     def decode_some(self) -> None:
         """Decode what has waited longest."""
         begin, end = self._taken, self._taken + EVENTS_AT_A_TIME
-        texts = [each.get(self._name) for each in self._told.texts[begin:end]]
-        self._points.extend(_numbers(texts, self._told.rows[begin:end]))
+        texts = [each.get(self._name) for each in self._pending.texts[begin:end]]
+        self._points.extend(_numbers(texts, self._pending.rows[begin:end]))
         self._taken += len(texts)
 
     def truncate(self, rows: int) -> None:
@@ -91,13 +91,13 @@ class Columns(Mapping[str, Column]):
     """All columns of a run, of equal length; one that nobody told yet is NaN."""
 
     def __init__(self) -> None:
-        self._told = _Told()
-        self._told_before = 0
+        self._pending = _Pending()
+        self._decoded_rows = 0
         self._columns: dict[str, Column] = {}
 
     def __getitem__(self, name: str) -> Column:
         if name not in self._columns:
-            self._columns[name] = Column(name, self._told, self._told_before)
+            self._columns[name] = Column(name, self._pending, self._decoded_rows)
         return self._columns[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -109,7 +109,7 @@ class Columns(Mapping[str, Column]):
     @property
     def rows(self) -> int:
         """How many updates there are."""
-        return self._told.total
+        return self._pending.total
 
     def append(self, texts: Texts) -> None:
         """Add the JSON arrays of one ``steps`` event, all of equal length, "step" among them."""
@@ -118,16 +118,16 @@ class Columns(Mapping[str, Column]):
         if not texts.keys() <= self._columns.keys():
             for name in texts:
                 self[name]
-        self._told.texts.append(texts)
-        self._told.rows.append(rows)
-        self._told.total += rows
+        self._pending.texts.append(texts)
+        self._pending.rows.append(rows)
+        self._pending.total += rows
 
     def forget_after(self, step: int) -> None:
         """Take away the updates after ``step``: a later start did them again."""
         kept = int(np.searchsorted(self["step"].values, step, side="right"))
         for column in self._columns.values():
             column.truncate(kept)
-        self._told.total = kept
+        self._pending.total = kept
         self._let_go()
 
     def decode_for(self, seconds: float) -> None:
@@ -141,9 +141,9 @@ class Columns(Mapping[str, Column]):
         self._let_go()
 
     def _let_go(self) -> None:
-        self._told.texts.clear()
-        self._told.rows.clear()
-        self._told_before = self.rows
+        self._pending.texts.clear()
+        self._pending.rows.clear()
+        self._decoded_rows = self.rows
         for column in self._columns.values():
             column.begin_anew()
 

@@ -9,7 +9,7 @@ from typing import assert_never
 import msgspec
 import numpy as np
 
-from trm_engine.runs.best import score_told
+from trm_engine.runs.best import reported_score
 from trm_engine.runs.events import ENDED
 from trm_engine.runs.schema.evaluation import METRICS
 from trm_engine.runs.schema.events import (
@@ -126,7 +126,7 @@ class RunStore:
         self.evaluating = None
         self.evaluations.append(event)
         self._add_metrics(event)
-        score = score_told(event)
+        score = reported_score(event)
         figure = f": {score}" if score else ""
         best = ", the best so far" if event.best else ""
         self._note(event, "info", f"evaluated{figure}{best}", event.step)

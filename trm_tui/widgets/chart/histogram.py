@@ -72,7 +72,7 @@ class HistogramView(Widget, can_focus=True):
         self._named = bool(title)
         self.border_title = Content(one_line(title) or "Distribution")
         self._histograms = [each for each in (histogram, ema_histogram) if each is not None]
-        self._outdate()
+        self._invalidate()
 
     def render_line(self, y: int) -> Strip:
         """One line. The widget is drawn once per size."""
@@ -90,7 +90,7 @@ class HistogramView(Widget, can_focus=True):
         super().notify_style_update()
         self._drawn_for = None
 
-    def _outdate(self) -> None:
+    def _invalidate(self) -> None:
         self._drawn_for = None
         self.refresh()
 

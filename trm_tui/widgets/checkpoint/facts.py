@@ -67,7 +67,7 @@ class CheckpointTable(Drawing):
     def show(self, summaries: Sequence[Summary]) -> None:
         """Show one file, or two beside each other."""
         self._summaries = list(summaries)
-        self.outdate()
+        self.invalidate()
 
     def draw(self, width: int) -> RenderableType:
         """Everything that is known."""

@@ -32,7 +32,7 @@ class HeadlineFigures(RowsView):
         self._now, self._other = evaluation, other
         samples = evaluation.samples
         self.border_subtitle = Content("" if samples is None else f"{samples:,} samples")
-        self.outdate()
+        self.invalidate()
 
     def row_count(self) -> int:
         """All headlines, or none before there is an evaluation."""

@@ -80,7 +80,7 @@ class JudgedRows(CursorRows):
         self.view: View = np.empty(0, np.intp)
         self._cursor = 0
         self._was_moved = False
-        self._told: int | None = None
+        self._posted: int | None = None
 
     @property
     def selected(self) -> Judged | None:
@@ -100,9 +100,9 @@ class JudgedRows(CursorRows):
         self._samples, self.view = samples, view
         self.EMPTY = "No such sample" if len(samples) else empty
         self._cursor = self._place_of(selected) if self._was_moved and selected else 0
-        self.outdate()
+        self.invalidate()
         self.show_cursor()
-        self._tell()
+        self._post_moved()
 
     def row_count(self) -> int:
         """One row a sample."""
@@ -148,8 +148,8 @@ class JudgedRows(CursorRows):
         """Select a sample."""
         before, self._cursor = self._cursor, row
         self._was_moved = True
-        self.outdate_rows([before, row])
-        self._tell()
+        self.invalidate_rows([before, row])
+        self._post_moved()
 
     def on_click(self, event: events.Click) -> None:
         """Select a sample; twice opens it."""
@@ -163,11 +163,11 @@ class JudgedRows(CursorRows):
         found = np.flatnonzero(np.array(self._samples.lines(self.view)) == sample.line)
         return int(found[0]) if len(found) else min(self._cursor, max(len(self.view) - 1, 0))
 
-    def _tell(self) -> None:
+    def _post_moved(self) -> None:
         line = self.selected.line if self.selected else None
-        if line is not None and line != self._told:
+        if line is not None and line != self._posted:
             self.post_message(self.Moved())
-        self._told = line
+        self._posted = line
 
 
 class JudgedList(SearchRows):
@@ -275,9 +275,9 @@ class JudgedList(SearchRows):
             self._kind = WRONG
         view = self._samples.view(self._kind, self._order, self.words)
         self._rows.show(self._samples, view, from_top, self._empty)
-        self.border_subtitle = Content(" · ".join(self._standing(len(view))))
+        self.border_subtitle = Content(" · ".join(self._subtitle(len(view))))
 
-    def _standing(self, shown: int) -> Iterator[str]:
+    def _subtitle(self, shown: int) -> Iterator[str]:
         if len(self._samples):
             of = "" if self._kind == ALL and not self.words else f" of {len(self._samples):,}"
             yield f"{KIND_NAMES[self._kind]}: {shown:,}{of}"

@@ -112,7 +112,7 @@ class LabelsTable(Drawing):
     def show(self, tools: Sequence[Tool], slots: Sequence[Field], words: str) -> None:
         """Show these, with ``words`` marked."""
         self._tools, self._slots, self._words = tools, slots, words
-        self.outdate()
+        self.invalidate()
 
     def draw(self, width: int) -> RenderableType:
         """Everything, in one column or in two."""
@@ -203,9 +203,9 @@ class LabelsView(SearchPane):
         tools = [found for tool in self._tools if (found := tool.with_words(folded))]
         slots = [slot for slot in self._slots if slot.has(folded)]
         self._table.show(tools, slots, words)
-        self.border_subtitle = Content(self._standing(tools, slots))
+        self.border_subtitle = Content(self._subtitle(tools, slots))
 
-    def _standing(self, tools: Sequence[Tool], slots: Sequence[Field]) -> str:
+    def _subtitle(self, tools: Sequence[Tool], slots: Sequence[Field]) -> str:
         if not (self._tools or self._slots):
             return ""
         kinds = (len(tools), len(self._tools), "tools"), (len(slots), len(self._slots), "slots")

@@ -67,17 +67,17 @@ class ParametersTree(SearchRows):
         self._rows.show(self._tensors)
         if self.words:
             self._rows.narrow(self.words)
-        self._tell()
+        self._show_counts()
 
     def narrow(self, words: str) -> None:
         """Only tensors whose name has the words."""
         self._rows.narrow(words)
-        self._tell()
+        self._show_counts()
 
     def action_order(self) -> None:
         """As in the model, by size, by distance."""
         self._rows.next_order()
-        self._tell()
+        self._show_counts()
 
     def action_fold_or_unfold(self) -> None:
         """Fold or unfold the cursor's module."""
@@ -95,10 +95,10 @@ class ParametersTree(SearchRows):
         """Fold all modules, or unfold them if they are."""
         self._rows.toggle_all()
 
-    def _tell(self) -> None:
-        self.border_subtitle = Content(" · ".join(self._standing()))
+    def _show_counts(self) -> None:
+        self.border_subtitle = Content(" · ".join(self._subtitle()))
 
-    def _standing(self) -> Iterator[str]:
+    def _subtitle(self) -> Iterator[str]:
         shown = list(tensors_of(self._rows.root))
         broken = sum(not node.figures.is_sound for node in shown)
         if broken:
@@ -127,7 +127,7 @@ class TensorRows(CursorRows):
         self._folded_found: set[str] = set()
         self._shown: list[Node] = []
         self._cursor = 0
-        self._told: str | None = None
+        self._posted: str | None = None
         self._name_width = LEAST_NAME
         self._broken_width = 0
 
@@ -136,7 +136,7 @@ class TensorRows(CursorRows):
         self._all = self.root = grow(tensors)
         is_large = len(tensors) > MOST_UNFOLDED
         self._folded = {each.path for each in modules_of(self.root)} if is_large else set()
-        self._words, self._told = "", None
+        self._words, self._posted = "", None
         self.EMPTY = NO_TENSORS
         self._set_rows(next(tensors_of(self.root), None))
 
@@ -291,16 +291,16 @@ class TensorRows(CursorRows):
     def put_cursor(self, row: int) -> None:
         """Go to a row, and tell of its tensor."""
         before, self._cursor = self._cursor, row
-        self.outdate_rows([before, row])
-        self._tell()
+        self.invalidate_rows([before, row])
+        self._post_chosen()
 
     def _here(self) -> Node | None:
         return self._shown[self._cursor] if self._shown else None
 
-    def _tell(self) -> None:
+    def _post_chosen(self) -> None:
         node = self._here()
-        if node is not None and node.tensor is not None and node.path != self._told:
-            self._told = node.path
+        if node is not None and node.tensor is not None and node.path != self._posted:
+            self._posted = node.path
             self.post_message(ParametersTree.Chosen(node.path))
 
     # What is shown
@@ -321,9 +321,9 @@ class TensorRows(CursorRows):
         broken = max((len(_broken(node.figures)) for node in self._shown), default=0)
         self._broken_width = max(min(broken, MOST_BROKEN), len("NaN, Inf"))
         self._cursor = self._row_of(here)
-        self.outdate()
+        self.invalidate()
         self.show_cursor()
-        self._tell()
+        self._post_chosen()
 
     def _wanted_width(self, node: Node) -> int:
         alarm = 0 if node.figures.is_sound else len(ALARM) + 1

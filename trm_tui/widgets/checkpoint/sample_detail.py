@@ -132,9 +132,9 @@ class SampleDetail(ScrollKeys):
         self._answer.show(prediction, self.step)
         self._answer.display = self._sample is not None
         self.border_title = Content(" · ".join(filter(None, ("Sample", one_line(self._title)))))
-        self.border_subtitle = Content(self._standing())
+        self.border_subtitle = Content(self._subtitle())
 
-    def _standing(self) -> str:
+    def _subtitle(self) -> str:
         if not self._prediction:
             return ""
         count = len(self._prediction["steps"])

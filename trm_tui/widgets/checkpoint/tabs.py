@@ -8,7 +8,7 @@ from typing import Any
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
-from trm_tui.sessions.checkpoint import Inspected
+from trm_tui.sessions.checkpoint import CheckpointSession
 from trm_tui.widgets.chart.halting_curve import HaltingCurve
 from trm_tui.widgets.chart.histogram import HistogramView
 from trm_tui.widgets.checkpoint.facts import CheckpointFacts
@@ -44,12 +44,12 @@ class InspectTabs(LazyTabs):
     )
     SHORT = {"Vocabulary": "Vocab."}
 
-    def __init__(self, inspected: Inspected) -> None:
+    def __init__(self, session: CheckpointSession) -> None:
         super().__init__()
-        self.inspected = inspected
+        self.session = session
         self.parameters: list[dict[str, Any]] | None = None
         self.vocabulary: dict[str, Any] | None = None
-        self.standing = ""
+        self.status = ""
 
     def content(self, tab: str) -> Widget:
         """The panes of a tab."""
@@ -100,7 +100,7 @@ class InspectTabs(LazyTabs):
 
     def show_summary(self) -> None:
         """Show what the file says of itself."""
-        summary, other = self.inspected.summary, self.inspected.other_summary
+        summary, other = self.session.summary, self.session.other_summary
         if summary is None:
             return
         for facts in self.query(CheckpointFacts):
@@ -126,9 +126,9 @@ class InspectTabs(LazyTabs):
 
     def show_evaluation(self) -> None:
         """Show the figures, and the samples as far as they are judged; else how that stands."""
-        now, other = self.inspected.judgement, self.inspected.other_judgement
+        now, other = self.session.judgement, self.session.other_judgement
         for samples in self.query(JudgedList):
-            samples.show(now.samples, self.standing)
+            samples.show(now.samples, self.status)
         if now.result is None or now.metrics is None:
             return
         evaluation, compared = now.metrics, other.metrics

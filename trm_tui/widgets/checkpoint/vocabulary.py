@@ -155,7 +155,7 @@ class PieceRows(CursorRows):
             if wanted in piece or wanted == str(index)
         ] if wanted else range(len(pieces))  # fmt: skip
         self.EMPTY = NOT_FOUND if wanted else NO_PIECES
-        self.outdate()
+        self.invalidate()
         self.go_to_id(self._here)
 
     def go_to_id(self, index: int) -> None:
@@ -196,4 +196,4 @@ class PieceRows(CursorRows):
         """Go to a row."""
         before, self._cursor = self._cursor, row
         self._here = self._ids[row]
-        self.outdate_rows([before, row])
+        self.invalidate_rows([before, row])

@@ -34,7 +34,7 @@ class AnswerJson(Drawing):
     def show(self, step: Mapping[str, Any] | None) -> None:
         """Show the answer at one step; None shows nothing."""
         self._step = step
-        self.outdate()
+        self.invalidate()
 
     def draw(self, width: int) -> RenderableType:
         """A heading and the call, or the reason why there is none."""

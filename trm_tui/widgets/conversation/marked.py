@@ -62,7 +62,7 @@ class MarkedConversation(Drawing):
         self._spans = defaultdict(list)
         for turn, begin, end, kind in places:
             self._spans[turn].append(Span(begin, end, kind))
-        self.outdate()
+        self.invalidate()
 
     def draw(self, width: int) -> RenderableType:
         """Tools, turns, legend."""

@@ -55,7 +55,7 @@ class OcclusionRows(CursorRows):
         tool = f", {one_line(str(base['tool']))}" if base and base["tool"] else ""
         whole = f"all turns: P(call) {base['decision_probability']:.3f}{tool}" if base else ""
         self.border_subtitle = Content(whole)
-        self.outdate()
+        self.invalidate()
 
     def row_count(self) -> int:
         """One row per turn."""
@@ -93,7 +93,7 @@ class OcclusionRows(CursorRows):
     def put_cursor(self, row: int) -> None:
         """Select a row."""
         before, self._cursor = self._cursor, row
-        self.outdate_rows([before, row])
+        self.invalidate_rows([before, row])
 
     def action_choose(self) -> None:
         """Go to the turn."""

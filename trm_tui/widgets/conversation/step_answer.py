@@ -63,7 +63,7 @@ class StepAnswer(Drawing):
     def show(self, prediction: Record | None, step: int = 0) -> None:
         """Show the answer at a step, from 0; None if it is not known yet."""
         self._prediction, self._step = prediction, step
-        self.outdate()
+        self.invalidate()
 
     def draw(self, width: int) -> RenderableType:
         """Steps, then decision, tool, arguments and slots in one table."""

@@ -38,7 +38,7 @@ class ToolRanking(Drawing):
     def show(self, step: Mapping[str, Any] | None) -> None:
         """Show the ranking at one step; None shows nothing."""
         self._step = step
-        self.outdate()
+        self.invalidate()
 
     def draw(self, width: int) -> RenderableType:
         """A heading, then one row per tool."""

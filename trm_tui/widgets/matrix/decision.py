@@ -54,18 +54,18 @@ class DecisionMatrix(Widget, can_focus=True):
     def show(self, decision: BinaryFigures | None, previous: BinaryFigures | None = None) -> None:
         """Show the ``decision`` part of an evaluation beside that of the one before."""
         self._now, self._before = decision, previous
-        self._outdate()
+        self._invalidate()
 
     # Painting
 
     def on_resize(self) -> None:
-        self._outdate()
+        self._invalidate()
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._outdate()
+        self._invalidate()
 
-    def _outdate(self) -> None:
+    def _invalidate(self) -> None:
         self._strips = None
         self.refresh()
 

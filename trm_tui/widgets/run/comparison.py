@@ -8,7 +8,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from trm_engine.printable import one_line
-from trm_engine.runs.best import score_told
+from trm_engine.runs.best import reported_score
 from trm_tui.sessions.run import AttachedRun
 from trm_tui.text.figures import loss_text
 from trm_tui.widgets.run.evaluation_history import metric_cells, metric_columns
@@ -62,4 +62,4 @@ class RunComparison(RowsView):
 
 def _best_by(run: AttachedRun) -> str:
     best = run.store.best
-    return str((best and score_told(best)) or "")
+    return str((best and reported_score(best)) or "")

@@ -100,7 +100,7 @@ class ConfigTable(Drawing):
     def show(self, settings: list[Setting], other: str, words: str) -> None:
         """Show settings, with ``words`` marked; ``other`` is the other configuration's name."""
         self._settings, self._other, self._words = settings, other, words
-        self.outdate()
+        self.invalidate()
 
     def draw(self, width: int) -> RenderableType:
         """The table."""
@@ -185,9 +185,9 @@ class ConfigView(SearchPane):
         """Only settings whose name or value has these words."""
         settings = [each for each in self._settings if each.has(words)]
         self._table.show(settings, self._other, words)
-        self.border_subtitle = Content(" · ".join(self._standing(settings)))
+        self.border_subtitle = Content(" · ".join(self._subtitle(settings)))
 
-    def _standing(self, settings: list[Setting]) -> Iterator[str]:
+    def _subtitle(self, settings: list[Setting]) -> Iterator[str]:
         if len(settings) < len(self._settings):
             yield f"{len(settings)} of {len(self._settings)} settings"
         changed = sum(each.default is not None for each in settings)

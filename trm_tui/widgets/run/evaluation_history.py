@@ -9,7 +9,7 @@ from typing import Any
 from textual.content import Content
 from textual.message import Message
 
-from trm_engine.runs.best import score_told
+from trm_engine.runs.best import reported_score
 from trm_engine.runs.schema.evaluation import SHARES, Evaluation
 from trm_engine.runs.schema.events import Evaluated
 from trm_tui.keys import EVALUATIONS, bindings
@@ -46,10 +46,10 @@ class EvaluationHistory(CursorRows):
         in_sight = self.scroll_offset.y >= self.max_scroll_y
         before, self._evaluations = self._evaluations, list(evaluations)
         self._best = _best(self._evaluations)
-        self.border_subtitle = Content(self._standing())
+        self.border_subtitle = Content(self._subtitle())
         chosen = self._chosen
         gone = chosen is not None and _identity(before, chosen) != _identity(evaluations, chosen)
-        self.outdate()
+        self.invalidate()
         if gone:
             self._choose(None)
         if gone or (self._chosen is None and in_sight):
@@ -100,14 +100,14 @@ class EvaluationHistory(CursorRows):
         if self._evaluations:
             self.post_message(self.Selected(self._chosen))
 
-    def _standing(self) -> str:
+    def _subtitle(self) -> str:
         """The figure by which an evaluation is the best."""
-        score = None if self._best is None else score_told(self._evaluations[self._best])
+        score = None if self._best is None else reported_score(self._evaluations[self._best])
         return f"{BEST} best: {score}" if score else ""
 
     def _choose(self, chosen: int | None) -> None:
         before, self._chosen = self.cursor(), chosen
-        self.outdate_rows([before, self.cursor()])
+        self.invalidate_rows([before, self.cursor()])
         self.post_message(self.Selected(chosen))
 
 

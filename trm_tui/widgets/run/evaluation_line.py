@@ -7,7 +7,7 @@ from rich.text import Text
 from textual.app import RenderResult
 from textual.widget import Widget
 
-from trm_engine.runs.best import score_told
+from trm_engine.runs.best import reported_score
 from trm_engine.runs.schema.evaluation import SHARES, Metric
 from trm_engine.runs.schema.events import Evaluated
 from trm_tui.text.figures import MARKS, change, grade, share_text
@@ -42,7 +42,7 @@ class EvaluationLine(Widget):
         """One row."""
         if not self._now:
             return Text("no evaluation yet", self._look("none"))
-        score = score_told(self._now)
+        score = reported_score(self._now)
         best = (f" ★ {score}" if score else " ★") if self._now.best else ""
         line = Text(f"step {self._now.step:,}{best}", self._look("none"))
         for metric in IN_ORDER:

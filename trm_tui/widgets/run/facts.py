@@ -71,7 +71,7 @@ class FactsTable(Drawing):
         """Show this instead."""
         self._started, self._folder = started, folder
         self._facts, self._checkpoints = list(facts), checkpoints
-        self.outdate()
+        self.invalidate()
 
     def draw(self, width: int) -> RenderableType:
         """Everything that is known."""

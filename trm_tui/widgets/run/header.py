@@ -7,7 +7,7 @@ from rich.text import Text
 from textual.app import RenderResult
 from textual.widget import Widget
 
-from trm_tui.sessions.run_state import Standing
+from trm_tui.sessions.run_state import RunStatus
 
 STATES = {
     "starting": ("◌", "note"),
@@ -45,12 +45,12 @@ class RunHeader(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._standing = Standing()
+        self._status = RunStatus()
 
-    def show(self, standing: Standing) -> None:
+    def show(self, status: RunStatus) -> None:
         """Show how the run stands now."""
-        if standing != self._standing:
-            self._standing = standing
+        if status != self._status:
+            self._status = status
             self.refresh()
 
     def render(self) -> RenderResult:
@@ -61,7 +61,7 @@ class RunHeader(Widget):
         return Text("\n").join([self._first_row(width), self._second_row(width)])
 
     def _first_row(self, width: int) -> Text:
-        now = self._standing
+        now = self._status
         mark, look = STATES.get(now.state, ("?", "note"))
         state = Text(f"{mark} {now.state}", self._look(look) + Style(bold=True))
         if now.waits_for:
@@ -78,7 +78,7 @@ class RunHeader(Widget):
         return row
 
     def _second_row(self, width: int) -> Text:
-        now = self._standing
+        now = self._status
         if now.preparing:
             what, share = now.preparing
             return self._bar(f"preparing: {what}", share, "", width)
@@ -95,7 +95,7 @@ class RunHeader(Widget):
         return Text(GAP).join([self._training_bar(width - text.cell_len - len(GAP)), text])
 
     def _training_bar(self, width: int) -> Text:
-        return self._bar("training", self._standing.training, "", width)
+        return self._bar("training", self._status.training, "", width)
 
     def _bar(self, name: str, share: float, figures: str, width: int) -> Text:
         share = min(max(share, 0.0), 1.0)

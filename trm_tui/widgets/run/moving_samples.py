@@ -115,7 +115,7 @@ class MovingSamples(CursorRows):
     def put_cursor(self, row: int) -> None:
         """Select a sample; its details are shown below."""
         before, self._cursor = self._cursor, row
-        self.outdate_rows([before, row], foot=True)
+        self.invalidate_rows([before, row], foot=True)
 
     def foot_height(self) -> int:
         """The room below the samples; at most half of the pane where they need to scroll."""
@@ -157,7 +157,7 @@ class MovingSamples(CursorRows):
         self._paths = None
         self.border_title = TITLES[self._which]
         self.border_subtitle = _count_right(self._samples)
-        self.outdate()
+        self.invalidate()
 
     def _path(self, row: int) -> list[JudgedSample | None]:
         """A sample in each evaluation that is remembered, the newest last."""

@@ -53,7 +53,7 @@ class RunsTable(CursorRows):
         self._runs = list(runs)
         paths = [run.path for run in runs]
         self._chosen = paths.index(chosen) if chosen in paths else 0
-        self.outdate()
+        self.invalidate()
 
     def row_count(self) -> int:
         """One row a run."""
@@ -99,7 +99,7 @@ class RunsTable(CursorRows):
     def put_cursor(self, row: int) -> None:
         """Choose a run."""
         before, self._chosen = self._chosen, row
-        self.outdate_rows([before, row])
+        self.invalidate_rows([before, row])
 
     def action_open(self) -> None:
         """Open the run of the cursor."""
@@ -111,7 +111,7 @@ class RunsTable(CursorRows):
         if not self._runs:
             return
         self._marked ^= {self._runs[self._chosen].path}
-        self.outdate_rows([self._chosen])
+        self.invalidate_rows([self._chosen])
         self.action_step(1)
 
     def action_overlay(self) -> None:

@@ -42,7 +42,7 @@ class SlotAccuracy(RowsView):
         """Show this part of an evaluation, and how it changed since the one before it."""
         self._slots, self._previous = slots, previous
         self._names = list(_per_slot(slots))
-        self.outdate()
+        self.invalidate()
 
     def row_count(self) -> int:
         """One row a slot."""

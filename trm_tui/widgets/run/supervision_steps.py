@@ -67,19 +67,19 @@ class SupervisionSteps(RowsView):
     ) -> None:
         """Show an evaluation's figures by step, and what halting would have cost and spared."""
         self._by_step, self._previous, self._halting = by_step, previous, halting
-        self.outdate()
+        self.invalidate()
 
     def show_losses(self, losses_by_step: Sequence[float | None]) -> None:
         """Show the training loss at steps 1, 2, …; only what reads differently is drawn anew."""
         texts = [loss_text(loss) for loss in losses_by_step]
         before, self._training = self._training, texts
         if max(len(texts), len(self._by_step)) != max(len(before), len(self._by_step)):
-            self.outdate()
+            self.invalidate()
         elif texts != before:
             changed = [
                 row for row in range(self.row_count()) if _at(texts, row) != _at(before, row)
             ]
-            self.outdate_rows(changed)
+            self.invalidate_rows(changed)
 
     def row_count(self) -> int:
         """As many as were trained or evaluated."""

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import TabbedContent
 
 from trm_engine.config import Config
-from trm_engine.runs.best import score_told
+from trm_engine.runs.best import reported_score
 from trm_engine.runs.schema.evaluation import SHARES
 from trm_engine.runs.schema.events import Evaluated
 from trm_tui.sessions.run import AttachedRun
@@ -266,7 +266,7 @@ class TrainTabs(LazyTabs):
     def _show_facts(self) -> None:
         store = self.watched.store
         best = store.best
-        score = best and score_told(best)
+        score = best and reported_score(best)
         extra = {"best so far": f"{score} at step {best.step:,}"} if best and score else {}
         for facts in self.query(RunFacts):
             folder, state = self.watched.folder.path, self.watched.state

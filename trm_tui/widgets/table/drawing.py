@@ -27,7 +27,7 @@ class Drawing(Widget):
         """The content for a width in cells."""
         raise NotImplementedError
 
-    def outdate(self) -> None:
+    def invalidate(self) -> None:
         """Redraw. The screen is laid out again only if the height changed."""
         width = self.size.width
         height = len(self._strips.pop(width, ()))

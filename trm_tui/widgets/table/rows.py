@@ -115,13 +115,13 @@ class RowsView(ScrollView, can_focus=True, inherit_bindings=False):
 
     # For subclasses to call
 
-    def outdate(self) -> None:
+    def invalidate(self) -> None:
         """Redraw everything."""
         self._drawn = None
         self._fit_scrolling()
         self.refresh()
 
-    def outdate_rows(self, rows: Sequence[int], foot: bool = False) -> None:
+    def invalidate_rows(self, rows: Sequence[int], foot: bool = False) -> None:
         """Redraw some rows, and the fixed lines at the bottom if ``foot``."""
         if foot:
             self._drawn = None
