@@ -1,1 +1,1 @@
-"""What the screens show, as text: tables, progress bars and lines."""
+"""Text output without screens: tables, progress bars and log lines."""

@@ -1,4 +1,4 @@
-"""A model's answer to one conversation as tables: what each supervision step says, and the last."""
+"""A model's answer to one conversation as tables: one row for each step, and the final values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HALT = "▲"
 
 
 def answer_tables(answer: Record, title: str) -> RenderableType:
-    """The answer to a ``predict`` request: a row a step, then the last step's call and values."""
+    """The answer to ``predict``: a row for each step, then the last step's values and call."""
     last = answer["steps"][-1]
     parts: list[RenderableType] = [_steps(answer, title), _values(last)]
     call = called(last)
@@ -59,7 +59,7 @@ def _steps(answer: Record, title: str) -> Table:
 
 
 def _values(step: Record) -> Table:
-    """Slots, and the arguments of the call."""
+    """The slots and the arguments of the call."""
     table = Table(title=f"Values at step {step['step']}", title_style="bold")
     table.add_column("", no_wrap=True)
     table.add_column("Value", overflow="fold")
@@ -68,8 +68,8 @@ def _values(step: Record) -> Table:
     arguments = step["arguments"].get(call["name"], ()) if call else ()
     for kind, values in (("slot", step["slots"]), ("argument", arguments)):
         for value in values:
-            said = value["value"] if value["presence"] > PRESENT else ""
+            text = value["value"] if value["presence"] > PRESENT else ""
             name = Text(f"{kind} {one_line(value['name'])}")
-            shown = Text(one_line(said) or NOTHING)
+            shown = Text(one_line(text) or NOTHING)
             table.add_row(name, shown, f"{value['presence']:.4f}")
     return table

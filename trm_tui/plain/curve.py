@@ -1,4 +1,4 @@
-"""The loss of a whole run as text, drawn once at its end."""
+"""The loss curve of a finished run as text."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 MAX_WIDTH = 100
 HEIGHT = 16
 LOG_FROM = 10.0
-"""Ratio of the largest to the smallest loss from which the axis is logarithmic."""
+"""The axis is logarithmic from this ratio of the largest to the smallest loss."""
 
 
 def loss_curve(steps: Sequence[float], losses: Sequence[float], width: int, colour: bool) -> str:
-    """The losses over the steps, at most 100 columns wide; "" for fewer than two finite ones."""
+    """The losses by step, at most 100 columns wide; "" if fewer than two are finite."""
     points = [
         (int(step), loss) for step, loss in zip(steps, losses, strict=True) if math.isfinite(loss)
     ]
@@ -23,7 +23,7 @@ def loss_curve(steps: Sequence[float], losses: Sequence[float], width: int, colo
 
 
 def _thinned(points: list[tuple[int, float]], limit: int) -> list[tuple[float, float]]:
-    """At most ``limit`` points: means of equal stretches."""
+    """Reduce the points to at most ``limit``, by averaging over chunks of equal size."""
     size = math.ceil(len(points) / limit)
     stretches = [points[begin : begin + size] for begin in range(0, len(points), size)]
     return [

@@ -1,4 +1,4 @@
-"""What is said on the terminal when a run that was followed is over or left."""
+"""The final messages in the terminal after a run ends or the viewer leaves it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True)
 class Ending:
-    """How it came to an end.
+    """How a run ended.
 
-    ``state`` is the run's last; ``failure`` its ``failed`` event, if any; ``exit_status`` the
-    worker's; ``forced`` whether it was made to end; ``interrupted`` whether the user asked for it.
+    ``state`` is the last state of the run, ``failure`` its ``failed`` event if any, ``exit_status``
+    that of the worker. ``forced`` is whether the worker was killed or aborted, ``interrupted``
+    whether the user pressed Ctrl+C.
     """
 
     state: str | None
@@ -41,7 +42,7 @@ class Ending:
 
 
 class Farewell:
-    """The last words about a run, and the exit status that goes with them."""
+    """Prints the final messages about a run, and chooses the exit status."""
 
     def __init__(self, folder: RunFolder, config: Config, console: Console) -> None:
         self.folder = folder
@@ -49,10 +50,10 @@ class Farewell:
         self.console = console
 
     def conclude(self, ending: Ending) -> int:
-        """Say how the run ended and where everything is; return the exit status.
+        """Print how the run ended and where its files are. Returns the exit status.
 
         Raises:
-            RunError: the run failed by an error that is the user's to mend.
+            RunError: the run failed by an error that the user can fix.
         """
         has_ended = ending.state in ENDED
         if ending.forced or (ending.interrupted and not has_ended):
@@ -68,7 +69,7 @@ class Farewell:
         return INTERRUPTED if ending.interrupted and ending.state == "stopped" else 0
 
     def say_how_to_resume(self) -> None:
-        """Name the command that goes on with the run."""
+        """Print the command that resumes the run."""
         run = shell_word(self.folder.path)
         if any(self.folder.checkpoints(self.config).glob("*.pt")):
             self._print(f"Resume from the last checkpoint: trm-tui train --resume {run}")
@@ -76,13 +77,13 @@ class Farewell:
             self._print(f"Nothing was saved yet; start again: trm-tui train {run}/config.yaml")
 
     def say_it_goes_on(self) -> None:
-        """Name the commands for a run that trains on in the background."""
+        """Print the commands for a run that continues in the background."""
         run = shell_word(self.folder.path)
-        self._print(f"Training goes on in the background: {self.folder.path}")
+        self._print(f"Training continues in the background: {self.folder.path}")
         self._print(f"  look at it, pause it, stop it:  trm-tui watch {run}")
 
     def say_it_stops(self) -> None:
-        """Tell of a worker that saves and stops because nobody looks any more."""
+        """Print that the worker saves and stops because its viewer has gone."""
         self._print(f"The training saves and stops: {self.folder.path}")
         self._print(f"  go on later:  trm-tui train --resume {shell_word(self.folder.path)}")
 
@@ -92,7 +93,7 @@ class Farewell:
             raise RunError(message)
         trace = ((failure and failure.traceback) or "").strip().splitlines()
         _complain(f"The run failed: {trace[-1] if trace else message}")
-        _complain(f"The whole story is in {self.folder.log}")
+        _complain(f"The full log is in {self.folder.log}")
         return 1
 
     def _report_loss(self, status: int | None) -> int:
@@ -121,7 +122,7 @@ class Farewell:
         self._print(f"\n{self._epilogue(run.best)}")
 
     def _epilogue(self, evaluation: Evaluated | None) -> str:
-        """Where everything is, and what to do with it."""
+        """The paths of the run's files, and the next commands to try."""
         best = self.folder.checkpoints(self.config) / "best.pt"
         data = shell_word(self.config.data.val_data or "DATA.jsonl")
         lines = [f"run folder       {self.folder.path}"]

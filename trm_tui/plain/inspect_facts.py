@@ -1,4 +1,4 @@
-"""What `trm-tui inspect` prints: all facts that its screen shows, as one object."""
+"""The output of `trm-tui inspect`: everything that its screen shows, as one object."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Answer = dict[str, Any]
 async def collect(
     path: Path, data: Path | None, other: Path | None, raw: bool, device: str
 ) -> Answer:
-    """All facts of a checkpoint; figures of an evaluation only where data is named.
+    """All facts about a checkpoint, with an evaluation if ``data`` is given.
 
-    ``compared`` names the lines of the samples that only one of two checkpoints gets right.
+    ``compared`` has the line numbers of the samples that only one of two checkpoints gets right.
 
     Raises:
-        UserError: a file is missing or is not what it should be.
+        UserError: a file is missing or cannot be used.
         WorkerError: the worker failed.
     """
     server = InferenceServer(device)
@@ -48,7 +48,7 @@ async def collect(
 
 
 def labels_of(summary: Answer) -> Answer | None:
-    """Tools with their parameters, and slots; None where they are not known."""
+    """Tools with their parameters, and slots; None if the file has no labels."""
     labels = summary["labels"]
     if not labels:
         return None
@@ -57,14 +57,14 @@ def labels_of(summary: Answer) -> Answer | None:
 
 
 def judged_samples(evaluation: Mapping[str, Any]) -> JudgedSamples:
-    """The samples of an evaluation, to be filtered and sorted."""
+    """The samples of an evaluation, for filtering and sorting."""
     samples = JudgedSamples()
     samples.add(convert(evaluation["samples"], list[JudgedSample]))
     return samples
 
 
 def compared(evaluation: Answer, other: Answer) -> Answer:
-    """The lines of the samples that one of two evaluations has right and the other one wrong."""
+    """The lines of the samples that are right in only one of two evaluations."""
     samples = judged_samples(evaluation)
     samples.compare(judged_samples(other))
     return {
@@ -74,7 +74,7 @@ def compared(evaluation: Answer, other: Answer) -> Answer:
 
 
 async def _judged(server: InferenceServer, path: Path, data: Path | None, raw: bool) -> Answer:
-    """The summary, and the evaluation on the samples in ``data``, if any."""
+    """The summary, and the evaluation on ``data`` if given."""
     facts = {"summary": await server.ask("open", path=str(path))}
     if data:
         facts["evaluation"] = await _evaluated(server, path, data, raw)
@@ -82,11 +82,11 @@ async def _judged(server: InferenceServer, path: Path, data: Path | None, raw: b
 
 
 async def _evaluated(server: InferenceServer, path: Path, data: Path, raw: bool) -> Answer:
-    """An evaluation's result, with its ``samples`` as they stand in the file."""
+    """The result of an evaluation, with its ``samples`` in file order."""
     samples: list[Answer] = []
     result: Answer = {}
-    questions = server.stream("evaluate", path=str(path), data=str(data), raw=raw)
-    async with aclosing(questions) as messages:
+    stream = server.stream("evaluate", path=str(path), data=str(data), raw=raw)
+    async with aclosing(stream) as messages:
         async for message in messages:
             kind = message.pop("type")
             if kind == "part":
@@ -97,7 +97,7 @@ async def _evaluated(server: InferenceServer, path: Path, data: Path, raw: bool)
 
 
 async def _vocabulary(server: InferenceServer, path: Path) -> Answer | None:
-    """All pieces of the tokenizer; None where a file brings no tokenizer."""
+    """All pieces of the tokenizer; None if the file has no tokenizer."""
     try:
         return await server.ask("vocabulary", path=str(path))
     except UserError:

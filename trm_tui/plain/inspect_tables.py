@@ -1,4 +1,4 @@
-"""The tables that `trm-tui inspect --plain` prints of a checkpoint and its evaluation."""
+"""The tables of `trm-tui inspect --plain`: a checkpoint and its evaluation."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ GAP = 2
 
 
 def tables_of(facts: Facts) -> Iterator[RenderableType]:
-    """Everything, in the order of the screen's tabs."""
+    """All tables, in the order of the screen's tabs."""
     summary, other = facts["summary"], facts.get("other")
     yield checkpoint_table(summary)
     if summary["config"]:
@@ -51,23 +51,23 @@ def tables_of(facts: Facts) -> Iterator[RenderableType]:
 
 
 def config_table(summary: Facts, other: Facts | None = None) -> RenderableType:
-    """The settings that are not the default, or those that another checkpoint has otherwise."""
+    """The settings that differ from the defaults, or from another checkpoint."""
     config = other["config"] if other else None
     settings = settings_of(summary["config"], summary["defaults"], config)
     is_compared = config is not None
     beside = {each: each.other if is_compared else each.default for each in settings}
-    told = {each: text for each, text in beside.items() if text is not None}
+    different = {each: text for each, text in beside.items() if text is not None}
     what = "differs between the two" if is_compared else "differs from the defaults"
-    if not told:
+    if not different:
         return Text(f"No setting {what}.")
     table = _table("Setting", "Value", "Other" if is_compared else "Default")
-    for each, text in told.items():
+    for each, text in different.items():
         table.add_row(*map(Text, (f"{each.section}.{each.name}", each.value, text)))
     return table
 
 
 def tools_table(labels: Facts) -> Table:
-    """Every tool with its parameters; of a choice, how many values it has."""
+    """Every tool with its parameters, and the number of values of each choice."""
     table = _table("Tool", "Parameters")
     for tool in labels["tools"]:
         parameters = ", ".join(map(_parameter, tool["parameters"]))
@@ -76,7 +76,7 @@ def tools_table(labels: Facts) -> Table:
 
 
 def errors_table(evaluation: Facts, most: int = WORST) -> RenderableType:
-    """The wrong samples of the highest loss."""
+    """The wrong samples with the highest loss."""
     samples = judged_samples(evaluation)
     view = samples.view(WRONG, LOSS)
     if not len(view):
@@ -95,7 +95,7 @@ def errors_table(evaluation: Facts, most: int = WORST) -> RenderableType:
 
 
 def comparison_table(evaluation: Evaluation | None, other: Evaluation | None, title: str) -> Table:
-    """The headline figures of two checkpoints, and what the first has beyond the second."""
+    """The headline metrics of two checkpoints, and the difference: first minus second."""
     table = Table(title=title, title_style="bold")
     table.add_column("Metric", no_wrap=True)
     for heading in ("This", "Other", "This - Other"):
@@ -117,7 +117,7 @@ def _evaluation_tables(evaluation: Facts) -> Iterator[RenderableType]:
 
 
 def _comparison(facts: Facts, other: Facts) -> Iterator[RenderableType]:
-    """Both checkpoints' figures: of the evaluation, else those that were saved with them."""
+    """The metrics of both checkpoints: of the evaluation, else those saved in the files."""
     if "evaluation" not in facts:
         this, that = (evaluation_of(part["summary"]["metrics"]) for part in (facts, other))
         if this or that:

@@ -1,4 +1,4 @@
-"""Displays of a run as it goes: bars on a terminal, lines where there is none."""
+"""Progress of a run: bars in a terminal, lines otherwise."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LINE_SHARE = 0.05
 
 
 class Pace:
-    """How far training is, and how fast it goes."""
+    """The progress and speed of training."""
 
     def __init__(self, total: int = 0, first: int = 0, begun: float = 0.0) -> None:
         self.total = total
@@ -32,7 +32,7 @@ class Pace:
         self.figures: list[str] = []
 
     def take(self, event: Steps) -> bool:
-        """Take in one event; returns whether it has all the columns."""
+        """Update from an event. Returns whether the event has all columns."""
         epochs, losses, rates = map(event.column, ("epoch", "total_loss", "samples_per_s"))
         if not (epochs and losses and rates):
             return False
@@ -49,12 +49,12 @@ class Pace:
         return True
 
     def parts(self) -> list[str]:
-        """What to tell, the least important last."""
+        """The texts to show, most important first."""
         return [f"{self.step:,}/{self.total:,}", *self.figures]
 
 
 class Lines:
-    """Where a run is shown without a terminal: a line now and then, as a log file wants it."""
+    """Output without a terminal: an occasional line, for log files."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -69,14 +69,14 @@ class Lines:
         pass
 
     def show(self, what: RenderableType) -> None:
-        """Something that stays: a line (it may be longer than the console is wide) or a table."""
+        """Print a table or a line. A line is not wrapped."""
         self.console.print(what, soft_wrap=isinstance(what, Text))
 
     def evaluating(self, done: int, total: int) -> None:
-        """How far an evaluation is; at its end ``done`` is ``total``."""
+        """Show the progress of an evaluation. It is over when ``done`` equals ``total``."""
 
     def refresh(self) -> None:
-        """Called a few times a second."""
+        """Redraw. Called a few times a second."""
 
     def preparing(self, what: str, share: float) -> None:
         if what != self._last_stage:
@@ -95,7 +95,7 @@ class Lines:
 
 
 class Bars(Lines):
-    """On a terminal: bars at the bottom, everything else above them."""
+    """Output in a terminal: progress bars at the bottom, other output above them."""
 
     WIDEST = 40
     NARROWEST = 4
@@ -160,7 +160,7 @@ class Bars(Lines):
 
 @contextmanager
 def progress_bar(what: str, total: int) -> Iterator[Callable[[float], None]]:
-    """A bar on standard error while something runs, if a person watches; yields its setter."""
+    """Show a bar on standard error if it is a terminal. Yields a function that sets it."""
     console = PrintableConsole(stderr=True)
     if not console.is_terminal or not total:
         yield lambda done: None
@@ -182,7 +182,7 @@ def _number(value: float | None) -> float:
 
 
 def _fitting(parts: list[str], width: int) -> str:
-    """The first parts that fit into ``width``; if none does, the first one cut off."""
+    """The first parts that fit into ``width``, at least the first one, cut if necessary."""
     while len(parts) > 1 and len("  ".join(parts)) > width:
         parts = parts[:-1]
     text = "  ".join(parts)

@@ -1,4 +1,4 @@
-"""Tables of a run and its evaluations: decisions, results, slots, supervision steps."""
+"""Tables of runs, evaluations and checkpoints."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from trm_tui.text.words import age, size
 GAP = 2
 COLOURS = {"good": "green", "fair": "yellow", "poor": "red", "none": "dim"}
 BEGIN_GROUPS = {"tool.accuracy", "slots.accuracy", "exact_match"}
-"""The metrics before which a table has a blank line."""
+"""A table has a blank line before each of these metrics."""
 
 Metrics = Mapping[str, Any]
 
 
 class EvaluationTables:
-    """The tables of one evaluation, beside each other where the width allows it."""
+    """The tables of one evaluation, side by side if the width allows it."""
 
     def __init__(self, evaluation: Evaluation, title: str) -> None:
         self._matrix = decision_matrix(evaluation.decision)
@@ -61,7 +61,7 @@ class EvaluationTables:
 
 
 def decision_matrix(decision: BinaryFigures) -> Table:
-    """Actual against predicted decisions; tool_call is the positive one."""
+    """The confusion matrix of decisions; tool_call is the positive class."""
     table = Table(title="Decision Confusion Matrix", title_style="bold")
     table.add_column("Actual \\ Predicted", no_wrap=True)
     table.add_column("tool_call", justify="right", min_width=10, no_wrap=True)
@@ -100,7 +100,7 @@ def slot_table(per_slot: Mapping[str, Slot]) -> Table | None:
 
 
 def steps_table(by_step: Sequence[StepFigures]) -> Table:
-    """The headline numbers after each supervision step: what recursion adds."""
+    """The headline metrics after each supervision step, to show what recursion adds."""
     metrics = [metric for metric in SHARES if metric.by_step]
     table = Table(title="By Supervision Step", title_style="bold")
     for heading in ("Step", *(metric.short.capitalize() for metric in metrics), "q"):
@@ -112,14 +112,14 @@ def steps_table(by_step: Sequence[StepFigures]) -> Table:
 
 
 def run_table(started: RunStarted, folder: Path) -> Table:
-    """What is trained, where, and on what, from a ``run_started`` event."""
+    """Run folder, model, device, data and steps, from a ``run_started`` event."""
     train, val = started.data.train, started.data.val
     begin = f", from step {started.resumed_from:,}" if started.resumed_from else ""
     rows = {
         "run": str(folder),
         "model": f"{started.parameters['total']:,} parameters, {started.dtype}",
         "device": started.device,
-        "data": f"{train.samples:,} samples to learn from, {val.samples:,} to judge by",
+        "data": f"{train.samples:,} training samples, {val.samples:,} validation samples",
         "steps": updates_of(started) + begin,
     }
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -129,7 +129,7 @@ def run_table(started: RunStarted, folder: Path) -> Table:
 
 
 def updates_of(started: RunStarted) -> str:
-    """How many updates a run and its epochs have, from its ``run_started`` event."""
+    """The updates of a run and of its epochs, from its ``run_started`` event."""
     total, first = started.total_steps, started.steps_per_epoch
     sizes = {end - begin for begin, end in pairwise([0, *(started.epoch_ends or ())])}
     if not sizes:
@@ -139,7 +139,7 @@ def updates_of(started: RunStarted) -> str:
 
 
 def final_table(final: Evaluated, best: Evaluated | None) -> Table:
-    """The headline metrics of a run's last evaluation, and of its best."""
+    """The headline metrics of a run's last evaluation and of its best one."""
     title, columns = "Final Evaluation", {"Final": final}
     if best:
         score = reported_score(best)
@@ -157,7 +157,7 @@ def final_table(final: Evaluated, best: Evaluated | None) -> Table:
 
 
 def checkpoint_table(summary: Metrics) -> Table:
-    """What a checkpoint says of itself, as ``inspect`` tells it."""
+    """The summary of a checkpoint, from the answer to ``open``."""
     labels, tokenizer = summary["labels"] or {}, summary["tokenizer"] or {}
     saved = datetime.fromtimestamp(summary["saved"]).strftime("%Y-%m-%d %H:%M:%S")
     rows = {
@@ -181,13 +181,13 @@ def checkpoint_table(summary: Metrics) -> Table:
 
 
 def best_of(summary: Metrics) -> str | None:
-    """The best score of a checkpoint's run so far, as ``inspect`` tells it."""
+    """The best score of a checkpoint's run so far, from the answer to ``open``."""
     best = summary.get("best")
     return str(Score(**best)) if best else None
 
 
 def parameters_table(tensors: Sequence[Metrics]) -> Table:
-    """Shape, size and figures of every tensor; what is not a number is counted if there is any."""
+    """Shape, size and statistics of every tensor; counts of NaN and infinite values if any."""
     counted = [kind for kind in ("nan", "inf") if any(tensor[kind] for tensor in tensors)]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("Tensor", overflow="fold")
@@ -207,7 +207,7 @@ def parameters_table(tensors: Sequence[Metrics]) -> Table:
 
 
 def runs_table(runs: Iterable[RunSummary]) -> Table:
-    """Runs with their state, how far they are, and their best evaluation."""
+    """Runs with their state, progress and best evaluation."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("Run", overflow="fold")
     table.add_column("State", no_wrap=True)
@@ -235,11 +235,11 @@ def _unknown_tools(count: int | None) -> Text | None:
     if not count:
         return None
     samples = "1 sample calls a tool" if count == 1 else f"{count:,} samples call tools"
-    return Text(f"{samples} that training never saw; counted as errors.", "yellow")
+    return Text(f"{samples} not in the training data; counted as errors.", "yellow")
 
 
 def _stacked(tables: Iterable[Table | None]) -> RenderableType:
-    """The tables that there are, with a blank line between."""
+    """Stack the tables that are not None, with a blank line between them."""
     stack = Table.grid()
     for position, table in enumerate(filter(None, tables)):
         if position:

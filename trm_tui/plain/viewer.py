@@ -1,6 +1,6 @@
-"""The plain viewer: a run's events as tables and bars, or as lines where there is no terminal.
+"""PlainViewer: shows a run's events as tables and progress bars, or as lines without a terminal.
 
-It only shows what the events say and passes Ctrl+C on as a command; the worker does the rest.
+The viewer only reads events, and turns Ctrl+C into a command to the worker.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ LOG_COLOURS = {"warning": "yellow", "error": "red"}
 
 
 class PlainViewer:
-    """Shows one run while its worker works; made before the worker, it misses nothing."""
+    """Shows one run while its worker runs. Create it before the worker, to miss no event."""
 
     def __init__(
         self,
@@ -69,10 +69,10 @@ class PlainViewer:
         self._held = HeldFolder(folder.path)
 
     def follow(self, worker: subprocess.Popen[bytes]) -> int:
-        """Show the run until its worker ends; return the exit status.
+        """Show the run until its worker ends. Returns the exit status.
 
         Raises:
-            RunError: the run failed by an error that is the user's to mend, or its folder is gone.
+            RunError: the run failed by an error that the user can fix, or its folder was removed.
         """
         with self._display, self._signals():
             self._display.preparing("starting", 0.0)
@@ -83,10 +83,10 @@ class PlainViewer:
         return Farewell(self.folder, self.config, self.console).conclude(ending)
 
     def watch(self) -> int:
-        """Show a run that was started elsewhere until it ends, or until Ctrl+C; it is left alone.
+        """Show a run of another process until it ends or Ctrl+C. Ctrl+C does not stop the run.
 
         Raises:
-            RunError: the run failed by an error that is the user's to mend, or its folder is gone.
+            RunError: the run failed by an error that the user can fix, or its folder was removed.
         """
         farewell = Farewell(self.folder, self.config, self.console)
         with self._display, self._signals():
@@ -102,14 +102,14 @@ class PlainViewer:
         return farewell.conclude(Ending(self.state, self._failure))
 
     def _sleep(self, seconds: float) -> None:
-        """Show what happens for so long, or until Ctrl+C."""
+        """Show events for some seconds, or until Ctrl+C."""
         until = time.monotonic() + seconds
         while time.monotonic() < until and not self.presses:
             time.sleep(POLL_SECONDS)
             self._drain()
 
     def _watch(self, worker: subprocess.Popen[bytes]) -> bool:
-        """Show events until the worker is gone; return whether it had to be made to go."""
+        """Show events until the worker exits. Returns whether it was forced to."""
         asked, over_since = 0.0, 0.0
         while True:
             has_exited = worker.poll() is not None
@@ -182,7 +182,7 @@ class PlainViewer:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """Count Ctrl+C and SIGTERM instead of dying of them."""
+        """Count SIGINT and SIGTERM in ``presses`` instead of exiting."""
 
         def press(_number: int, _frame: FrameType | None) -> None:
             self.presses += 1
@@ -195,7 +195,7 @@ class PlainViewer:
                 signal.signal(each, handler)
 
     def _ask_to_stop(self, worker: subprocess.Popen[bytes]) -> None:
-        """Ask by command, and where none can be written by closing the worker's input."""
+        """Send the stop command. If it cannot be written, close the worker's input."""
         if not self._send("stop") and worker.stdin:
             worker.stdin.close()
 

@@ -1,4 +1,4 @@
-"""The decision confusion matrix: actual by predicted, and what follows from its counts."""
+"""The confusion matrix of decisions, with precision, recall, F1 and accuracy."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Line = list[Segment]
 
 
 class DecisionMatrix(Widget, can_focus=True):
-    """Counts of tool_call, the positive decision, and direct_answer; ratios with their change."""
+    """Counts of tool_call (the positive class) and direct_answer; ratios with their change."""
 
     DEFAULT_CSS = """
     DecisionMatrix {
@@ -52,7 +52,7 @@ class DecisionMatrix(Widget, can_focus=True):
         self._strips: list[Strip] | None = None
 
     def show(self, decision: BinaryFigures | None, previous: BinaryFigures | None = None) -> None:
-        """Show the ``decision`` part of an evaluation beside that of the one before."""
+        """Show the decisions of an evaluation, compared with those of the previous one."""
         self._now, self._before = decision, previous
         self._invalidate()
 
@@ -70,7 +70,7 @@ class DecisionMatrix(Widget, can_focus=True):
         self.refresh()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Lines for headings, two rows and four ratios."""
+        """The height of headings, rows and ratios."""
         return 1 + len(COUNTS) + len(RATIOS)
 
     def render_line(self, y: int) -> Strip:
@@ -95,7 +95,7 @@ class DecisionMatrix(Widget, can_focus=True):
         return [*matrix, *blank, *ratios]
 
     def _matrix(self, now: BinaryFigures) -> list[Line]:
-        """Headings, and a row for each actual decision; shaded by its share of the row."""
+        """Headings, and a row for each actual decision. A cell's shade is its share of the row."""
         cell = max(1, min(WIDEST_CELL, (self.size.width - LABEL) // 2))
         headings = "".join(pad(f"{name} ", cell, left=False) for name in DECISIONS)
         lines = [[self._text(pad(CORNER, LABEL) + headings, "heading")]]
@@ -121,7 +121,7 @@ class DecisionMatrix(Widget, can_focus=True):
         return (shades.right if right else shades.wrong)[shade(share)]
 
     def _ratios(self, now: BinaryFigures) -> list[Line]:
-        """Each ratio, how good it is, and what it has gained or lost."""
+        """Each ratio with its grade and its change."""
         lines = []
         for key, name in RATIOS.items():
             value = getattr(now, key)
@@ -145,7 +145,7 @@ class DecisionMatrix(Widget, can_focus=True):
 
 
 def _beside(left: list[Line], right: list[Line], gap: Segment) -> list[Line]:
-    """The lines of two blocks side by side; the left one has lines of one width."""
+    """Put two blocks side by side. All lines of the left one have the same width."""
     blank = [Segment(" " * Strip(left[0]).cell_length, gap.style)]
     left = left + [blank] * (len(right) - len(left))
     return [[*one, gap, *other] for one, other in zip(left, right, strict=True)]

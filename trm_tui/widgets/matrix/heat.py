@@ -1,4 +1,4 @@
-"""Heat: cell backgrounds from empty to full, in one colour for right and one for wrong."""
+"""Heat: shades of two colours for the cells of a matrix, one for right and one for wrong."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from textual.color import Color
 SHADES = 16
 BLACK, WHITE = Color(0, 0, 0), Color(255, 255, 255)
 ENOUGH = 4.0
-"""The least contrast of text that is read at a glance."""
+"""The minimum contrast of readable text."""
 FAINTEST = 0.2
 
 
 @dataclass(frozen=True)
 class Heat:
-    """Styles of SHADES shades from faint to full, each with text that can be read."""
+    """SHADES styles from faint to full, each with a readable text colour."""
 
     right: tuple[Style, ...]
     wrong: tuple[Style, ...]
@@ -29,8 +29,7 @@ class Heat:
 def heat(background: Color, right: Color, wrong: Color) -> Heat:
     """The shades of two colours over a background.
 
-    16-colour themes have none: there all cells with right counts are bold, and those with wrong
-    ones are bold in their colour.
+    16-colour themes have no shades: right cells are bold, and wrong cells are bold and coloured.
     """
     if any(colour.ansi is not None for colour in (background, right, wrong)):
         bold = Style(bold=True)
@@ -39,9 +38,9 @@ def heat(background: Color, right: Color, wrong: Color) -> Heat:
 
 
 def shade(share: Any) -> np.ndarray:
-    """Which of the SHADES is for a share, or an array of them, from 0 to 1.
+    """The index of the shade for a share from 0 to 1, or for an array of shares.
 
-    It follows the square root, so that rare errors show.
+    It grows with the square root of the share, so that rare errors are visible.
     """
     steps: np.ndarray = np.rint(np.sqrt(share) * SHADES).astype(int) - 1
     return steps.clip(0, SHADES - 1)
@@ -54,19 +53,19 @@ def _shades(background: Color, full: Color) -> tuple[Style, ...]:
 
 
 def _readable(text: Color, background: Color) -> Style:
-    """Text in the colour of the emptiest cell's, as long as that can be read."""
+    """A style with the preferred text colour, or black or white if it is not readable."""
     if contrast(text, background) < ENOUGH:
         text = _text_on(background)
     return Style(color=text.rich_color, bgcolor=background.rich_color)
 
 
 def _text_on(background: Color) -> Color:
-    """White or black, whichever differs more from the background."""
+    """White or black, whichever has more contrast with the background."""
     return max(BLACK, WHITE, key=lambda colour: contrast(colour, background))
 
 
 def contrast(one: Color, other: Color) -> float:
-    """WCAG's ratio of contrast, from 1 to 21."""
+    """The WCAG contrast ratio, from 1 to 21."""
     dark, light = sorted((_luminance(one), _luminance(other)))
     return (light + 0.05) / (dark + 0.05)
 

@@ -1,4 +1,4 @@
-"""Where things are in a matrix that scrolls under headings that stay."""
+"""Layout of a matrix that scrolls under fixed headings."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ STATUS = 1
 TOTALS = 14
 """Width of the two columns of row totals."""
 WIDE = 100
-"""From this width on rows have totals although columns must scroll."""
+"""From this width on, rows have totals even if the columns scroll."""
 TALL = 10
-"""From this height on columns have precision."""
+"""From this height on, there is a line with the precision of each column."""
 WIDEST_CELL = 7
 NAMES_SHARE = 0.38
 LEAST_NAMES = 16
-"""Names that do not fit are given this share of the width, or this width."""
+"""Names that do not fit get NAMES_SHARE of the width, at least LEAST_NAMES."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Sizes in terminal cells: the names' column, totals, and as many whole matrix cells as fit.
+    """Sizes in terminal cells: column of names, totals, and as many whole columns as fit.
 
-    From top to bottom: headings, rows, precision, status; the last two stay at their places.
+    Lines from top to bottom: headings, rows, precision, status. Only the rows scroll vertically.
     """
 
     size: Size
@@ -37,9 +37,9 @@ class Layout:
 
     @classmethod
     def fit(cls, size: Size, rows: int, columns: int, label: int, digits: int) -> Layout:
-        """The layout for a view of ``size``: longest label and longest number are given.
+        """The layout for a view of ``size``, with the width of the longest label and number.
 
-        Cells grow where there is more room than columns.
+        Cells grow if there is more room than the columns need.
         """
         precision = size.height >= TALL
         cell = max(digits, 3 if precision else 2) + 1
@@ -53,38 +53,38 @@ class Layout:
 
     @property
     def frozen(self) -> int:
-        """The width that does not scroll."""
+        """The width of the columns that do not scroll."""
         return self.label + TOTALS * self.totals
 
     @property
     def rows_shown(self) -> int:
-        """How many rows are in view."""
+        """The number of visible rows."""
         return max(1, min(self.rows, self.size.height - HEADING - STATUS - self.precision))
 
     @property
     def columns_shown(self) -> int:
-        """How many whole columns are in view."""
+        """The number of visible columns; only whole ones are shown."""
         return max(1, min(self.columns, (self.size.width - self.frozen) // self.cell))
 
     @property
     def virtual_size(self) -> Size:
-        """The size at which nothing would scroll."""
+        """The size of the whole matrix."""
         height = HEADING + self.rows + self.precision + STATUS
         return Size(self.frozen + self.columns * self.cell, height)
 
     def first_cell(self, scroll: Offset) -> Offset:
-        """The cell (column, row) at the top left of the view; no column is ever cut."""
+        """The cell (column, row) at the top left of the view. Columns are never cut."""
         column = min(-(-scroll.x // self.cell), self.columns - self.columns_shown)
         return Offset(column, min(scroll.y, self.rows - self.rows_shown))
 
     def scroll_to_show(self, cell: Offset, first: Offset) -> tuple[int | None, int | None]:
-        """Where to scroll, x and y, to have a cell in view; None where it is already."""
+        """The scroll offsets x and y that make a cell visible; None for no change."""
         column = _first_to_show(cell.x, first.x, self.columns_shown)
         row = _first_to_show(cell.y, first.y, self.rows_shown)
         return None if column is None else column * self.cell, row
 
     def cell_at(self, place: Offset, first: Offset, cursor: Offset) -> Offset | None:
-        """The cell at a place of the view; headings are the cursor's cell of their line."""
+        """The cell at a place of the view. A heading selects its row or column."""
         column = (place.x - self.frozen) // self.cell
         row = place.y - HEADING
         if column >= self.columns_shown or row >= self.rows_shown or (column < 0 and row < 0):

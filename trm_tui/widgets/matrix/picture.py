@@ -1,4 +1,4 @@
-"""The lines of a confusion matrix, made once and then only cut to the part in view."""
+"""The lines of a confusion matrix. They are made once and then cropped to the view."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from trm_tui.widgets.matrix.layout import HEADING, STATUS, Layout
 EMPTY = "·"
 UNITS = ((1_000_000, "M"), (1_000, "k"))
 FULL_COUNT = 9_999
-"""The largest count that is written in full."""
+"""Larger counts are abbreviated: 12k."""
 CORNERS = ("true ╲ predicted", "true ╲ pred.", "true")
 
 
 @dataclass(frozen=True)
 class Styles:
-    """How the parts of a matrix look."""
+    """The styles of the parts of a matrix."""
 
     plain: Style
     heat: Heat
@@ -41,7 +41,7 @@ class Styles:
 
 
 class Picture:
-    """One confusion matrix at one size: counts or shares ``of`` rows or columns as in SHARES."""
+    """One confusion matrix at one size; ``of`` (in SHARES) chooses counts or shares."""
 
     def __init__(self, confusion: Confusion, of: str, size: Size, styles: Styles) -> None:
         self.confusion = confusion
@@ -94,7 +94,7 @@ class Picture:
         return self._frozen(left, shares, first, cursor)
 
     def _frozen(self, left: str, texts: list[str], first: Offset, cursor: Offset) -> Strip:
-        """A line of headings, with the cursor's column set off."""
+        """A line of headings, with the cursor's column highlighted."""
         styles, cell = self.styles, self.layout.cell
         segments = [Segment(left, styles.heading)]
         for column in range(first.x, first.x + self.layout.columns_shown):
@@ -124,11 +124,11 @@ class Picture:
         text = cell_in_words(self.confusion, self.of, cursor, self.layout.size.width)
         return Strip([Segment(text, self.styles.selected)])
 
-    # What is made once, when the first line is asked for
+    # Made once
 
     @cached_property
     def _rows(self) -> list[Strip]:
-        """Every row's cells; neighbours of one look are one segment."""
+        """The cells of every row. Adjacent cells of the same style are one segment."""
         heat, cell = self.styles.heat, self.layout.cell
         looks = [*heat.right, *heat.wrong, self.styles.empty]
         width = self.layout.columns * cell
@@ -145,7 +145,7 @@ class Picture:
         return rows
 
     def _kinds(self) -> np.ndarray:
-        """The look of each cell: right shades, wrong shades, or empty; [rows, columns]."""
+        """The style index of each cell [rows, columns]: right shades, wrong shades, then empty."""
         confusion = self.confusion
         kinds = shade(confusion.shares(self.of)) + np.where(confusion.right, 0, SHADES)
         return np.where(confusion.counts > 0, kinds, 2 * SHADES)
@@ -161,7 +161,7 @@ class Picture:
 
 
 def cell_in_words(confusion: Confusion, of: str, cursor: Offset, width: int) -> str:
-    """What a cell counts, in full where it fits into ``width``, else with shorter names."""
+    """Describe a cell in at most ``width`` columns, with shortened names if necessary."""
     true, predicted = confusion.rows[cursor.y], confusion.columns[cursor.x]
     count = int(confusion.counts[cursor.y, cursor.x])
     by_column = of == SHARES[2]
@@ -172,7 +172,7 @@ def cell_in_words(confusion: Confusion, of: str, cursor: Offset, width: int) -> 
 
 
 def names_in_words(true: str, predicted: str, width: int) -> str:
-    """A pair of tools: "true X → predicted Y", "X → Y", or that with names cut to fit."""
+    """A pair of tools: "true X → predicted Y", or "X → Y", with names cut if necessary."""
     true, predicted = one_line(true), one_line(predicted)
     for words in (f"true {true} → predicted {predicted}", f"{true} → {predicted}"):
         if cell_len(words) <= width:
@@ -183,7 +183,7 @@ def names_in_words(true: str, predicted: str, width: int) -> str:
 
 
 def compact(count: int) -> str:
-    """A count in at most four characters, below a thousand million."""
+    """A count in at most four characters if it is below 10^9."""
     for unit, letter in UNITS:
         if count > FULL_COUNT and count >= unit:
             return f"{count // unit}{letter}"
@@ -191,7 +191,7 @@ def compact(count: int) -> str:
 
 
 def percent(share: float, sign: str = "") -> str:
-    """Whole per cent; never 0 for some, nor 100 for not all; a dash for a share of nothing."""
+    """A share in whole per cent; 0 and 100 only if exact, a dash for NaN."""
     if np.isnan(share):
         return NOTHING
     if 0 < share < 0.01:
@@ -200,7 +200,7 @@ def percent(share: float, sign: str = "") -> str:
 
 
 def _texts(confusion: Confusion, of: str) -> tuple[list[str], np.ndarray]:
-    """The different texts of cells, and which of them each cell has, [rows, columns]."""
+    """The distinct cell texts, and the index of each cell's text [rows, columns]."""
     by_count = of == SHARES[0]
     values = confusion.counts if by_count else confusion.shares(of)
     different, places = np.unique(values, return_inverse=True)

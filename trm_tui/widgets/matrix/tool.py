@@ -1,4 +1,4 @@
-"""The tool confusion matrix: numbers and heat, a cursor, and the samples behind every cell."""
+"""ToolMatrix: the confusion matrix of tools, with a cursor that opens the samples of a cell."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOW = 10
 
 
 class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
-    """True tools down, predicted tools across, numbered alike; headings stay while it scrolls."""
+    """True tools are rows, predicted tools are columns. The headings do not scroll."""
 
     DEFAULT_CSS = """
     ToolMatrix {
@@ -56,7 +56,7 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
     BINDINGS = bindings(MATRIX)
 
     class Opened(Message):
-        """Somebody asks for the samples of a cell: their number, and lines where they are known."""
+        """Request to show the samples of a cell: their count, and their lines if known."""
 
         def __init__(
             self, true_name: str, predicted_name: str, lines: list[int], count: int
@@ -78,7 +78,7 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
         self._picture: Picture | None = None
 
     def show(self, tool: Tools | None) -> None:
-        """Show this part of an evaluation, or that there is none yet."""
+        """Show the tools of an evaluation; None if there is no evaluation yet."""
         confusion = Confusion.of(tool) if tool else None
         self.border_title = f"{TITLE}  {_summary(tool)}" if tool else TITLE
         self._message = NO_TOOLS if tool else NOTHING_YET
@@ -94,11 +94,11 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
     # Keys and mouse
 
     def action_move(self, down: int, right: int) -> None:
-        """Move the cursor, and scroll where it leaves the view."""
+        """Move the cursor, and scroll if it leaves the view."""
         self._select(self._cursor + Offset(right, down))
 
     def action_page(self, pages: int) -> None:
-        """Move the cursor by as many rows as are seen."""
+        """Move the cursor by the number of visible rows."""
         if self._picture:
             self.action_move(pages * self._picture.layout.rows_shown, 0)
 
@@ -111,7 +111,7 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
         self._select(Offset(self._cursor.x, sys.maxsize))
 
     def action_next_error(self) -> None:
-        """Move the cursor to the next smaller cell of wrong predictions, or to the largest."""
+        """Move the cursor to the next smaller error cell, or to the largest one."""
         errors = self._confusion.errors() if self._confusion else []
         here = (self._cursor.y, self._cursor.x)
         if errors:
@@ -120,25 +120,25 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
             self._select(Offset(column, row))
 
     def action_normalise(self) -> None:
-        """Show counts, then shares of the row, then shares of the column."""
+        """Cycle through counts, shares of the row and shares of the column."""
         self._of = SHARES[(SHARES.index(self._of) + 1) % len(SHARES)]
         self._refit()
 
     def action_order(self) -> None:
-        """Order the tools by name, then by samples, then by errors."""
+        """Cycle through orders: by name, by samples, by errors."""
         self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
         self._replace(self._confusion)
         self._follow()
 
     def action_open(self) -> None:
-        """Ask for the samples of the cursor's cell, if it has any."""
+        """Request the samples of the cursor's cell if it has any."""
         if self._confusion and (cell := self.selected):
             count = int(self._confusion.counts[self._cursor.y, self._cursor.x])
             if count:
                 self.post_message(self.Opened(*cell, self._confusion.lines.get(cell, []), count))
 
     def on_click(self, event: events.Click) -> None:
-        """Select a cell; open it with the second click."""
+        """Select a cell. A double click opens it."""
         place = event.get_content_offset(self)
         if place is None or self._picture is None:
             return
@@ -151,7 +151,7 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
     # State
 
     def _replace(self, confusion: Confusion | None) -> None:
-        """Show another matrix, ordered; the cursor stays at its pair of tools."""
+        """Sort and show a matrix. The cursor stays on its pair of tools."""
         selected = self.selected
         self._confusion = confusion.ordered(self._order) if confusion else None
         if self._confusion:
@@ -165,7 +165,7 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
             self.refresh()
 
     def _follow(self) -> None:
-        """Scroll as little as shows the cursor's cell."""
+        """Scroll to the cursor's cell if it is not visible."""
         if self._picture:
             x, y = self._picture.layout.scroll_to_show(self._cursor, self._first_cell)
             self.scroll_to(x, y, animate=False, force=True)
@@ -188,7 +188,7 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
         self._refit()
 
     def _refit(self) -> None:
-        """Make the picture anew where that may put the cursor out of view."""
+        """Redraw, and keep the cursor in view."""
         self._renew()
         self._follow()
 
@@ -198,7 +198,7 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
             self._renew()
 
     def _renew(self) -> None:
-        """Make the picture anew: another matrix, way to show it, size or theme."""
+        """Make the picture again, after a change of matrix, shares, size or theme."""
         before, self._picture = self._picture, None
         if self._confusion and self.is_attached:
             size = self.scrollable_content_region.size
@@ -210,7 +210,7 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     def _keep_column(self, before: Layout, now: Layout) -> None:
-        """Where cells are wider or narrower than before, begin with the same column."""
+        """Keep the first visible column if the width of the cells changed."""
         if before.cell != now.cell:
             column = before.first_cell(self.scroll_offset).x
             self.scroll_to(x=column * now.cell, animate=False, force=True)
@@ -247,7 +247,7 @@ def _summary(tool: Tools) -> str:
 
 
 def _place(confusion: Confusion, names: tuple[str, str] | None, cursor: Offset) -> Offset:
-    """Where a pair of tools is now; the cursor's old place if one of them is gone."""
+    """The cell of a pair of tools; the cursor's old position if one is missing."""
     if names and names[0] in confusion.rows and names[1] in confusion.columns:
         return Offset(confusion.columns.index(names[1]), confusion.rows.index(names[0]))
     return _inside(confusion, cursor)
