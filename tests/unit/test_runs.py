@@ -26,8 +26,8 @@ from trm_engine.runs import events as events_module
 from trm_engine.runs.commands import (
     COMMANDS,
     CommandReader,
-    given_so_far,
-    in_order_of_weight,
+    commands_size,
+    prioritised,
     send_command,
 )
 from trm_engine.runs.events import (
@@ -383,7 +383,7 @@ def test_a_start_from_the_beginning_forgets_all() -> None:
 def test_commands_are_read_once_and_in_order(tmp_path: Path) -> None:
     path = tmp_path / "commands.jsonl"
     send_command(path, "stop")
-    reader = CommandReader(path, given_so_far(path))
+    reader = CommandReader(path, commands_size(path))
     assert reader.read() == []  # given to an earlier worker
     for command in COMMANDS:
         send_command(path, command)  # type: ignore[arg-type]
@@ -395,7 +395,7 @@ def test_a_clock_that_is_set_back_hides_no_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "commands.jsonl"
-    reader = CommandReader(path, given_so_far(path))
+    reader = CommandReader(path, commands_size(path))
     for back in (3600, 10, 0):
         now = time.time() - back
         with monkeypatch.context() as clock:
@@ -410,7 +410,7 @@ def test_a_file_that_is_cut_off_or_replaced_hides_no_command(
 ) -> None:
     path = tmp_path / "commands.jsonl"
     send_command(path, "save")
-    reader = CommandReader(path, given_so_far(path))
+    reader = CommandReader(path, commands_size(path))
     send_command(path, "pause")
     assert reader.read() == ["pause"]
     kept = path.read_bytes() if replaced else b""
@@ -445,11 +445,11 @@ def test_a_torn_command_does_not_hide_the_next(tmp_path: Path) -> None:
 
 
 def test_a_stop_overtakes_and_equal_commands_count_once() -> None:
-    assert in_order_of_weight(["evaluate"] * 1000) == ["evaluate"]
-    assert in_order_of_weight(["evaluate"] * 1000 + ["stop", "save"]) == ["stop"]
-    assert in_order_of_weight(["stop", "abort", "pause"]) == ["abort"]
-    assert in_order_of_weight(["pause", "save", "resume", "pause"]) == ["save", "resume", "pause"]
-    assert in_order_of_weight([]) == []
+    assert prioritised(["evaluate"] * 1000) == ["evaluate"]
+    assert prioritised(["evaluate"] * 1000 + ["stop", "save"]) == ["stop"]
+    assert prioritised(["stop", "abort", "pause"]) == ["abort"]
+    assert prioritised(["pause", "save", "resume", "pause"]) == ["save", "resume", "pause"]
+    assert prioritised([]) == []
 
 
 # --- The folder and its lock

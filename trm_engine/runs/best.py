@@ -1,6 +1,6 @@
-"""The best evaluation of a run: by which figure, and which of two evaluations is better.
+"""Score: compares two evaluations of a run, to find the best one.
 
-``training.best_metric`` names the figure. Of two equal ones the lower validation loss is better.
+``training.best_metric`` names the metric. The lower validation loss breaks ties.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WORST = (-math.inf, -math.inf)
 
 @dataclass(frozen=True)
 class Score:
-    """What an evaluation is compared by: a figure, then the loss; None where one is unknown."""
+    """The sort key of an evaluation: a metric, then the loss. None if unknown."""
 
     metric: str
     value: float | None
@@ -33,21 +33,21 @@ class Score:
 
     @classmethod
     def of(cls, evaluation: Evaluation, metric: str) -> Score:
-        """The score of an evaluation by one of the metrics."""
+        """The score of an evaluation by a metric."""
         value = BY_CHOICE[metric].of(evaluation)
         return cls(metric, _number(value), _number(evaluation.loss))
 
     def is_better_than(self, other: Score | None) -> bool:
-        """Whether this is a better evaluation than the best one so far, None if there is none.
+        """Whether this score is better than the best one so far (None if there is none).
 
-        An unknown figure is worse than any other. An evaluation whose loss is not a number is
-        never the best: its weights are of no use.
+        An unknown value is worse than any other. An evaluation with a NaN loss is never the best,
+        because its weights are useless.
         """
         return self._rank > (other._rank if other else WORST)
 
     @property
     def _rank(self) -> tuple[float, float]:
-        """Greater is better."""
+        """Sort key; greater is better."""
         if self.loss is None:
             return WORST
         if self.value is None:
@@ -56,22 +56,22 @@ class Score:
         return self.value if is_higher_better else -self.value, -self.loss
 
     def __str__(self) -> str:
-        """As "exact_match 0.9123"; where the figure is unknown, the loss decides and is shown."""
+        """For example "exact_match 0.9123". If the value is unknown, the loss is shown."""
         if self.value is not None:
             return f"{self.metric} {self.value:.4f}"
         return f"{self.metric} –, loss {'–' if self.loss is None else f'{self.loss:.4f}'}"
 
 
 def reported_score(event: Evaluated) -> Score | None:
-    """The score by which an evaluation is the best or is not; None if it names no metric.
+    """The score in an evaluation event; None if the event names no known metric.
 
-    Events of older versions do not.
+    Events of older versions do not name one.
     """
     return Score.of(event.metrics, event.best_metric) if _is_known(event.best_metric) else None
 
 
 def score_saved(state: Mapping[str, Any]) -> Score | None:
-    """The best score so far as a checkpoint holds it; None if it has none, or one of old."""
+    """The best score so far in a checkpoint; None if it is missing or in an old format."""
     try:
         metric = state["config"]["training"]["best_metric"]
         value, loss = state["data_state"]["best"]
@@ -83,7 +83,7 @@ def score_saved(state: Mapping[str, Any]) -> Score | None:
 def score_resumed(state: Mapping[str, Any], metric: str) -> Score | None:
     """The score that a resumed run has to beat.
 
-    A checkpoint that has none, or one by another figure, is judged by its last evaluation.
+    If the checkpoint has no score by ``metric``, its last evaluation gives the score.
     """
     saved = score_saved(state)
     if saved and saved.metric == metric:
@@ -97,6 +97,6 @@ def _is_known(metric: Any) -> TypeGuard[str]:
 
 
 def _number(value: Any) -> float | None:
-    """A number, infinities among them; None for anything else."""
+    """A number or an infinity; None for NaN and other values."""
     value = number(value) if isinstance(value, str) else value
     return float(value) if isinstance(value, int | float) and not math.isnan(value) else None

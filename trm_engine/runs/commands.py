@@ -1,4 +1,4 @@
-"""Commands: what viewers ask of a worker, one JSON line each."""
+"""Commands from viewers to a worker, one JSON line each."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from trm_engine.files.jsonl import append, to_line
 Command = Literal["pause", "resume", "evaluate", "save", "stop", "abort", "detach"]
 COMMANDS: tuple[str, ...] = get_args(Command)
 LONGEST = 200
-"""Bytes of a line beyond which it is no command."""
+"""Longer lines (in bytes) are no commands."""
 
 
 def send_command(path: Path, command: Command) -> None:
-    """Ask the worker that reads ``path`` for something."""
+    """Append a command to the file that the worker reads."""
     append(path, to_line({"command": command, "t": time.time()}))
 
 
-def given_so_far(path: Path) -> int:
-    """The size of a file of commands: a worker started now obeys what comes after it."""
+def commands_size(path: Path) -> int:
+    """The size of a command file. A worker that starts now ignores the commands up to there."""
     try:
         return path.stat().st_size
     except OSError:
@@ -30,10 +30,10 @@ def given_so_far(path: Path) -> int:
 
 
 class CommandReader:
-    """The commands given after the first ``begin`` bytes, in order; other lines are passed over.
+    """Reads the commands after the first ``begin`` bytes, in order. Other lines are skipped.
 
-    No clock decides which commands are new, and a file that is cut off or replaced hides none:
-    new are the lines that were not there before. Each has its time, so that no two are equal.
+    A command is new if its line was not in the file before. Every line has a timestamp, so that no
+    two are equal. This needs no clock, and works if the file is truncated or replaced.
     """
 
     def __init__(self, path: Path, begin: int = 0) -> None:
@@ -44,14 +44,14 @@ class CommandReader:
             self._seen.update(self._lines(begin))
 
     def read(self) -> list[str]:
-        """The commands given since the last look."""
+        """The commands since the last call."""
         try:
             status = os.stat(self._path)
             now = status.st_ino, status.st_size, status.st_mtime_ns  # before reading
             if now == self._looked_at:
                 return []
             lines = self._lines()
-        except OSError:  # there is no file yet, or what is there is none
+        except OSError:  # no file yet, or not readable
             return []
         self._looked_at = now
         new = [line for line in dict.fromkeys(lines) if line not in self._seen]
@@ -59,7 +59,7 @@ class CommandReader:
         return [command for line in new if (command := _command(line))]
 
     def _lines(self, size: int = -1) -> list[bytes]:
-        """The whole lines that can be commands."""
+        """The complete lines that are short enough for a command."""
         with open(self._path, "rb") as file:
             return [line for line in file.read(size).split(b"\n")[:-1] if len(line) <= LONGEST]
 
@@ -73,9 +73,11 @@ def _command(line: bytes) -> str | None:
     return command if isinstance(command, str) and command in COMMANDS else None
 
 
-def in_order_of_weight(commands: list[str]) -> list[str]:
-    """What is left to do of commands given together: an abort or a stop overtakes all others, and
-    of equal ones the last counts."""
+def prioritised(commands: list[str]) -> list[str]:
+    """Reduce commands that arrived together: an abort or a stop replaces all others.
+
+    Of equal commands only the last one is kept.
+    """
     for word in ("abort", "stop"):
         if word in commands:
             return [word]

@@ -1,12 +1,17 @@
-"""The file of events: written by a worker, read by viewers while it grows. ``schema.events`` has
-what they say.
+"""The event file of a run: a worker writes it, viewers read it while it grows.
 
-Commands are answered so: ``pause`` and ``resume`` by ``state`` paused and running, ``evaluate`` by
-``eval``, ``save`` by ``checkpoint`` of kind step, ``stop`` by ``state`` stopping and stopped,
-``abort`` by ``state`` stopped. They are obeyed after the update at work, or after the evaluation;
-an abort also ends an evaluation, and it and a stop the preparation. A stop overtakes
-what was asked for before, and equal commands that wait together are obeyed once. What changes
-nothing (a second ``pause``) has no answer, ``detach`` neither.
+``schema.events`` defines the events. These events answer a command:
+
+- ``pause``, ``resume``: ``state`` paused, running
+- ``evaluate``: ``eval``
+- ``save``: ``checkpoint`` of kind step
+- ``stop``: ``state`` stopping, then stopped
+- ``abort``: ``state`` stopped
+
+The worker obeys a command after the current update or evaluation. An abort also interrupts an
+evaluation; an abort or a stop interrupts the preparation. A stop discards earlier commands, and
+equal commands that wait together are obeyed once. ``detach``, and a command that changes nothing
+(a second ``pause``), have no answer.
 """
 
 from __future__ import annotations
@@ -45,15 +50,15 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "failed"})
 
 Record = dict[str, Any]
-"""An event as JSON has it."""
+"""An event as a JSON object."""
 
 
 class EventWriter:
-    """Appends events to a file, at most one write every 50 ms, from a thread of its own.
+    """Appends events to a file from its own thread, with at most one write every 50 ms.
 
-    A write that fails (a full disk) is kept and tried again with the next, or after a second;
-    ``on_error`` is told once for each spell of failures. Nothing is written into another folder
-    that has taken the place of the file's.
+    After a failed write (a full disk) the events are kept, and written with the next ones or after
+    a second. ``on_error`` is called for the first of several failures in a row. If the folder was
+    replaced by another one, nothing is written.
     """
 
     def __init__(self, path: Path, on_error: Callable[[OSError], None] | None = None) -> None:
@@ -66,14 +71,14 @@ class EventWriter:
         self._wake = threading.Event()
         self._closing = False
         with suppress(OSError):
-            append(path, b"")  # a torn last line may be an event but for its end
+            append(path, b"")  # ends a torn last line
         numbers = map(decode_seq, lines_newest_first(path))
         self._seq = 1 + next((seq for seq in numbers if seq is not None), -1)
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         self._thread.start()
 
     def write(self, event: NewEvent) -> None:
-        """Queue one event; it is on disk within 50 ms, or after ``flush``."""
+        """Queue an event. It is written within 50 ms, or by ``flush``."""
         with self._lock:
             event.seq, event.t = self._seq, round(time.time(), 3)
             self._pending.append(to_line({"v": VERSION, **to_record(event)}))
@@ -83,17 +88,17 @@ class EventWriter:
     __call__ = write
 
     def flush(self) -> bool:
-        """Write what is queued, now. Returns whether it is in the file."""
+        """Write the queued events now. Returns whether they are in the file."""
         with self._lock:
             return self._write_pending()
 
     def sync(self) -> None:
-        """Write what is queued and have it on the disk, where a power cut leaves it.
+        """Write the queued events and call fsync, so that they survive a power cut.
 
         Raises:
-            RunError: the run's folder is gone.
-            OSError: the disk has no room for it. Nothing else is raised: a file that cannot be
-                written for another reason must not keep a checkpoint from being saved.
+            RunError: the run folder was removed.
+            OSError: the disk is full. Other errors are ignored, so that a checkpoint can still be
+                saved.
         """
         self._folder.check()
         with self._lock:
@@ -104,7 +109,7 @@ class EventWriter:
                 raise self._error
 
     def close(self) -> None:
-        """Write what is queued and end the thread."""
+        """Write the queued events and end the thread."""
         self._closing = True
         self._wake.set()
         self._thread.join(timeout=5)
@@ -121,7 +126,7 @@ class EventWriter:
         if not self._pending:
             return True
         try:
-            if self._folder.is_removed():  # another one may be there, to which they do not belong
+            if self._folder.is_removed():  # the path may now be another run's folder
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._path))
             append(self._path, b"".join(self._pending))
         except OSError as error:
@@ -135,25 +140,26 @@ class EventWriter:
 
 
 class Silent:
-    """Reports nothing: only the main process of a run writes events."""
+    """Writes no events. Used by all processes of a run except the main one."""
 
     def __call__(self, event: NewEvent) -> None:
-        """Forget the event."""
+        """Discard the event."""
 
     def sync(self) -> None:
-        """There is nothing to write."""
+        """Do nothing."""
 
 
 class EventReader:
-    """Reads the events that a file has gained since the last look, some or all of them.
+    """Reads the events that were added to a file since the last call.
 
     Attributes:
-        behind: the share (0 to 1) of the file that waits to be read, as of the last look.
-        restarted: whether the last look found another or a shorter file and began anew.
+        behind: the unread share (0 to 1) of the file at the last call.
+        restarted: whether the last call found a replaced or truncated file and read it from the
+            start.
 
     Args:
-        path: the file, which need not be there yet.
-        from_end: pass over what is in the file now.
+        path: the file. It may not exist yet.
+        from_end: skip the events that are in the file now.
     """
 
     def __init__(self, path: Path, from_end: bool = False) -> None:
@@ -169,9 +175,9 @@ class EventReader:
                 self._offset, self._identity = status.st_size, (status.st_dev, status.st_ino)
 
     def read(self, seconds: float | None = None) -> list[Event]:
-        """The next whole events; those not reached in about ``seconds`` wait for the next look.
+        """The next events, for about ``seconds``. The next call continues after them.
 
-        An unfinished last line waits too; lines that are no events are passed over.
+        An incomplete last line is left for a later call. Lines that are no events are skipped.
         """
         deadline = time.perf_counter() + (float("inf") if seconds is None else seconds)
         events: list[Event] = []
@@ -183,7 +189,7 @@ class EventReader:
                     events += filter(None, map(decode_event, lines))
                     if time.perf_counter() >= deadline:
                         break
-        except OSError:  # it is not there, or cannot be read (any more)
+        except OSError:  # missing or unreadable
             self.behind = 0.0
         return events
 
@@ -195,9 +201,9 @@ class EventReader:
             self._offset = 0
 
     def _next_lines(self, file: io.FileIO) -> list[bytes]:
-        """The whole lines of the next block, which grows until it holds at least one."""
+        """The complete lines of the next block. The block grows until it has at least one."""
         size = BLOCK
-        if os.fstat(file.fileno()).st_size == self._torn:  # still all that there is of a line
+        if os.fstat(file.fileno()).st_size == self._torn:  # no new bytes since the torn line
             return []
         while True:
             file.seek(self._offset)
@@ -209,19 +215,19 @@ class EventReader:
         self._offset += whole
         self._torn = -1 if whole else self._offset + len(block)
         end = os.fstat(file.fileno()).st_size
-        waits = whole and len(block) == size  # else there is at most a torn last line
+        waits = whole and len(block) == size  # otherwise only a torn line can be left
         self.behind = max(0.0, 1 - self._offset / end) if waits else 0.0
         return block[:whole].splitlines()
 
 
 def to_record(event: NewEvent) -> Record:
-    """The event as it is written."""
+    """The event as a JSON object, as it is written."""
     record: Record = msgspec.to_builtins(event)
     return record
 
 
 def read_events(path: Path) -> list[Record]:
-    """Every whole event of a file as JSON, in order, for scripts; [] if there is none."""
+    """All complete events of a file as JSON objects, for scripts; [] if there is no file."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -231,14 +237,14 @@ def read_events(path: Path) -> list[Record]:
 
 
 def events_newest_first(path: Path) -> Iterator[Event]:
-    """The whole events of a file from its end, reading no more of it than is asked for."""
+    """Yield the complete events of a file from its end, reading only as far as needed."""
     return filter(None, map(decode_event, lines_newest_first(path)))
 
 
 def step_columns(events: Iterable[Record]) -> dict[str, list[Any]]:
-    """The columns of all updates that count: steps that a later start did again are left out.
+    """The columns of all valid updates, without those that a resumed run repeated.
 
-    A column that some events lack holds None for their updates.
+    If an event lacks a column, its updates have None there.
     """
     columns: dict[str, list[Any]] = {}
     for event in events:
@@ -250,7 +256,7 @@ def step_columns(events: Iterable[Record]) -> dict[str, list[Any]]:
 
 
 def last_state(path: Path) -> str | None:
-    """The state that a file's events end in; None if none was told. Steps imply running."""
+    """The last reported state; None if there is none. A ``steps`` event implies "running"."""
     for event in events_newest_first(path):
         if isinstance(event, Steps):
             return "running"
@@ -259,11 +265,11 @@ def last_state(path: Path) -> str | None:
     return None
 
 
-def tells_of_checkpoint(path: Path, checkpoint: Path, step: int) -> bool:
-    """Whether a file's events say that ``checkpoint`` was saved at ``step``.
+def reports_checkpoint(path: Path, checkpoint: Path, step: int) -> bool:
+    """Whether an event reports that ``checkpoint`` was saved at ``step``.
 
-    They do not if the process was killed between the file and its event. Events keep their order,
-    so those before that step need not be looked at.
+    The event is missing if the process was killed after it saved the file. Events are in order, so
+    the search ends at an earlier step.
     """
     for event in events_newest_first(path):
         if isinstance(event, CheckpointSaved) and event.step == step:

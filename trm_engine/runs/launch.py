@@ -8,7 +8,7 @@ import sys
 from typing import IO
 
 from trm_engine.files.private import private_files
-from trm_engine.runs.commands import given_so_far
+from trm_engine.runs.commands import commands_size
 from trm_engine.runs.folder import RunFolder
 
 WORKER = [sys.executable, "-P", "-m", "trm_engine.worker"]
@@ -31,7 +31,7 @@ def start_worker(
     """
     handed = () if lock is None else (lock,)
     flags = ["--resume"] * resume + ["--tied"] * tied
-    flags += ["--commands-from", str(given_so_far(folder.commands))]
+    flags += ["--commands-from", str(commands_size(folder.commands))]
     flags += [f"--lock={descriptor}" for descriptor in handed]
     with open(folder.log, "ab") as log:
         worker = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Numbers of events: JSON arrays, as a file holds them, into numpy."""
+"""Decode JSON arrays of numbers into numpy."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _decode_arrays = msgspec.json.Decoder(list[list[float | str | None]]).decode
 
 
 def decode_numbers(texts: Sequence[bytes | msgspec.Raw]) -> np.ndarray:
-    """The numbers of JSON arrays, one after the other, as float64.
+    """Concatenate JSON arrays of numbers as float64.
 
-    null and "NaN" become NaN; "Infinity" and "-Infinity" what they say.
+    null and "NaN" become NaN, "Infinity" and "-Infinity" become infinities.
 
     Raises:
         ValueError: a text is not an array of such numbers.
@@ -28,7 +28,7 @@ def decode_numbers(texts: Sequence[bytes | msgspec.Raw]) -> np.ndarray:
 
 
 def _decode_any(joined: bytes) -> np.ndarray:
-    """Arrays that are empty, spaced out or hold more than plain numbers."""
+    """Decode arrays that are empty, or have white space, null or strings."""
     try:
         arrays = _decode_arrays(b"[%b]" % joined)
     except msgspec.MsgspecError as error:

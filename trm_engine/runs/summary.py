@@ -1,4 +1,4 @@
-"""RunSummary: how a run stands, from the head and the tail of its events."""
+"""RunSummary: the status of a run, from the head and the tail of its event file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from trm_engine.runs.schema.events import (
 
 HEAD = 1 << 20
 TAIL = 1 << 24
-"""Bytes read at most of either end: a list of many runs must not wait for a long one."""
+"""Most bytes read from each end, so that a long run does not delay a list of many runs."""
 
 BY_OLDER_RUNS = "exact_match_values"
 
@@ -33,10 +33,10 @@ MARKED_WITHIN = 100
 
 @dataclass(frozen=True)
 class EvaluationScore:
-    """How good a run was at one evaluation; None where a figure divides by nothing.
+    """The score of one evaluation. A metric without samples is None.
 
-    ``metric`` is the name of the figure by which the run's evaluations are compared, ``value``
-    what it is; runs of older versions name none and show ``exact_match_values``.
+    ``metric`` is the metric that the run's evaluations are compared by, and ``value`` its value.
+    Runs of older versions name no metric and use ``exact_match_values``.
     """
 
     step: int
@@ -49,16 +49,17 @@ class EvaluationScore:
 
     @property
     def score(self) -> Score:
-        """What it is compared by."""
+        """The score for comparisons."""
         return Score(self.metric, self.value, self.loss)
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """How a run stands: what a list of runs shows of it. None is what is not known.
+    """The status of a run, for lists of runs. Unknown values are None.
 
-    ``state`` may be "lost"; ``started`` and ``updated`` (the first and the last event) are Unix
-    seconds. ``best`` is the best evaluation of a long run's later part if its best is long past.
+    ``state`` may be "lost". ``started`` and ``updated`` are the times of the first and the last
+    event in Unix seconds. If the best evaluation of a long run is before the last TAIL bytes,
+    ``best`` is the best one within them.
     """
 
     path: Path
@@ -76,7 +77,7 @@ class RunSummary:
 
 
 def summarise(folder: RunFolder) -> RunSummary:
-    """Summarise a run; one whose files are missing or broken has no state."""
+    """Summarise a run. Its state is None if its files are missing or damaged."""
     head: list[Event] = []
     tail: list[Event] = []
     update: _Update | None = None
@@ -121,10 +122,10 @@ def _head(path: Path) -> Iterator[Event]:
 
 
 def _tail(path: Path) -> tuple[list[Event], _Update | None]:
-    """The events that count, newest first, back to the last start and the best evaluation.
+    """The valid events, newest first, back to the last start and the best evaluation.
 
-    Only the last ``steps`` event is among them, and its last update comes with them. What a later
-    start voided is left out.
+    Of the ``steps`` events only the last one is included; its last update is returned too. Events
+    that a later start voided are skipped.
     """
     size, limit = 0, float("inf")
     events: list[Event] = []
@@ -147,14 +148,14 @@ def _tail(path: Path) -> tuple[list[Event], _Update | None]:
 
 
 def _counts(event: Event, limit: float, update: _Update | None) -> bool:
-    """Whether an event is not of updates after ``limit``, which were done again."""
+    """Whether an event is valid: a resumed run repeats the updates after ``limit``."""
     if isinstance(event, Steps):
         return update is not None
     return not isinstance(event, Evaluated) or event.step <= limit
 
 
 def _last_update(event: Steps, limit: float) -> _Update | None:
-    """The figures of the last update up to ``limit``, if the event has one."""
+    """The last update up to ``limit``; None if the event has none."""
     counted = [step for step in event.steps if step <= limit]
     if not counted:
         return None
@@ -164,18 +165,18 @@ def _last_update(event: Steps, limit: float) -> _Update | None:
 
 
 def _state(folder: RunFolder, tail: list[Event]) -> str | None:
-    """The state told last; steps imply that the run is running."""
-    told = (
+    """The last reported state. A ``steps`` event implies "running"."""
+    states = (
         event.state if isinstance(event, StateChanged) else "running"
         for event in tail
         if isinstance(event, StateChanged | Steps)
     )
-    state = next(told, None)
+    state = next(states, None)
     return state if state is None or state in ENDED or folder.is_live() else LOST
 
 
 def _best(evaluations: list[Evaluated]) -> EvaluationScore | None:
-    """The evaluation marked last; of a long run whose marks are long past, the best one read."""
+    """The last evaluation marked as best; if none was read, the best of those that were."""
     marked = next((event for event in evaluations if event.best), None)
     if marked:
         return _score(marked)

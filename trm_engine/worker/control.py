@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from trm_engine.files.held import HeldFolder
-from trm_engine.runs.commands import CommandReader, given_so_far, in_order_of_weight
+from trm_engine.runs.commands import CommandReader, commands_size, prioritised
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -24,7 +24,7 @@ class Control:
     def __init__(self, path: Path, tied: bool, begin: int | None = None) -> None:
         """Commands in the first ``begin`` bytes of the file are older than this worker."""
         self._folder = HeldFolder(path.parent)
-        self._reader = CommandReader(path, given_so_far(path) if begin is None else begin)
+        self._reader = CommandReader(path, commands_size(path) if begin is None else begin)
         self._asked_to_stop = threading.Event()
         self._viewer_gone = threading.Event()
         self._detached = not tied
@@ -41,7 +41,7 @@ class Control:
             RunError: the run's folder is gone.
         """
         commands, self._waiting = self._waiting + self._read(), []
-        return in_order_of_weight(commands)
+        return prioritised(commands)
 
     def wants(self, *wanted: str) -> bool:
         """Whether one of these commands waits to be taken.

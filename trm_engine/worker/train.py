@@ -23,7 +23,7 @@ from trm_engine.data.dataset import describe
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import RunError
 from trm_engine.files.atomic import write_atomically
-from trm_engine.runs.events import tells_of_checkpoint
+from trm_engine.runs.events import reports_checkpoint
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.schema.events import (
     Labels,
@@ -125,7 +125,7 @@ def train(
         resumed_from=trainer.moment.step if found else None,
     )
     report(started)
-    if found and not tells_of_checkpoint(folder.events, found[0], trainer.moment.step):
+    if found and not reports_checkpoint(folder.events, found[0], trainer.moment.step):
         kind = found[0].stem.partition("_")[0]
         trainer.checkpoints.report_saved(found[0], kind, trainer.moment, found[0].stat().st_size)
     for note in (*notes.texts, *prepared.notes):
