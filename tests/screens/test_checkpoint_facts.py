@@ -88,10 +88,10 @@ async def test_weights_alone_say_what_completed_them() -> None:
         pilot.app.query_one(CheckpointFacts).show(WEIGHTS)
         await pilot.pause()
         text = shown(pilot.app)
-        assert "model_ema.pt holds weights only; config and labels from /run/last.pt." in text
-        assert "weights alone" in text and "none" in text
+        assert "model_ema.pt has weights only; config and labels from /run/last.pt." in text
+        assert "weights only" in text and "none" in text
     assert [*notes({**WEIGHTS, "completed_by": {}})] == [
-        "model_ema.pt holds weights only, and no run's files stand beside it."
+        "model_ema.pt has weights only, and is not in a run folder."
     ]
 
 

@@ -74,7 +74,7 @@ async def test_a_search_leaves_the_settings_whose_name_or_value_has_the_words() 
         await pilot.press("backspace", "backspace", "backspace", "backspace", *"model.")
         assert "hidden_size" in shown(pilot.app) and "supervision" not in shown(pilot.app)
         await pilot.press(*"zzz")
-        assert "No setting has these words." in shown(pilot.app)
+        assert "No setting contains these words." in shown(pilot.app)
         await pilot.press("enter", "escape")
         assert "supervision" in shown(pilot.app)
         assert view.query_one(Scroller).has_focus

@@ -63,7 +63,7 @@ async def test_search_finds_tools_parameters_slots_and_choices() -> None:
         await look_for(pilot, "thing_7")
         assert "intent_of_user" in shown(pilot.app) and "Tools" not in shown(pilot.app)
         await look_for(pilot, "zzz")
-        assert "No label has these words." in shown(pilot.app)
+        assert "No label contains these words." in shown(pilot.app)
         await pilot.press("enter", "escape", "G", "g")
         assert "intent_of_user" in shown(pilot.app) and "check_bill" in shown(pilot.app)
 

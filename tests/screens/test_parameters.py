@@ -117,7 +117,7 @@ async def test_search_leaves_tensors_with_the_words_in_their_modules() -> None:
         await pilot.press("down", "enter")
         assert app.heard[-1].startswith("core.layers.0.attention.")
         await pilot.press("slash", *"zzz")
-        assert "No tensor has these words" in shown(app)
+        assert "No tensor contains these words" in shown(app)
         await pilot.press("up", "enter", "o", "escape")
         assert "No tensor" not in shown(app)
 

@@ -50,8 +50,8 @@ ANSWER = answer(
 class VocabularyApp(PaneApp):
     """Keeps what was asked."""
 
-    @on(VocabularyView.Asked)
-    def keep(self, message: VocabularyView.Asked) -> None:
+    @on(VocabularyView.TokensRequested)
+    def keep(self, message: VocabularyView.TokensRequested) -> None:
         """Keep one."""
         self.heard.append(message.text)
 
@@ -101,7 +101,7 @@ async def test_pieces_are_found_by_words_and_by_id() -> None:
         assert "日本" in shown(pilot.app) and "hello" not in shown(pilot.app)
         await look_for(pilot, "zzz")
         await pilot.press("down")
-        assert "No piece has these words" in shown(pilot.app)
+        assert "No piece contains these words" in shown(pilot.app)
         await pilot.press("escape")
         assert "13 pieces" in shown(pilot.app) and view.query_one(CursorRows).cursor() == 10
 

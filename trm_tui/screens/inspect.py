@@ -198,8 +198,8 @@ class InspectScreen(Screen[None]):
         for view in self.query(HistogramView):
             view.show(name, raw, average)
 
-    @on(VocabularyView.Asked)
-    def _tokenise_typed(self, event: VocabularyView.Asked) -> None:
+    @on(VocabularyView.TokensRequested)
+    def _tokenise_typed(self, event: VocabularyView.TokensRequested) -> None:
         self._tokenise(event.text)
 
     @work(exclusive=True, group="tokenise")

@@ -58,8 +58,8 @@ class RunsScreen(Screen[None]):
         if run := self._run_in(event.path):
             self.app.push_screen(TrainScreen(run, self.remembered))
 
-    @on(RunsTable.OverlayAsked)
-    def _overlay(self, event: RunsTable.OverlayAsked) -> None:
+    @on(RunsTable.OverlayRequested)
+    def _overlay(self, event: RunsTable.OverlayRequested) -> None:
         runs = [run for path in event.paths if (run := self._run_in(path))]
         if runs:
             self.app.push_screen(OverlayScreen(runs))

@@ -1,4 +1,4 @@
-"""CheckpointFacts: what a model's file is, beside another one if there is one."""
+"""CheckpointFacts: the summary of a model file, optionally compared with another one."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ Summary = Mapping[str, Any]
 """The engine's answer to ``open``."""
 
 WIDE = 120
-"""From this width on, one file's figures stand beside its facts."""
+"""From this width on, the metrics of one file are beside its facts."""
 
 GAP = 2
 DIFFERENT = "≠"
-KINDS = {"checkpoint": "checkpoint of a training", "weights": "weights alone"}
+KINDS = {"checkpoint": "training checkpoint", "weights": "weights only"}
 
 
 class CheckpointTable(Drawing):
-    """The facts of one file, or of two with what is different."""
+    """The facts of one file, or of two files with their differences marked."""
 
     DEFAULT_CSS = """
     CheckpointTable {
@@ -65,12 +65,12 @@ class CheckpointTable(Drawing):
         self._summaries: list[Summary] = []
 
     def show(self, summaries: Sequence[Summary]) -> None:
-        """Show one file, or two beside each other."""
+        """Show one file, or two side by side."""
         self._summaries = list(summaries)
         self.invalidate()
 
     def draw(self, width: int) -> RenderableType:
-        """Everything that is known."""
+        """All facts and metrics."""
         if not self._summaries:
             return self._text("opening…", "faint")
         facts, figures = list(self._facts()), list(self._figures())
@@ -85,7 +85,7 @@ class CheckpointTable(Drawing):
     # Facts
 
     def _heading(self) -> Iterator[RenderableType]:
-        """The files' names, where there are two of them."""
+        """The names of the files if there are two."""
         if len(self._summaries) > 1:
             names = zip(("this", "other"), short_names(self._summaries), strict=True)
             table = self._table(1)
@@ -96,22 +96,22 @@ class CheckpointTable(Drawing):
     def _facts(self) -> Iterator[RenderableType]:
         sections = {"File": file_facts, "Tokenizer": tokenizer_facts, "Labels": label_facts}
         for title, facts in sections.items():
-            told = [dict(facts(summary)) for summary in self._summaries]
+            values = [dict(facts(summary)) for summary in self._summaries]
             below = self._notes() if title == "File" else ()
-            yield self._headed(title, Group(self._facts_table(told), *below))
+            yield self._headed(title, Group(self._facts_table(values), *below))
 
     def _notes(self) -> Iterator[Text]:
         for summary in self._summaries:
             for note in notes(summary):
                 yield self._text(note, "note")
 
-    def _facts_table(self, told: Sequence[Mapping[str, str]]) -> Table:
-        is_compared = len(told) > 1
-        table = self._table(len(told), is_compared)
+    def _facts_table(self, facts: Sequence[Mapping[str, str]]) -> Table:
+        is_compared = len(facts) > 1
+        table = self._table(len(facts), is_compared)
         if is_compared:
             table.add_row("", "", *(self._text(name, "faint") for name in ("this", "other")))
-        for name in dict.fromkeys(name for each in told for name in each):
-            values = [one_line(each.get(name, NOTHING)) for each in told]
+        for name in dict.fromkeys(name for each in facts for name in each):
+            values = [one_line(each.get(name, NOTHING)) for each in facts]
             mark = DIFFERENT if len(set(values)) > 1 else " "
             marks = [self._text(mark, "different")] if is_compared else []
             table.add_row(self._text(name, "faint"), *marks, *map(Text, values))
@@ -167,7 +167,7 @@ class CheckpointTable(Drawing):
 
 
 class CheckpointFacts(ScrollKeys):
-    """What a file is, and the figures of the evaluation that was made when it was saved."""
+    """The facts about a file, and the metrics at the time when it was saved."""
 
     ALLOW_MAXIMIZE = True
     BINDINGS = bindings(ROWS)
@@ -183,7 +183,7 @@ class CheckpointFacts(ScrollKeys):
             yield self._table
 
     def show(self, summary: Summary | None, other: Summary | None = None) -> None:
-        """Show the engine's answer to ``open``, beside that for another file."""
+        """Show the engine's answer to ``open``, optionally compared with another file's."""
         summaries = [each for each in (summary, other) if each is not None]
         if summaries != self._shown:
             self._shown = summaries
@@ -191,7 +191,7 @@ class CheckpointFacts(ScrollKeys):
 
 
 def file_facts(summary: Summary) -> Iterator[tuple[str, str]]:
-    """What the file is, where it is from, and what weights are in it."""
+    """The kind of file, its origin and its weights."""
     kind = str(summary.get("kind") or NOTHING)
     version = summary.get("format_version")
     yield "path", str(summary.get("path") or NOTHING)
@@ -204,13 +204,13 @@ def file_facts(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "saved", local_time(summary.get("saved"))
     yield "size", size(summary.get("bytes") or 0)
     yield "parameters", _count(summary.get("parameters"))
-    yield "EMA", "averaged weights beside the raw ones" if summary.get("has_ema") else "none"
-    yield "run", str(summary.get("run") or "not here")
-    yield "judged on", str(summary.get("data") or "not here")
+    yield "EMA", "averaged and raw weights" if summary.get("has_ema") else "none"
+    yield "run", str(summary.get("run") or "not found")
+    yield "validation", str(summary.get("data") or "not found")
 
 
 def tokenizer_facts(summary: Summary) -> Iterator[tuple[str, str]]:
-    """The tokenizer that the file brings along."""
+    """The tokenizer in the file."""
     facts = summary.get("tokenizer")
     if not isinstance(facts, Mapping):
         yield "tokenizer", "none"
@@ -222,7 +222,7 @@ def tokenizer_facts(summary: Summary) -> Iterator[tuple[str, str]]:
 
 
 def label_facts(summary: Summary) -> Iterator[tuple[str, str]]:
-    """How many tools, parameters and slots the model knows."""
+    """The numbers of tools, parameters and slots that the model knows."""
     labels = summary.get("labels")
     if not isinstance(labels, Mapping):
         yield "labels", "none"
@@ -233,7 +233,7 @@ def label_facts(summary: Summary) -> Iterator[tuple[str, str]]:
 
 
 def notes(summary: Summary) -> Iterator[str]:
-    """Where the parts are from that weights alone lack."""
+    """Where the missing parts of a file with weights only come from."""
     if summary.get("kind") != "weights":
         return
     name = PurePath(str(summary.get("path"))).name
@@ -241,13 +241,13 @@ def notes(summary: Summary) -> Iterator[str]:
     for part, source in (summary.get("completed_by") or {}).items():
         parts_of.setdefault(str(source), []).append(str(part))
     for source, parts in parts_of.items():
-        yield one_line(f"{name} holds weights only; {_listed(parts)} from {source}.")
+        yield one_line(f"{name} has weights only; {_listed(parts)} from {source}.")
     if not parts_of:
-        yield one_line(f"{name} holds weights only, and no run's files stand beside it.")
+        yield one_line(f"{name} has weights only, and is not in a run folder.")
 
 
 def short_names(summaries: Sequence[Summary]) -> list[str]:
-    """The files' paths without the folders that all of them share."""
+    """The files' paths without their common folders."""
     paths = [str(summary.get("path") or NOTHING) for summary in summaries]
     if len(set(paths)) == 1:
         return [one_line(path) for path in paths]
@@ -259,10 +259,10 @@ def short_names(summaries: Sequence[Summary]) -> list[str]:
 
 
 def _kinds(fields: Iterable[Any]) -> str:
-    """How many there are, and how many of them are a choice."""
+    """The number of fields, and how many of them are choices."""
     kinds = [each.get("kind") for each in fields if isinstance(each, Mapping)]
     choices = kinds.count("choice")
-    return f"{len(kinds):,}" + (f", {choices:,} of them a choice" if choices else "")
+    return f"{len(kinds):,}" + (f", {choices:,} of them choices" if choices else "")
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""InspectHeader: which file is inspected, and what is being done, in one row."""
+"""InspectHeader: the file's name and the current activity in one row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GAP = "   "
 
 
 class InspectHeader(Widget):
-    """The file's name, its figures, and at the right end what goes on."""
+    """The file's name, its facts, and the current activity at the right end."""
 
     DEFAULT_CSS = """
     InspectHeader { height: 1; padding: 0 1; }
@@ -29,13 +29,13 @@ class InspectHeader(Widget):
         self._busy = ""
 
     def show(self, name: str, figures: tuple[str, ...], busy: str) -> None:
-        """Show these; nothing is drawn if they are what they were."""
+        """Set the texts. Redraws only if they changed."""
         if (name, figures, busy) != (self._shown, self._figures, self._busy):
             self._shown, self._figures, self._busy = name, figures, busy
             self.refresh()
 
     def render(self) -> RenderResult:
-        """One row, what does not fit left out."""
+        """One row; facts that do not fit are left out."""
         width = self.content_size.width
         busy = Text(one_line(self._busy), self._look("busy"))
         line = Text(one_line(self._shown), Style(bold=True))

@@ -1,4 +1,4 @@
-"""HeadlineFigures: what an evaluation comes to, beside that of another checkpoint."""
+"""HeadlineFigures: the headline metrics, optionally compared with another checkpoint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONG = max(len(each.title) for each in HEADLINES)
 
 
 class HeadlineFigures(RowsView):
-    """A row a figure: this checkpoint's, the other one's, and the difference."""
+    """One row for each metric: this checkpoint, the other one, and the difference."""
 
     BORDER_TITLE = "Headlines"
 
@@ -28,18 +28,18 @@ class HeadlineFigures(RowsView):
         self._other: Evaluation | None = None
 
     def show(self, evaluation: Evaluation, other: Evaluation | None = None) -> None:
-        """Show an evaluation beside another one on the same samples."""
+        """Show an evaluation, optionally compared with another one on the same samples."""
         self._now, self._other = evaluation, other
         samples = evaluation.samples
         self.border_subtitle = Content("" if samples is None else f"{samples:,} samples")
         self.invalidate()
 
     def row_count(self) -> int:
-        """All headlines, or none before there is an evaluation."""
+        """One row for each headline metric; none without an evaluation."""
         return len(HEADLINES) if self._now else 0
 
     def columns(self) -> Sequence[Column]:
-        """Narrow panes do without the mark of how good a share is."""
+        """Narrow panes leave out the grade's mark."""
         columns = [
             Column("name", "", SHORT, most=LONG, left=True),
             Column("this", "this", 6),
@@ -54,7 +54,7 @@ class HeadlineFigures(RowsView):
         return columns
 
     def cells(self, row: int, layout: Layout) -> Cells:
-        """One figure."""
+        """One metric."""
         metric = HEADLINES[row]
         value, other = metric.of(self._now), metric.of(self._other)
         quality = metric_grade(metric, value)

@@ -1,4 +1,4 @@
-"""JudgedList: the samples of an evaluation, filtered by kind of error, sorted and searched."""
+"""JudgedList: the judged samples of an evaluation, with filter, order and search."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from trm_tui.widgets.table.search_pane import SearchRows
 ANSWER = "answer"
 NO_TOOL = "no tool"
 SHORT = {"slot presence": "slots", "slot value": "values", "arguments": "args"}
-"""Parts of an answer whose names are too long for a column."""
+"""Short names of the parts of an answer, for a column."""
 
 KIND_NAMES = {
     **{kind: f"{kind} wrong" for kind in KINDS},
@@ -63,16 +63,16 @@ WHOLE_TEXT = 220
 
 
 class JudgedRows(CursorRows):
-    """A row a sample; the cursor stays on its sample while others come and go."""
+    """One row for each sample. The cursor stays on its sample when the rows change."""
 
     ALLOW_MAXIMIZE = False
     EMPTY = EMPTY
 
     class Moved(Message):
-        """Another sample than before is under the cursor."""
+        """The cursor is on another sample."""
 
     class Activated(Message):
-        """The sample under the cursor was clicked twice."""
+        """The sample under the cursor was double-clicked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,10 +90,10 @@ class JudgedRows(CursorRows):
     def show(
         self, samples: JudgedSamples, view: View, from_top: bool = False, empty: str = EMPTY
     ) -> None:
-        """Show some samples, or ``empty`` where none is judged.
+        """Show some samples, or the text ``empty`` if none is judged yet.
 
-        The cursor stays on its sample if that is one of them. It goes to the first with
-        ``from_top``, and stays there until it is moved.
+        The cursor stays on its sample if it is still shown. With ``from_top`` it goes to the first
+        row, and stays there until the user moves it.
         """
         selected = self.selected
         self._was_moved = self._was_moved and not from_top
@@ -105,11 +105,11 @@ class JudgedRows(CursorRows):
         self._post_moved()
 
     def row_count(self) -> int:
-        """One row a sample."""
+        """One row for each sample."""
         return len(self.view)
 
     def columns(self) -> Sequence[Column]:
-        """Narrow panes keep line, truth, prediction and what is wrong."""
+        """Narrow panes keep line, truth, prediction and wrong parts."""
         names = [ANSWER, *map(one_line, self._samples.tools)]
         name = min(max(map(cell_len, names)), MOST_NAME)
         line = max(len(str(max(self._samples.lines(self.view), default=0))), 4)
@@ -152,14 +152,14 @@ class JudgedRows(CursorRows):
         self._post_moved()
 
     def on_click(self, event: events.Click) -> None:
-        """Select a sample; twice opens it."""
+        """Select a sample. A double click opens it."""
         super().on_click(event)
         offset = event.get_content_offset(self)
         if event.chain == 2 and offset and self.row_at(offset.y) is not None:
             self.post_message(self.Activated())
 
     def _place_of(self, sample: Judged) -> int:
-        """The sample's row, or about where it was."""
+        """The row of a sample; if it is not shown, the cursor's row."""
         found = np.flatnonzero(np.array(self._samples.lines(self.view)) == sample.line)
         return int(found[0]) if len(found) else min(self._cursor, max(len(self.view) - 1, 0))
 
@@ -171,7 +171,7 @@ class JudgedRows(CursorRows):
 
 
 class JudgedList(SearchRows):
-    """Judged samples; the ones that are wrong come first, by their loss."""
+    """Judged samples. At first it shows the wrong ones, by loss."""
 
     BORDER_TITLE = "Samples"
     DEFAULT_CSS = "JudgedList { height: 1fr; }"
@@ -179,23 +179,23 @@ class JudgedList(SearchRows):
 
     @dataclass
     class Selected(Message):
-        """The cursor is on the sample of this line of the data file."""
+        """The cursor is on the sample of this line in the data file."""
 
         line: int
 
         def can_replace(self, message: Message) -> bool:
-            """Only the last of several moves counts."""
+            """Of several moves only the last one is handled."""
             return isinstance(message, JudgedList.Selected)
 
     @dataclass
     class Opened(Message):
-        """The conversation on this line is asked for."""
+        """Request to open the conversation on this line."""
 
         line: int
 
     @dataclass
     class ExportRequested(Message):
-        """The samples on these lines are to be written to a file; ``kind`` says which they are."""
+        """Request to export the samples on these lines, which are of a ``kind``."""
 
         lines: list[int]
         kind: str
@@ -212,9 +212,9 @@ class JudgedList(SearchRows):
         yield self.search
 
     def show(self, samples: JudgedSamples, empty: str = "") -> None:
-        """Show these, or what they have gained: the filter, order and cursor stay.
+        """Show samples, or update them. Filter, order and cursor stay.
 
-        ``empty`` says how it stands while no sample is judged.
+        ``empty`` is the text while no sample is judged.
         """
         self._samples, self._empty = samples, empty or EMPTY
         self._refilter()
@@ -235,7 +235,7 @@ class JudgedList(SearchRows):
     # Keys -------------------------------------------------------------------------------------
 
     def action_kind(self, direction: int) -> None:
-        """The next (1) or the previous (-1) kind of samples that there are any of."""
+        """Show the next (1) or the previous (-1) kind that has samples."""
         kinds, counts = self._samples.kinds, self._samples.counts()
         at = kinds.index(self._kind) if self._kind in kinds else 0
         following = (kinds[(at + direction * by) % len(kinds)] for by in range(1, len(kinds) + 1))
@@ -243,24 +243,24 @@ class JudgedList(SearchRows):
         self._refilter(from_top=True)
 
     def action_order(self) -> None:
-        """By loss, by confidence, as in the file."""
+        """Cycle through the orders: by loss, by confidence, as in the file."""
         self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
         self._refilter(from_top=True)
 
     def action_open(self) -> None:
-        """Ask for the selected sample's conversation."""
+        """Request to open the selected sample's conversation."""
         if self.selected:
             self.post_message(self.Opened(self.selected.line))
 
     def action_export(self) -> None:
-        """Ask for the samples that are listed, in their order."""
+        """Request to export the listed samples, in their order."""
         if lines := self._samples.lines(self._rows.view):
             self.post_message(self.ExportRequested(lines, self._kind))
 
-    # What the parts say -----------------------------------------------------------------------
+    # Messages ---------------------------------------------------------------------------------
 
     @on(JudgedRows.Moved)
-    def _tell_selected(self, event: JudgedRows.Moved) -> None:
+    def _post_selected(self, event: JudgedRows.Moved) -> None:
         event.stop()
         if self.selected:
             self.post_message(self.Selected(self.selected.line))
@@ -285,7 +285,7 @@ class JudgedList(SearchRows):
 
 
 def short_names(wrong: Sequence[str]) -> str:
-    """What of an answer is wrong, in few cells."""
+    """The wrong parts of an answer, abbreviated."""
     return one_line(" ".join(SHORT.get(part, part) for part in wrong))
 
 

@@ -1,4 +1,4 @@
-"""LabelsView: the tools with their parameters and the slots that a model knows."""
+"""LabelsView: the tools, parameters and slots that a model knows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from trm_tui.widgets.table.scrolling import Scroller
 from trm_tui.widgets.table.search_pane import SearchPane
 
 WIDE = 120
-"""From this width on, slots stand beside tools."""
+"""From this width on, slots are beside tools."""
 
 GAP = 2
 INDENT = "  "
@@ -33,7 +33,7 @@ BETWEEN = " · "
 
 @dataclass(frozen=True)
 class Field:
-    """A slot or a parameter; ``values`` are what a choice chooses from."""
+    """A slot or a parameter; ``values`` are the options of a choice."""
 
     name: str
     kind: str
@@ -41,7 +41,7 @@ class Field:
     json_type: str = ""
 
     def has(self, words: str) -> bool:
-        """Whether name, kind or values hold folded words."""
+        """Whether name, kind or a value contains ``words``, which must be folded."""
         return any(words in fold(text) for text in (self.name, self.kind, *self.values))
 
 
@@ -53,7 +53,7 @@ class Tool:
     parameters: tuple[Field, ...] = ()
 
     def with_words(self, words: str) -> Tool | None:
-        """The tool if its name has the words, else with the parameters that have; None if none."""
+        """The tool if its name matches, else only with its matching parameters; None if none."""
         if words in fold(self.name):
             return self
         found = tuple(each for each in self.parameters if each.has(words))
@@ -61,7 +61,7 @@ class Tool:
 
 
 def fields_of(values: Any) -> list[Field]:
-    """Slots or parameters as ``Labels.to_dict`` gives them."""
+    """The slots or parameters of ``Labels.to_dict``."""
     return [
         Field(
             str(each.get("name", "")),
@@ -86,7 +86,7 @@ def tools_of(labels: Mapping[str, Any]) -> list[Tool]:
 
 
 class LabelsTable(Drawing):
-    """Tools and slots, one below the other or beside each other."""
+    """Tools and slots, below each other or side by side."""
 
     DEFAULT_CSS = """
     LabelsTable > .labels--faint { color: $faint; }
@@ -110,14 +110,14 @@ class LabelsTable(Drawing):
         self._words = ""
 
     def show(self, tools: Sequence[Tool], slots: Sequence[Field], words: str) -> None:
-        """Show these, with ``words`` marked."""
+        """Show tools and slots, with ``words`` highlighted."""
         self._tools, self._slots, self._words = tools, slots, words
         self.invalidate()
 
     def draw(self, width: int) -> RenderableType:
-        """Everything, in one column or in two."""
+        """All labels, in one or two columns."""
         if not (self._tools or self._slots):
-            note = "No label has these words." if self._words else "Not known."
+            note = "No label contains these words." if self._words else "Not known."
             return Text(note, self.look("labels--faint"))
         if width < WIDE:
             slots, tools = list(self._slot_lines(width)), list(self._tool_lines(width))
@@ -147,7 +147,7 @@ class LabelsTable(Drawing):
             yield from self._field_lines(slot, INDENT, names, width)
 
     def _field_lines(self, each: Field, indent: str, names: int, width: int) -> Iterator[Text]:
-        """Name, type and kind, then the choices, in as many lines as they take."""
+        """The lines of a field: name, type, kind and choices."""
         line = Text(indent)
         line.append(pad(clip_middle(one_line(each.name), names), names + GAP))
         line.append(pad(one_line(each.json_type), 9), self.look("labels--faint"))
@@ -172,7 +172,7 @@ class LabelsTable(Drawing):
 
 
 class LabelsView(SearchPane):
-    """What the outputs of a model mean; it can be searched."""
+    """The labels of a model, with search."""
 
     BINDINGS = [*bindings(LABELS), *bindings(ROWS)]
 
@@ -190,7 +190,7 @@ class LabelsView(SearchPane):
         yield self.search
 
     def show(self, labels: Mapping[str, Any] | None) -> None:
-        """Show labels as ``Labels.to_dict`` gives them; None where they are not known."""
+        """Show labels from ``Labels.to_dict``; None if they are unknown."""
         if labels != self._labels:
             self._labels = labels
             self._tools = tools_of(labels or {})
@@ -198,7 +198,7 @@ class LabelsView(SearchPane):
             self.narrow(self.words)
 
     def narrow(self, words: str) -> None:
-        """Only labels that have these words."""
+        """Show only labels that contain these words."""
         folded = fold(words)
         tools = [found for tool in self._tools if (found := tool.with_words(folded))]
         slots = [slot for slot in self._slots if slot.has(folded)]

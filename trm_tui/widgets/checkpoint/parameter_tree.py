@@ -1,4 +1,4 @@
-"""A model's tensors as a tree of modules, with the figures of each module."""
+"""A model's tensors as a tree of modules, with statistics for each module."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Tensor = Mapping[str, Any]
-"""One of the ``tensors`` that the engine answers to ``parameters``."""
+"""One of the ``tensors`` in the engine's answer to ``parameters``."""
 
 MOST_DEPTH = 40
-"""Modules in modules; what a longer name has beyond stays in the tensor's label."""
+"""The maximum nesting. The rest of a longer name stays in the tensor's label."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Figures of the values of one tensor, or of all tensors of a module together.
+    """Statistics of one tensor, or of all tensors of a module together.
 
-    Of a module with learnt tensors, those that training never changes are left out; there are
-    ``fixed`` values in them. ``nan`` and ``inf`` are of all tensors; ``ema_nan`` and ``ema_inf``
-    of their averages. ``ema_norm``, ``distance`` and ``averaged``, the norm of the raw values
-    that an average was kept of, are None where none was.
+    If a module has learnt tensors, its statistics leave out the fixed ones, which training never
+    changes; ``fixed`` counts their values. ``nan`` and ``inf`` cover all raw tensors, ``ema_nan``
+    and ``ema_inf`` all averages. ``averaged`` is the norm of the raw values that have an average;
+    it, ``ema_norm`` and ``distance`` are None if there is no average.
     """
 
     count: int = 0
@@ -41,23 +41,23 @@ class Figures:
 
     @property
     def relative(self) -> float | None:
-        """How far the average is from the raw values, as a share of their norm."""
+        """The distance of the average from the raw values, relative to their norm."""
         if self.distance is None or not self.averaged:
             return None
         return self.distance / self.averaged
 
     @property
     def is_sound(self) -> bool:
-        """Whether all values are finite numbers."""
+        """Whether all values are finite."""
         return not (self.nan or self.inf or self.ema_nan or self.ema_inf)
 
 
 @dataclass(slots=True)
 class Node:
-    """A module with what is in it, or a tensor.
+    """A module with its children, or a tensor.
 
-    ``path`` is the full name; ``label`` what of it the nodes above do not say. Modules that hold
-    one thing only are no node of their own.
+    ``path`` is the full name, ``label`` the part below the parent's path. A module with a single
+    child is merged with it.
     """
 
     path: str
@@ -68,11 +68,11 @@ class Node:
     parent: Node | None = None
     figures: Figures = Figures()
     tensors: int = 0
-    """How many tensors it is, or holds."""
+    """The number of tensors: 1, or all in the module."""
 
 
 def grow(tensors: Iterable[Tensor]) -> Node:
-    """The tree of these tensors, in their order; its root is the whole model."""
+    """Make the tree of these tensors, in their order. Its root is the whole model."""
     root = Node("", "")
     modules = {"": root}
     for tensor in tensors:
@@ -102,7 +102,7 @@ def modules_of(node: Node) -> Iterator[Node]:
 
 
 def unfolded(node: Node, folded: Collection[str]) -> Iterator[Node]:
-    """All nodes below one, without what is in modules that are folded."""
+    """All nodes below a node, without the contents of folded modules."""
     for child in node.children:
         yield child
         if child.children and child.path not in folded:
@@ -110,7 +110,7 @@ def unfolded(node: Node, folded: Collection[str]) -> Iterator[Node]:
 
 
 def _module(path: str, modules: dict[str, Node]) -> Node:
-    """The module of a path, made with those around it if it is new."""
+    """The module of a path. It and its parents are created if necessary."""
     module = modules.get(path)
     if module is None:
         around, _, label = path.rpartition(".")
@@ -120,7 +120,7 @@ def _module(path: str, modules: dict[str, Node]) -> Node:
 
 
 def _settle(node: Node, depth: int) -> None:
-    """Take out what has one child only; then depths, parents and sums."""
+    """Merge modules with a single child, then set depths, parents and statistics."""
     node.children = [_without_chain(child) for child in node.children]
     node.depth = depth
     for child in node.children:
@@ -162,20 +162,20 @@ def _figures(tensor: Tensor) -> Figures:
 
 
 def _sum(parts: list[Figures]) -> Figures:
-    """The figures of all values together."""
+    """The statistics of all values together."""
     learnt = [part for part in parts if part.is_learnt]
-    told = learnt or parts
-    finite = sum(part.finite for part in told)
-    total = sum(part.finite * (part.mean or 0.0) for part in told)
-    averaged = [part for part in told if part.distance is not None]
+    counted = learnt or parts
+    finite = sum(part.finite for part in counted)
+    total = sum(part.finite * (part.mean or 0.0) for part in counted)
+    averaged = [part for part in counted if part.distance is not None]
     return Figures(
-        count=sum(part.count for part in told),
+        count=sum(part.count for part in counted),
         finite=finite,
         is_learnt=bool(learnt),
         fixed=sum(part.fixed for part in parts),
-        norm=_norm(part.norm for part in told),
+        norm=_norm(part.norm for part in counted),
         mean=total / finite if finite else None,
-        largest=max((part.largest for part in told if part.largest is not None), default=None),
+        largest=max((part.largest for part in counted if part.largest is not None), default=None),
         nan=sum(part.nan for part in parts),
         inf=sum(part.inf for part in parts),
         ema_norm=_norm(part.ema_norm for part in averaged) if averaged else None,

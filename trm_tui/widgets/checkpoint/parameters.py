@@ -1,4 +1,4 @@
-"""ParametersTree: every tensor of a model with its figures, grouped by module."""
+"""ParametersTree: every tensor of a model with statistics, grouped by module."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from trm_tui.widgets.table.rows import CursorRows, Line
 from trm_tui.widgets.table.search_pane import SearchRows
 
 FOLDED, OPEN, ALARM = "▸", "▾", "!"
-NO_TENSORS, NOT_FOUND = "No tensors yet", "No tensor has these words"
+NO_TENSORS, NOT_FOUND = "No tensors yet", "No tensor contains these words"
 INDENT = 2
 LEAST_NAME, MOST_NAME, MOST_BROKEN = 28, 60, 32
 
 MOST_UNFOLDED = 300
-"""A model with more tensors is folded at first."""
+"""If a model has more tensors, all modules are folded at first."""
 
 ORDERS = ("", "by size", "by distance of raw and EMA")
 IN_MODEL, BY_SIZE, BY_DISTANCE = range(len(ORDERS))
 
 
 class ParametersTree(SearchRows):
-    """The tensors of a model as a tree, or as a list by size or distance; they can be searched."""
+    """The tensors of a model as a tree or as a sorted list, with search."""
 
     BINDINGS = [*bindings(PARAMETERS), *bindings(ROWS)]
 
     @dataclass
     class Chosen(Message):
-        """The cursor has come to a tensor."""
+        """The cursor is on another tensor."""
 
         name: str
 
@@ -62,7 +62,7 @@ class ParametersTree(SearchRows):
         yield self.search
 
     def show(self, tensors: Sequence[Tensor]) -> None:
-        """Show the ``tensors`` of the engine's answer to ``parameters``."""
+        """Show the ``tensors`` in the engine's answer to ``parameters``."""
         self._tensors = list(tensors)
         self._rows.show(self._tensors)
         if self.words:
@@ -70,12 +70,12 @@ class ParametersTree(SearchRows):
         self._show_counts()
 
     def narrow(self, words: str) -> None:
-        """Only tensors whose name has the words."""
+        """Show only tensors whose name contains the words."""
         self._rows.narrow(words)
         self._show_counts()
 
     def action_order(self) -> None:
-        """As in the model, by size, by distance."""
+        """Cycle through the orders: as in the model, by size, by distance."""
         self._rows.next_order()
         self._show_counts()
 
@@ -84,7 +84,7 @@ class ParametersTree(SearchRows):
         self._rows.toggle()
 
     def action_fold(self) -> None:
-        """Fold the cursor's module, or go to the one around."""
+        """Fold the cursor's module, or go to its parent."""
         self._rows.fold()
 
     def action_unfold(self) -> None:
@@ -92,7 +92,7 @@ class ParametersTree(SearchRows):
         self._rows.unfold()
 
     def action_toggle_all(self) -> None:
-        """Fold all modules, or unfold them if they are."""
+        """Fold all modules, or unfold them if all are folded."""
         self._rows.toggle_all()
 
     def _show_counts(self) -> None:
@@ -111,7 +111,7 @@ class ParametersTree(SearchRows):
 
 
 class TensorRows(CursorRows):
-    """The rows of the tree, or of the list that is sorted."""
+    """The rows of the tree or of the sorted list."""
 
     ALLOW_MAXIMIZE = False
     EMPTY = NO_TENSORS
@@ -132,7 +132,7 @@ class TensorRows(CursorRows):
         self._broken_width = 0
 
     def show(self, tensors: Sequence[Tensor]) -> None:
-        """Show other tensors, folded if they are many."""
+        """Show other tensors, folded if there are many."""
         self._all = self.root = grow(tensors)
         is_large = len(tensors) > MOST_UNFOLDED
         self._folded = {each.path for each in modules_of(self.root)} if is_large else set()
@@ -141,7 +141,7 @@ class TensorRows(CursorRows):
         self._set_rows(next(tensors_of(self.root), None))
 
     def narrow(self, words: str) -> None:
-        """Show only tensors whose name has these words, with all modules unfolded."""
+        """Show only tensors whose name contains the words, with all modules unfolded."""
         here, self._words = self._here(), words
         self._folded_found.clear()
         self.root = self._all
@@ -152,7 +152,7 @@ class TensorRows(CursorRows):
         self._set_rows(here)
 
     def next_order(self) -> None:
-        """The next of ``ORDERS``."""
+        """Switch to the next of ``ORDERS``."""
         here, self.order = self._here(), (self.order + 1) % len(ORDERS)
         self._set_rows(here)
         if self.order != IN_MODEL:
@@ -166,7 +166,7 @@ class TensorRows(CursorRows):
             self._set_rows(node)
 
     def fold(self) -> None:
-        """Fold the module of the cursor, or go to the one around."""
+        """Fold the module of the cursor, or go to its parent."""
         node = self._here()
         if node is None or self.order != IN_MODEL:
             return
@@ -186,7 +186,7 @@ class TensorRows(CursorRows):
             self._go_to(self._cursor + 1)
 
     def toggle_all(self) -> None:
-        """Fold everything, or unfold everything if all is folded."""
+        """Fold all modules, or unfold them if all are folded."""
         if self.order != IN_MODEL:
             return
         modules = {module.path for module in modules_of(self.root)}
@@ -194,14 +194,14 @@ class TensorRows(CursorRows):
         change(self._hidden, modules)
         self._set_rows(self._here())
 
-    # What the rows hold
+    # Rows
 
     def row_count(self) -> int:
-        """One row for every module and tensor that is not folded away."""
+        """One row for every module and tensor that is not in a folded module."""
         return len(self._shown)
 
     def columns(self) -> Sequence[Column]:
-        """Narrow panes keep the name, then count, what is broken, and norm."""
+        """Narrow panes keep the name, then count, NaN and infinities, and norm."""
         total = self.root.figures
         count = max(len(f"{total.count:,}"), 6)
         alarm = (
@@ -241,7 +241,7 @@ class TensorRows(CursorRows):
         return {**cells, **_kind(node), "name": (self._label(node, layout["name"]), broken)}
 
     def head(self, layout: Layout) -> list[Line]:
-        """The headings, and the whole model."""
+        """The headings, and the statistics of the whole model."""
         figures = self.root.figures
         name = "found" if self._words else "all"
         if not figures.is_sound:
@@ -254,7 +254,7 @@ class TensorRows(CursorRows):
         return [*super().head(layout), layout.line(cells)]
 
     def head_height(self) -> int:
-        """Two lines stay on top."""
+        """Two lines."""
         return 2
 
     def _label(self, node: Node, width: int) -> str:
@@ -289,7 +289,7 @@ class TensorRows(CursorRows):
         return self._cursor
 
     def put_cursor(self, row: int) -> None:
-        """Go to a row, and tell of its tensor."""
+        """Go to a row, and post ``Chosen`` if it is a tensor."""
         before, self._cursor = self._cursor, row
         self.invalidate_rows([before, row])
         self._post_chosen()
@@ -307,11 +307,11 @@ class TensorRows(CursorRows):
 
     @property
     def _hidden(self) -> set[str]:
-        """Paths of the modules that are folded now."""
+        """The paths of the folded modules; a search has its own."""
         return self._folded_found if self._words else self._folded
 
     def _set_rows(self, here: Node | None) -> None:
-        """The rows as folding and order want them; the cursor stays with ``here`` if it can."""
+        """Update the rows after a change. The cursor stays on ``here`` if possible."""
         if self.order == IN_MODEL:
             self._shown = list(unfolded(self.root, self._hidden))
         else:
@@ -332,7 +332,7 @@ class TensorRows(CursorRows):
         return INDENT * (node.depth + 1) + alarm + _cells(node.label)
 
     def _row_of(self, node: Node | None) -> int:
-        """The row of a node, or of the nearest module around it; else the first."""
+        """The row of a node or of its nearest visible parent; else 0."""
         rows = {each.path: row for row, each in enumerate(self._shown)}
         while node is not None:
             if node.path in rows:
@@ -342,7 +342,7 @@ class TensorRows(CursorRows):
 
 
 def _cells(name: str) -> int:
-    """How wide a name is shown; there may be thousands, nearly all of them plain."""
+    """The width of a name. ASCII names take a fast path, as there may be thousands."""
     is_plain = name.isascii() and name.isprintable()
     return len(name) if is_plain else cell_len(one_line(name))
 
@@ -360,7 +360,7 @@ SORT_KEYS = {BY_SIZE: _size, BY_DISTANCE: _distance}
 
 
 def _kind(node: Node) -> Cells:
-    """Shape and number type of a tensor; of a module, how many tensors are in it."""
+    """Shape and dtype of a tensor, or the number of tensors of a module."""
     if node.tensor is None:
         return {"shape": (f"{node.tensors:,} tensors", "none")}
     shape = "×".join(map(str, node.tensor["shape"])) or "scalar"
@@ -372,7 +372,7 @@ def _kind(node: Node) -> Cells:
 
 
 def _broken(figures: Figures) -> str:
-    """How many values are no finite numbers, those of the average after a plus."""
+    """The counts of NaN and infinite values, raw and averaged; "" if there are none."""
     raw = _counts(figures.nan, figures.inf)
     average = _counts(figures.ema_nan, figures.ema_inf)
     parts = [raw, f"EMA {average}" if average else ""]
@@ -386,7 +386,7 @@ def _counts(nan: int, inf: int) -> str:
 
 
 def _value(value: float | None) -> str:
-    """Three digits of any size."""
+    """Three significant digits."""
     return NOTHING if value is None else f"{value:#.3g}".rstrip(".")
 
 

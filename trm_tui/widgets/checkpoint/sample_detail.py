@@ -1,4 +1,4 @@
-"""SampleDetail: one judged sample, its texts with marks, and the model's answer step by step."""
+"""SampleDetail: one judged sample, its marked texts, and the model's answer at each step."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
 Record = Mapping[str, Any]
 
 WIDE = 120
-"""From this width on, text and answer stand side by side."""
+"""From this width on, text and answer are side by side."""
 
 
 class SampleDetail(ScrollKeys):
-    """A sample, as its data file has it, and the answer to a ``predict`` request about it.
+    """A sample of the data file, and the answer to a ``predict`` request about it.
 
-    Side by side where there is room; otherwise the answer follows the text.
+    They are side by side if there is room, otherwise the answer is below the text.
     """
 
     ALLOW_MAXIMIZE = True
@@ -49,7 +49,7 @@ class SampleDetail(ScrollKeys):
 
     @dataclass
     class Moved(Message):
-        """The sample so many rows further in the list is asked for."""
+        """Request to show the sample that is ``rows`` further down the list."""
 
         rows: int
 
@@ -75,16 +75,16 @@ class SampleDetail(ScrollKeys):
         self._refresh()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Side by side or one below the other, as there is room."""
+        """Choose the layout for the new width."""
         self._arrange()
 
     # What is shown ----------------------------------------------------------------------------
 
     def show(self, sample: Record | None, prediction: Record | None = None, name: str = "") -> None:
-        """Show a sample, its newest turn first in sight; None for none. ``name`` is for the title.
+        """Show a sample (None for none), scrolled to its last turn. ``name`` is for the title.
 
-        A prediction that comes later is shown with the same sample again: it is brought in sight
-        unless someone has scrolled.
+        When the prediction arrives, call this again with the same sample. The pane then scrolls to
+        show the answer, unless the user has scrolled.
         """
         is_other = sample != self._sample
         is_answered = prediction is not None and self._prediction is None
@@ -98,12 +98,12 @@ class SampleDetail(ScrollKeys):
 
     @property
     def step(self) -> int:
-        """The supervision step that is shown, from 0; the last one until another is chosen."""
+        """The shown supervision step, from 0; by default the last one."""
         last = len(self._prediction["steps"]) - 1 if self._prediction else 0
         return last if self._step is None else min(self._step, last)
 
     def scrolled(self) -> Widget:
-        """What the keys scroll: all of it, or the side that has the focus."""
+        """The widget that the keys scroll: everything, or the focused side."""
         if not self.has_class("-side-by-side"):
             return self.query_one("#both")
         answer = self.query_one("#answer")
@@ -112,7 +112,7 @@ class SampleDetail(ScrollKeys):
     # Keys -------------------------------------------------------------------------------------
 
     def action_sample(self, rows: int) -> None:
-        """Ask for the next sample (1) or the one before (-1)."""
+        """Request the next sample (1) or the previous one (-1)."""
         self.post_message(self.Moved(rows))
 
     def action_move_step(self, steps: int) -> None:
@@ -145,7 +145,7 @@ class SampleDetail(ScrollKeys):
         return f"{words}: {f'{WRONG} {wrong}' if wrong else f'{RIGHT} right'}"
 
     def _arrange(self) -> None:
-        """Only what scrolls takes the focus."""
+        """Set the layout. Only the widgets that scroll can take the focus."""
         is_wide = self.size.width >= WIDE
         self.set_class(is_wide, "-side-by-side")
         had_focus = self.has_focus_within
@@ -155,7 +155,7 @@ class SampleDetail(ScrollKeys):
             self.scrolled().focus()
 
     def _show_newest(self) -> None:
-        """Scroll to the last turn, the answer as far as it fits below."""
+        """Scroll to the last turn, with as much of the answer below as fits."""
         scrolled = self.scrolled()
         scrolled.scroll_to(y=self._text.last_turn(), animate=False, on_complete=self._note_place)
         self.query_one("#answer").scroll_to(y=0, animate=False)
@@ -168,7 +168,7 @@ class SampleDetail(ScrollKeys):
 
 
 def _warnings(prediction: Record | None) -> str:
-    """What the model cannot know of the sample, a line each."""
+    """Warnings about parts of the sample that the model cannot see, one per line."""
     if not prediction:
         return ""
     lines = []

@@ -1,4 +1,4 @@
-"""InspectTabs: all that is known of a checkpoint, in tabs; each pane is given what concerns it."""
+"""InspectTabs: the tabs of a checkpoint, and the updates of their panes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ JUDGING = frozenset({"evaluation", "tools", "slots", "errors"})
 
 
 class InspectTabs(LazyTabs):
-    """The tabs of a checkpoint; figures of another one stand beside where there is one."""
+    """The tabs of a checkpoint, optionally compared with another one."""
 
     TABS = (
         "Summary",
@@ -57,14 +57,14 @@ class InspectTabs(LazyTabs):
         return make()
 
     def filled(self, tab: str) -> None:
-        """Show what is known already."""
+        """Show the data that is already loaded."""
         self.show_summary()
         self.show_parameters()
         self.show_vocabulary()
         self.show_evaluation()
 
     def has_average(self, name: str) -> bool:
-        """Whether a tensor has an average; what is not learnt has none."""
+        """Whether a tensor has an average. Fixed tensors have none."""
         return any(each["name"] == name and each.get("ema") for each in self.parameters or ())
 
     def _summary(self) -> Widget:
@@ -96,10 +96,10 @@ class InspectTabs(LazyTabs):
         panes = (JudgedList(classes="panel"), SampleDetail(classes="panel"))
         return Container(*panes, id="error-panes")
 
-    # Bringing up to date ----------------------------------------------------------------------
+    # Updates ----------------------------------------------------------------------------------
 
     def show_summary(self) -> None:
-        """Show what the file says of itself."""
+        """Show the summary of the file."""
         summary, other = self.session.summary, self.session.other_summary
         if summary is None:
             return
@@ -125,7 +125,7 @@ class InspectTabs(LazyTabs):
                 view.show(self.vocabulary)
 
     def show_evaluation(self) -> None:
-        """Show the figures, and the samples as far as they are judged; else how that stands."""
+        """Show the metrics and the samples judged so far, or the status of the evaluation."""
         now, other = self.session.judgement, self.session.other_judgement
         for samples in self.query(JudgedList):
             samples.show(now.samples, self.status)

@@ -1,4 +1,4 @@
-"""VocabularyView: a tokenizer's pieces, and how it cuts a text that is typed."""
+"""VocabularyView: the pieces of a tokenizer, and the tokens of a typed text."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from trm_tui.widgets.table.search_pane import SearchRows
 SPACE = "▁"
 """How SentencePiece writes a space."""
 
-NO_PIECES, NOT_FOUND = "No tokenizer known", "No piece has these words"
+NO_PIECES, NOT_FOUND = "No tokenizer known", "No piece contains these words"
 
 
 class VocabularyView(SearchRows):
-    """Pieces with ids and scores, under a text and its tokens."""
+    """A text input with its tokens, above the pieces with ids and scores."""
 
     DEFAULT_CSS = """
     VocabularyView { layout: vertical; }
@@ -43,8 +43,8 @@ class VocabularyView(SearchRows):
     BINDINGS = [*bindings(VOCABULARY), *bindings(ROWS)]
 
     @dataclass
-    class Asked(Message):
-        """The tokens of a text are wanted; it is posted at every change of the text."""
+    class TokensRequested(Message):
+        """Request for the tokens of a text, posted at every change of the text."""
 
         text: str
 
@@ -65,7 +65,7 @@ class VocabularyView(SearchRows):
         yield self.search
 
     def show(self, vocabulary: Mapping[str, Any] | None) -> None:
-        """Show the engine's answer to ``vocabulary``; None where there is no tokenizer."""
+        """Show the engine's answer to ``vocabulary``; None if there is no tokenizer."""
         vocabulary = vocabulary or {}
         self._kind = str(vocabulary.get("kind", ""))
         names = ("pieces", "scores", "types")
@@ -73,14 +73,14 @@ class VocabularyView(SearchRows):
         self.narrow(self.words)
 
     def show_tokens(self, answer: Mapping[str, Any], text: str | None = None) -> None:
-        """Show the engine's answer to ``tokenize``; ``text`` is what was asked about."""
-        if not self._input.value:  # it was emptied before the answer came
+        """Show the engine's answer to ``tokenize`` for ``text``."""
+        if not self._input.value:  # cleared before the answer arrived
             return
         self._tokens.show(answer, [self._input.value if text is None else text])
         self._tokens.add_class("-known")
 
     def narrow(self, words: str) -> None:
-        """Only pieces that have these words; blanks stand for ▁."""
+        """Show only pieces that contain these words. A space matches ▁."""
         self._pieces.narrow(words)
         shown, count = self._pieces.row_count(), self._pieces.total
         of_all = f" of {count:,}" if shown < count else ""
@@ -89,11 +89,11 @@ class VocabularyView(SearchRows):
         )
 
     def action_type(self) -> None:
-        """To the text."""
+        """Focus the text input."""
         self._input.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Escape leaves the search, the text or the tokens."""
+        """Escape leaves the search, the text input or the tokens."""
         if action == "close_search":
             return self.search.is_open or not self._pieces.has_focus
         return super().check_action(action, parameters)
@@ -104,7 +104,7 @@ class VocabularyView(SearchRows):
         if event.input is self._input:
             if not event.value:
                 self._tokens.remove_class("-known")
-            self.post_message(self.Asked(event.value))
+            self.post_message(self.TokensRequested(event.value))
 
     @on(Input.Submitted)
     def _to_tokens(self, event: Input.Submitted) -> None:
@@ -137,17 +137,17 @@ class PieceRows(CursorRows):
 
     @property
     def total(self) -> int:
-        """How many pieces there are, shown or not."""
+        """The number of all pieces."""
         return len(self._pieces)
 
     def show(self, pieces: Sequence[str], scores: Sequence[float], types: Sequence[str]) -> None:
-        """Show these pieces, whose ids are their places."""
+        """Set the pieces. Their ids are their indices."""
         self._pieces, self._scores, self._types = pieces, scores, types
         self._folded = [fold(piece) for piece in pieces]
         self._cursor = self._here = 0
 
     def narrow(self, words: str) -> None:
-        """Show pieces that have these words, and the one whose id they are."""
+        """Show the pieces that contain these words or have this id."""
         wanted, pieces = fold(words).replace(" ", SPACE), self._folded
         self._ids = [
             index
@@ -159,12 +159,12 @@ class PieceRows(CursorRows):
         self.go_to_id(self._here)
 
     def go_to_id(self, index: int) -> None:
-        """The cursor to a piece; to the first if it is not shown."""
+        """Move the cursor to a piece, or to the first one if it is not shown."""
         if self._ids:
             self._go_to(self._ids.index(index) if index in self._ids else 0)
 
     def row_count(self) -> int:
-        """One row a piece."""
+        """One row for each piece."""
         return len(self._ids)
 
     def columns(self) -> Sequence[Column]:

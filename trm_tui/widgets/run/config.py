@@ -105,7 +105,7 @@ class ConfigTable(Drawing):
     def draw(self, width: int) -> RenderableType:
         """The table."""
         if not self._settings:
-            note = "No setting has these words." if self._words else "Not known yet."
+            note = "No setting contains these words." if self._words else "Not known yet."
             return Text(note, self.look("config--faint"))
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)

@@ -36,7 +36,7 @@ class RunsTable(CursorRows):
         path: Path
 
     @dataclass
-    class OverlayAsked(Message):
+    class OverlayRequested(Message):
         """The marked runs, or that of the cursor if none is, are to be shown together."""
 
         paths: list[Path]
@@ -120,7 +120,7 @@ class RunsTable(CursorRows):
         if not chosen and self._runs:
             chosen = [self._runs[self._chosen].path]
         if chosen:
-            self.post_message(self.OverlayAsked(chosen))
+            self.post_message(self.OverlayRequested(chosen))
 
 
 def _best(run: RunSummary) -> str:
