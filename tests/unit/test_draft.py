@@ -275,15 +275,15 @@ def test_typing_without_a_pause_is_undone_at_once() -> None:
 @pytest.mark.parametrize("between", ["pause", "look", "undo", "command", "other turn"])
 def test_typing_after_something_else_is_undone_by_itself(between: str) -> None:
     edits = Edits(draft_of("", "b"))
-    edits.look_at(0)
+    edits.select(0)
     edits.change(draft_of("a", "b"), 0, typed_at=0.0)
     place, at = 0, 0.1
     match between:
         case "pause":
             at = MERGE_SECONDS
         case "look":
-            edits.look_at(1)
-            edits.look_at(0)
+            edits.select(1)
+            edits.select(0)
         case "undo":
             edits.undo()
             edits.redo()
@@ -306,7 +306,7 @@ def test_a_change_after_undo_forgets_what_was_undone() -> None:
     edits = Edits(draft_of("a"))
     edits.change(draft_of("b"), 0)
     edits.undo()
-    edits.look_at(0)
+    edits.select(0)
     edits.change(draft_of("c"), 0)
     assert not edits.redo()
     assert edits.undo() and edits.present.draft == draft_of("a")
@@ -368,7 +368,7 @@ class Writing(RuleBasedStateMachine):
         place = data.draw(st.integers(0, len(self.edits.present.draft.turns) - 1))
         if place != self.edits.present.place:
             self.typing = None
-        self.edits.look_at(place)
+        self.edits.select(place)
         assert self.edits.present.place == place
 
     @rule()

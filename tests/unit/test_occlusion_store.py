@@ -32,24 +32,24 @@ def compared(base: Any, *others: Any, places: Any = (0, 2, 5)) -> Occlusion:
 
 def test_nothing_is_known_at_first() -> None:
     occlusion = Occlusion([0])
-    assert (occlusion.base, occlusion.left, occlusion.notes()) == (None, [], {})
+    assert (occlusion.base, occlusion.results, occlusion.notes()) == (None, [], {})
 
 
 def test_a_turn_is_known_by_its_place_in_the_draft() -> None:
     occlusion = compared(answer(None, 0.9), answer(1, 0.6, "book"))
-    left = occlusion.left[0]
-    assert (left.place, left.tool, left.tool_probability) == (2, "book", 0.75)
-    assert left.probability == 0.6
-    assert left.change == pytest.approx(-0.3)
+    result = occlusion.results[0]
+    assert (result.place, result.tool, result.tool_probability) == (2, "book", 0.75)
+    assert result.probability == 0.6
+    assert result.change == pytest.approx(-0.3)
 
 
 def test_answers_that_come_in_parts_are_compared_with_the_first() -> None:
     occlusion = compared(answer(None, 0.9))
-    assert occlusion.base == answer(None, 0.9) and not occlusion.left
+    assert occlusion.base == answer(None, 0.9) and not occlusion.results
     occlusion.add([answer(0, 0.8)])
     occlusion.add([answer(1, 0.7), answer(2, 0.95)])
-    assert [left.place for left in occlusion.left] == [0, 2, 5]
-    assert [left.change for left in occlusion.left] == pytest.approx([-0.1, -0.2, 0.05])
+    assert [result.place for result in occlusion.results] == [0, 2, 5]
+    assert [result.change for result in occlusion.results] == pytest.approx([-0.1, -0.2, 0.05])
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_answers_that_come_in_parts_are_compared_with_the_first() -> None:
     ],
 )
 def test_what_changes_is_said(base: Any, other: Any, changes: tuple[str, ...]) -> None:
-    assert compared(base, other).left[0].changes == changes
+    assert compared(base, other).results[0].changes == changes
 
 
 def test_notes_are_in_words_by_place() -> None:
@@ -78,4 +78,4 @@ def test_notes_are_in_words_by_place() -> None:
         0: "without it P(call) +0.050",
         5: "without it P(call) -0.650, answers, tool book",
     }
-    assert in_words(occlusion.left[0]) == occlusion.notes()[0]
+    assert in_words(occlusion.results[0]) == occlusion.notes()[0]

@@ -250,7 +250,7 @@ class TrainScreen(Screen[None]):
 
     def _close(self, choice: str | None) -> None:
         if choice == "keep":
-            self.watched.let_go()
+            self.watched.detach()
             self.dismiss()
         elif choice == "stop":
             self._ask("stop")

@@ -39,7 +39,7 @@ class AttachedRun:
         self.worker = worker
         self.was_live = False
         self._since = since
-        self._is_let_go = False
+        self._is_detached = False
         self.store = RunStore()
         self.waiting: dict[Command, float] = {}
         self._reader = EventReader(folder.events)
@@ -69,7 +69,7 @@ class AttachedRun:
     @property
     def is_ours(self) -> bool:
         """Whether the run's worker was started from here and depends on this process."""
-        return self.worker is not None and not self.is_over and not self._is_let_go
+        return self.worker is not None and not self.is_over and not self._is_detached
 
     def drain(self, seconds: float) -> Topics:
         """Take in what happened since, for about so long; return what changed."""
@@ -126,10 +126,10 @@ class AttachedRun:
         now = time.monotonic()
         return [name for name, at in self.waiting.items() if now - at > SLOW_ANSWER_SECONDS]
 
-    def let_go(self) -> bool:
+    def detach(self) -> bool:
         """Leave the worker to itself: it goes on when this process ends."""
-        self._is_let_go = self.send("detach")
-        return self._is_let_go
+        self._is_detached = self.send("detach")
+        return self._is_detached
 
     def _tick_off(self, evaluated: bool, saved: bool) -> None:
         done = {name for name, state in DONE.items() if state == self.store.state}

@@ -1,1 +1,1 @@
-"""Store: events as numpy columns, smoothing, binning, drafts. No screen, no torch."""
+"""Store: the data of the screens (events, curves, samples, drafts), without Textual and torch."""

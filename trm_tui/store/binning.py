@@ -1,4 +1,4 @@
-"""A stretch of a curve in columns of equal width: what it spans in each, and where it goes on."""
+"""Binning: a range of a curve in columns of equal width."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SAMPLES = 16
 class Bins:
     """A line over dot columns of equal width.
 
-    ``low`` and ``high`` [columns] are what it spans in each, NaN where there is nothing to draw;
-    ``joined`` [columns - 1] tells whether it goes on from a column to the next.
+    ``low`` and ``high`` [columns] are the ends of the line in each column, NaN for an empty one.
+    ``joined`` [columns - 1] is whether the line connects a column with the next one.
     """
 
     low: Array
@@ -30,15 +30,15 @@ class Bins:
 
 
 def heights_of(values: Array) -> Array:
-    """Values as powers of ten: -inf stands for zero and less."""
+    """The decimal logarithm of values; -inf for zero and negative values."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log10(np.maximum(values, 0))
 
 
 class Stretch:
-    """``columns`` equal parts of a window of an axis; ``first`` is where the values of each begin.
+    """A window of an axis in ``columns`` equal parts; ``first`` is the first value index of each.
 
-    With ``log`` heights are powers of ten, and -inf stands for zero and less.
+    With ``log``, heights are logarithms as in ``heights_of``.
     """
 
     def __init__(self, x: Array, window: Window, columns: int, log: bool) -> None:
@@ -49,14 +49,14 @@ class Stretch:
         self.first[-1] = np.searchsorted(x, window[1], side="right")
 
     def spans(self, y: Array, envelope: Envelope) -> Bins:
-        """The values ``y`` from the least to the greatest; their blocks are in ``envelope``."""
+        """The smallest and largest value in each column; ``envelope`` has the blocks of ``y``."""
         low, high = envelope.bounds(y, self.first)
         nothing = low > high
         low[nothing] = high[nothing] = np.nan
         return self._joined(y, low, high)
 
     def means(self, y: Array) -> Bins:
-        """A line through the mean of ``y`` in each column, or of 16 values from all over it."""
+        """A line through the mean of ``y`` in each column, estimated from at most 16 values."""
         counts = np.diff(self.first)
         full = np.flatnonzero(counts)
         shares = np.arange(SAMPLES) / SAMPLES
@@ -68,7 +68,7 @@ class Stretch:
         return self._joined(y, mean, mean.copy())
 
     def _joined(self, y: Array, low: Array, high: Array) -> Bins:
-        """Columns between values are filled in where the line runs through them."""
+        """Fill the columns without values where the line runs through them."""
         low, high = self._height(low), self._height(high)
         empty = np.flatnonzero(self.first[:-1] == self.first[1:])
         low[empty] = high[empty] = self._interpolated(y, empty)
@@ -78,7 +78,7 @@ class Stretch:
         return heights_of(values) if self._log else values
 
     def _interpolated(self, y: Array, columns: Indices) -> Array:
-        """The straight line through the middle of columns without values; NaN at both ends."""
+        """Interpolate at the middle of columns without values; NaN beyond the first and last."""
         after = self.first[columns]
         out = np.full(len(after), np.nan)
         inside = self._inside(y, after)
@@ -92,7 +92,7 @@ class Stretch:
         return np.where(np.isfinite(out), out, np.nan)
 
     def _both_sides(self, y: Array, after: Indices) -> Flags:
-        """Whether the values before and after each boundary are there and finite."""
+        """Whether each boundary has a finite value before and after it."""
         both = self._inside(y, after)
         right = after[both]
         both[both] = np.isfinite(y[right]) & np.isfinite(y[right - 1])

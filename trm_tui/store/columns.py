@@ -1,4 +1,4 @@
-"""Columns of numbers, one entry an update: JSON text until somebody looks at them."""
+"""Columns of numbers, one entry for each update. JSON texts are decoded on first use."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Texts = Mapping[str, Raw]
 
 @dataclass
 class _Pending:
-    """What events told and not every column has decoded: JSON arrays by name, and their length.
+    """JSON arrays by name and their lengths, from events that some column has not decoded yet.
 
-    ``total`` is how many updates there are in all.
+    ``total`` is the number of all updates.
     """
 
     texts: list[Texts] = field(default_factory=list)
@@ -30,7 +30,7 @@ class _Pending:
 
 
 class Column:
-    """The numbers of one name; NaN where an update told none. Those of an axis never fall."""
+    """The numbers of one name; NaN for an update without one. An axis never decreases."""
 
     def __init__(self, name: str, pending: _Pending, missing: int) -> None:
         self._name = name
@@ -43,13 +43,13 @@ class Column:
 
     @property
     def values(self) -> Array:
-        """All numbers so far, float64 [updates]; valid until more are added or taken away."""
+        """All numbers so far, float64 [updates]; valid until the next change."""
         while not self.is_decoded:
             self.decode_some()
         return self._points.values
 
     def newest(self, rows: int) -> Array:
-        """The last ``rows`` numbers, or all where there are fewer; the others stay undecoded."""
+        """The last ``rows`` numbers, or all if there are fewer. Decodes only those."""
         counts = self._pending.rows
         first, found = len(counts), 0
         while first > self._taken and found < rows:
@@ -62,33 +62,33 @@ class Column:
 
     @property
     def generation(self) -> int:
-        """Rises when numbers were taken away: what was made from them is void."""
+        """Increases when numbers are removed, which invalidates values computed from them."""
         return self._points.generation
 
     @property
     def is_decoded(self) -> bool:
-        """Whether all that was told is decoded."""
+        """Whether all numbers are decoded."""
         return self._taken == len(self._pending.texts)
 
     def decode_some(self) -> None:
-        """Decode what has waited longest."""
+        """Decode the oldest pending events."""
         begin, end = self._taken, self._taken + EVENTS_AT_A_TIME
         texts = [each.get(self._name) for each in self._pending.texts[begin:end]]
         self._points.extend(_numbers(texts, self._pending.rows[begin:end]))
         self._taken += len(texts)
 
     def truncate(self, rows: int) -> None:
-        """Take away all but the first ``rows`` numbers."""
+        """Keep only the first ``rows`` numbers."""
         if rows < len(self.values):
             self._points.truncate(rows)
 
-    def begin_anew(self) -> None:
-        """What was told is no longer kept, as every column has decoded it."""
+    def forget_pending(self) -> None:
+        """Reset the position, because the pending events were discarded."""
         self._taken = 0
 
 
 class Columns(Mapping[str, Column]):
-    """All columns of a run, of equal length; one that nobody told yet is NaN."""
+    """All columns of a run, of equal length. An unknown column is all NaN."""
 
     def __init__(self) -> None:
         self._pending = _Pending()
@@ -108,11 +108,11 @@ class Columns(Mapping[str, Column]):
 
     @property
     def rows(self) -> int:
-        """How many updates there are."""
+        """The number of updates."""
         return self._pending.total
 
     def append(self, texts: Texts) -> None:
-        """Add the JSON arrays of one ``steps`` event, all of equal length, "step" among them."""
+        """Add the JSON arrays of one ``steps`` event: equal length, including "step"."""
         steps = bytes(texts["step"])
         rows = 0 if steps == b"[]" else 1 + steps.count(b",")
         if not texts.keys() <= self._columns.keys():
@@ -123,41 +123,41 @@ class Columns(Mapping[str, Column]):
         self._pending.total += rows
 
     def forget_after(self, step: int) -> None:
-        """Take away the updates after ``step``: a later start did them again."""
+        """Remove the updates after ``step``, which a resumed run repeats."""
         kept = int(np.searchsorted(self["step"].values, step, side="right"))
         for column in self._columns.values():
             column.truncate(kept)
         self._pending.total = kept
-        self._let_go()
+        self._discard_pending()
 
     def decode_for(self, seconds: float) -> None:
-        """Decode what waits, for about so long; what all columns have decoded is let go."""
+        """Decode pending events for about ``seconds``. Discards those that all columns decoded."""
         until = time.monotonic() + seconds
         for column in self._columns.values():
             while not column.is_decoded:
                 if time.monotonic() > until:
                     return
                 column.decode_some()
-        self._let_go()
+        self._discard_pending()
 
-    def _let_go(self) -> None:
+    def _discard_pending(self) -> None:
         self._pending.texts.clear()
         self._pending.rows.clear()
         self._decoded_rows = self.rows
         for column in self._columns.values():
-            column.begin_anew()
+            column.forget_pending()
 
 
 def _numbers(texts: list[Raw | None], rows: list[int]) -> Array:
-    """The numbers of JSON arrays of known length; NaN for those that are missing or broken."""
-    told = [text for text in texts if text is not None]
-    if not told:
+    """The numbers of JSON arrays of known length; NaN for missing or invalid arrays."""
+    given = [text for text in texts if text is not None]
+    if not given:
         return np.full(sum(rows), np.nan)
     try:
-        numbers = decode_numbers(told)
+        numbers = decode_numbers(given)
     except ValueError:
         numbers = np.empty(0)
-    if len(told) == len(texts) and len(numbers) == sum(rows):
+    if len(given) == len(texts) and len(numbers) == sum(rows):
         return numbers
     if len(texts) == 1:
         return np.full(rows[0], np.nan)

@@ -1,4 +1,4 @@
-"""Which tool was predicted for which: the counts of an evaluation, their totals and orders."""
+"""Confusion: the tool confusion matrix of an evaluation, with totals, shares and orders."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Shares = NDArray[np.float64]
 class Confusion:
     """Counts [rows, columns] of samples by true and predicted tool.
 
-    The first ``tools`` rows and columns are the tools, in one order. A last row UNSEEN follows
-    where samples call tools that training never saw, a last column NO_TOOL where predictions name
-    none. ``lines`` has numbers of the data file's lines by (true, predicted) name.
+    The first ``tools`` rows and columns are the tools, in the same order. There is a last row
+    UNSEEN if samples call tools that are not in the training data, and a last column NO_TOOL if
+    predicted calls have no tool. ``lines`` maps (true, predicted) names to lines of the data file.
     """
 
     rows: tuple[str, ...]
@@ -38,7 +38,7 @@ class Confusion:
 
     @classmethod
     def of(cls, tool: Tools) -> Confusion:
-        """Take this part of an evaluation."""
+        """The matrix of an evaluation."""
         labels = tool.labels
         tools = len(labels)
         counts = np.zeros((tools + 1, tools + 1), np.int64)
@@ -57,7 +57,7 @@ class Confusion:
 
     @property
     def right(self) -> Flags:
-        """Which cells count right predictions, bool [rows, columns]."""
+        """The cells of right predictions, bool [rows, columns]."""
         row, column = np.indices(self.counts.shape)
         right: Flags = (row == column) & (row < self.tools)
         return right
@@ -76,16 +76,16 @@ class Confusion:
 
     @property
     def recall(self) -> Shares:
-        """The share of each true tool that is predicted right, [rows]; NaN of nothing."""
+        """The recall of each true tool [rows]; NaN without samples."""
         return _share((self.counts * self.right).sum(axis=1), self.row_totals)
 
     @property
     def precision(self) -> Shares:
-        """The share of each tool's predictions that is right, [columns]; NaN of nothing."""
+        """The precision of each predicted tool [columns]; NaN without predictions."""
         return _share((self.counts * self.right).sum(axis=0), self.column_totals)
 
     def shares(self, of: str) -> Shares:
-        """Counts as shares, [rows, columns], of one of SHARES; of the largest for "counts"."""
+        """Counts as shares [rows, columns] of row or column; for "counts", of the largest count."""
         wholes = {
             "counts": np.full((1, 1), self.counts.max(initial=0)),
             "row %": self.row_totals[:, None],
@@ -95,7 +95,7 @@ class Confusion:
         return shares
 
     def ordered(self, by: str) -> Confusion:
-        """The same with its tools by one of ORDERS; most samples and most errors come first."""
+        """Sort the tools by one of ORDERS. Most samples or errors come first."""
         names = np.array([name.casefold() for name in self.rows[: self.tools]], dtype=str)
         samples = self.row_totals[: self.tools]
         errors = samples - self.counts.diagonal()[: self.tools]
@@ -116,7 +116,7 @@ class Confusion:
         )
 
     def errors(self) -> list[tuple[int, int]]:
-        """The (row, column) of every cell of wrong predictions that is not empty, largest first."""
+        """The (row, column) of every nonempty cell of wrong predictions, largest first."""
         wrong = np.where(self.right, 0, self.counts)
         places = np.argwhere(wrong)
         sizes = wrong[tuple(places.T)]

@@ -1,4 +1,4 @@
-"""Draft: a conversation while it is written, and every state that it was in."""
+"""Draft: a conversation that the user edits, with undo and redo."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Record = Mapping[str, Any]
 
 ANSWER_KEYS = ("decision", "tool", "slots", "content")
 MERGE_SECONDS = 1.0
-"""Typing without a longer pause is undone at once."""
+"""Typing without a longer pause is undone as one change."""
 MOST_UNDONE = 1000
 
 NEXT_ROLES = {
@@ -30,9 +30,9 @@ NEXT_ROLES = {
 
 @dataclass(frozen=True)
 class DraftTurn:
-    """One turn as it is typed; of a tool turn ``text`` is JSON.
+    """One turn as typed. The ``text`` of a tool turn is JSON.
 
-    With ``is_text`` a tool's response is text even if it could be read as JSON.
+    With ``is_text``, the text of a tool response is not parsed as JSON.
     """
 
     role: str
@@ -41,22 +41,22 @@ class DraftTurn:
 
     @property
     def is_blank(self) -> bool:
-        """Whether nothing is said yet."""
+        """Whether the turn has no text."""
         return not self.text.strip()
 
     @cached_property
     def problem(self) -> str:
-        """Why the model cannot read it; "" if it can, or if it is blank."""
+        """Why the turn is invalid; "" if it is valid or blank."""
         return "" if self.is_blank else self._read[1]
 
     @cached_property
     def content(self) -> Any:
-        """What a sample's ``content`` is: the text, or what its JSON says."""
+        """The ``content`` for a sample: the text, or the parsed JSON."""
         return self.text if self._read[0] is None else self._read[0].content
 
     @cached_property
     def shown(self) -> str:
-        """What the model reads, to which its offsets belong; the text itself if it cannot."""
+        """The text that the model reads; its offsets refer to it. ``text`` if invalid."""
         return self.text if self._read[0] is None else self._read[0].text()
 
     @cached_property
@@ -71,10 +71,9 @@ class DraftTurn:
 
 @dataclass(frozen=True)
 class Draft:
-    """Turns and the tools on offer ([]: all that the model knows), as a sample has them.
+    """Turns and available tools ([] for all that the model knows), as in a sample.
 
-    ``answer`` is what a sample said is right; it holds as long as turns and tools are those of
-    that sample.
+    ``answer`` holds the labels of a sample. They are valid while turns and tools are unchanged.
     """
 
     turns: tuple[DraftTurn, ...] = (DraftTurn("user"),)
@@ -83,10 +82,10 @@ class Draft:
 
     @classmethod
     def of(cls, record: Record) -> Draft:
-        """A sample, or a record with no more than ``history``, to be changed.
+        """Make a draft of a sample, or of a record with at least ``history``.
 
         Raises:
-            DataError: it is neither; the message names the field.
+            DataError: the record is invalid. The message names the field.
         """
         try:
             conversation = Conversation.model_validate(record)
@@ -105,12 +104,12 @@ class Draft:
 
     @property
     def said(self) -> list[int]:
-        """The turns that are not blank: those that the model is asked about."""
+        """The indices of the turns that are not blank. The model reads only these."""
         return [place for place, turn in enumerate(self.turns) if not turn.is_blank]
 
     @property
     def problem(self) -> str:
-        """Why the model cannot be asked; "" if it can."""
+        """Why the draft is invalid; "" if it is valid."""
         for place, turn in enumerate(self.turns):
             if turn.problem:
                 return f"turn {place + 1}: {turn.problem}"
@@ -118,13 +117,13 @@ class Draft:
 
     @property
     def right_answer(self) -> Record | None:
-        """What is right, if that is known of just this conversation."""
+        """The labels, if they belong to exactly this conversation."""
         answer = self.answer
         holds = answer and (answer.turns, answer.tools) == (self.turns, self.tools)
         return answer.record if answer and holds else None
 
     def record(self) -> dict[str, Any]:
-        """The conversation as a request or a file has it, with the right answer if it is known."""
+        """The conversation as a sample or a request, with the labels if they are known."""
         history = [
             {"role": self.turns[place].role, "content": self.turns[place].content}
             for place in self.said
@@ -134,35 +133,35 @@ class Draft:
     # Changes ----------------------------------------------------------------------------------
 
     def with_text(self, place: int, text: str) -> Draft:
-        """Another text of a turn."""
+        """Replace the text of a turn."""
         return self._with(place, replace(self.turns[place], text=text))
 
     def with_role(self, place: int, roles: int) -> Draft:
-        """A turn of the role that stands so many further in the list of roles."""
+        """Change the role of a turn to the one ``roles`` further in ROLES."""
         turn = self.turns[place]
         role = ROLES[(ROLES.index(turn.role) + roles) % len(ROLES)]
         return self._with(place, replace(turn, role=role))
 
     def with_turn(self, place: int, turn: DraftTurn | None = None) -> Draft:
-        """One turn more, which then stands at ``place``; its role follows from the one before."""
+        """Insert a turn at ``place``; by default a blank one with the role that usually follows."""
         if turn is None:
             turn = DraftTurn(NEXT_ROLES[self.turns[place - 1].role] if place else "user")
         return replace(self, turns=(*self.turns[:place], turn, *self.turns[place:]))
 
     def without_turn(self, place: int) -> Draft:
-        """One turn less; of the last one only its text goes."""
+        """Remove a turn. The only turn is replaced by a blank one."""
         if len(self.turns) == 1:
             return replace(self, turns=(DraftTurn("user"),))
         return replace(self, turns=(*self.turns[:place], *self.turns[place + 1 :]))
 
     def with_moved(self, place: int, to: int) -> Draft:
-        """A turn at another place."""
+        """Move a turn."""
         turns = [*self.turns[:place], *self.turns[place + 1 :]]
         turns.insert(to, self.turns[place])
         return replace(self, turns=tuple(turns))
 
     def with_tools(self, tools: Iterable[Record]) -> Draft:
-        """Other tools on offer."""
+        """Replace the available tools."""
         return replace(self, tools=tuple(tools))
 
     def _with(self, place: int, turn: DraftTurn) -> Draft:
@@ -171,7 +170,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a sample says is right after these turns, with these tools on offer."""
+    """The labels of a sample, with the turns and tools that they belong to."""
 
     record: Record
     turns: tuple[DraftTurn, ...]
@@ -180,14 +179,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class State:
-    """A draft, and the turn that is looked at."""
+    """A draft and the selected turn."""
 
     draft: Draft
     place: int = 0
 
 
 class Edits:
-    """The states of a draft: the present one, those before it, those that were undone."""
+    """The undo history of a draft: present, past and undone states."""
 
     def __init__(self, draft: Draft) -> None:
         self.present = State(draft, len(draft.turns) - 1)
@@ -196,10 +195,10 @@ class Edits:
         self._typing: tuple[int, float] | None = None
 
     def change(self, draft: Draft, place: int, typed_at: float | None = None) -> None:
-        """Go on to another state.
+        """Change to another state.
 
-        Text ``typed_at`` a time (seconds) into the turn at ``place`` joins what was typed into it
-        just before, so that both are undone at once.
+        ``typed_at`` is the time (seconds) of a keystroke in the turn at ``place``. Keystrokes in
+        quick succession in one turn are undone together.
         """
         if draft != self.present.draft:
             if not self._continues(place, typed_at):
@@ -208,18 +207,18 @@ class Edits:
             self._typing = None if typed_at is None else (place, typed_at)
         self.present = State(draft, place)
 
-    def look_at(self, place: int) -> None:
-        """Look at another turn."""
+    def select(self, place: int) -> None:
+        """Select another turn."""
         if place != self.present.place:
             self.present = State(self.present.draft, place)
             self._typing = None
 
     def undo(self) -> bool:
-        """Back to the state before; False if there is none."""
+        """Return to the previous state; False if there is none."""
         return self._go(self._past, self._future)
 
     def redo(self) -> bool:
-        """Forward to what was undone; False if there is nothing."""
+        """Return to the state that was undone last; False if there is none."""
         return self._go(self._future, self._past)
 
     def _go(self, there: list[State], here: list[State]) -> bool:
@@ -238,10 +237,10 @@ class Edits:
 
 
 def _json_of(text: str) -> Any:
-    """What a tool turn's text says; text that does not look like JSON is itself.
+    """Parse the text of a tool turn. Text that does not look like JSON is returned unchanged.
 
     Raises:
-        ValueError: it looks like JSON and is none.
+        ValueError: it looks like JSON and is invalid.
     """
     try:
         return json.loads(text)

@@ -1,4 +1,4 @@
-"""Least and greatest values of stretches of a growing series, whatever its length."""
+"""Envelope: minimum and maximum of ranges of a growing series, in constant time per range."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Indices = NDArray[np.int64]
 
 FACTOR = 8
 FINENESS = 16
-"""A stretch is made of at least so many blocks, so its ends are right to 1/16 of its length."""
+"""A range has at least so many blocks, so its ends are exact to 1/16 of its length."""
 
 
 class Envelope:
-    """Blocks of 8, 64, 512 … values with the least and the greatest finite value of each.
+    """Blocks of 8, 64, 512 … values with the smallest and largest finite value of each.
 
-    It holds no values itself: every call is given all of them.
+    It does not store the values. Every call takes all of them.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Envelope:
         self._levels: list[_Level] = []
 
     def extend(self, values: Array) -> None:
-        """Catch up with ``values``: what was given before, and more at the end."""
+        """Update from ``values``: the values of the last call, and new ones at the end."""
         begin, self._length = self._length, len(values)
         if begin == len(values):
             return
@@ -41,10 +41,11 @@ class Envelope:
             below = level.low.values, level.high.values
 
     def bounds(self, values: Array, edges: Indices) -> tuple[Array, Array]:
-        """Least and greatest finite value of each stretch ``values[edges[i]:edges[i + 1]]``.
+        """The smallest and largest finite value of each range ``values[edges[i]:edges[i + 1]]``.
 
-        Without any it is +inf and -inf. Long stretches begin and end at whole blocks, so that
-        neighbours share no value, none is lost, and the cost does not grow with their length.
+        They are +inf and -inf if there is none. The ends of long ranges are rounded to whole
+        blocks, so that the cost does not grow with the length. Adjacent ranges still share no
+        value, and none is lost.
         """
         begin, end = edges[:-1], edges[1:]
         low, high = np.full(len(begin), np.inf), np.full(len(begin), -np.inf)
@@ -55,7 +56,7 @@ class Envelope:
             chosen = np.flatnonzero(depths == depth)
             if len(chosen):
                 size = FACTOR**depth
-                is_last = end[chosen] == len(values)  # it takes its unfinished block, too
+                is_last = end[chosen] == len(values)  # include the incomplete block
                 stretch = begin[chosen] // size, (end[chosen] + is_last * (size - 1)) // size
                 low[chosen], high[chosen] = self._reduced(values, depth, *stretch)
         return low, high
@@ -63,7 +64,7 @@ class Envelope:
     def _reduced(
         self, values: Array, depth: int, begin: Indices, end: Indices
     ) -> tuple[Array, Array]:
-        """The bounds of stretches, none empty, of the blocks of one level."""
+        """The bounds of nonempty ranges of the blocks of one level."""
         chosen, starts = _joined(begin, end)
         if depth:
             level = self._levels[depth - 1]
@@ -79,7 +80,7 @@ class _Level:
         self.high = Points()
 
     def renew(self, first: int, low: Array, high: Array) -> None:
-        """Make the blocks from ``first`` on of the values below them."""
+        """Compute the blocks from ``first`` on from the level below."""
         starts = np.arange(0, len(low), FACTOR)
         for mine, reduce, below in (
             (self.low, np.minimum, low),
@@ -90,7 +91,7 @@ class _Level:
 
 
 def _finite(values: Array) -> tuple[Array, Array]:
-    """The values twice, with what is not finite out of the way of a minimum and of a maximum."""
+    """The values for a minimum and for a maximum: non-finite ones are +inf and -inf."""
     finite = np.isfinite(values)
     if finite.all():
         return values, values
@@ -98,7 +99,7 @@ def _finite(values: Array) -> tuple[Array, Array]:
 
 
 def _joined(begin: Indices, end: Indices) -> tuple[slice | Indices, Indices]:
-    """What to take so that the stretches follow each other, and where each then starts."""
+    """Indices that put the ranges one after the other, and where each one then starts."""
     lengths = end - begin
     starts = np.cumsum(lengths) - lengths
     if np.array_equal(begin[1:], end[:-1]):

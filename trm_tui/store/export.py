@@ -1,4 +1,4 @@
-"""A chart's full data as a table, and tables as CSV or JSON files."""
+"""Export of a chart's full data as a CSV or JSON file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from trm_tui.store.growing import AXES, Array
 from trm_tui.store.trace import Trace
 
 Table = tuple[list[str], list[np.ma.MaskedArray]]
-"""Names and columns of equal length; masked is what was not measured, NaN what was not a number."""
+"""Names, and columns of equal length. Cells without a measurement are masked; NaN is a value."""
 Cell = float | int | str | None
 
 
 def table_of(traces: Sequence[Trace]) -> Table:
-    """All values of curves over one step column: their axes, then a column each.
+    """All values of several curves as a table: the axes, then one column for each curve.
 
-    Curves that have a step in common share its row.
+    Values at the same step share a row.
     """
     if not traces:
         return [], []
@@ -45,10 +45,13 @@ def table_of(traces: Sequence[Trace]) -> Table:
 
 
 def write_columns(path: Path, names: Sequence[str], columns: Sequence[np.ndarray]) -> None:
-    """Write a table as JSON (a list of objects) if the path ends so, and as CSV otherwise.
+    """Write a table as JSON (a list of objects) if the suffix is .json, else as CSV.
 
-    Masked cells are empty or null; NaN and infinities are "NaN", "Infinity" and "-Infinity". The
-    file is whole or not there. Raises OSError if it cannot be written.
+    Masked cells are empty (CSV) or null (JSON). NaN and infinities are "NaN", "Infinity" and
+    "-Infinity". The write is atomic.
+
+    Raises:
+        OSError: the file cannot be written.
     """
     rows = zip(*map(_cells, columns), strict=True)
     text = _json(names, rows) if path.suffix.lower() == ".json" else _csv(names, rows)
@@ -56,7 +59,7 @@ def write_columns(path: Path, names: Sequence[str], columns: Sequence[np.ndarray
 
 
 def _rows(places: Sequence[Array]) -> tuple[list[np.ndarray], int]:
-    """The row of every value, by step; a step that a curve has several times takes several rows."""
+    """The row of every value, and the number of rows. Repeated steps of a curve get own rows."""
     steps = np.concatenate([np.empty(0), *places])
     repeats = [np.arange(len(each)) - np.searchsorted(each, each) for each in places]
     repeat = np.concatenate([np.empty(0), *repeats])
@@ -69,21 +72,21 @@ def _rows(places: Sequence[Array]) -> tuple[list[np.ndarray], int]:
 
 
 def _cells(column: np.ndarray) -> list[Cell]:
-    """A column as the cells of a file; whole numbers without a point if all of them are."""
+    """The cells of a column. If all numbers are whole, they are integers."""
     masked = np.ma.MaskedArray(column)
     values, absent = masked.data.astype(np.float64), np.ma.getmaskarray(masked)
-    told = np.isfinite(values) & ~absent
-    values_told = np.where(told, values, 0)
+    is_number = np.isfinite(values) & ~absent
+    numbers = np.where(is_number, values, 0)
     with np.errstate(invalid="ignore"):
-        whole = values_told.astype(np.int64)
-    cells: list[Cell] = (whole if np.array_equal(whole, values_told) else values_told).tolist()
-    for index in np.flatnonzero(~told).tolist():
+        whole = numbers.astype(np.int64)
+    cells: list[Cell] = (whole if np.array_equal(whole, numbers) else numbers).tolist()
+    for index in np.flatnonzero(~is_number).tolist():
         cells[index] = None if absent[index] else _name(values[index])
     return cells
 
 
 def _name(value: float) -> str:
-    """What has no number in JSON."""
+    """The name of NaN or an infinity, which JSON has no number for."""
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 

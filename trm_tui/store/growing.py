@@ -1,4 +1,4 @@
-"""Arrays that grow at their end, and may lose rows there."""
+"""Arrays that grow at the end and can be truncated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 
 SMALLEST = 64
 AXES = ("step", "time", "epoch")
-"""The columns over which curves are drawn."""
+"""The columns that can be the x axis of a chart."""
 
 
 class Growing(Protocol):
@@ -21,15 +21,15 @@ class Growing(Protocol):
 
     @property
     def values(self) -> Array:
-        """Everything so far."""
+        """All values so far."""
 
     @property
     def generation(self) -> int:
-        """Rises when rows were taken away at the end: what was computed from them is void."""
+        """Increases when values are removed, which invalidates results computed from them."""
 
 
 class Points:
-    """A growing array; its room doubles, so appending is linear over all."""
+    """A growing float64 array. Its capacity doubles, so that appending takes amortized O(1)."""
 
     def __init__(self, values: ArrayLike = ()) -> None:
         self._room = np.empty(SMALLEST)
@@ -42,7 +42,7 @@ class Points:
 
     @property
     def values(self) -> Array:
-        """Everything so far: a view, valid until the next change."""
+        """All values so far, as a view that is valid until the next change."""
         return self._room[: self._length]
 
     def append(self, value: float) -> None:
@@ -61,21 +61,21 @@ class Points:
         self._length = length
 
     def truncate(self, length: int) -> None:
-        """Take away all but the first ``length`` values."""
+        """Keep only the first ``length`` values."""
         if length < self._length:
             self._length = length
             self.generation += 1
 
     def replace(self, values: ArrayLike) -> None:
-        """Take away everything and begin with ``values``."""
+        """Replace all values."""
         self.truncate(0)
         self.extend(values)
 
 
 class Rising(Points):
-    """Places on an axis, for binary search: they never fall, whatever was told.
+    """Values of an axis, which never decrease, for binary search.
 
-    One that is below the place before it, or that is not finite, is put at that place.
+    A value that is not finite, or less than the one before it, is replaced by the one before it.
     """
 
     def extend(self, values: ArrayLike) -> None:

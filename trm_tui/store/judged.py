@@ -1,4 +1,4 @@
-"""Judged samples: what an evaluation says of each, kept so that it is filtered and sorted fast."""
+"""JudgedSamples: the samples of an evaluation as columns, for fast filtering and sorting."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from trm_tui.store.growing import Array, Points
 
 Flags = NDArray[np.bool_]
 View = NDArray[np.intp]
-"""Indices of samples, in the order in which they are to be seen."""
+"""Indices of samples in display order."""
 
 PARTS = ("decision", "tool", "slot presence", "slot value", "arguments")
-"""What of an answer can be wrong."""
+"""The parts of an answer that can be wrong."""
 
 WRONG, RIGHT, ALL = "wrong", "right", "all"
 ONLY_THIS, ONLY_OTHER = "only this right", "only other right"
@@ -25,7 +25,7 @@ COMPARED = (ONLY_THIS, ONLY_OTHER)
 
 LOSS, CONFIDENT, UNSURE, FILE = "loss", "confident", "unsure", "file"
 ORDERS = (LOSS, CONFIDENT, UNSURE, FILE)
-"""Highest loss, highest confidence, lowest confidence first; as they stand in the file."""
+"""Highest loss first, highest confidence first, lowest confidence first, file order."""
 
 CALL = "tool_call"
 UNKNOWN_PART = 1 << len(PARTS)
@@ -34,8 +34,8 @@ UNKNOWN_PART = 1 << len(PARTS)
 class Judged(NamedTuple):
     """One sample.
 
-    ``truth`` and ``predicted`` are names of tools: None for a direct answer, "" for a call of no
-    known tool. ``confidence`` is what the model gives its own answer.
+    ``truth`` and ``predicted`` are names of tools: None for a direct answer, "" for a call without
+    a known tool. ``confidence`` is the probability of the model's own answer.
     """
 
     line: int
@@ -48,7 +48,7 @@ class Judged(NamedTuple):
 
 
 class JudgedSamples:
-    """The samples of an evaluation, in the order in which they were judged."""
+    """The samples of an evaluation, in the order of judging."""
 
     def __init__(self) -> None:
         self._samples: list[Judged] = []
@@ -57,7 +57,7 @@ class JudgedSamples:
         self._wrong = Points()
         self._other: JudgedSamples | None = None
         self.tools: set[str] = set()
-        """Names of all tools that are due or were predicted."""
+        """The names of all true and predicted tools."""
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -66,7 +66,7 @@ class JudgedSamples:
         return self._samples[index]
 
     def add(self, samples: Iterable[JudgedSample]) -> None:
-        """Take in samples in any order."""
+        """Add samples, in any order."""
         new = [_judged(sample) for sample in samples]
         self._samples += new
         self._haystacks += [_haystack(each) for each in new]
@@ -77,28 +77,28 @@ class JudgedSamples:
         self.tools.update(name for each in new for name in (each.truth, each.predicted) if name)
 
     def compare(self, other: JudgedSamples | None) -> None:
-        """Set them beside another model's on the same file; lines say which belong together."""
+        """Compare with another model's samples of the same file, matched by line."""
         self._other = other
 
     @property
     def is_compared(self) -> bool:
-        """Whether there is another model's judgement beside."""
+        """Whether there is another model to compare with."""
         return self._other is not None
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds that samples can be of."""
+        """The available kinds of samples."""
         return KINDS + COMPARED if self.is_compared else KINDS
 
     def counts(self) -> dict[str, int]:
-        """How many samples there are of each kind."""
+        """The number of samples of each kind."""
         return {kind: int(self._of(kind).sum()) for kind in self.kinds}
 
     def view(self, kind: str = WRONG, order: str = LOSS, words: str = "") -> View:
-        """The samples of a kind that hold ``words`` (any case) in text or tools, in an order.
+        """The samples of a kind with ``words`` (any case) in text or tools, sorted.
 
         Raises:
-            KeyError: no such kind or order.
+            KeyError: the kind or order is unknown.
         """
         kept = np.flatnonzero(self._of(kind))
         if words:
@@ -109,12 +109,12 @@ class JudgedSamples:
         return kept[np.lexsort((self._lines.values[kept], self._keys(order)[kept]))]
 
     def lines(self, view: View) -> list[int]:
-        """Where samples stand in the file, from 1."""
+        """The line numbers of samples in the file, from 1."""
         lines: list[int] = self._lines.values[view].astype(int).tolist()
         return lines
 
     def _of(self, kind: str) -> Flags:
-        """Which samples are of a kind, [N]."""
+        """Mask of the samples of a kind, [N]."""
         wrong = self._wrong.values.astype(np.int64)
         flags: Flags
         if kind in PARTS:
@@ -127,7 +127,7 @@ class JudgedSamples:
         return flags
 
     def _right_in_other(self) -> Array:
-        """1 where the other model is right, 0 where it is wrong, NaN where it was not asked."""
+        """1 if the other model is right, 0 if it is wrong, NaN if it has no such sample."""
         right = np.full(len(self), np.nan)
         if self._other is None or not len(self._other):
             return right
@@ -140,7 +140,7 @@ class JudgedSamples:
         return right
 
     def _keys(self, order: str) -> Array:
-        """What samples are sorted by, the smallest first, [N]; a loss of NaN is the highest."""
+        """Ascending sort keys [N]. A NaN loss counts as the highest."""
         losses = self._losses.values
         return {
             LOSS: -np.where(np.isnan(losses), np.inf, losses),
@@ -168,5 +168,5 @@ def _haystack(sample: Judged) -> str:
 
 
 def _bits(wrong: Iterable[str]) -> int:
-    """One bit a part that is wrong."""
+    """One bit for each wrong part."""
     return sum(1 << PARTS.index(part) if part in PARTS else UNKNOWN_PART for part in set(wrong))

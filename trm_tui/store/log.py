@@ -9,7 +9,7 @@ from trm_engine.runs.schema.fields import Level
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """What happened at ``t`` (Unix seconds), at which update if that is known."""
+    """A message at time ``t`` (Unix seconds), with the update (``step``) if known."""
 
     t: float
     level: Level

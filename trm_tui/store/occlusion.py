@@ -1,4 +1,4 @@
-"""What leaving out each turn of a conversation does to the answer."""
+"""Occlusion: how the answer changes when one turn is removed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Left:
-    """The answer without one turn, ``place`` in the draft, beside the answer to all of it.
+class WithoutTurn:
+    """The answer without one turn, compared with the answer to the whole conversation.
 
-    ``change`` is how much likelier a call becomes; ``changes`` says in words what else is another:
-    the decision, the tool, values of slots.
+    ``place`` is the turn's index in the draft. ``change`` is the difference in P(call). ``changes``
+    describes the other differences: decision, tool, slot values.
     """
 
     place: int
@@ -26,33 +26,33 @@ class Left:
 
 
 class Occlusion:
-    """Answers without one turn each, as they come; ``places`` are the turns' in the draft."""
+    """Collects the answers without one turn; ``places`` are the turns' indices in the draft."""
 
     def __init__(self, places: Sequence[int]) -> None:
         self.base: Record | None = None
-        self.left: list[Left] = []
+        self.results: list[WithoutTurn] = []
         self._places = places
 
     def add(self, answers: Iterable[Record]) -> None:
-        """More answers of the worker; the one to the whole conversation comes first."""
+        """Add answers of the worker. The first one is that to the whole conversation."""
         for answer in answers:
             if answer["turn"] is None:
                 self.base = answer
             elif self.base is not None:
-                self.left.append(_compared(self._places[answer["turn"]], answer, self.base))
+                self.results.append(_compared(self._places[answer["turn"]], answer, self.base))
 
     def notes(self) -> dict[int, str]:
-        """By turn: what its absence does, in a few words."""
-        return {each.place: in_words(each) for each in self.left}
+        """A note about each removed turn, by its index in the draft."""
+        return {each.place: in_words(each) for each in self.results}
 
 
-def in_words(left: Left) -> str:
-    """What the absence of a turn does: the change of P(call), and what else changes."""
-    return ", ".join((f"without it P(call) {left.change:+.3f}", *left.changes))
+def in_words(result: WithoutTurn) -> str:
+    """Describe the effect of removing a turn."""
+    return ", ".join((f"without it P(call) {result.change:+.3f}", *result.changes))
 
 
-def _compared(place: int, answer: Record, base: Record) -> Left:
-    return Left(
+def _compared(place: int, answer: Record, base: Record) -> WithoutTurn:
+    return WithoutTurn(
         place,
         answer["decision_probability"],
         answer["decision_probability"] - base["decision_probability"],

@@ -1,4 +1,4 @@
-"""Pace: how fast a run goes and when it will end, from its own figures."""
+"""Pace: estimates of a run's speed and remaining time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RECENT_EVALUATIONS = 3
 
 
 def update_seconds(columns: Columns) -> float | None:
-    """Mean seconds of a recent update, evaluations and pauses left out; None if unknown."""
+    """Mean seconds of recent updates, without evaluations and pauses; None if unknown."""
     samples = columns["samples"].newest(RECENT_UPDATES)
     rates = columns["samples_per_s"].newest(RECENT_UPDATES)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -24,28 +24,28 @@ def update_seconds(columns: Columns) -> float | None:
 
 
 def evaluation_seconds(evaluations: Sequence[Evaluated]) -> float:
-    """Mean seconds of the last evaluations; 0 if there was none yet."""
+    """Mean seconds of the last evaluations; 0 if there is none yet."""
     recent = [event.seconds for event in evaluations[-RECENT_EVALUATIONS:]]
     return sum(recent) / len(recent) if recent else 0.0
 
 
 def epoch_ends(started: RunStarted) -> Sequence[int]:
-    """The updates after which epochs end; older runs told only how long the first one is."""
+    """The updates that end an epoch. Older runs only report the length of the first epoch."""
     first = started.steps_per_epoch
     ends = started.epoch_ends
     return range(first, started.total_steps + 1, first) if ends is None else ends
 
 
 def evaluations_left(step: int, total: int, every: int, ends: Sequence[int]) -> int:
-    """How many evaluations are due after ``step``.
+    """The number of evaluations after ``step``.
 
-    There is one every ``every`` updates, one at the end of each epoch and one at the very end.
+    There is one every ``every`` updates, one after each epoch and one at the end of the run.
     """
     between = {end for end in (*ends, total) if step < end <= total and end % every}
     return max(total // every - step // every, 0) + len(between)
 
 
 def next_evaluation(step: int, total: int, every: int, ends: Sequence[int]) -> int:
-    """The update after which the next evaluation is due."""
+    """The update of the next evaluation."""
     due = (end for end in ((step // every + 1) * every, *ends) if end > step)
     return min(total, *due)

@@ -1,4 +1,4 @@
-"""RunStore: all that a viewer shows of a run, made from its events and from nothing else."""
+"""RunStore: the state of a run, computed from its events only."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Topics = set[str]
 
 
 class RunStore:
-    """A run as its events tell it. ``take`` brings it up to date; the rest is to be read."""
+    """The state of a run. Only ``take``, ``catch_up`` and ``start_over`` change it."""
 
     def __init__(self) -> None:
         self._empty()
@@ -62,10 +62,10 @@ class RunStore:
         self.last_event = 0.0
         self._by_step: deque[msgspec.Raw] = deque(maxlen=RECENT_EVENTS)
 
-    # Taking in --------------------------------------------------------------------------------
+    # Events -----------------------------------------------------------------------------------
 
     def take(self, events: Iterable[Event]) -> Topics:
-        """Take in events, in order; return what they changed."""
+        """Apply events in order. Returns what they changed."""
         changed: Topics = set()
         for event in events:
             changed |= self._take(event)
@@ -73,7 +73,7 @@ class RunStore:
         return changed
 
     def start_over(self) -> None:
-        """Forget everything: the file of events is another one now."""
+        """Forget everything, because the event file was replaced."""
         self._empty()
 
     def _take(self, event: Event) -> Topics:
@@ -139,7 +139,7 @@ class RunStore:
         return {"log"}
 
     def _take_state(self, event: StateChanged) -> Topics:
-        if self.state == "paused" and self.reason:  # what it was paused for is mended
+        if self.state == "paused" and self.reason:  # the cause of the pause is fixed
             self.alarms = [each for each in self.alarms if not each.startswith(self.reason)]
         self.state, self.reason = event.state, event.reason or ""
         self.state_since = event.t
@@ -175,7 +175,7 @@ class RunStore:
     # Reading ----------------------------------------------------------------------------------
 
     def catch_up(self) -> None:
-        """Bring the figures that follow from the newest updates up to date."""
+        """Update ``step`` and ``epoch`` from the newest update."""
         steps = self.columns["step"].newest(1)
         if len(steps):
             self.step = int(steps[-1])
@@ -183,7 +183,7 @@ class RunStore:
 
     @property
     def total_steps(self) -> int:
-        """All updates of the run; 0 while that is unknown."""
+        """The number of updates of the run; 0 if unknown."""
         return self.started.total_steps if self.started else 0
 
     @property
@@ -193,11 +193,11 @@ class RunStore:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the run said that it is over."""
+        """Whether the run reported its end."""
         return self.state in ENDED
 
     def seconds_left(self) -> float | None:
-        """Training and evaluations that are still to come, in seconds; None if unknown."""
+        """The remaining seconds of training and evaluation; None if unknown."""
         seconds = update_seconds(self.columns)
         if seconds is None or not self.started:
             return None
@@ -211,7 +211,7 @@ class RunStore:
         return updates * seconds + evaluations * evaluation_seconds(self.evaluations)
 
     def losses_by_step(self) -> list[float | None]:
-        """Mean training loss at each supervision step over the newest updates that trained it."""
+        """Mean training loss at each supervision step, over recent updates that trained it."""
         sums: list[float] = []
         counts: list[int] = []
         for text in self._by_step:
@@ -230,7 +230,7 @@ _decode_lists = msgspec.json.Decoder(list[list[float | None]], strict=False).dec
 
 
 def _lists(text: msgspec.Raw) -> list[list[float | None]]:
-    """The losses of updates by supervision step; none where they are something else."""
+    """The losses of updates by supervision step; [] if the JSON is invalid."""
     try:
         return _decode_lists(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Exponential moving average of a growing series, without a Python loop over its values."""
+"""Smoother: a vectorized exponential moving average of a growing series."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ import numpy as np
 from trm_tui.store.growing import Array, Points
 
 FACTORS = (0.0, 0.6, 0.9, 0.97, 0.99, 0.997, 0.999)
-"""What a person chooses from; 0 is no smoothing."""
+"""The factors that the user can choose; 0 means no smoothing."""
 
 BLOCK = 4096
 NEGLIGIBLE = 1e-18
 
 
 class Smoother:
-    """The debiased average ``s = a·s + (1 - a)·x``, divided by the same average of ones.
+    """The average ``s = a·s + (1 - a)·x``, debiased: divided by the same average of ones.
 
-    Values that are not finite are passed over: they are NaN in the result, and the average goes on
-    after them as if they were not there.
+    Values that are not finite are NaN in the result and do not change the average.
     """
 
     def __init__(self, factor: float) -> None:
@@ -30,11 +29,11 @@ class Smoother:
 
     @property
     def values(self) -> Array:
-        """The smoothed series, as long as what was given."""
+        """The smoothed series, as long as the input so far."""
         return self._out.values
 
     def extend(self, values: Array) -> None:
-        """Go on with the next values."""
+        """Add the next values."""
         for begin in range(0, len(values), BLOCK):
             self._out.extend(self._smoothed(values[begin : begin + BLOCK]))
 
@@ -53,7 +52,7 @@ class Smoother:
         out = (1 - self.factor) * values
         if len(out):
             out[0] += self.factor * start
-        # Each pass lets every value reach twice as far back.
+        # Each pass doubles the number of earlier values that are included.
         reach, weight = 1, self.factor
         while reach < len(out) and weight > NEGLIGIBLE:
             out[reach:] += weight * out[:-reach]

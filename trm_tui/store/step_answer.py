@@ -1,4 +1,4 @@
-"""A model's answer at one supervision step beside the right one: what is where, what is wrong."""
+"""A model's answer at one supervision step, compared with the labels."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ TRUE, PREDICTED, UNSEEN = "true", "predicted", "unseen"
 
 
 class Compared(NamedTuple):
-    """One thing that is right and one that was predicted, "" for nothing.
+    """A label and the prediction for it; "" for no value.
 
-    ``verdict`` is RIGHT, or what is wrong: DECISION, TOOL, MISSED, INVENTED, OTHER; None where
-    nothing says what would be right.
-    ``probability`` is that of a call, of the tool, or that there is a value.
+    ``verdict`` is RIGHT or the kind of error: DECISION, TOOL, MISSED, INVENTED, OTHER. It is None
+    without a label. ``probability`` is that of a call, of the tool, or of the value's presence.
     """
 
     name: str
@@ -33,7 +32,7 @@ class Compared(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A stretch of a turn in characters, the end exclusive: TRUE, PREDICTED or UNSEEN."""
+    """Characters ``begin`` to ``end`` (exclusive) of a turn: TRUE, PREDICTED or UNSEEN."""
 
     turn: int
     begin: int
@@ -42,7 +41,7 @@ class Place(NamedTuple):
 
 
 def places(prediction: Record, step: Record) -> Iterator[Place]:
-    """Where true and predicted values stand, and what the model does not see."""
+    """The places of true values, of predicted values, and of text that the model does not see."""
     truth = prediction.get("truth") or {}
     for field in [*truth.get("slots", ()), *truth.get("arguments", ())]:
         for span in field["spans"]:
@@ -57,13 +56,13 @@ def places(prediction: Record, step: Record) -> Iterator[Place]:
 
 
 def called(step: Record) -> Record | None:
-    """The call that is the answer; None if it is a direct answer or of no known tool."""
+    """The predicted call; None for a direct answer or without a known tool."""
     call: Record | None = step["prediction"]["tool"]
     return call
 
 
 def decision(prediction: Record, step: Record) -> list[Compared]:
-    """Decision and tool. The tool is the likeliest one on offer, even where none is called."""
+    """Decision and tool. The tool is the likeliest available one, even without a call."""
     truth = prediction.get("truth")
     said = step["prediction"]["decision"]
     due = truth["decision"] if truth else ""
@@ -80,15 +79,15 @@ def decision(prediction: Record, step: Record) -> list[Compared]:
 
 
 def missing(step: Record) -> str:
-    """What speaks against a call, the most first: each argument with what it takes off."""
+    """The missing arguments with their penalties on the call logit, largest first."""
     lacks: Mapping[str, float] = step["prediction"]["missing"]
     return ", ".join(f"{name} −{lack:.1f}" for name, lack in lacks.items())
 
 
 def arguments(prediction: Record, step: Record) -> list[Compared]:
-    """The predicted call's arguments beside the true call's; absent on both sides are left out.
+    """The arguments of the predicted and the true call, without those absent in both.
 
-    Of a call that is not made: what its arguments would have been, where that was told.
+    If the model does not call, these are the arguments that the true call would have had, if known.
     """
     truth, call = prediction.get("truth") or {}, called(step)
     tool = call["name"] if call else truth.get("tool")
@@ -100,18 +99,18 @@ def arguments(prediction: Record, step: Record) -> list[Compared]:
 
 
 def slots(prediction: Record, step: Record) -> list[Compared]:
-    """Every slot, in the order that the model has them."""
+    """Every slot, in the order of the model."""
     truth = prediction.get("truth")
     return list(_compared(step["slots"], _texts(truth["slots"]) if truth else None))
 
 
 def is_quiet(row: Compared) -> bool:
-    """Whether it is nothing on either side: a slot that is empty, as it should be."""
+    """Whether a row is empty on both sides and not wrong."""
     return not row.truth and not row.predicted and row.verdict in (RIGHT, None)
 
 
 def leading_tools(prediction: Record, step: Record, most: int) -> list[str]:
-    """The likeliest tools on offer at a step; the true one is always among them."""
+    """The likeliest available tools at a step. The true tool is always included."""
     names = [each["name"] for each in step["tools"] if each["offered"]][:most]
     true = (prediction.get("truth") or {}).get("tool")
     known = {each["name"] for each in step["tools"]}
@@ -129,7 +128,7 @@ def tool_probabilities(prediction: Record, tool: str) -> list[float]:
 
 
 def _compared(values: Iterable[Record], true: Mapping[str, str] | None) -> Iterator[Compared]:
-    """Values beside the true ones; true ones that the model does not know of come last."""
+    """Compare values with labels. Labels that the model does not know come last."""
     unknown = dict(true or {})
     for value in values:
         is_said = value["presence"] > PRESENT
@@ -148,7 +147,7 @@ def _verdict(due: str, is_said: bool, said: str) -> str:
 
 
 def _same(one: str, other: str) -> bool:
-    """Equal as evaluations see it: case and outer spaces aside."""
+    """Whether two values are equal in evaluations: ignoring case and surrounding spaces."""
     return one.strip().casefold() == other.strip().casefold()
 
 

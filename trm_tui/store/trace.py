@@ -1,4 +1,4 @@
-"""Curves: what a chart draws, binned to its dot columns at a cost that does not grow with them."""
+"""Trace: one curve of a chart, binned to dot columns at a cost independent of its length."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["Bins", "Drawing", "Growing", "Points", "Trace", "Window"]
 
 @dataclass(frozen=True)
 class Drawing:
-    """A curve over dot columns: its line, what it was before smoothing, where it is broken.
+    """A curve in dot columns: the line, the unsmoothed line, and the holes.
 
-    ``raw`` is None where the line is not smoothed; ``holes`` [columns] marks NaN and infinities.
+    ``raw`` is None if the line is not smoothed. ``holes`` [columns] marks NaN and infinities.
     """
 
     line: Bins
@@ -30,10 +30,10 @@ class Drawing:
 class Trace:
     """One curve: values ``y`` over any of its axes.
 
-    ``axes`` ("step", "time" in seconds, "epoch" …) never decrease and are as long as ``y``; where
-    one is longer for a moment, its end is left out. ``smooth`` is False for what has no noise (a
-    learning rate). ``points`` marks few, precious values (one an evaluation): they are drawn one by
-    one and never smoothed.
+    ``axes`` ("step", "time" in seconds, "epoch" …) never decrease and are as long as ``y``; an axis
+    that is longer for a moment is cut. ``smooth`` is False for values without noise (a learning
+    rate). ``points`` is for few values (one for each evaluation), which are drawn one by one and
+    never smoothed.
     """
 
     def __init__(
@@ -56,21 +56,21 @@ class Trace:
 
     @property
     def values(self) -> Array:
-        """The values as they came."""
+        """The unsmoothed values."""
         return self._y.values[: len(self)]
 
     def along(self, axis: str) -> Array:
-        """Where the values are on an axis; empty if the curve does not have it."""
+        """The coordinates on an axis; empty if the curve does not have this axis."""
         return self.axes[axis].values[: len(self)] if axis in self.axes else np.empty(0)
 
     def smoothed(self, factor: float) -> Array:
-        """The values under a debiased moving average, NaN where they are not finite."""
+        """The smoothed values; NaN where a value is not finite."""
         if not self._smooths(factor):
             return self.values
         return self._known().smoothed(self._y.values, factor)[: len(self)]
 
     def nearest(self, axis: str, x: float) -> int | None:
-        """The index of the value that is nearest to ``x``; None if there is none."""
+        """The index of the value nearest to ``x``; None without values."""
         along = self.along(axis)
         if not len(along):
             return None
@@ -80,23 +80,23 @@ class Trace:
 
     @property
     def has_values(self) -> bool:
-        """Whether there is any finite value."""
+        """Whether any value is finite."""
         return self._known().last_finite is not None
 
     @property
     def holes(self) -> int:
-        """How many values are not finite, after the first that is: before it nothing was told."""
+        """The number of non-finite values after the first finite one."""
         return len(self._known().holes)
 
     @property
     def last_hole(self) -> int | None:
-        """The index of the last of them."""
+        """The index of the last of these holes; None if there is none."""
         holes = self._known().holes.values
         return int(holes[-1]) if len(holes) else None
 
     @property
     def broken_from(self) -> int | None:
-        """The index from which on no value is finite; None if the last one is, or none ever was."""
+        """The index of the first value after the last finite one; None if there is none."""
         known = self._known()
         if known.last_finite is None or known.last_finite == known.seen - 1:
             return None
@@ -105,9 +105,9 @@ class Trace:
     def draw(
         self, axis: str, window: Window, columns: int, factor: float, log: bool = False
     ) -> Drawing:
-        """The curve over ``columns`` equal parts of a stretch of an axis, smoothed by ``factor``.
+        """Bin a window of the curve into ``columns`` columns, smoothed by ``factor``.
 
-        With ``log`` heights are powers of ten, and -inf stands for zero and less.
+        With ``log``, heights are decimal logarithms; -inf for zero and negative values.
         """
         known, y = self._known(), self.values
         stretch = Stretch(self.along(axis), window, columns, log)
@@ -121,7 +121,7 @@ class Trace:
         return factor > 0 and self.smooth
 
     def _known(self) -> _Known:
-        """What was computed so far, brought up to date; begun anew if values were taken away."""
+        """The cached results, brought up to date; computed anew if values were removed."""
         if self._kept.generation != self._y.generation:
             self._kept = _Known(self._y.generation)
         self._kept.catch_up(self._y.values)
@@ -129,7 +129,7 @@ class Trace:
 
 
 class _Known:
-    """What is computed of a curve's values, as they come."""
+    """Incrementally computed results for a curve's values."""
 
     def __init__(self, generation: int) -> None:
         self.generation = generation
@@ -140,16 +140,16 @@ class _Known:
         self._smoother = Smoother(0)
 
     def catch_up(self, values: Array) -> None:
-        """Go on with the values after those that were seen."""
+        """Process the new values."""
         if self.seen == len(values):
             return
         finite = np.isfinite(values[self.seen :])
-        told = np.flatnonzero(finite)
+        found = np.flatnonzero(finite)
         begin = 0
         if self.last_finite is None:
-            begin = int(told[0]) if len(told) else len(finite)
-        if len(told):
-            self.last_finite = self.seen + int(told[-1])
+            begin = int(found[0]) if len(found) else len(finite)
+        if len(found):
+            self.last_finite = self.seen + int(found[-1])
         self.holes.extend(self.seen + begin + np.flatnonzero(~finite[begin:]))
         self.envelope.extend(values)
         self.seen = len(values)

@@ -82,7 +82,7 @@ class ConversationEditor(Widget):
         """Focus the list of turns, and select ``place``."""
         self._take_text()
         if place is not None and place < len(self.draft.turns):
-            self._edits.look_at(place)
+            self._edits.select(place)
             self._show()
         self._list.focus()
 
@@ -162,7 +162,7 @@ class ConversationEditor(Widget):
     def _look_at(self, event: TurnList.Moved) -> None:
         event.stop()
         self._take_text()
-        self._edits.look_at(event.place)
+        self._edits.select(event.place)
         self._show()
 
     @on(TurnList.Opened)
@@ -182,7 +182,7 @@ class ConversationEditor(Widget):
         self._take_text()
         following = self.place + 1
         if following < len(self.draft.turns):
-            self._edits.look_at(following)
+            self._edits.select(following)
             self._show()
         elif not self.draft.turns[self.place].is_blank:
             self._change(self.draft.with_turn(following), following)

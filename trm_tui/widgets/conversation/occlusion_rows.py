@@ -12,7 +12,7 @@ from textual.message import Message
 from trm_engine.printable import one_line
 from trm_tui.keys import OCCLUSION, ROWS, bindings
 from trm_tui.store.draft import Draft
-from trm_tui.store.occlusion import Left, Occlusion
+from trm_tui.store.occlusion import Occlusion, WithoutTurn
 from trm_tui.text.figures import share_text
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.rows import CursorRows
@@ -41,15 +41,15 @@ class OcclusionRows(CursorRows):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._left: Sequence[Left] = ()
+        self._results: Sequence[WithoutTurn] = ()
         self._draft = Draft()
         self._cursor = 0
 
     def show(self, occlusion: Occlusion | None, draft: Draft, status: str = ASK) -> None:
         """Show the results so far for a draft. None shows ``status`` instead."""
-        self._left = list(occlusion.left) if occlusion else ()
+        self._results = list(occlusion.results) if occlusion else ()
         self._draft = draft
-        self._cursor = min(self._cursor, max(len(self._left) - 1, 0))
+        self._cursor = min(self._cursor, max(len(self._results) - 1, 0))
         self.EMPTY = status
         base = occlusion.base if occlusion else None
         tool = f", {one_line(str(base['tool']))}" if base and base["tool"] else ""
@@ -59,7 +59,7 @@ class OcclusionRows(CursorRows):
 
     def row_count(self) -> int:
         """One row per turn."""
-        return len(self._left)
+        return len(self._results)
 
     def columns(self) -> Sequence[Column]:
         """The columns. Narrow panes keep turn, change and what changes."""
@@ -74,15 +74,15 @@ class OcclusionRows(CursorRows):
 
     def cells(self, row: int, layout: Layout) -> Cells:
         """The cells of one turn."""
-        left = self._left[row]
-        turn = self._draft.turns[left.place]
-        look = "none" if abs(left.change) < LARGE else "good" if left.change > 0 else "poor"
+        result = self._results[row]
+        turn = self._draft.turns[result.place]
+        look = "none" if abs(result.change) < LARGE else "good" if result.change > 0 else "poor"
         return {
-            "turn": (str(left.place + 1), "none"),
+            "turn": (str(result.place + 1), "none"),
             "role": (turn.role, ""),
-            "probability": (share_text(left.probability), ""),
-            "change": (f"{left.change:+.3f}", look),
-            "changes": (one_line(", ".join(left.changes)), "strong"),
+            "probability": (share_text(result.probability), ""),
+            "change": (f"{result.change:+.3f}", look),
+            "changes": (one_line(", ".join(result.changes)), "strong"),
             "text": (one_line(turn.shown[:400]), "none"),
         }
 
@@ -97,5 +97,5 @@ class OcclusionRows(CursorRows):
 
     def action_choose(self) -> None:
         """Go to the turn."""
-        if self._left:
-            self.post_message(self.Chosen(self._left[self._cursor].place))
+        if self._results:
+            self.post_message(self.Chosen(self._results[self._cursor].place))
