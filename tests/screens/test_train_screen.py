@@ -124,7 +124,7 @@ async def test_evaluate_and_save_wait_for_their_answer(run: FakeRun) -> None:
         await until(pilot, lambda: "● running" in header(pilot))
         await pilot.press("e", "s")
         assert run.commands() == ["evaluate", "save"]
-        assert "evaluation asked for… saving…" in header(pilot)
+        assert "evaluation requested… saving…" in header(pilot)
         run.evaluate()
         run.event("checkpoint", step=0, epoch=0.0, path="step_0.pt", kind="step", bytes=1)
         await until(pilot, lambda: "…" not in header(pilot))

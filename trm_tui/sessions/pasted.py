@@ -1,4 +1,4 @@
-"""Conversations in the forms that people have them in: samples, OpenAI's messages, bare turns."""
+"""Parse pasted conversations: samples, OpenAI messages, or lists of turns."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from trm_tui.store.draft import Draft
 
 
 def read_conversation(text: str) -> Draft | None:
-    """The conversation that a text holds as JSON; None if the text is no JSON of turns.
+    """Parse a conversation from JSON; None if the text is not a conversation.
 
-    That is a sample or another object with ``history``, OpenAI's ``messages``, or a list of turns
-    of either kind.
+    Accepts an object with ``history`` (a sample) or ``messages`` (OpenAI), or a list of the turns
+    of either.
 
     Raises:
-        DataError: it is one, but something in it is wrong.
+        DataError: the conversation is invalid.
     """
     try:
         value = json.loads(text)
@@ -43,7 +43,7 @@ def read_conversation(text: str) -> Draft | None:
 
 
 def _are_openai(value: Any, turns: list[dict[str, Any]]) -> bool:
-    """Whether the turns are OpenAI's messages, not those of a sample."""
+    """Whether the turns are OpenAI messages, not turns of a sample."""
     if isinstance(value, dict) and ("history" in value or "messages" in value):
         return "history" not in value and not any(turn["role"] in TOOL_ROLES for turn in turns)
     are_ours = all(turn["role"] in ROLES and "content" in turn for turn in turns)
@@ -55,7 +55,7 @@ def _are_openai(value: Any, turns: list[dict[str, Any]]) -> bool:
 
 
 def _turns_of(value: Any) -> list[dict[str, Any]] | None:
-    """The turns of a conversation; None if the value is none."""
+    """The turns of a conversation; None if the value is not a conversation."""
     if isinstance(value, dict):
         key = next((key for key in TURN_KEYS if isinstance(value.get(key), list)), None)
         value = value[key] if key else None

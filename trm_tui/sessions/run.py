@@ -1,4 +1,4 @@
-"""AttachedRun: a run that somebody looks at, what it tells and what it is asked."""
+"""AttachedRun: a run that a screen shows, with its events and commands."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ DONE = {"pause": "paused", "resume": "running", "stop": "stopping"}
 
 
 class AttachedRun:
-    """A run's store, kept up to date, and the way to its worker.
+    """A run's store, updated from its events, and the commands to its worker.
 
-    ``worker`` is the process if it was started from here, at ``since`` (Unix seconds): it saves
-    and stops when this one ends, unless it is let go. ``waiting`` are the commands that were not
-    answered yet, with the time they were given; ``was_live`` is whether the run was seen at work,
-    ``is_removed`` whether its folder is not there any more.
+    ``worker`` is the process if this process started it, at ``since`` (Unix seconds). It saves and
+    stops when this process ends, unless it was detached. ``waiting`` maps unanswered commands to
+    the time when they were sent. ``was_live`` is whether the worker was ever seen alive,
+    ``is_removed`` whether the run folder was removed.
     """
 
     def __init__(
@@ -50,29 +50,29 @@ class AttachedRun:
 
     @property
     def behind(self) -> float:
-        """Share of the run's events that are still to be read."""
+        """The unread share of the event file, 0 to 1."""
         return self._reader.behind
 
     @property
     def state(self) -> str:
         """The run's state; "lost" if its worker exited without reporting."""
-        told = self.store.state
-        if told is None or self.store.state_since < self._since:  # told by an earlier start
-            told = "starting"
-        return told if told in ENDED or self._is_live or self.behind else LOST
+        state = self.store.state
+        if state is None or self.store.state_since < self._since:  # from an earlier start
+            state = "starting"
+        return state if state in ENDED or self._is_live or self.behind else LOST
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the run has ended or is lost."""
         return self.state in ENDED or self.state == LOST
 
     @property
     def is_ours(self) -> bool:
-        """Whether the run's worker was started from here and depends on this process."""
+        """Whether this process started the worker and will stop it at its own end."""
         return self.worker is not None and not self.is_over and not self._is_detached
 
     def drain(self, seconds: float) -> Topics:
-        """Take in what happened since, for about so long; return what changed."""
+        """Apply new events for about ``seconds``. Returns what changed."""
         evaluations, checkpoints = len(self.store.evaluations), len(self.store.checkpoints)
         events = self._reader.read(seconds)
         changed: Topics = set()
@@ -82,14 +82,14 @@ class AttachedRun:
         changed |= self.store.take(events)
         if changed:
             self.store.catch_up()
-            self._tick_off(
+            self._remove_answered(
                 len(self.store.evaluations) > evaluations,
                 len(self.store.checkpoints) > checkpoints,
             )
         return changed
 
     def look(self) -> None:
-        """Find out, at most once a second, whether the worker lives."""
+        """Check whether the worker is alive, at most once a second."""
         now = time.monotonic()
         if now - self._looked < LOOK_SECONDS:
             return
@@ -99,9 +99,9 @@ class AttachedRun:
         self.was_live |= not self.behind and not self.is_over
 
     def send(self, command: Command) -> bool:
-        """Ask the worker for something; False if the command cannot be written.
+        """Send a command to the worker. Returns False if it cannot be written.
 
-        An evaluation or a checkpoint that is waited for is not asked for again.
+        ``evaluate`` and ``save`` are not sent again while they wait.
         """
         if command in ("evaluate", "save") and command in self.waiting:
             return True
@@ -115,23 +115,23 @@ class AttachedRun:
         return True
 
     def silence(self) -> float | None:
-        """Seconds of silence, if they are so many that the worker seems stuck."""
+        """Seconds since the last event, if the worker seems stuck; else None."""
         if self.store.state not in ("starting", "running", "stopping") or self.is_over:
             return None
         seconds = time.time() - self.store.last_event
         return seconds if self.store.last_event and seconds > SILENCE_SECONDS else None
 
     def unanswered(self) -> list[Command]:
-        """The commands that have waited long for an answer."""
+        """The commands that have waited too long for an answer."""
         now = time.monotonic()
         return [name for name, at in self.waiting.items() if now - at > SLOW_ANSWER_SECONDS]
 
     def detach(self) -> bool:
-        """Leave the worker to itself: it goes on when this process ends."""
+        """Let the worker continue after this process ends. Returns whether the command was sent."""
         self._is_detached = self.send("detach")
         return self._is_detached
 
-    def _tick_off(self, evaluated: bool, saved: bool) -> None:
+    def _remove_answered(self, evaluated: bool, saved: bool) -> None:
         done = {name for name, state in DONE.items() if state == self.store.state}
         done |= {"evaluate"} if evaluated else set()
         done |= {"save"} if saved else set()

@@ -1,4 +1,4 @@
-"""RunStatus: how a run stands, in the words of its header and its warnings."""
+"""RunStatus: the texts of a run's header, and its warnings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LARGE_OVERLAP = 0.05
 ASKING = {
     "pause": "pausing…",
     "resume": "resuming…",
-    "evaluate": "evaluation asked for…",
+    "evaluate": "evaluation requested…",
     "save": "saving…",
     "stop": "stopping…",
     "abort": "ending…",
@@ -26,7 +26,7 @@ ASKING = {
 
 @dataclass(frozen=True)
 class RunStatus:
-    """What the header tells; ``figures`` are dropped from the end where room is short."""
+    """The contents of the header. ``figures`` are in order of importance."""
 
     name: str = ""
     device: str = ""
@@ -40,7 +40,7 @@ class RunStatus:
 
 
 def status_of(run: AttachedRun) -> RunStatus:
-    """What the header tells of a run now."""
+    """The current status of a run."""
     store, started = run.store, run.store.started
     preparing = None if run.is_over else store.preparing
     if run.behind:
@@ -59,18 +59,18 @@ def status_of(run: AttachedRun) -> RunStatus:
 
 
 def warnings_of(run: AttachedRun) -> list[str]:
-    """What must not be overlooked."""
+    """The current warnings about a run."""
     store, warnings = run.store, list(run.store.alarms)
     if run.is_removed:
         warnings.append(GONE.format(run.folder.path))
     elif run.state == LOST:
         warnings.append(f"the worker exited without reporting; see {run.folder.log}")
     if store.state == "paused" and store.reason not in ("", "asked to"):
-        warnings.append(f"paused: {store.reason}; p goes on")
+        warnings.append(f"paused: {store.reason}; press p to resume")
     if store.failure and store.has_ended:
         warnings.append(f"failed: {store.failure.message}")
     if seconds := run.silence():
-        warnings.append(f"the worker has said nothing for {duration(seconds)}")
+        warnings.append(f"no events from the worker for {duration(seconds)}")
     if unanswered := run.unanswered():
         warnings.append(f"no answer yet to: {', '.join(unanswered)}")
     return warnings + _overlap(run)
@@ -87,7 +87,7 @@ def _overlap(run: AttachedRun) -> list[str]:
 
 
 def _figures(run: AttachedRun) -> tuple[str, ...]:
-    """The most telling first: those behind are left out where room is short."""
+    """Figures for the header, most important first."""
     store = run.store
     if not store.total_steps:
         return ()

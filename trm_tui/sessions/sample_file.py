@@ -16,9 +16,9 @@ BLOCK = 1 << 22
 
 
 class SampleFile:
-    """Reads records of a JSONL file by line number, from 1; threads may share it.
+    """Reads records of a JSONL file by line number, from 1. Thread-safe.
 
-    Where the lines begin is found out on first use, and again when the file has changed.
+    The line offsets are computed on first use, and again after the file changed.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -28,11 +28,11 @@ class SampleFile:
         self._starts = np.zeros(1, np.int64)
 
     def load(self, line: int) -> dict[str, Any] | None:
-        """The JSON object on a line; None if there is no such line or it is blank.
+        """The JSON object on a line; None if the line is missing or blank.
 
         Raises:
             OSError: the file cannot be read.
-            DataError: the line is no JSON object.
+            DataError: the line is not a JSON object.
         """
         raw = self._read(line)
         if not raw.strip():
@@ -52,7 +52,7 @@ class SampleFile:
         return record
 
     def __len__(self) -> int:
-        """The number of lines, blank ones too."""
+        """The number of lines, including blank ones."""
         with self._lock, open(self.path, "rb") as file:
             return len(self._line_starts(file)) - 1
 
@@ -66,7 +66,7 @@ class SampleFile:
             return file.read(end - begin)
 
     def _line_starts(self, file: BinaryIO) -> np.ndarray:
-        """Where each line begins and, last, where the file ends."""
+        """The offset of each line, and finally the size of the file."""
         status = os.fstat(file.fileno())
         now = (status.st_size, status.st_mtime_ns)
         if now != self._known:

@@ -1,4 +1,4 @@
-"""RunComparison: the figures of several runs beside each other."""
+"""RunComparison: the metrics of several runs in one table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trm_tui.widgets.table.rows import RowsView
 
 
 class RunComparison(RowsView):
-    """A row a run: how it stands and its best evaluation."""
+    """One row for each run: its state and its best evaluation."""
 
     DEFAULT_CSS = "RunComparison { height: auto; max-height: 10; }"
     BORDER_TITLE = "Best evaluation of each run"
@@ -28,11 +28,11 @@ class RunComparison(RowsView):
         self._runs = runs
 
     def row_count(self) -> int:
-        """One row a run."""
+        """One row for each run."""
         return len(self._runs)
 
     def columns(self) -> Sequence[Column]:
-        """Narrow panes keep name, step and the exact matches."""
+        """Narrow panes keep name, step and exact match."""
         name = max(cell_len(one_line(run.folder.path.name)) for run in self._runs)
         best = max(len(_best_by(run)) for run in self._runs)
         return [

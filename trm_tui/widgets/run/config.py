@@ -1,4 +1,4 @@
-"""ConfigView: a run's configuration, what of it is no default, and how it differs from another."""
+"""ConfigView: a configuration, with its differences from the defaults and from another one."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from trm_tui.widgets.table.scrolling import Scroller
 from trm_tui.widgets.table.search_pane import SearchPane
 
 CHANGED = "*"
-"""Marks a value that is not the default."""
+"""The mark of a value that is not the default."""
 
 WIDE = 120
-"""From this width on, every setting is described."""
+"""From this width on, every setting has its description."""
 
 DESCRIPTIONS = {
     (section, name): setting.description or ""
@@ -36,12 +36,12 @@ DESCRIPTIONS = {
 }
 
 Values = Mapping[str, Any]
-"""Sections with their settings, as ``Config.to_dict`` gives them."""
+"""Sections with their settings, from ``Config.to_dict``."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting as text; ``default`` and ``other`` are None where they say the same."""
+    """One setting as text. ``default`` and ``other`` are None if they equal ``value``."""
 
     section: str
     name: str
@@ -50,12 +50,12 @@ class Setting:
     other: str | None = None
 
     def has(self, words: str) -> bool:
-        """Whether name or value holds these words, in any case."""
+        """Whether name or value contains these words, ignoring case."""
         return fold(words) in fold(f"{self.section}.{self.name} {self.value} {self.other or ''}")
 
 
 def settings_of(config: Values, defaults: Values, other: Values | None = None) -> list[Setting]:
-    """The settings of a configuration and of the other one, if any, in order of their sections."""
+    """The settings of a configuration, and of the other one if any, in order of the sections."""
     values, usual = dict(_flat(config)), dict(_flat(defaults))
     others = dict(_flat(other)) if other is not None else values
     found = []
@@ -98,7 +98,7 @@ class ConfigTable(Drawing):
         self._words = ""
 
     def show(self, settings: list[Setting], other: str, words: str) -> None:
-        """Show settings, with ``words`` marked; ``other`` is the other configuration's name."""
+        """Show settings, with ``words`` highlighted; ``other`` names the other configuration."""
         self._settings, self._other, self._words = settings, other, words
         self.invalidate()
 
@@ -146,7 +146,7 @@ class ConfigTable(Drawing):
 
 
 class ConfigView(SearchPane):
-    """The configuration of a run, which can be searched."""
+    """The configuration of a run, with search."""
 
     BINDINGS = [*bindings(CONFIG), *bindings(ROWS)]
 
@@ -170,9 +170,9 @@ class ConfigView(SearchPane):
         other: Values | None = None,
         other_name: str = "other",
     ) -> None:
-        """Show a configuration; marked where it differs from the defaults.
+        """Show a configuration, and mark its differences from the defaults.
 
-        ``other`` is one to compare it with: where that differs, its value stands beside.
+        ``other`` is a configuration to compare with; its different values are shown too.
         """
         shown = (config, defaults, other, other_name)
         if shown != self._shown:
@@ -182,7 +182,7 @@ class ConfigView(SearchPane):
             self.narrow(self.words)
 
     def narrow(self, words: str) -> None:
-        """Only settings whose name or value has these words."""
+        """Show only settings whose name or value contains these words."""
         settings = [each for each in self._settings if each.has(words)]
         self._table.show(settings, self._other, words)
         self.border_subtitle = Content(" · ".join(self._subtitle(settings)))
@@ -199,7 +199,7 @@ class ConfigView(SearchPane):
 
 
 def _flat(values: Values) -> Iterator[tuple[tuple[str, str], str]]:
-    """Section and name of every setting, with its value as text; deeper names have dots."""
+    """Yield section, name and value (as text) of every setting; nested names have dots."""
     for section, settings in values.items():
         if not isinstance(settings, Mapping):
             yield ("", str(section)), _text(settings)
@@ -213,7 +213,7 @@ def _flat(values: Values) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def _text(value: Any) -> str:
-    """A value as a configuration file has it."""
+    """A value as in a configuration file."""
     if isinstance(value, str):
         return printable(value) or '""'
     if isinstance(value, bool | None):

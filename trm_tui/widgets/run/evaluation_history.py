@@ -1,4 +1,4 @@
-"""EvaluationHistory: every evaluation of a run in one line each, the best marked."""
+"""EvaluationHistory: all evaluations of a run, with the best one marked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BEST = "★"
 
 
 class EvaluationHistory(CursorRows):
-    """The newest evaluation is the last row; the cursor follows it until it is moved away."""
+    """The newest evaluation is the last row. The cursor follows it until the user moves it."""
 
     BORDER_TITLE = "Evaluations"
     BINDINGS = bindings(EVALUATIONS)
@@ -30,7 +30,7 @@ class EvaluationHistory(CursorRows):
     class Selected(Message):
         """An evaluation was chosen.
 
-        ``index`` is None where the newest was: now this one, later whichever is the newest.
+        ``index`` is None for the newest one, also when newer ones come.
         """
 
         index: int | None
@@ -42,7 +42,7 @@ class EvaluationHistory(CursorRows):
         self._chosen: int | None = None
 
     def set_evaluations(self, evaluations: Sequence[Evaluated]) -> None:
-        """Show these; a resumed run may have fewer than before."""
+        """Show these evaluations. A resumed run may have fewer than before."""
         in_sight = self.scroll_offset.y >= self.max_scroll_y
         before, self._evaluations = self._evaluations, list(evaluations)
         self._best = _best(self._evaluations)
@@ -56,11 +56,11 @@ class EvaluationHistory(CursorRows):
             self.show_cursor()
 
     def row_count(self) -> int:
-        """One row an evaluation."""
+        """One row for each evaluation."""
         return len(self._evaluations)
 
     def columns(self) -> Sequence[Column]:
-        """Narrow panes keep step, loss and the exact matches."""
+        """Narrow panes keep step, loss and exact match."""
         step = max(len(f"{self._evaluations[-1].step:,}"), 5)
         return [
             Column("best", "", 1),
@@ -90,18 +90,18 @@ class EvaluationHistory(CursorRows):
         return newest if self._chosen is None else self._chosen
 
     def put_cursor(self, row: int) -> None:
-        """Choose an evaluation; the last row is the newest, whichever that is later."""
+        """Choose an evaluation. The last row means the newest one, also when newer ones come."""
         chosen = None if row == len(self._evaluations) - 1 else row
         if chosen != self._chosen:
             self._choose(chosen)
 
     def action_choose(self) -> None:
-        """Tell of the cursor's evaluation once more."""
+        """Post ``Selected`` for the cursor's evaluation again."""
         if self._evaluations:
             self.post_message(self.Selected(self._chosen))
 
     def _subtitle(self) -> str:
-        """The figure by which an evaluation is the best."""
+        """The score of the best evaluation."""
         score = None if self._best is None else reported_score(self._evaluations[self._best])
         return f"{BEST} best: {score}" if score else ""
 
@@ -112,7 +112,7 @@ class EvaluationHistory(CursorRows):
 
 
 def metric_columns(first_rank: int = 0) -> list[Column]:
-    """A column for each share; narrow panes keep the exact matches."""
+    """A column for each metric that is a share. Narrow panes keep exact match."""
     return [
         Column(each.name, each.short, max(len(each.short), 5), rank=first_rank + rank, gap=2)
         for each in SHARES
@@ -121,18 +121,18 @@ def metric_columns(first_rank: int = 0) -> list[Column]:
 
 
 def metric_cells(evaluation: Evaluation | None, look: str = "") -> Cells:
-    """The cells of these columns."""
+    """The cells of ``metric_columns``."""
     return {each.name: (share_text(each.of(evaluation)), look) for each in SHARES}
 
 
 def _best(evaluations: Sequence[Evaluated]) -> int | None:
-    """The last that was the best so far."""
+    """The last row that was marked as the best so far; None if there is none."""
     newest_first = range(len(evaluations) - 1, -1, -1)
     return next((row for row in newest_first if evaluations[row].best), None)
 
 
 def _identity(evaluations: Sequence[Evaluated], row: int) -> tuple[float, ...]:
-    """What tells an evaluation from one that took its place; empty where there is none."""
+    """Step and time, which identify an evaluation; () if there is none in this row."""
     if row >= len(evaluations):
         return ()
     return evaluations[row].step, evaluations[row].t

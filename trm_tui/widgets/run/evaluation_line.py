@@ -1,4 +1,4 @@
-"""EvaluationLine: the evaluation that is looked at in one row, where there is no room for more."""
+"""EvaluationLine: the selected evaluation in one row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GAP = "  "
 
 
 class EvaluationLine(Widget):
-    """The headline numbers, as many as there is room for."""
+    """The headline metrics, as many as fit."""
 
     DEFAULT_CSS = """
     EvaluationLine { height: 1; padding: 0 1; }

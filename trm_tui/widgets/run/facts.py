@@ -1,4 +1,4 @@
-"""RunFacts: what a run is, where it is, what it learns from and what it has written."""
+"""RunFacts: folder, model, software, data and checkpoints of a run."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ class FactsTable(Drawing):
         facts: Facts,
         checkpoints: Sequence[CheckpointSaved],
     ) -> None:
-        """Show this instead."""
+        """Show other facts."""
         self._started, self._folder = started, folder
         self._facts, self._checkpoints = list(facts), checkpoints
         self.invalidate()
 
     def draw(self, width: int) -> RenderableType:
-        """Everything that is known."""
-        left, right = self._what_it_is(), self._what_it_reads_and_writes()
+        """All facts, in one or two columns."""
+        left, right = self._run_and_model(), self._data_and_checkpoints()
         if width < WIDE:
             return Group(*left, *right)
         columns = Table.grid(padding=(0, 2 * GAP, 0, 0), expand=True)
@@ -84,7 +84,7 @@ class FactsTable(Drawing):
         columns.add_row(Group(*left), Group(*right))
         return columns
 
-    def _what_it_is(self) -> Iterator[RenderableType]:
+    def _run_and_model(self) -> Iterator[RenderableType]:
         started = self._started
         known = run_facts(started) if started else ()
         run = [("folder", str(self._folder)), *self._facts, *known]
@@ -93,7 +93,7 @@ class FactsTable(Drawing):
             yield self._headed("Model", facts_table(model_facts(started), self._look))
             yield self._headed("Software", facts_table(software(started), self._look))
 
-    def _what_it_reads_and_writes(self) -> Iterator[RenderableType]:
+    def _data_and_checkpoints(self) -> Iterator[RenderableType]:
         started = self._started
         if started:
             yield self._headed("Data", data_table(started.data, self._look))
@@ -110,7 +110,7 @@ class FactsTable(Drawing):
 
 
 class RunFacts(ScrollKeys):
-    """The facts of a run, as its events tell them."""
+    """The facts of a run, from its events."""
 
     ALLOW_MAXIMIZE = True
     BINDINGS = bindings(ROWS)
@@ -136,11 +136,11 @@ class RunFacts(ScrollKeys):
         """Show a run.
 
         Args:
-            started: its newest ``run_started`` event, if there is one yet.
-            folder: where it is.
-            state: how it stands.
-            checkpoints: its ``checkpoint`` events, the oldest first.
-            extra: further facts, by name.
+            started: the newest ``run_started`` event; None if there is none yet.
+            folder: the run folder.
+            state: the state of the run.
+            checkpoints: the ``checkpoint`` events, oldest first.
+            extra: more facts by name.
         """
         facts = {"state": state or NOTHING, **(extra or {})}
         shown = (started, folder, facts, len(checkpoints))
@@ -150,7 +150,7 @@ class RunFacts(ScrollKeys):
 
 
 def run_facts(started: RunStarted) -> Facts:
-    """When, where and how long a run trains."""
+    """Start, steps, seed and host of a run."""
     processes = started.world_size or 1
     yield "began", local_time(started.t)
     if started.resumed_from:
@@ -163,7 +163,7 @@ def run_facts(started: RunStarted) -> Facts:
 
 
 def model_facts(started: RunStarted) -> Facts:
-    """Sizes, device and number type."""
+    """Parameters, device, dtype and labels of a model."""
     parameters = dict(started.parameters)
     total = parameters.pop("total")
     yield "parameters", f"{total:,}"
@@ -190,13 +190,13 @@ def facts_table(facts: Facts, look: Look) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts:
-        label = printable(name).replace("\n", " ")  # parts of a sum are indented
+        label = printable(name).replace("\n", " ")  # parts of the parameter count are indented
         table.add_row(Text(label, look("faint")), Text(one_line(str(value))))
     return table
 
 
 def data_table(data: RunData, look: Look) -> RenderableType:
-    """What is learnt from, beside what it is judged by."""
+    """Statistics of training and validation data, side by side."""
     train, val = data.train, data.val
     table = Table.grid(padding=(0, GAP, 0, 0))
     table.add_column(no_wrap=True)
@@ -215,7 +215,7 @@ def data_table(data: RunData, look: Look) -> RenderableType:
 def checkpoint_table(
     checkpoints: Sequence[CheckpointSaved], folder: Path, look: Look
 ) -> RenderableType:
-    """Files that were written, the newest first; one that was written again only once."""
+    """The written files, newest first. A file that was overwritten appears once."""
     newest = {event.path: event for event in checkpoints}
     ordered = sorted(newest.values(), key=lambda event: event.seq, reverse=True)
     table = Table.grid(padding=(0, GAP, 0, 0))
@@ -232,11 +232,13 @@ def checkpoint_table(
 
 
 def kept(config: Mapping[str, Any]) -> str:
-    """Which of the written checkpoints stay."""
+    """A note about the checkpoints that are kept."""
     count = (config.get("training") or {}).get("keep_checkpoints")
     if not count:
         return ""
-    return f"Of the kinds step and epoch the newest {count} are kept (training.keep_checkpoints)."
+    return (
+        f"Only the newest {count} step and epoch checkpoints are kept (training.keep_checkpoints)."
+    )
 
 
 def _checkpoint_cells(event: CheckpointSaved, folder: Path) -> Iterator[str]:

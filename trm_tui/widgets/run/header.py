@@ -1,4 +1,4 @@
-"""RunHeader: which run this is, how it stands and how far it is, in two rows."""
+"""RunHeader: name, state and progress of a run in two rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FULL, EMPTY = "━", "─"
 
 
 class RunHeader(Widget):
-    """Two rows: name, state and figures; the bars of training and evaluation."""
+    """First row: name, figures and state. Second row: progress bars."""
 
     DEFAULT_CSS = """
     RunHeader { height: 2; padding: 0 1; }
@@ -48,13 +48,13 @@ class RunHeader(Widget):
         self._status = RunStatus()
 
     def show(self, status: RunStatus) -> None:
-        """Show how the run stands now."""
+        """Show the current status."""
         if status != self._status:
             self._status = status
             self.refresh()
 
     def render(self) -> RenderResult:
-        """Both rows, as wide as the terminal allows."""
+        """Both rows, fitted to the width."""
         width = self.content_size.width
         if not width:
             return ""

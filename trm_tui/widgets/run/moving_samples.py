@@ -1,4 +1,4 @@
-"""MovingSamples: some validation samples, and how their predictions move from time to time."""
+"""MovingSamples: some validation samples, and how their predictions change over evaluations."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WHOLE_TEXT = 200
 
 
 class MovingSamples(CursorRows):
-    """A row a sample, and below them the cursor's sample step by step."""
+    """One row for each sample. Below them are the steps of the selected sample."""
 
     BORDER_TITLE = TITLES["shown"]
     BINDINGS = bindings(SAMPLES)
@@ -47,7 +47,7 @@ class MovingSamples(CursorRows):
 
     @dataclass
     class Opened(Message):
-        """The conversation on this line of the validation file is asked for."""
+        """Request to open the conversation on this line of the validation file."""
 
         line: int
 
@@ -60,12 +60,12 @@ class MovingSamples(CursorRows):
         self._cursor = 0
 
     def set_evaluations(self, evaluations: Sequence[Evaluated]) -> None:
-        """Show the samples of the last of these, and how they fared in those before."""
+        """Show the samples of the last evaluation, with their history in the earlier ones."""
         self._evaluations = list(evaluations[-REMEMBERED:])
         self._take_samples()
 
     def row_count(self) -> int:
-        """One row a sample."""
+        """One row for each sample."""
         return len(self._samples)
 
     def columns(self) -> Sequence[Column]:
@@ -87,7 +87,7 @@ class MovingSamples(CursorRows):
         ]
 
     def cells(self, row: int, layout: Layout) -> Cells:
-        """One sample, as it was predicted now and before."""
+        """One sample, with its current and earlier predictions."""
         sample, path = self._samples[row], self._path(row)
         probabilities = [_last(each.decision_probability) if each else None for each in path]
         now, before = probabilities[-1], probabilities[-2] if len(path) > 1 else None
@@ -113,19 +113,19 @@ class MovingSamples(CursorRows):
         return self._cursor
 
     def put_cursor(self, row: int) -> None:
-        """Select a sample; its details are shown below."""
+        """Select a sample and show its details below."""
         before, self._cursor = self._cursor, row
         self.invalidate_rows([before, row], foot=True)
 
     def foot_height(self) -> int:
-        """The room below the samples; at most half of the pane where they need to scroll."""
+        """The height of the details: at most half of the pane if the samples scroll."""
         height = self.scrollable_content_region.height
         room = height - self.head_height() - len(self._samples)
         lines = min(max(room, height // 2), MOST_DETAILS)
         return lines if lines >= LEAST_DETAILS else 0
 
     def foot(self, width: int, height: int) -> list[Line]:
-        """The selected sample: what is wrong, its last turn, and every supervision step."""
+        """The selected sample: wrong parts, last turn, and every supervision step."""
         if not height:
             return []
         sample = self._samples[self._cursor]
@@ -136,14 +136,14 @@ class MovingSamples(CursorRows):
         return [_rule(sample, width), *names, *([(line, "")] for line in text), *steps]
 
     def action_worst(self) -> None:
-        """The worst samples of the evaluation, or again the ones that stay the same."""
+        """Switch between the worst samples and the fixed samples."""
         self._which = "worst" if self._which == "shown" else "shown"
         self._cursor = 0
         self._take_samples()
         self.show_cursor()
 
     def action_open(self) -> None:
-        """Ask for the selected sample's conversation."""
+        """Request to open the selected sample's conversation."""
         if self._samples:
             self.post_message(self.Opened(self._samples[self._cursor].line))
 
@@ -160,14 +160,14 @@ class MovingSamples(CursorRows):
         self.invalidate()
 
     def _path(self, row: int) -> list[JudgedSample | None]:
-        """A sample in each evaluation that is remembered, the newest last."""
+        """A sample in each remembered evaluation, newest last."""
         if self._paths is None:
             self._paths = _paths(self._evaluations)
         return self._paths[self._samples[row].index]
 
 
 def _paths(evaluations: Sequence[Evaluated]) -> dict[int | None, list[JudgedSample | None]]:
-    """Every sample told of, by its number: what each evaluation said of it, None where nothing."""
+    """For each sample index, the sample in every evaluation; None if it is not in one."""
     paths: dict[int | None, list[JudgedSample | None]] = {}
     for position, event in enumerate(evaluations):
         for sample in [*(event.metrics.worst or ()), *(event.metrics.shown or ())]:
@@ -177,7 +177,7 @@ def _paths(evaluations: Sequence[Evaluated]) -> dict[int | None, list[JudgedSamp
 
 
 def _steps(sample: JudgedSample, width: int) -> list[Line]:
-    """Step numbers, probabilities and q, a column a step; curves where there is no room."""
+    """P(call) and q with one column for each step, or as curves if there is no room."""
     probabilities, q = sample.decision_probability, sample.q
     count = max(len(probabilities), len(q))
     label = (pad("step", LABEL), "none")
@@ -223,7 +223,7 @@ def _text(sample: JudgedSample) -> str:
 
 
 def _wrapped(text: str, width: int, lines: int) -> list[str]:
-    """At most so many lines; the last is clipped if there were more."""
+    """Wrap to at most ``lines`` lines. The last one is clipped if necessary."""
     parts = wrap(text, width)
     if len(parts) <= lines:
         return parts

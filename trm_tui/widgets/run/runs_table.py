@@ -1,4 +1,4 @@
-"""RunsTable: the runs of a folder, a row each; some may be marked."""
+"""RunsTable: the runs of a folder. Runs can be marked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MARKED = "●"
 
 
 class RunsTable(CursorRows):
-    """The newest run first; the cursor stays on its run when others come."""
+    """The newest run is the first row. The cursor stays on its run when the list changes."""
 
     BORDER_TITLE = "Runs"
     EMPTY = "No run yet"
@@ -31,13 +31,13 @@ class RunsTable(CursorRows):
 
     @dataclass
     class Opened(Message):
-        """A run is to be opened."""
+        """Request to open a run."""
 
         path: Path
 
     @dataclass
     class OverlayRequested(Message):
-        """The marked runs, or that of the cursor if none is, are to be shown together."""
+        """Request to overlay the marked runs, or the cursor's run if none is marked."""
 
         paths: list[Path]
 
@@ -48,7 +48,7 @@ class RunsTable(CursorRows):
         self._marked: set[Path] = set()
 
     def set_runs(self, runs: Sequence[RunSummary]) -> None:
-        """Show these."""
+        """Show these runs."""
         chosen = self._runs[self._chosen].path if self._runs else None
         self._runs = list(runs)
         paths = [run.path for run in runs]
@@ -56,7 +56,7 @@ class RunsTable(CursorRows):
         self.invalidate()
 
     def row_count(self) -> int:
-        """One row a run."""
+        """One row for each run."""
         return len(self._runs)
 
     def columns(self) -> Sequence[Column]:
@@ -107,7 +107,7 @@ class RunsTable(CursorRows):
             self.post_message(self.Opened(self._runs[self._chosen].path))
 
     def action_mark(self) -> None:
-        """Mark the run of the cursor, or take its mark away, and go on to the next."""
+        """Mark or unmark the cursor's run, and go to the next one."""
         if not self._runs:
             return
         self._marked ^= {self._runs[self._chosen].path}
@@ -115,7 +115,7 @@ class RunsTable(CursorRows):
         self.action_step(1)
 
     def action_overlay(self) -> None:
-        """Ask for the marked runs over each other."""
+        """Request to overlay the marked runs."""
         chosen = [run.path for run in self._runs if run.path in self._marked]
         if not chosen and self._runs:
             chosen = [self._runs[self._chosen].path]

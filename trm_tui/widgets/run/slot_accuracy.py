@@ -1,4 +1,4 @@
-"""SlotAccuracy: how well each slot is found and how well its value is read."""
+"""SlotAccuracy: presence and value accuracy of each slot."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DIRECTIONS = {UP: "good", DOWN: "poor"}
 
 
 class SlotAccuracy(RowsView):
-    """A row a slot: whether its presence is told rightly, and its value read rightly."""
+    """One row for each slot: accuracy of presence and accuracy of the value."""
 
     BORDER_TITLE = "Slot accuracy"
 
@@ -39,13 +39,13 @@ class SlotAccuracy(RowsView):
         self._names: list[str] = []
 
     def show(self, slots: Slots | None, previous: Slots | None = None) -> None:
-        """Show this part of an evaluation, and how it changed since the one before it."""
+        """Show the slots of an evaluation, compared with those of the previous one."""
         self._slots, self._previous = slots, previous
         self._names = list(_per_slot(slots))
         self.invalidate()
 
     def row_count(self) -> int:
-        """One row a slot."""
+        """One row for each slot."""
         return len(self._names)
 
     def columns(self) -> Sequence[Column]:
@@ -66,22 +66,22 @@ class SlotAccuracy(RowsView):
         ]
 
     def head(self, layout: Layout) -> list[Line]:
-        """The headings, and all slots together."""
+        """The headings, and the average over all slots."""
         filled = self._slots.values if self._slots else None
         overall = self._cells(ALL, self._slots, self._previous, filled, layout)
         return [*super().head(layout), layout.line({**overall, "name": (ALL, "strong")})]
 
     def head_height(self) -> int:
-        """Two lines stay on top."""
+        """Two lines."""
         return 2
 
     def foot_height(self) -> int:
-        """One line, where the slots leave room for it."""
+        """One line if there is room below the slots."""
         room = self.scrollable_content_region.height - self.head_height() - len(self._names)
         return 1 if room > 0 else 0
 
     def foot(self, width: int, height: int) -> list[Line]:
-        """How often everything about presence is right."""
+        """The share of samples in which the presence of all slots is right."""
         all_right = share_text(self._slots.all_right if self._slots else None)
         return [[(f"every slot right in {all_right} of the samples", "none")]] if height else []
 

@@ -1,4 +1,4 @@
-"""SupervisionSteps: what each further supervision step adds, in training and in evaluation."""
+"""SupervisionSteps: losses and metrics at each supervision step."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ COLUMNS = [
 
 
 class SupervisionSteps(RowsView):
-    """A row a supervision step; the losses of training may change several times a second."""
+    """One row for each supervision step. Training losses may change several times a second."""
 
     BORDER_TITLE = "Supervision steps"
     EMPTY = "No step trained yet"
@@ -65,12 +65,12 @@ class SupervisionSteps(RowsView):
         previous: Sequence[StepFigures] = (),
         halting: Halting | None = None,
     ) -> None:
-        """Show an evaluation's figures by step, and what halting would have cost and spared."""
+        """Show an evaluation's metrics by step, and the cost and savings of halting."""
         self._by_step, self._previous, self._halting = by_step, previous, halting
         self.invalidate()
 
     def show_losses(self, losses_by_step: Sequence[float | None]) -> None:
-        """Show the training loss at steps 1, 2, …; only what reads differently is drawn anew."""
+        """Show the training losses at steps 1, 2, …. Redraws only the rows that changed."""
         texts = [loss_text(loss) for loss in losses_by_step]
         before, self._training = self._training, texts
         if max(len(texts), len(self._by_step)) != max(len(before), len(self._by_step)):
@@ -82,7 +82,7 @@ class SupervisionSteps(RowsView):
             self.invalidate_rows(changed)
 
     def row_count(self) -> int:
-        """As many as were trained or evaluated."""
+        """One row for each step that was trained or evaluated."""
         return max(len(self._by_step), len(self._training))
 
     def columns(self) -> Sequence[Column]:
@@ -108,11 +108,11 @@ class SupervisionSteps(RowsView):
         }
 
     def foot_height(self) -> int:
-        """The halting line, unless the pane is too low."""
+        """The halting line, if the pane is high enough."""
         return 1 if self._halting and self.scrollable_content_region.height > 3 else 0
 
     def foot(self, width: int, height: int) -> list[Line]:
-        """What stopping each sample where it is sure of itself would give."""
+        """The mean steps and exact match with halting."""
         halting = self._halting
         if not height or halting is None or halting.mean_steps is None:
             return []

@@ -1,4 +1,4 @@
-"""TrainTabs: everything that a run shows, in tabs; each pane is given what concerns it."""
+"""TrainTabs: the tabs of a run, and the updates of their panes."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ FORMS = {"Memory": size}
 
 
 class TrainTabs(LazyTabs):
-    """The tabs of a run, brought up to date by ``show``.
+    """The tabs of a run. ``show`` updates them.
 
-    ``selected`` is the evaluation that is shown, counted from 0; None is always the newest.
+    ``selected`` is the index of the shown evaluation; None means the newest one.
     """
 
     TABS = ("Live", "Charts", "Evaluation", "Tools", "Slots", "Samples", "Log", "Run")
@@ -73,7 +73,7 @@ class TrainTabs(LazyTabs):
         return make()
 
     def filled(self, tab: str) -> None:
-        """Show everything: who is there already has it."""
+        """Fill the new panes. Panes of other tabs are already up to date."""
         self.show({"steps", "evaluations", "started", "log"})
 
     def _live(self) -> Widget:
@@ -163,7 +163,7 @@ class TrainTabs(LazyTabs):
         return [name for name in columns if name.endswith("_loss") and name != TOTAL]
 
     def remembered(self) -> dict[str, Any]:
-        """How it looks now, as settings; what was not opened is as it was."""
+        """The current view as settings. Charts that were never opened keep their settings."""
         charts = list(self.query(Chart))
         known = {trace.name for chart in charts for trace in chart.traces}
         hidden = {name for chart in charts for name in chart.hidden}
@@ -176,7 +176,7 @@ class TrainTabs(LazyTabs):
             "tab": self.active,
         }
 
-    # Bringing up to date ----------------------------------------------------------------------
+    # Updates ----------------------------------------------------------------------------------
 
     def show(self, changed: Topics) -> None:
         """Show what changed."""
@@ -194,7 +194,7 @@ class TrainTabs(LazyTabs):
             self._show_log()
 
     def _draw_charts(self, have_changed: bool) -> None:
-        """Draw some of the charts that are behind: many at once would keep keys waiting."""
+        """Draw some of the outdated charts. Drawing all at once would delay the keyboard."""
         if have_changed:
             pane = self.query_one(TabbedContent).active_pane
             self._behind |= dict.fromkeys(pane.query(Chart) if pane else ())
@@ -204,7 +204,7 @@ class TrainTabs(LazyTabs):
             chart.refresh_data()
 
     def show_losses(self) -> None:
-        """Show the training loss at each supervision step, as it is now."""
+        """Show the current training loss at each supervision step."""
         losses = self.watched.store.losses_by_step()
         for panel in self.query(SupervisionSteps):
             panel.show_losses(losses)
@@ -220,7 +220,7 @@ class TrainTabs(LazyTabs):
         self._show_selected()
 
     def _show_selected(self) -> None:
-        """Give the evaluation that is looked at, and the one before, to all its panels."""
+        """Show the selected evaluation, compared with the previous one, in all its panels."""
         now, before = self._selected_and_previous()
         new, old = now.metrics if now else None, before.metrics if before else None
         for line in self.query(EvaluationLine):
@@ -284,7 +284,7 @@ class TrainTabs(LazyTabs):
             view.add(lines[self._lines_shown :])
             self._lines_shown = len(lines)
 
-    # What panes say ---------------------------------------------------------------------------
+    # Messages ---------------------------------------------------------------------------------
 
     @on(Chart.CursorMoved)
     def _move_cursors(self, event: Chart.CursorMoved) -> None:
@@ -293,7 +293,7 @@ class TrainTabs(LazyTabs):
 
     @on(Chart.ViewChanged)
     def _change_views(self, event: Chart.ViewChanged) -> None:
-        """The chart itself has changed already; the others follow with the next ticks."""
+        """Update the other charts with the next ticks. The sender has already changed."""
         self._view = event.view
         self._behind |= dict.fromkeys(self.query(Chart))
 
