@@ -120,6 +120,8 @@ def _begin(job: Job, files: Mapping[int, int]) -> None:
     atexit._clear()
     _forget_signals()
     os.chdir(job["cwd"])
+    if "umask" in job:
+        os.umask(job["umask"])
     _open(job, files)
     if job.get("has_terminal"):
         take_terminal()

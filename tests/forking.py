@@ -62,6 +62,7 @@ class Forking(subprocess.Popen[Any]):
             "argv": [os.fsencode(each).hex() for each in arguments],
             "environment": dict(os.environ if env is None else env),
             "has_terminal": preexec is take_terminal,
+            "umask": _umask(),
         }
         ends = (pipes[0], pipes[3], pipes[5])
         files = {number: number if end < 0 else end for number, end in enumerate(ends)}
@@ -71,6 +72,13 @@ class Forking(subprocess.Popen[Any]):
         self.pid = self.fork(job, files)
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
+
+
+def _umask() -> int:
+    """The umask of this process, which a child would inherit."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
 
 
 def _command(argv: Sequence[Any]) -> tuple[str, list[str]] | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec import to_builtins
 
 from tests.models import batch_of, checkpoint_of, fitted_config, inputs_of, small_model
 from trm_engine.checkpoints.file import save_atomically
@@ -14,6 +15,7 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.inspection.job import Cancelled
 from trm_engine.models import EMA
 from trm_engine.runs.folder import RunFolder
+from trm_engine.training.evaluate import evaluate
 
 STEPS = 4
 VALIDATION = 12
@@ -64,10 +66,9 @@ def finished_run(folder: Path, dataset: TRMToolCallingDataset) -> RunFolder:
     run.tokenizer.write_bytes(dataset.tokenizer.model_bytes)
     dataset.subset(range(VALIDATION)).written_to(run.validation)
     (run.path / "checkpoints").mkdir()
+    metrics = to_builtins(evaluate(model, dataset.subset(range(VALIDATION))))
     for name in ("best.pt", "last.pt"):
-        save_atomically(
-            {**checkpoint, "metrics": {"exact_match": 0.5}}, run.path / "checkpoints" / name
-        )
+        save_atomically({**checkpoint, "metrics": metrics}, run.path / "checkpoints" / name)
     save_atomically(model.state_dict(), run.model)
     with ema.applied():
         save_atomically(model.state_dict(), run.model_ema)

@@ -60,7 +60,7 @@ def test_type_load_save_and_come_back(run: RunFolder, tmp_path: Path) -> None:
         screen.wait_for("turn 2 of 2")
         leave_text(screen)
         screen.press("o")
-        screen.wait_for("words in text, decision, tool")
+        screen.wait_for("search in text, decision, tool")
         screen.press("p", "ctrl+e", "ctrl+u", str(samples), "enter")
         screen.wait_for("3 samples in val.jsonl")
         screen.press("/", PHONE, "enter", "enter")

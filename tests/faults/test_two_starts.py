@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -46,9 +47,11 @@ def test_a_claim_that_is_handed_over_holds_until_the_worker_ends(
     with pytest.raises(RunError, match="a run is live in this folder"):
         hand_over(run)
     worker = begin(run, lock=lock)
+    os.kill(worker.pid, signal.SIGSTOP)  # it would end while its claim is waited for
     assert run.is_live()
     with pytest.raises(RunError, match="a run is live in this folder"):
         claim(run)
+    os.kill(worker.pid, signal.SIGCONT)
     assert worker.wait(timeout=SECONDS) == 0, run.log.read_text()
     assert not run.is_live()
     os.close(hand_over(run))

@@ -356,11 +356,11 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 def metrics() -> dict[str, Any]:
-    from tests.unit.test_plain import METRICS
+    from tests.unit.test_plain import RECORD
 
     step = {"step": 1, "decision_accuracy": 0.5, "tool_accuracy": None, "slot_accuracy": 0.25,
             "exact_match": 0.125, "exact_match_values": 0.0, "q": 0.75}  # fmt: skip
-    return {**METRICS, "by_step": [step]}
+    return {**RECORD, "by_step": [step]}
 
 
 def test_eval_as_json_is_one_object(workplace: Path, answers: list[str]) -> None:
@@ -385,7 +385,7 @@ def test_eval_prints_tables(workplace: Path, answers: list[str]) -> None:
     result = trm("eval", "a.pt", "val.jsonl")
     assert result.exit_code == 0, result.output
     assert "Decision Confusion Matrix" in result.stdout
-    assert "│    1 │   0.5000 │    – │ 0.2500 │ 0.1250 │   0.0000 │ 0.7500 │" in result.stdout
+    assert "│    1 │   0.5000 │    – │ 0.2500 │ 0.1250 │  0.0000 │ 0.7500 │" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 100
 
 
