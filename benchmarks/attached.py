@@ -13,11 +13,11 @@ import numpy as np
 
 from benchmarks.setup import prepared
 from benchmarks.viewer import cpu_seconds, watch
+from tests.events import read_events, step_columns
 from tests.support import ROOT
 from trm_engine.config import Config
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.runs.commands import send_command
-from trm_engine.runs.events import read_events, step_columns
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.launch import start_worker
 

@@ -13,11 +13,12 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
+from tests.events import read_events
 from trm_engine.config import Config
 from trm_engine.data.labels import Field, Labels
 from trm_engine.data.telecom.schema import SLOTS, TOOLS
 from trm_engine.files.jsonl import append
-from trm_engine.runs.events import FLUSH_SECONDS, VERSION, read_events
+from trm_engine.runs.events import FLUSH_SECONDS, VERSION
 from trm_engine.runs.folder import RunFolder, claim
 from trm_engine.runs.schema.evaluation import Evaluation, JudgedSample
 from trm_engine.training.metrics import (

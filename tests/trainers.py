@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 
+from tests.events import Record
 from tests.support import dialogues, write_jsonl
 from trm_engine.config import Config
-from trm_engine.runs.events import Record, Silent, to_record
+from trm_engine.runs.events import Silent
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.schema.events import NewEvent
 from trm_engine.training.distributed import ProcessGroup
@@ -50,7 +52,7 @@ class Told(Silent):
         self.events = events
 
     def __call__(self, event: NewEvent) -> None:
-        record = to_record(event)
+        record = msgspec.to_builtins(event)
         del record["seq"], record["t"]  # given when it is written
         self.events.append(record)
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
+from tests.events import Record, read_events, step_columns
 from tests.support import ROOT, dialogues, write_jsonl
 from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.config import Config
-from trm_engine.runs.events import Record, read_events, step_columns
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.launch import start_worker
 

@@ -14,8 +14,8 @@ from tests.e2e.runs import (
     shipped_run,
     tiny_run,
 )
+from tests.events import Record
 from trm_engine.config import Config
-from trm_engine.runs.events import Record
 from trm_engine.runs.folder import RunFolder
 
 Run = tuple[RunFolder, Config]

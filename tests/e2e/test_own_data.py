@@ -21,10 +21,10 @@ from tests.e2e.runs import (
     tiny_run,
     wait_for,
 )
+from tests.events import Record, read_events
 from tests.forking import CODE
 from tests.support import ROOT, dialogues, write_jsonl
 from trm_engine.config import Config
-from trm_engine.runs.events import Record, read_events
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.launch import start_worker
 

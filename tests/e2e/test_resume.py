@@ -19,11 +19,11 @@ from tests.e2e.runs import (
     tiny_run,
     wait_for,
 )
+from tests.events import Record, read_events
 from tests.support import dialogues, write_jsonl
 from trm_engine.data.samples import parse_sample
 from trm_engine.files.jsonl import append, to_line
 from trm_engine.runs.commands import send_command
-from trm_engine.runs.events import Record, read_events
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.launch import start_worker
 

@@ -17,8 +17,8 @@ from tests.e2e.runs import (
     shipped_run,
     wait_for,
 )
+from tests.events import read_events
 from tests.support import ROOT
-from trm_engine.runs.events import read_events
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.launch import start_worker
 

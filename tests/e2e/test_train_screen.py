@@ -17,10 +17,10 @@ from tests.e2e.viewers import (
     tiny_config,
     wait_for_more_steps,
 )
+from tests.events import read_events
 from tests.faults.command import trm
 from tests.faults.workers import ENDLESS, wait_for_later
 from tests.support import wait_until
-from trm_engine.runs.events import read_events
 from trm_engine.runs.folder import RunFolder
 
 READOUT = re.compile(r" training +\d")

@@ -11,9 +11,9 @@ from typing import Any
 
 from tests.e2e.runs import tiny_run
 from tests.e2e.terminal import Terminal
+from tests.events import read_events
 from tests.faults.command import TRM
 from tests.support import ROOT
-from trm_engine.runs.events import read_events
 from trm_engine.runs.folder import RunFolder
 
 STEP = re.compile(r"step ([\d,]+)/[\d,]+")

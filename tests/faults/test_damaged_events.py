@@ -12,18 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.e2e.runs import SECONDS, last_checkpoint, tiny_run, wait_for
+from tests.events import read_events, step_columns
 from tests.faults.workers import ENDLESS, Begin
 from tests.screens.fake_run import FakeRun
 from tests.support import wait_until
 from trm_engine.files import jsonl
-from trm_engine.runs.events import (
-    EventReader,
-    EventWriter,
-    events_newest_first,
-    last_state,
-    read_events,
-    step_columns,
-)
+from trm_engine.runs.events import EventReader, EventWriter, events_newest_first, last_state
 from trm_engine.runs.schema.events import StateChanged
 from trm_engine.runs.summary import summarise
 from trm_tui.cli import app

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.runs import SECONDS, tiny_run
+from tests.events import read_events, step_columns
 from trm_engine.checkpoints.file import load_checkpoint
-from trm_engine.runs.events import read_events, step_columns
 from trm_engine.runs.launch import start_worker
 
 USER_ERROR = 2

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.e2e.runs import SECONDS, finish, learning_columns, tiny_run
+from tests.events import Record, last_kept
 from tests.faults.command import half_written
 from tests.forking import CODE
 from tests.support import ROOT
-from trm_engine.runs.events import Record
 from trm_engine.runs.folder import RunFolder
 
 # A worker that kills itself when it saves: before or after the file is put into its place.
@@ -57,7 +57,7 @@ def story(events: list[Record]) -> dict[str, Any]:
     saved: list[Any] = []
     for event in events:
         if event["type"] == "run_started":
-            last = event["resumed_from"] or 0
+            last = last_kept(event)
             evaluations = [each for each in evaluations if each[0] <= last]
             saved = [each for each in saved if each[0] <= last]
         elif event["type"] == "eval":

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from tests.e2e.runs import SECONDS, tiny_run, wait_for
+from tests.events import read_events, step_columns
 from tests.faults.command import half_written, refused
 from tests.faults.workers import ENDLESS, Begin, wait_for_later, wait_for_state
 from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.runs.commands import send_command
-from trm_engine.runs.events import read_events, step_columns
 from trm_engine.runs.folder import RunFolder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit or tmpfs")

@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.runs import SECONDS, kill_group, last_checkpoint, tiny_run, wait_for
+from tests.events import read_events
 from tests.faults.command import half_written, start
 from tests.faults.workers import ENDLESS, Begin, wait_for_later
 from tests.forking import CODE
 from tests.support import ROOT, wait_until
 from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.runs.commands import send_command
-from trm_engine.runs.events import last_state, read_events
+from trm_engine.runs.events import last_state
 from trm_engine.runs.folder import RunFolder
 
 # A viewer that starts a tied worker, tells its process number and waits.

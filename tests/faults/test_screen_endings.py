@@ -22,10 +22,10 @@ from tests.e2e.viewers import (
     wait_for_more_steps,
     worker_of,
 )
+from tests.events import read_events, step_columns
 from tests.faults.command import half_written
 from tests.faults.workers import ENDLESS, wait_for_later
 from tests.support import ROOT, wait_until
-from trm_engine.runs.events import read_events, step_columns
 from trm_engine.runs.folder import RunFolder
 
 CHART = re.compile("╭─ Loss .*┤.*[\u2801-\u28ff]", re.DOTALL)

@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 from tests.e2e.runs import SECONDS, finish, last_checkpoint, tiny_run, wait_for
+from tests.events import read_events
 from tests.faults.test_processes import last_step
 from tests.faults.workers import ENDLESS, Begin, Worker
 from tests.support import wait_until
-from trm_engine.runs.events import read_events
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.launch import WORKER
 

@@ -12,11 +12,11 @@ import yaml
 
 from tests.e2e.runs import SECONDS, finish, tiny_run, wait_for
 from tests.e2e.viewers import tiny_config
+from tests.events import read_events
 from tests.faults.command import start
 from tests.faults.workers import ENDLESS, Begin
 from tests.support import wait_until
 from trm_engine.errors import RunError
-from trm_engine.runs.events import read_events
 from trm_engine.runs.folder import claim, hand_over
 from trm_engine.runs.launch import start_worker
 

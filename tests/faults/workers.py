@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.e2e.runs import SECONDS
+from tests.events import Record, read_events
 from tests.support import wait_until
-from trm_engine.runs.events import Record, read_events
 from trm_engine.runs.folder import RunFolder
 
 Worker = subprocess.Popen[bytes]

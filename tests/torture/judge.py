@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.runs import LEARNT, assert_same, learning_columns
+from tests.events import Record, last_kept
 from tests.faults.command import half_written
-from trm_engine.runs.events import Record
 
 UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]"
@@ -70,7 +70,7 @@ def evaluations(events: list[Record]) -> list[tuple[int, Any]]:
     found: list[tuple[int, Any]] = []
     for event in events:
         if event["type"] == "run_started":
-            found = [each for each in found if each[0] <= (event.get("resumed_from") or 0)]
+            found = [each for each in found if each[0] <= last_kept(event)]
         elif event["type"] == "eval":
             found.append((event["step"], {"best": event["best"], **event["metrics"]}))
     return found

@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from tests.e2e.runs import assert_same
+from tests.events import read_events, step_columns
 from tests.mutations import mutate
 from tests.support import TOOLS, dialogues
 from tests.torture.judge import assert_printable
@@ -45,7 +46,7 @@ from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Cancelled
 from trm_engine.inspection.parameters import list_parameters
 from trm_engine.runs.commands import CommandReader, send_command
-from trm_engine.runs.events import EventReader, EventWriter, last_state, read_events, step_columns
+from trm_engine.runs.events import EventReader, EventWriter, last_state
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.schema.events import LogMessage
 from trm_engine.runs.summary import summarise

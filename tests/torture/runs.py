@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from tests.e2e.runs import assert_same, last_checkpoint, tiny_run
+from tests.events import Record, read_events
 from tests.forks import Fork, Forks
 from tests.mutations import cut, flip, zero_block
 from tests.torture.judge import (
@@ -20,7 +21,6 @@ from tests.torture.judge import (
 )
 from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.errors import CheckpointError
-from trm_engine.runs.events import Record, read_events
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.summary import summarise
 

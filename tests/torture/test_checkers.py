@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import torch
 
+from tests.events import Record, run_started
 from tests.forks import Forks
 from tests.mutations import MUTATORS, mutate
 from tests.torture import chance, judge
 from tests.torture.readers import Corpus
 from tests.torture.structures import mutate_tree, mutate_yaml
 from tests.torture.test_readers import told, try_all
-from trm_engine.runs.events import Record
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def story() -> list[Record]:
         return {"type": "steps", "columns": columns, "by_step": [[0.5]] * len(numbers)}
 
     kinds: list[dict[str, Any]] = [
-        {"type": "run_started", "resumed_from": None},
+        run_started(),
         steps(1, 3),
         {"type": "eval", "step": 3, "best": True, "metrics": {"loss": 0.5}},
         steps(4, 6),
@@ -98,7 +98,7 @@ def with_a_number_left_out(events: list[Record]) -> None:
 
 
 def resumed_too_early(events: list[Record]) -> None:
-    events.append({"type": "run_started", "resumed_from": 2, "seq": 5})
+    events.append({**run_started(2), "seq": 5})
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,12 @@ import psutil
 import pytest
 
 from tests.e2e.runs import last_checkpoint, tiny_run
+from tests.events import read_events
 from tests.faults.workers import wait_for_later
 from tests.support import wait_until
 from tests.torture import chance
 from tests.torture.runs import COMMON, Reference, assert_undisturbed, models_of
 from trm_engine.config import Config
-from trm_engine.runs.events import read_events
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.launch import start_worker
 

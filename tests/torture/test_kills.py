@@ -12,6 +12,7 @@ from typing import Literal
 import pytest
 
 from tests.e2e.runs import last_checkpoint
+from tests.events import read_events, step_columns
 from tests.faults.workers import wait_for_later
 from tests.forks import Fork, Forks
 from tests.support import wait_until
@@ -27,7 +28,6 @@ from tests.torture.runs import (
     finish,
 )
 from trm_engine.runs.commands import send_command
-from trm_engine.runs.events import read_events, step_columns
 
 Count = Callable[[str, int], None]
 MOST_KILLS = 5

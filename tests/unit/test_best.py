@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from tests.events import Record
 from tests.trainers import tiny_config, trainer_of
 from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.config import TrainingConfig
 from trm_engine.data.labels import Labels
 from trm_engine.runs.best import BestMetric, Score, reported_score, score_resumed, score_saved
-from trm_engine.runs.events import Record
 from trm_engine.runs.schema.evaluation import Evaluation
 from trm_engine.runs.schema.events import Evaluated
 from trm_engine.training import loop

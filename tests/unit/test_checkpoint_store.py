@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.events import Record
 from tests.trainers import Told
-from trm_engine.runs.events import Record
 from trm_engine.training import checkpoint_store
 from trm_engine.training.checkpoint_store import CheckpointStore, Moment
 

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.events import Record, read_events
 from trm_engine.files.jsonl import number, to_line
 from trm_engine.runs import events as events_module
-from trm_engine.runs.events import EventReader, Record, read_events
+from trm_engine.runs.events import EventReader
 from trm_engine.runs.numbers import decode_numbers
 from trm_engine.runs.schema.events import Event, Steps
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tests.e2e.runs import assert_same
+from tests.events import Record, step_columns
 from tests.models import batch_of, small_config, small_model
 from tests.trainers import tiny_config, trainer_of
 from tests.unit.test_supervision import apart, counts_of, gradients, part
@@ -22,7 +23,6 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.errors import ConfigError
 from trm_engine.inference.halting import halting_step, halts
 from trm_engine.models import TRMForToolCalling
-from trm_engine.runs.events import Record, step_columns
 from trm_engine.training.halting import Halting
 from trm_engine.training.loop import Trainer
 from trm_engine.training.losses import DeepSupervisionLoss, count_labels, num_samples

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.events import Record
 from tests.trainers import tiny_config, trainer_of
 from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.errors import Abort
-from trm_engine.runs.events import Record
 from trm_engine.training.loop import Trainer
 
 

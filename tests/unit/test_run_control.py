@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.events import Record
 from tests.trainers import Told
 from trm_engine.errors import Abort, RunError
-from trm_engine.runs.events import Record
 from trm_engine.training import run_control
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.run_control import RunControl, Stop

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.events import read_events, run_started, step_columns
 from tests.support import kill, start_python, wait_until
 from trm_engine.config import Config, TrainingConfig
 from trm_engine.errors import RunError
@@ -30,13 +31,7 @@ from trm_engine.runs.commands import (
     prioritised,
     send_command,
 )
-from trm_engine.runs.events import (
-    EventReader,
-    EventWriter,
-    last_state,
-    read_events,
-    step_columns,
-)
+from trm_engine.runs.events import EventReader, EventWriter, last_state
 from trm_engine.runs.folder import (
     LOST,
     RunFolder,
@@ -338,12 +333,12 @@ def steps(first: int, last: int, note: str) -> dict[str, Any]:
 
 def test_steps_that_a_resumed_start_did_again_count_once() -> None:
     story = [
-        {"type": "run_started", "resumed_from": None},
+        run_started(),
         steps(1, 3, "a"),
         steps(4, 7, "a"),
-        {"type": "run_started", "resumed_from": 5},
+        run_started(5),
         steps(6, 8, "b"),
-        {"type": "run_started", "resumed_from": 8},
+        run_started(8),
         steps(9, 9, "c"),
     ]
     columns = step_columns(story)
@@ -358,10 +353,10 @@ def test_a_column_that_comes_late_or_goes_keeps_its_place() -> None:
         return {**event, "columns": {**event["columns"], "norm": norms}}
 
     story = [
-        {"type": "run_started", "resumed_from": None},
+        run_started(),
         steps(1, 2, "a"),
         with_norm(steps(3, 5, "a")),
-        {"type": "run_started", "resumed_from": 4},
+        run_started(4),
         steps(5, 6, "b"),
         with_norm(steps(7, 7, "b")),
     ]
@@ -373,7 +368,7 @@ def test_a_column_that_comes_late_or_goes_keeps_its_place() -> None:
 
 
 def test_a_start_from_the_beginning_forgets_all() -> None:
-    story = [steps(1, 4, "a"), {"type": "run_started", "resumed_from": None}, steps(1, 2, "b")]
+    story = [steps(1, 4, "a"), run_started(), steps(1, 2, "b")]
     assert step_columns(story)["loss"] == ["b1", "b2"]
 
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
+from tests.events import Record
 from tests.trainers import tiny_config, trainer_of
 from trm_engine.config import TrainingConfig
 from trm_engine.errors import RunError
 from trm_engine.models import EMA
-from trm_engine.runs.events import Record
 from trm_engine.training.optim import build_optimizer
 from trm_engine.training.safeguard import RETURNS_BEFORE_END, SKIPS_BEFORE_RETURN, Safeguard
 

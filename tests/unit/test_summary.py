@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.events import Record, last_kept, read_events, run_started, step_columns
 from trm_engine.files.jsonl import to_line
 from trm_engine.runs import summary as summary_module
-from trm_engine.runs.events import Record, read_events, step_columns
 from trm_engine.runs.folder import LOST, RunFolder, claim
 from trm_engine.runs.summary import RunSummary, summarise
 
@@ -45,20 +45,6 @@ def evaluation(step: int, score: float | None, best: bool = False) -> Record:
     return {"type": "eval", **told}
 
 
-def start(resumed_from: int | None = None, device: str = "cpu") -> Record:
-    return {
-        "type": "run_started",
-        "resumed_from": resumed_from,
-        "total_steps": 900,
-        "device": device,
-        "config": {"type": "steps", "training": {"eval_interval": 9}},
-        "steps_per_epoch": 10,
-        "data": {"train": {"samples": 9, "path": "a"}, "val": {"samples": 3, "path": "b"}},
-        "parameters": {"total": 1},
-        "dtype": "float32",
-    }
-
-
 def state(name: str) -> Record:
     return {"type": "state", "state": name}
 
@@ -81,14 +67,14 @@ def stories(draw: st.DrawFn) -> list[Record]:
     for begin in range(draw(st.integers(1, 3))):
         resumed_from = draw(st.integers(0, done)) or None if begin else None
         done = resumed_from or 0
-        story += [state("starting"), start(resumed_from, f"cpu {begin}"), state("running")]
+        story += [state("starting"), run_started(resumed_from, f"cpu {begin}"), state("running")]
         for _ in range(draw(st.integers(0, 6))):
             kind = draw(st.sampled_from(["steps", "steps", "eval", "state", "log"]))
             if kind == "steps":
                 size = draw(st.integers(1, 4))
                 story.append(steps(done + 1, done + size))
                 done += size
-            elif kind == "eval":
+            elif kind == "eval" and done:  # a worker evaluates after an update
                 score = draw(st.floats(0, 1))
                 story.append(evaluation(done, score, score > best))
                 best = max(best, score)
@@ -104,8 +90,7 @@ def counted_evaluations(events: list[Record]) -> list[Record]:
     counted: list[Record] = []
     for event in events:
         if event["type"] == "run_started":
-            counted = [each for each in counted if each["step"] <= (event["resumed_from"] or 0)]
-            counted = counted if event["resumed_from"] else []
+            counted = [each for each in counted if each["step"] <= last_kept(event)]
         if event["type"] == "eval":
             counted.append(event)
     return counted
@@ -152,17 +137,17 @@ def test_a_run_without_events_has_no_state(tmp_path: Path) -> None:
 
 
 def test_a_run_is_lost_without_its_worker(tmp_path: Path) -> None:
-    run = run_of(tmp_path, start(), state("running"), steps(1, 3))
+    run = run_of(tmp_path, run_started(), state("running"), steps(1, 3))
     with claim(run):
         assert summarise(run).state == "running"
     assert summarise(run).state == LOST
-    assert summarise(run_of(tmp_path, start(), state("finished"))).state == "finished"
+    assert summarise(run_of(tmp_path, run_started(), state("finished"))).state == "finished"
 
 
 def test_a_summary_names_the_figure_that_is_the_best(tmp_path: Path) -> None:
     told = evaluation(5, 0.25, best=True)
     told["metrics"]["decision"] = {"f1": 0.75, "accuracy": 0.5}
-    found = summarise(run_of(tmp_path, start(), {**told, "best_metric": "decision_f1"})).best
+    found = summarise(run_of(tmp_path, run_started(), {**told, "best_metric": "decision_f1"})).best
     assert found
     assert (found.metric, found.value, str(found.score)) == (
         ("decision_f1", 0.75, "decision_f1 0.7500")
@@ -172,7 +157,7 @@ def test_a_summary_names_the_figure_that_is_the_best(tmp_path: Path) -> None:
 @pytest.mark.parametrize("metric", ["exact_match_values", "tool_accuracy", "loss"])
 def test_a_figure_that_divides_by_nothing_is_unknown(tmp_path: Path, metric: str) -> None:
     told = {**evaluation(5, None), "best_metric": metric}
-    found = summarise(run_of(tmp_path, start(), told)).last
+    found = summarise(run_of(tmp_path, run_started(), told)).last
     assert found
     assert (found.value, found.loss) == (1.5 if metric == "loss" else None, 1.5)
 
@@ -180,7 +165,7 @@ def test_a_figure_that_divides_by_nothing_is_unknown(tmp_path: Path, metric: str
 def test_an_evaluation_that_is_not_a_number_is_never_the_best(tmp_path: Path) -> None:
     told = evaluation(5, 0.5)
     told["metrics"]["loss"] = "NaN"
-    found = summarise(run_of(tmp_path, start(), told))
+    found = summarise(run_of(tmp_path, run_started(), told))
     assert found.last and found.best is None
 
 
@@ -189,7 +174,7 @@ def test_a_long_run_is_read_at_its_ends_only(
 ) -> None:
     long = [steps(each * 10 + 1, each * 10 + 10) for each in range(1000)]
     later = [evaluation(5000, 0.2), evaluation(7000, 0.7), evaluation(10_000, 0.6)]
-    story = [start(), state("running"), evaluation(1, 0.9, best=True), *long, *later]
+    story = [run_started(), state("running"), evaluation(1, 0.9, best=True), *long, *later]
     run = run_of(tmp_path, *story)
     found = summarise(run)
     assert (found.step, found.best and found.best.step) == (10_000, 1)
@@ -209,7 +194,7 @@ def test_a_long_run_is_read_at_its_ends_only(
 
 def test_many_runs_are_summarised_at_once(tmp_path: Path) -> None:
     body = [steps(each * 10 + 1, each * 10 + 10) for each in range(200)]
-    run = run_of(tmp_path, start(), evaluation(1, 0.5, best=True), *body, state("finished"))
+    run = run_of(tmp_path, run_started(), evaluation(1, 0.5, best=True), *body, state("finished"))
     began = time.process_time()
     for _ in range(50):
         summarise(run)

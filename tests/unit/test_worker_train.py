@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from tests.e2e.runs import LEARNT, assert_same, last_checkpoint
+from tests.events import Record
 from tests.support import dialogues, write_jsonl
 from tests.trainers import NoCommands, Told, tiny_config
 from trm_engine.config import Config
 from trm_engine.errors import Abort, CheckpointError, LostProcess, RunError, UserError
-from trm_engine.runs.events import Record
 from trm_engine.runs.folder import RunFolder
 from trm_engine.worker import train as module
 from trm_engine.worker.place import Place

@@ -21,10 +21,9 @@ import io
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -38,7 +37,6 @@ from trm_engine.runs.schema.events import (
     Steps,
     decode_event,
     decode_seq,
-    decode_whole,
 )
 
 VERSION = 1
@@ -48,9 +46,6 @@ BLOCK = 1 << 18
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "failed"})
-
-Record = dict[str, Any]
-"""An event as a JSON object."""
 
 
 class EventWriter:
@@ -81,7 +76,7 @@ class EventWriter:
         """Queue an event. It is written within 50 ms, or by ``flush``."""
         with self._lock:
             event.seq, event.t = self._seq, round(time.time(), 3)
-            self._pending.append(to_line({"v": VERSION, **to_record(event)}))
+            self._pending.append(to_line({"v": VERSION, **msgspec.to_builtins(event)}))
             self._seq += 1
         self._wake.set()
 
@@ -220,39 +215,9 @@ class EventReader:
         return block[:whole].splitlines()
 
 
-def to_record(event: NewEvent) -> Record:
-    """The event as a JSON object, as it is written."""
-    record: Record = msgspec.to_builtins(event)
-    return record
-
-
-def read_events(path: Path) -> list[Record]:
-    """All complete events of a file as JSON objects, for scripts; [] if there is no file."""
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return []
-    lines = content[: content.rfind(b"\n") + 1].splitlines()
-    return [msgspec.json.decode(line) for line in lines if decode_whole(line)]
-
-
 def events_newest_first(path: Path) -> Iterator[Event]:
     """Yield the complete events of a file from its end, reading only as far as needed."""
     return filter(None, map(decode_event, lines_newest_first(path)))
-
-
-def step_columns(events: Iterable[Record]) -> dict[str, list[Any]]:
-    """The columns of all valid updates, without those that a resumed run repeated.
-
-    If an event lacks a column, its updates have None there.
-    """
-    columns: dict[str, list[Any]] = {}
-    for event in events:
-        if event["type"] == "run_started":
-            _forget_after(columns, event.get("resumed_from") or 0)
-        elif event["type"] == "steps":
-            _append(columns, {**event["columns"], "by_step": event["by_step"]})
-    return columns
 
 
 def last_state(path: Path) -> str | None:
@@ -278,16 +243,3 @@ def reports_checkpoint(path: Path, checkpoint: Path, step: int) -> bool:
         elif isinstance(event, Steps):
             return event.steps[-1] > step
     return False
-
-
-def _append(columns: dict[str, list[Any]], new: dict[str, list[Any]]) -> None:
-    before, added = len(columns.get("by_step", [])), len(new["by_step"])
-    for name in dict.fromkeys([*columns, *new]):
-        column = columns.setdefault(name, [None] * before)
-        column += new.get(name, [None] * added)
-
-
-def _forget_after(columns: dict[str, list[Any]], step: int) -> None:
-    kept = sum(1 for each in columns.get("step", []) if each <= step)
-    for values in columns.values():
-        del values[kept:]
