@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
 
+from trm_engine.runs.commands import COMMANDS
+
 
 @dataclass(frozen=True)
 class Key:
@@ -21,6 +23,11 @@ class Key:
     action: str
     label: str
     help: str
+
+
+def _command(key: str, name: str, label: str = "") -> Key:
+    """A key that sends a command to the run."""
+    return Key(key, key, f"command('{name}')", label, COMMANDS[name].help)
 
 
 EVERYWHERE = "Everywhere"
@@ -58,12 +65,12 @@ KEYS: dict[str, list[Key]] = {
         Key("ctrl+p", "^p", "app.command_palette", "Palette", "All commands and themes"),
     ],
     TRAINING: [
-        Key("p", "p", "pause", "Pause", "Pause the training"),
-        Key("p", "p", "resume", "Resume", "Resume the training"),
-        Key("e", "e", "evaluate", "Evaluate", "Evaluate now"),
-        Key("s", "s", "save", "Save", "Save a checkpoint now"),
-        Key("S", "S", "stop", "Stop", "Save a checkpoint and end the training"),
-        Key("A", "A", "abort", "", "End the training now, without saving"),
+        _command("p", "pause", "Pause"),
+        _command("p", "resume", "Resume"),
+        _command("e", "evaluate", "Evaluate"),
+        _command("s", "save", "Save"),
+        _command("S", "stop", "Stop"),
+        _command("A", "abort"),
         Key("1", "1 … 8", "tab(1)", "", "Open a tab"),
         *(Key(str(number), "", f"tab({number})", "", "") for number in range(2, 9)),
     ],

@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 
 from tests.screens.panes import assert_golden
 from tests.screens.whole_screen import shown
+from trm_engine.runs.commands import Confirmation
 from trm_tui.screens.closing import ClosingDialog
 from trm_tui.screens.confirm import ConfirmDialog
 from trm_tui.screens.crash import CrashDialog
@@ -88,7 +89,7 @@ async def text_of(dialog: Dialog[Any]) -> str:
 
 
 def confirm(danger: bool = False) -> ConfirmDialog:
-    return ConfirmDialog("Stop [it]?", "It saves, then ends.", "Stop", danger)
+    return ConfirmDialog(Confirmation("Stop [it]?", "It saves, then ends.", "Stop", danger))
 
 
 async def test_a_confirmation() -> None:

@@ -200,7 +200,7 @@ async def test_a_finished_run_offers_no_control(run: FakeRun) -> None:
         assert run.commands() == []
         assert isinstance(pilot.app.screen, TrainScreen)
         actions = {each.binding.action for each in pilot.app.screen.active_bindings.values()}
-        assert not actions & {"pause", "resume", "evaluate", "save", "stop", "abort"}
+        assert not [action for action in actions if action.startswith("command")]
 
 
 async def test_an_earlier_evaluation_is_shown_everywhere(run: FakeRun) -> None:

@@ -11,6 +11,7 @@ from tests.events import Record
 from tests.trainers import tiny_config, trainer_of
 from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.errors import Abort
+from trm_engine.runs.commands import COMMANDS
 from trm_engine.training.loop import Trainer
 
 
@@ -68,6 +69,12 @@ def test_a_stop_saves_and_an_abort_does_not(tmp_path: Path) -> None:
             with pytest.raises(Abort):
                 trainer.run()
             assert not trainer.checkpoints.path("last").exists()
+
+
+def test_every_command_is_obeyed(tmp_path: Path) -> None:
+    """The worker obeys a detach, run control what pauses and ends a run, the loop all others."""
+    others = {"detach", "pause", "resume", "stop", "abort"}
+    assert trainer_in(tmp_path, [])._actions.keys() | others == COMMANDS.keys()
 
 
 def test_an_error_keeps_a_state_that_can_be_resumed(

@@ -381,7 +381,7 @@ def test_commands_are_read_once_and_in_order(tmp_path: Path) -> None:
     reader = CommandReader(path, commands_size(path))
     assert reader.read() == []  # given to an earlier worker
     for command in COMMANDS:
-        send_command(path, command)  # type: ignore[arg-type]
+        send_command(path, command)
     assert reader.read() == list(COMMANDS)
     assert reader.read() == []
 
@@ -413,7 +413,7 @@ def test_a_file_that_is_cut_off_or_replaced_hides_no_command(
         path.unlink()
     path.write_bytes(kept)
     for command in COMMANDS:  # as long as what was there, and longer
-        send_command(path, command)  # type: ignore[arg-type]
+        send_command(path, command)
     assert reader.read() == list(COMMANDS)
 
 

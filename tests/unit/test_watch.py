@@ -149,9 +149,12 @@ def test_commands_wait_until_they_are_answered(tmp_path: Path) -> None:
     run = FakeRun(tmp_path / "run")
     run.begin()
     attached = drained(run)
-    for command in ("pause", "evaluate", "save"):
+    for command in ("pause", "evaluate", "save", "detach"):  # nothing answers the last
         assert attached.send(command)
     assert set(attached.waiting) == {"pause", "evaluate", "save"}
+    for command in ("evaluate", "save", "pause"):
+        assert attached.send(command)
+    assert run.commands() == ["pause", "evaluate", "save", "detach", "pause"]
     run.event("state", state="paused", reason="asked to")
     run.evaluate()
     attached.drain(10.0)

@@ -1,24 +1,111 @@
-"""Commands from viewers to a worker, one JSON line each."""
+"""Commands from viewers to a worker, one JSON line each. ``COMMANDS`` lists them.
+
+The worker obeys a command after the current update or evaluation. An abort also interrupts an
+evaluation; an abort or a stop interrupts the preparation. Equal commands that wait together are
+obeyed once. A command that changes nothing (a second pause) has no answer.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import time
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
+
+import msgspec
 
 from trm_engine.files.jsonl import append, to_line
+from trm_engine.runs.events import ENDED
+from trm_engine.runs.schema.events import CheckpointSaved, Evaluated, Event
+from trm_engine.runs.schema.fields import State
 
-Command = Literal["pause", "resume", "evaluate", "save", "stop", "abort", "detach"]
-COMMANDS: tuple[str, ...] = get_args(Command)
 LONGEST = 200
 """Longer lines (in bytes) are no commands."""
 
+LIVE: frozenset[str] = frozenset(get_args(State)) - ENDED
 
-def send_command(path: Path, command: Command) -> None:
-    """Append a command to the file that the worker reads."""
-    append(path, to_line({"command": command, "t": time.time()}))
+
+@dataclass(frozen=True)
+class Confirmation:
+    """A question to the user before a command is sent. ``danger``: the command loses work."""
+
+    title: str
+    text: str
+    yes: str
+    danger: bool = False
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a viewer can ask of a run.
+
+    Attributes:
+        name: its name in the file.
+        help: what it does, for the user.
+        waiting: what the header says until the worker answers.
+        answer: the state or the kind of event that answers it; None if nothing does.
+        states: the states of the run in which it is possible.
+        confirmation: the question to the user before it is sent.
+        priority: of commands that wait together, only those of the highest priority are obeyed.
+    """
+
+    name: str
+    help: str
+    waiting: str = ""
+    answer: State | type[Event] | None = None
+    states: Collection[str] = LIVE
+    confirmation: Confirmation | None = None
+    priority: int = 0
+
+    @property
+    def is_cumulative(self) -> bool:
+        """Whether sending it twice does it twice. An event, not a state, answers such a command."""
+        return isinstance(self.answer, type)
+
+
+STOP = Confirmation(
+    "Stop the training?",
+    "It saves a checkpoint first. You can resume the run later with --resume.",
+    "Stop",
+)
+ABORT = Confirmation(
+    "End the training now?",
+    "The training since the last checkpoint is lost.",
+    "End now",
+    danger=True,
+)
+
+_TABLE = (
+    Command("pause", "Pause the training", "pausing…", "paused", LIVE - {"paused"}),
+    Command("resume", "Resume the training", "resuming…", "running", {"paused"}),
+    Command("evaluate", "Evaluate now", "evaluation requested…", Evaluated),
+    Command("save", "Save a checkpoint now", "saving…", CheckpointSaved),
+    Command(
+        "stop", "Save a checkpoint and end the training", "stopping…", "stopping", LIVE, STOP, 1
+    ),
+    Command("abort", "End the training now, without saving", "ending…", "stopped", LIVE, ABORT, 2),
+    Command("detach", "Keep training when the viewer that started it ends"),
+)
+COMMANDS = {command.name: command for command in _TABLE}
+
+
+class _Line(msgspec.Struct):
+    command: str
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+def send_command(path: Path, name: str) -> None:
+    """Append a command to the file that the worker reads.
+
+    Raises:
+        KeyError: there is no such command.
+        OSError: the file cannot be written.
+    """
+    append(path, to_line({"command": COMMANDS[name].name, "t": time.time()}))
 
 
 def commands_size(path: Path) -> int:
@@ -44,7 +131,7 @@ class CommandReader:
             self._seen.update(self._lines(begin))
 
     def read(self) -> list[str]:
-        """The commands since the last call."""
+        """The names of the commands since the last call."""
         try:
             status = os.stat(self._path)
             now = status.st_ino, status.st_size, status.st_mtime_ns  # before reading
@@ -66,19 +153,17 @@ class CommandReader:
 
 def _command(line: bytes) -> str | None:
     try:
-        record = json.loads(line)
+        name = _decode(line).command
     except (ValueError, RecursionError):
         return None
-    command = record.get("command") if isinstance(record, dict) else None
-    return command if isinstance(command, str) and command in COMMANDS else None
+    return name if name in COMMANDS else None
 
 
-def prioritised(commands: list[str]) -> list[str]:
-    """Reduce commands that arrived together: an abort or a stop replaces all others.
+def prioritised(names: list[str]) -> list[str]:
+    """Reduce commands that arrived together to those of the highest priority.
 
     Of equal commands only the last one is kept.
     """
-    for word in ("abort", "stop"):
-        if word in commands:
-            return [word]
-    return list(dict.fromkeys(reversed(commands)))[::-1]
+    highest = max((COMMANDS[name].priority for name in names), default=0)
+    kept = [name for name in reversed(names) if COMMANDS[name].priority == highest]
+    return list(dict.fromkeys(kept))[::-1]

@@ -1,17 +1,6 @@
 """The event file of a run: a worker writes it, viewers read it while it grows.
 
-``schema.events`` defines the events. These events answer a command:
-
-- ``pause``, ``resume``: ``state`` paused, running
-- ``evaluate``: ``eval``
-- ``save``: ``checkpoint`` of kind step
-- ``stop``: ``state`` stopping, then stopped
-- ``abort``: ``state`` stopped
-
-The worker obeys a command after the current update or evaluation. An abort also interrupts an
-evaluation; an abort or a stop interrupts the preparation. A stop discards earlier commands, and
-equal commands that wait together are obeyed once. ``detach``, and a command that changes nothing
-(a second ``pause``), have no answer.
+``schema.events`` defines the events.
 """
 
 from __future__ import annotations

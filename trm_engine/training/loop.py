@@ -82,6 +82,10 @@ class Trainer:
         self.state = TrainingState(config, model, self.total_steps)
         self._update = Updater(config, self.state, train, group, self.total_steps)
         self._control = RunControl(commands, report, group)
+        self._actions: dict[str, Callable[[], None]] = {
+            "evaluate": self._evaluate,
+            "save": lambda: self._save("step", self.state.global_step),
+        }
         self.checkpoints = CheckpointStore(
             folder.checkpoints(config),
             training.keep_checkpoints,
@@ -207,11 +211,7 @@ class Trainer:
             self._save("step", step)
         if step % TRIM_INTERVAL == 0:
             return_free_memory()
-        actions: dict[str, Callable[[], None]] = {
-            "evaluate": self._evaluate,
-            "save": lambda: self._save("step", step),
-        }
-        self._control.obey(actions, self._flush_log, self._log.restart_clock)
+        self._control.obey(self._actions, self._flush_log, self._log.restart_clock)
 
     def _flush_log(self) -> None:
         if columns := self._log.take():

@@ -20,7 +20,7 @@ from trm_engine.config import Config
 from trm_engine.files.held import HeldFolder
 from trm_engine.printable import printable
 from trm_engine.runs.best import reported_score
-from trm_engine.runs.commands import Command, send_command
+from trm_engine.runs.commands import send_command
 from trm_engine.runs.events import ENDED, EventReader
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.schema.events import (
@@ -211,11 +211,11 @@ class PlainViewer:
                 break
         self._drain()
 
-    def _send(self, command: Command) -> bool:
+    def _send(self, name: str) -> bool:
         if self._held.is_removed():
             return False
         try:
-            send_command(self.folder.commands, command)
+            send_command(self.folder.commands, name)
         except OSError:
             return False
         return True

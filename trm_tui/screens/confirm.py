@@ -7,16 +7,18 @@ from collections.abc import Iterable
 from textual.widget import Widget
 from textual.widgets import Static
 
+from trm_engine.runs.commands import Confirmation
 from trm_tui.screens.dialogs import Choice, Dialog
 
 
 class ConfirmDialog(Dialog[bool]):
-    """Asks for confirmation. With ``danger``, Cancel has the focus."""
+    """Asks for confirmation. Cancel has the focus if there is danger."""
 
-    def __init__(self, title: str, text: str, yes_label: str, danger: bool = False) -> None:
-        choices = [Choice(yes_label, True, danger), Choice("Cancel", False)]
-        super().__init__(title, choices, False, preferred=1 if danger else 0, danger=danger)
-        self._text = text
+    def __init__(self, question: Confirmation) -> None:
+        danger = question.danger
+        choices = [Choice(question.yes, True, danger), Choice("Cancel", False)]
+        super().__init__(question.title, choices, False, preferred=int(danger), danger=danger)
+        self._text = question.text
 
     def body(self) -> Iterable[Widget]:
         """The explanation."""

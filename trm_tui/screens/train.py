@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from trm_engine.files.held import GONE
-from trm_engine.runs.commands import Command
+from trm_engine.runs.commands import COMMANDS
 from trm_engine.runs.folder import LOST
 from trm_tui.keys import TRAINING, bindings
 from trm_tui.screens.closing import ClosingDialog
@@ -37,8 +37,6 @@ DRAIN_SECONDS = 0.005
 CATCH_UP_SECONDS = 0.04
 FIGURES_SECONDS = 0.5
 WARNING_SECONDS = 10.0
-STOP = "It saves a checkpoint first. You can resume the run later with --resume."
-ABORT = "The training since the last checkpoint is lost."
 
 
 class TrainScreen(Screen[None]):
@@ -149,51 +147,26 @@ class TrainScreen(Screen[None]):
     # Control ----------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide keys that do not apply to the run's state."""
-        state = self.watched.state
-        if action == "resume":
-            return state == "paused"
-        if action == "pause":
-            return state != "paused" and not self.watched.is_over
-        if action in ("evaluate", "save", "stop", "abort"):
-            return not self.watched.is_over
-        return True
+        """Hide the keys of commands that are not possible in the run's state."""
+        if action != "command":
+            return True
+        return self.watched.state in COMMANDS[str(parameters[0])].states
 
-    def action_pause(self) -> None:
-        """Pause the training."""
-        self._ask("pause")
+    def action_command(self, name: str) -> None:
+        """Send a command to the run, after confirmation if it needs one."""
 
-    def action_resume(self) -> None:
-        """Resume the training."""
-        self._ask("resume")
-
-    def action_evaluate(self) -> None:
-        """Evaluate now."""
-        self._ask("evaluate")
-
-    def action_save(self) -> None:
-        """Save a checkpoint now."""
-        self._ask("save")
-
-    def action_stop(self) -> None:
-        """Save a checkpoint and end, after confirmation."""
-        self._confirm("Stop the training?", STOP, "Stop", "stop")
-
-    def action_abort(self) -> None:
-        """End without saving, after confirmation."""
-        self._confirm("End the training now?", ABORT, "End now", "abort")
-
-    def _confirm(self, title: str, text: str, yes: str, command: Command) -> None:
         def answer(confirmed: bool | None) -> None:
             if confirmed:
-                self._ask(command)
+                self._ask(name)
 
-        danger = command == "abort"
-        self.app.push_screen(ConfirmDialog(title, text, yes, danger=danger), answer)
+        if question := COMMANDS[name].confirmation:
+            self.app.push_screen(ConfirmDialog(question), answer)
+        else:
+            self._ask(name)
 
-    def _ask(self, command: Command) -> None:
-        if not self.watched.send(command):
-            self.notify(f"{command}: the command cannot be written", severity="error")
+    def _ask(self, name: str) -> None:
+        if not self.watched.send(name):
+            self.notify(f"{name}: the command cannot be written", severity="error")
         self._header.show(status_of(self.watched))
 
     # Panes ------------------------------------------------------------------------------------

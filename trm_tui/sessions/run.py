@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Iterable
 
 from trm_engine.config import Config
 from trm_engine.files.held import HeldFolder
-from trm_engine.runs.commands import Command, send_command
+from trm_engine.runs.commands import COMMANDS, send_command
 from trm_engine.runs.events import ENDED, EventReader
 from trm_engine.runs.folder import LOST, RunFolder
+from trm_engine.runs.schema.events import Event
 from trm_tui.store.run import RunStore, Topics
 
 LOOK_SECONDS = 1.0
 SILENCE_SECONDS = 60.0
 SLOW_ANSWER_SECONDS = 20.0
-DONE = {"pause": "paused", "resume": "running", "stop": "stopping"}
 
 
 class AttachedRun:
@@ -41,7 +42,7 @@ class AttachedRun:
         self._since = since
         self._is_detached = False
         self.store = RunStore()
-        self.waiting: dict[Command, float] = {}
+        self.waiting: dict[str, float] = {}
         self._reader = EventReader(folder.events)
         self._is_live = True
         self._looked = 0.0
@@ -73,7 +74,6 @@ class AttachedRun:
 
     def drain(self, seconds: float) -> Topics:
         """Apply new events for about ``seconds``. Returns what changed."""
-        evaluations, checkpoints = len(self.store.evaluations), len(self.store.checkpoints)
         events = self._reader.read(seconds)
         changed: Topics = set()
         if self._reader.restarted:
@@ -82,10 +82,7 @@ class AttachedRun:
         changed |= self.store.take(events)
         if changed:
             self.store.catch_up()
-            self._remove_answered(
-                len(self.store.evaluations) > evaluations,
-                len(self.store.checkpoints) > checkpoints,
-            )
+            self._remove_answered(events)
         return changed
 
     def look(self) -> None:
@@ -98,20 +95,22 @@ class AttachedRun:
         self.is_removed = self.held.is_removed()
         self.was_live |= not self.behind and not self.is_over
 
-    def send(self, command: Command) -> bool:
+    def send(self, name: str) -> bool:
         """Send a command to the worker. Returns False if it cannot be written.
 
         ``evaluate`` and ``save`` are not sent again while they wait.
         """
-        if command in ("evaluate", "save") and command in self.waiting:
+        command = COMMANDS[name]
+        if command.is_cumulative and name in self.waiting:
             return True
         if self.held.is_removed():
             return False
         try:
-            send_command(self.folder.commands, command)
+            send_command(self.folder.commands, name)
         except OSError:
             return False
-        self.waiting[command] = time.monotonic()
+        if command.answer:
+            self.waiting[name] = time.monotonic()
         return True
 
     def silence(self) -> float | None:
@@ -121,7 +120,7 @@ class AttachedRun:
         seconds = time.time() - self.store.last_event
         return seconds if self.store.last_event and seconds > SILENCE_SECONDS else None
 
-    def unanswered(self) -> list[Command]:
+    def unanswered(self) -> list[str]:
         """The commands that have waited too long for an answer."""
         now = time.monotonic()
         return [name for name, at in self.waiting.items() if now - at > SLOW_ANSWER_SECONDS]
@@ -131,10 +130,9 @@ class AttachedRun:
         self._is_detached = self.send("detach")
         return self._is_detached
 
-    def _remove_answered(self, evaluated: bool, saved: bool) -> None:
-        done = {name for name, state in DONE.items() if state == self.store.state}
-        done |= {"evaluate"} if evaluated else set()
-        done |= {"save"} if saved else set()
-        done |= set(self.waiting) if self.store.has_ended else set()
-        for command in done & set(self.waiting):
-            del self.waiting[command]  # type: ignore[arg-type]
+    def _remove_answered(self, events: Iterable[Event]) -> None:
+        if self.store.has_ended:
+            self.waiting.clear()
+        answers = {self.store.state, *map(type, events)}
+        for name in [name for name in self.waiting if COMMANDS[name].answer in answers]:
+            del self.waiting[name]

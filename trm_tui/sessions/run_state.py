@@ -8,20 +8,13 @@ from datetime import datetime
 
 from trm_engine.files.held import GONE
 from trm_engine.printable import one_line
+from trm_engine.runs.commands import COMMANDS
 from trm_engine.runs.folder import LOST
 from trm_tui.sessions.run import AttachedRun
 from trm_tui.store.pace import epoch_ends, next_evaluation
 from trm_tui.text.words import duration
 
 LARGE_OVERLAP = 0.05
-ASKING = {
-    "pause": "pausing…",
-    "resume": "resuming…",
-    "evaluate": "evaluation requested…",
-    "save": "saving…",
-    "stop": "stopping…",
-    "abort": "ending…",
-}
 
 
 @dataclass(frozen=True)
@@ -49,7 +42,7 @@ def status_of(run: AttachedRun) -> RunStatus:
         name=one_line(run.folder.path.name),
         device="  ".join(map(one_line, (started.device, started.dtype))) if started else "",
         state=run.state,
-        waits_for=" ".join(ASKING[each] for each in run.waiting if each in ASKING),
+        waits_for=" ".join(COMMANDS[name].waiting for name in run.waiting),
         figures=_figures(run),
         training=store.step / store.total_steps if store.total_steps else 0.0,
         preparing=preparing,
