@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -299,8 +300,8 @@ async def test_a_row_leads_to_its_turn() -> None:
 )
 def test_large_changes_stand_out(change: float, look: str) -> None:
     pane = OcclusionRows()
-    left = occlusion(change).left[0]
-    pane._left, pane._draft = [left.__class__(**{**vars(left), "change": change})], DRAFT
+    result = occlusion(change).results[0]
+    pane._results, pane._draft = [replace(result, change=change)], DRAFT
     cells: Any = pane.cells(0, None)  # type: ignore[arg-type]
     assert cells["change"] == (f"{change:+.3f}", look)
 

@@ -239,7 +239,7 @@ async def test_why_shows_what_each_turn_does() -> None:
     async with app_of(MadeUp(), Draft.of({"history": history})).run_test(size=SIZE) as pilot:
         await answered(pilot, "answered in")
         await pilot.press("escape", "w")
-        text = await answered(pilot, "-0.800", "phone gone", "without it P(call)")
+        text = await answered(pilot, "-0.800", "phone empty", "without it P(call)")
         assert text.count("+0.000") >= 2
         await pilot.press("down", "down", "enter")
         await until(pilot, lambda: editor(pilot).place == 2)

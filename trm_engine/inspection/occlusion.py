@@ -36,16 +36,16 @@ def occlude(
     """
     predictor = files.open(path).predictor(raw)
     began = time.perf_counter()
-    asked = read_conversation(conversation)
-    [base] = _answer(predictor, job, [None], [asked], steps)
+    parsed = read_conversation(conversation)
+    [base] = _answer(predictor, job, [None], [parsed], steps)
     job.part(answers=[base])
     turns: list[dict[str, Any]] = []
-    for batch in _batches(predictor, asked):
-        without = [_without(asked, turn) for turn in batch]
+    for batch in _batches(predictor, parsed):
+        without = [_without(parsed, turn) for turn in batch]
         answers = _answer(predictor, job, batch, without, steps)
         turns += answers
         job.part(answers=answers)
-        job.progress("leaving turns out", len(turns) / len(asked.history))
+        job.progress("leaving turns out", len(turns) / len(parsed.history))
     return {"base": base, "turns": turns, "seconds": round(time.perf_counter() - began, 4)}
 
 

@@ -1,4 +1,4 @@
-"""What the model thinks of one conversation at every supervision step, and where it read it."""
+"""The model's answer to one conversation at every supervision step, with spans."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def predict(
     known = predictor.labels.tool_name_to_id
     if tool is not None and tool not in known:
         raise UserError(f"no tool '{tool}'{did_you_mean(tool, known)}")
-    asked = read_conversation(conversation)
-    batch = predictor.read([asked])
+    parsed = read_conversation(conversation)
+    batch = predictor.read([parsed])
     answers = []
     for number, decoded in enumerate(predictor.decode_steps(batch, steps), 1):
         answers.append(_describe_step(predictor, batch, decoded, number, tool))
@@ -68,19 +68,19 @@ def predict(
         "steps": answers,
         "halt_threshold": given,
         "halts_at": halting_step((each["q"] for each in answers), given),
-        "unknown_tools": [name for name in asked.tool_names if name not in known],
-        "truth": _truth(asked, predictor, texts) if isinstance(asked, Sample) else None,
+        "unknown_tools": [name for name in parsed.tool_names if name not in known],
+        "truth": _truth(parsed, predictor, texts) if isinstance(parsed, Sample) else None,
         "seconds": round(time.perf_counter() - began, 4),
     }
 
 
 def _describe_step(
-    predictor: Predictor, batch: ReadBatch, decoded: Decoded, number: int, asked: str | None
+    predictor: Predictor, batch: ReadBatch, decoded: Decoded, number: int, tool: str | None
 ) -> dict[str, Any]:
     labels, texts = predictor.labels, batch.texts[0]
     probabilities = decoded.coming_tools(0)
     likeliest = predicted_tool(probabilities)
-    shown = {likeliest, labels.tool_name_to_id[asked] if asked else -1} - {-1}
+    shown = {likeliest, labels.tool_name_to_id[tool] if tool else -1} - {-1}
     return {
         "step": number,
         "decision_probability": round(float(decoded.decision[0]), DIGITS),

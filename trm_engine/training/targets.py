@@ -20,11 +20,11 @@ KINDS: frozenset[Kind] = frozenset(get_args(Kind))
 
 @dataclass(frozen=True)
 class ValueLabels:
-    """Labels beyond the spec's three: values of slots and arguments, and the tools on offer.
+    """Labels beyond the spec's three: values of slots and arguments, and the available tools.
 
     Shapes, for B samples, L tokens, S slots, A arguments, T tools and at most M occurrences of a
     value: spans [B, S, M, 2] and [B, A, M, 2]; choices [B, S] and [B, A]; argument presence [B, A];
-    tool of the next call [B], which for a call is the call itself; tools on offer [B, T]; text
+    tool of the next call [B], which for a call is the call itself; available tools [B, T]; text
     flags [B, L]. A label of -1 means that there is nothing to learn.
     """
 

@@ -83,7 +83,7 @@ class Farewell:
         self._print(f"  look at it, pause it, stop it:  trm-tui watch {run}")
 
     def say_it_stops(self) -> None:
-        """Print that the worker saves and stops because its viewer has gone."""
+        """Print that the worker saves and stops because its viewer exited."""
         self._print(f"The training saves and stops: {self.folder.path}")
         self._print(f"  go on later:  trm-tui train --resume {shell_word(self.folder.path)}")
 

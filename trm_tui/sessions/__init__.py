@@ -1,1 +1,1 @@
-"""What a screen is attached to: a run, a checkpoint, models, a conversation, a file of samples."""
+"""Sessions: the objects that a screen works on, such as a run, a checkpoint or models."""

@@ -70,4 +70,4 @@ def _changes(answer: Record, base: Record) -> Iterable[str]:
         yield f"tool {answer['tool']}"
     for name, value in now["slots"].items():
         if value != before["slots"].get(name):
-            yield f"{name} {value or 'gone'}"
+            yield f"{name} {value or 'empty'}"

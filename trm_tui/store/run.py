@@ -118,7 +118,7 @@ class RunStore:
         self.columns.forget_after(event.last_kept)
         self._by_step.clear()
         self._forget_evaluations_after(event.last_kept)
-        begin = f"goes on from update {event.last_kept:,}" if event.last_kept else "begins"
+        begin = f"resumes after update {event.last_kept:,}" if event.last_kept else "starts"
         self._note(event, "info", f"training {begin}: {event.total_steps:,} updates")
         return {"started", "steps", "evaluations", "log"}
 

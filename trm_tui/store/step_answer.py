@@ -64,13 +64,13 @@ def called(step: Record) -> Record | None:
 def decision(prediction: Record, step: Record) -> list[Compared]:
     """Decision and tool. The tool is the likeliest available one, even without a call."""
     truth = prediction.get("truth")
-    said = step["prediction"]["decision"]
-    due = truth["decision"] if truth else ""
-    verdict = (RIGHT if said == due else DECISION) if truth else None
-    rows = [Compared(DECISION, due, said, step["decision_probability"], verdict)]
+    predicted = step["prediction"]["decision"]
+    true_value = truth["decision"] if truth else ""
+    verdict = (RIGHT if predicted == true_value else DECISION) if truth else None
+    rows = [Compared(DECISION, true_value, predicted, step["decision_probability"], verdict)]
     likeliest = next((each for each in step["tools"] if each["offered"]), None)
     tool = (truth or {}).get("tool") or ""
-    if tool or said == CALL:
+    if tool or predicted == CALL:
         name = likeliest["name"] if likeliest else ""
         verdict = (RIGHT if name == tool else TOOL) if tool else None
         probability = likeliest["probability"] if likeliest else None
@@ -91,11 +91,11 @@ def arguments(prediction: Record, step: Record) -> list[Compared]:
     """
     truth, call = prediction.get("truth") or {}, called(step)
     tool = call["name"] if call else truth.get("tool")
-    told = step["arguments"].get(tool)
+    values = step["arguments"].get(tool)
     true = _texts(truth["arguments"]) if truth.get("tool") else None
-    if told is None:
+    if values is None:
         return [Compared(name, text, "", None, None) for name, text in (true or {}).items()]
-    return [row for row in _compared(told, true) if row.truth or row.predicted]
+    return [row for row in _compared(values, true) if row.truth or row.predicted]
 
 
 def slots(prediction: Record, step: Record) -> list[Compared]:
@@ -131,19 +131,19 @@ def _compared(values: Iterable[Record], true: Mapping[str, str] | None) -> Itera
     """Compare values with labels. Labels that the model does not know come last."""
     unknown = dict(true or {})
     for value in values:
-        is_said = value["presence"] > PRESENT
-        due = unknown.pop(value["name"], "")
-        verdict = None if true is None else _verdict(due, is_said, value["value"])
-        said = value["value"] if is_said else ""
-        yield Compared(value["name"], due, said, value["presence"], verdict)
-    for name, due in unknown.items():
-        yield Compared(name, due, "", None, MISSED)
+        is_present = value["presence"] > PRESENT
+        true_value = unknown.pop(value["name"], "")
+        verdict = None if true is None else _verdict(true_value, is_present, value["value"])
+        predicted = value["value"] if is_present else ""
+        yield Compared(value["name"], true_value, predicted, value["presence"], verdict)
+    for name, true_value in unknown.items():
+        yield Compared(name, true_value, "", None, MISSED)
 
 
-def _verdict(due: str, is_said: bool, said: str) -> str:
-    if bool(due) != is_said:
-        return MISSED if due else INVENTED
-    return RIGHT if not due or _same(due, said) else OTHER
+def _verdict(true_value: str, is_present: bool, predicted: str) -> str:
+    if bool(true_value) != is_present:
+        return MISSED if true_value else INVENTED
+    return RIGHT if not true_value or _same(true_value, predicted) else OTHER
 
 
 def _same(one: str, other: str) -> bool:

@@ -121,7 +121,7 @@ class Trace:
         return factor > 0 and self.smooth
 
     def _known(self) -> _Known:
-        """The cached results, brought up to date; computed anew if values were removed."""
+        """The cached results, updated; computed again if values were removed."""
         if self._kept.generation != self._y.generation:
             self._kept = _Known(self._y.generation)
         self._kept.catch_up(self._y.values)

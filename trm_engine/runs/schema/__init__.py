@@ -1,6 +1,7 @@
-"""Schema: what the engine and the screens say to each other, as types.
+"""Schema: the data types shared by the engine and the screens.
 
-``events`` are what a worker writes, ``evaluation`` is what an evaluation contains and ``METRICS``
-names its figures. ``fields`` has the types that they share. In JSON, numbers that JSON lacks are
-the strings "NaN", "Infinity" and "-Infinity"; a decoder with ``strict=False`` reads them as floats.
+``events`` defines the events that a worker writes, ``evaluation`` an evaluation and its METRICS,
+``answers`` the answers to requests, and ``fields`` the types of single fields. In JSON, NaN and
+infinities are the strings "NaN", "Infinity" and "-Infinity". A decoder with ``strict=False`` reads
+them as floats.
 """

@@ -1,4 +1,4 @@
-"""Answers: what a worker says about a model's file when it is asked."""
+"""Answers of a worker to requests about a model file."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from trm_engine.runs.schema.evaluation import Evaluation, Halting
 
 
 class FileEvaluation(Struct, frozen=True, kw_only=True):
-    """The answer to ``evaluate``. ``data`` is the file whose lines the judged samples name.
+    """The answer to ``evaluate``, which took ``seconds``.
 
-    ``halting_curve`` is by rising threshold; ``cheapest_halting`` is its lowest threshold that
-    costs next to nothing, None if there is none. It took ``seconds``.
+    ``data`` is the file that the line numbers of judged samples refer to. ``halting_curve`` is in
+    order of rising thresholds. ``cheapest_halting`` is its lowest threshold with almost the same
+    accuracy, None if there is none.
     """
 
     metrics: Evaluation

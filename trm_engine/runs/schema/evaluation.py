@@ -1,7 +1,7 @@
-"""Evaluation: what an evaluation contains, and METRICS, the table of its figures.
+"""Evaluation: the results of an evaluation, and METRICS, the table of its metrics.
 
-To add a metric: compute it in ``training/metrics.py``; give it a field and a row of ``METRICS``
-here. Fields with a default are those that evaluations of older versions lack.
+To add a metric, compute it in ``training/metrics.py``, and add a field and a row of ``METRICS``
+here. Evaluations of older versions may lack the fields that have a default.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from trm_engine.runs.schema.fields import Count, DecisionName, Share
 
 
 class BinaryFigures(Struct, frozen=True, kw_only=True):
-    """A yes-or-no prediction, with counts of samples. Of decisions, tool_call is the positive."""
+    """Metrics of a binary prediction. The positive class of the decision is tool_call."""
 
     accuracy: Share
     precision: Share = None
@@ -30,9 +30,9 @@ class BinaryFigures(Struct, frozen=True, kw_only=True):
 
 
 class Cell(Struct, frozen=True, kw_only=True):
-    """Samples of one true tool (-1: not known to the model) and one predicted tool (-1: none).
+    """Samples of one true tool (-1: unknown to the model) and one predicted tool (-1: none).
 
-    ``lines``: where the first of them stand in the data file, from 1.
+    ``lines`` are the line numbers (from 1) of the first of them in the data file.
     """
 
     true: int
@@ -42,11 +42,11 @@ class Cell(Struct, frozen=True, kw_only=True):
 
 
 class Tools(Struct, frozen=True, kw_only=True):
-    """The choice of the tool, on the samples that call one.
+    """Metrics of the predicted tool, over the samples that call a tool.
 
-    ``accuracy`` is over these ``samples``; ``unknown`` of them call a tool that the model does not
-    know, which counts as an error. ``confusion`` [tools, tools] counts them by true and predicted
-    tool, in the order of ``labels``; ``cells`` has those without a known or predicted tool too.
+    ``accuracy`` is over these ``samples``. ``unknown`` of them call a tool that the model does not
+    know, which counts as an error. ``confusion`` [tools, tools] has counts by true and predicted
+    tool, in the order of ``labels``. ``cells`` also includes unknown and missing tools.
     """
 
     accuracy: Share
@@ -62,13 +62,13 @@ class Tools(Struct, frozen=True, kw_only=True):
             raise ValueError("the confusion matrix does not fit the labels")
         ids = [each for cell in self.cells for each in (cell.true, cell.predicted)]
         if any(not -2 <= each < classes for each in ids):
-            raise ValueError("a cell is of no label")
+            raise ValueError("a cell has no label")
 
 
 class Slot(Struct, frozen=True, kw_only=True):
-    """One slot: whether its presence is predicted right, and its value where it is ``filled``.
+    """Metrics of one slot: its presence over all samples, its value over ``filled`` samples.
 
-    ``value_accuracy`` is over the ``filled`` samples, those in which the slot has a value.
+    ``filled`` counts the samples in which the slot has a value.
     """
 
     accuracy: Share = None
@@ -80,7 +80,7 @@ class Slot(Struct, frozen=True, kw_only=True):
 
 
 class Slots(Struct, frozen=True, kw_only=True):
-    """All slots: presence over samples and slots, values over the ``values`` filled slots.
+    """Metrics of all slots: presence over samples and slots, values over ``values`` filled slots.
 
     ``all_right`` is the share of samples in which the presence of every slot is right.
     """
@@ -103,7 +103,7 @@ class Arguments(Struct, frozen=True, kw_only=True):
 
 
 class StepFigures(Struct, frozen=True, kw_only=True):
-    """The headline figures after one supervision ``step``, from 1; ``q`` is its mean."""
+    """The headline metrics after one supervision ``step`` (from 1); ``q`` is the mean q."""
 
     step: Count
     decision_accuracy: Share = None
@@ -116,9 +116,9 @@ class StepFigures(Struct, frozen=True, kw_only=True):
 
 
 class Halting(Struct, frozen=True, kw_only=True):
-    """If each sample stopped at the first step whose q is at least ``threshold``.
+    """Metrics if each sample stops at the first step whose q reaches ``threshold``.
 
-    ``mean_steps`` are supervision steps a sample.
+    ``mean_steps`` is the mean number of supervision steps.
     """
 
     threshold: float
@@ -127,12 +127,12 @@ class Halting(Struct, frozen=True, kw_only=True):
 
 
 class JudgedSample(Struct, frozen=True, kw_only=True):
-    """One sample: what is right, what the model answered, what of it is ``wrong``.
+    """One sample: its labels, the model's answer, and the ``wrong`` parts of the answer.
 
-    ``index`` is its place in the data set from 0, ``line`` its line in the data file from 1 and
-    ``text`` the end of its last turn. Lists have one entry a supervision step [N_sup].
-    ``confidence`` is the probability that the model gives its own last answer, ``loss`` -log of
-    that of the right one.
+    ``index`` is its index in the data set (from 0), ``line`` its line in the data file (from 1),
+    and ``text`` the end of its last turn. Lists have one entry for each supervision step [N_sup].
+    ``confidence`` is the probability of the model's final answer, ``loss`` is -log of the
+    probability of the right one.
     """
 
     index: Count | None = None
@@ -152,11 +152,11 @@ class JudgedSample(Struct, frozen=True, kw_only=True):
 
 
 class Evaluation(Struct, frozen=True, kw_only=True):
-    """A model's figures on a file of samples, after the last supervision step.
+    """Metrics of a model on a file of samples, after the last supervision step.
 
-    ``exact_match`` is the share of samples whose decision, tool and slot presences are right;
-    ``exact_match_values`` of those whose slot values and arguments are right too. ``loss`` is the
-    mean over supervision steps. ``worst`` are the samples of the highest loss, ``shown`` some that
+    ``exact_match`` is the share of samples whose decision, tool and slot presences are right. For
+    ``exact_match_values``, slot values and arguments must be right too. ``loss`` is the mean over
+    supervision steps. ``worst`` are the samples with the highest loss. ``shown`` are samples that
     are the same in every evaluation of a run.
     """
 
@@ -175,7 +175,7 @@ class Evaluation(Struct, frozen=True, kw_only=True):
 
 
 def evaluation_of(record: Any) -> Evaluation | None:
-    """The evaluation in JSON that was decoded; None if it is none."""
+    """Convert decoded JSON to an evaluation; None if it is invalid."""
     try:
         return msgspec.convert(record, Evaluation, strict=False)
     except msgspec.ValidationError:
@@ -187,17 +187,17 @@ Kind = Literal["share", "loss", "count", "steps"]
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure of an evaluation.
+    """A metric of an evaluation.
 
     Attributes:
-        name: its path in an evaluation, as "slots.value_accuracy".
-        title: its name in a table.
-        short: its name where there is little room: in charts, columns and lines.
-        help: what it is, in a sentence.
-        kind: a share from 0 to 1, a loss, a count or a number of supervision steps.
-        rank: where there is no room for all, those of low rank are shown; None: in tables only.
-        by_step: its field in ``StepFigures``, if it is there.
-        is_detail: whether it is shown beside its part only, not among the headlines.
+        name: the path in ``Evaluation``, for example "slots.value_accuracy".
+        title: the name in tables.
+        short: the short name in charts, columns and lines.
+        help: a description in one sentence.
+        kind: a share from 0 to 1, a loss, a count, or a number of supervision steps.
+        rank: if there is not enough room, metrics with a low rank are shown. None: only in tables.
+        by_step: the field in ``StepFigures``, or "".
+        is_detail: whether the metric is left out of the headlines.
     """
 
     name: str
@@ -210,23 +210,23 @@ class Metric:
     is_detail: bool = False
 
     def of(self, evaluation: Evaluation | None) -> float | None:
-        """The figure; None where it is not known."""
+        """The value; None if it is unknown."""
         value: float | None = attrgetter(self.name)(evaluation) if evaluation else None
         return value
 
     def at_step(self, figures: StepFigures | None) -> float | None:
-        """The figure after a supervision step; None where it is not known."""
+        """The value after a supervision step; None if it is unknown."""
         value: float | None = getattr(figures, self.by_step) if figures else None
         return value
 
     @property
     def choice(self) -> str:
-        """Its name as a value of ``training.best_metric``."""
+        """The name as a value of ``training.best_metric``."""
         return self.name.replace(".", "_")
 
     @property
     def higher_is_better(self) -> bool:
-        """Whether a higher value is a better one."""
+        """Whether a higher value is better."""
         return self.kind in ("share", "count")
 
 
@@ -321,7 +321,7 @@ METRICS = (
         by_step="loss",
     ),
 )
-"""All metrics, in the order in which tables, charts and the history show them."""
+"""All metrics, in display order."""
 
 HEADLINES = tuple(metric for metric in METRICS if not metric.is_detail)
 SHARES = tuple(metric for metric in METRICS if metric.rank is not None)
@@ -329,4 +329,4 @@ SHARES = tuple(metric for metric in METRICS if metric.rank is not None)
 
 BY_NAME = {metric.name: metric for metric in METRICS}
 BY_CHOICE = {metric.choice: metric for metric in METRICS}
-"""The metrics by their names as values of ``training.best_metric``."""
+"""The metrics by ``Metric.choice``."""

@@ -1,8 +1,8 @@
-"""Events: what a worker tells its viewers, one JSON line each.
+"""Events from a worker to its viewers, one JSON line each.
 
-Every line has ``v`` (format), ``seq`` (from 0, rising by 1), ``t`` (Unix seconds) and ``type``. A
-reader passes over lines that are no events, and takes keys that it does not know for nothing.
-Fields with a default are those that events of older versions lack.
+Every line has ``v`` (format version), ``seq`` (0, 1, 2, …), ``t`` (Unix seconds) and ``type``. A
+reader skips lines that are no events, and ignores unknown keys. Events of older versions may lack
+the fields that have a default.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from trm_engine.runs.schema.fields import MOST, AtLeastOne, Count, Level, State,
 
 
 class Base(Struct, kw_only=True, tag_field="type"):
-    """``seq`` and ``t`` are given by the writer; an event that was not written has -1."""
+    """``seq`` and ``t`` are set by the writer; they are -1 before."""
 
     seq: Count = -1
     t: Time = -1.0
 
 
 class DataFigures(Struct, kw_only=True):
-    """A data set. ``overlap``: samples that are equal to one trained on. Lengths are in tokens."""
+    """A data set. ``overlap`` counts samples that are also training data. Lengths are in tokens."""
 
     path: str
     samples: Count
@@ -41,14 +41,14 @@ class DataFigures(Struct, kw_only=True):
 
 
 class RunData(Struct):
-    """Samples are named by their line, from 1, in the file at ``val.path``."""
+    """Training and validation data. Line numbers of samples refer to ``val.path``, from 1."""
 
     train: DataFigures
     val: DataFigures
 
 
 class Field(Struct):
-    """A slot or parameter that the model knows; ``values`` are those of a choice."""
+    """A slot or parameter that the model knows; ``values`` are the options of a choice."""
 
     name: str
     kind: str = "span"
@@ -57,7 +57,7 @@ class Field(Struct):
 
 
 class Labels(Struct):
-    """What the model's outputs mean. ``parameters`` [tools] are places in ``args``."""
+    """The labels of the model's outputs. ``parameters`` [tools] are indices in ``args``."""
 
     tools: list[str] = []
     parameters: list[list[Count]] = []
@@ -74,10 +74,11 @@ class _Config(Struct):
 
 
 class RunStarted(Base, kw_only=True, tag="run_started"):
-    """Training begins, or goes on after update ``resumed_from``: later steps told before are void.
+    """Training starts, or resumes after update ``resumed_from``. Earlier events of later updates
+    are void then.
 
-    ``steps_per_epoch`` are updates of the first epoch (epochs differ), ``epoch_ends`` the updates
-    after which epochs end. ``parameters`` are counts in "total" and by part of the model.
+    ``steps_per_epoch`` is the number of updates of the first epoch (epochs differ), ``epoch_ends``
+    are the last updates of all epochs. ``parameters`` has counts: "total" and parts of the model.
     """
 
     config: dict[str, Any]
@@ -100,7 +101,7 @@ class RunStarted(Base, kw_only=True, tag="run_started"):
 
     @property
     def last_kept(self) -> int:
-        """The last update of earlier starts that counts; later ones are void."""
+        """The last valid update of earlier starts. Later ones are void."""
         return self.resumed_from or 0
 
     def __post_init__(self) -> None:
@@ -114,14 +115,14 @@ class RunStarted(Base, kw_only=True, tag="run_started"):
 
 
 class StepColumns(Base, kw_only=True, tag="steps"):
-    """Figures of all updates since the last such event: ``columns`` [updates] by name.
+    """All updates since the last such event: ``columns`` [updates] by name.
 
-    Columns: step, epoch (how many are done: it rises with every update), time (seconds), lr,
-    grad_norm, samples, tokens, samples_per_s, tokens_per_s, memory (bytes: the most that tensors
-    took on CUDA, else the process's), every loss, and with training.halting steps_per_sample
-    (supervision steps that a sample trained, on average). ``by_step`` [updates, steps] is the total
-    loss at each supervision step that an update trained, a mean over the samples that trained it.
-    Steps are only told by a worker that runs.
+    Columns: step, epoch (fractional, rises with every update), time (seconds), lr, grad_norm,
+    samples, tokens, samples_per_s, tokens_per_s, memory (bytes: the peak of tensors on CUDA,
+    otherwise of the process), every loss, and with training.halting steps_per_sample (mean
+    supervision steps that a sample trained). ``by_step`` [updates, steps] is the total loss at each
+    supervision step, a mean over the samples that trained it. The event implies that the run is
+    running.
     """
 
     columns: dict[str, list[int | float | None]]
@@ -135,10 +136,10 @@ class StepColumns(Base, kw_only=True, tag="steps"):
 
 
 class Steps(Base, kw_only=True, tag="steps", gc=False):
-    """``StepColumns`` as a viewer reads it: numbers are JSON text, for ``decode_numbers``.
+    """``StepColumns`` for viewers: columns are JSON texts, which ``decode_numbers`` decodes.
 
-    Only the column "step" is checked. A text keeps the memory of its whole line alive;
-    ``msgspec.Raw.copy`` makes one of its own.
+    Only the column "step" is validated. A text keeps the whole line in memory, unless it is copied
+    (``msgspec.Raw.copy``).
     """
 
     columns: dict[str, Raw]
@@ -154,7 +155,7 @@ class Steps(Base, kw_only=True, tag="steps", gc=False):
         return _decode_steps(self.columns.get("step", b"[]"))
 
     def column(self, name: str) -> list[float | None]:
-        """The numbers of a column; empty if it is missing or broken."""
+        """The numbers of a column; [] if it is missing or invalid."""
         try:
             return _decode_column(self.columns.get(name, b"[]"))
         except (ValueError, RecursionError):
@@ -162,14 +163,14 @@ class Steps(Base, kw_only=True, tag="steps", gc=False):
 
 
 class Progress(Base, kw_only=True, tag="progress"):
-    """How far the preparation of a training is; ``share`` from 0 to 1 of ``what``."""
+    """Progress of the preparation: the finished ``share`` (0 to 1) of the stage ``what``."""
 
     what: str
     share: float
 
 
 class EvalProgress(Base, kw_only=True, tag="eval_progress"):
-    """How far an evaluation is: ``done`` of ``total`` samples."""
+    """Progress of an evaluation: ``done`` of ``total`` samples."""
 
     step: Count = 0
     done: Count
@@ -177,9 +178,9 @@ class EvalProgress(Base, kw_only=True, tag="eval_progress"):
 
 
 class Evaluated(Base, kw_only=True, tag="eval"):
-    """An evaluation after update ``step``. ``epoch`` is how many epochs are done.
+    """An evaluation after update ``step``, which took ``seconds``. ``epoch`` is fractional.
 
-    ``best``: whether it is the best so far, by the metric ``best_metric``. It took ``seconds``.
+    ``best`` is whether it is the best so far, by the metric ``best_metric``.
     """
 
     step: Count
@@ -191,7 +192,7 @@ class Evaluated(Base, kw_only=True, tag="eval"):
 
 
 class CheckpointSaved(Base, kw_only=True, tag="checkpoint"):
-    """A file was written at update ``step``. ``kind``: step, epoch, last, best or final."""
+    """A file was saved at update ``step``. ``kind`` is step, epoch, last, best or final."""
 
     step: Count
     epoch: float
@@ -209,14 +210,14 @@ class LogMessage(Base, kw_only=True, tag="log"):
 
 
 class StateChanged(Base, kw_only=True, tag="state"):
-    """The run's state from now on, and the reason where there is one."""
+    """The new state of the run, and the reason if there is one."""
 
     state: State
     reason: str | None = None
 
 
 class RunFailed(Base, kw_only=True, tag="failed"):
-    """Why a run failed; ``user_error`` is whether the user can mend it."""
+    """The error of a failed run; ``user_error`` is whether the user can fix it."""
 
     message: str
     traceback: str | None = None
@@ -224,7 +225,7 @@ class RunFailed(Base, kw_only=True, tag="failed"):
 
 
 class Stamp(Struct):
-    """What every event has, of whatever version."""
+    """The fields that events of all versions have."""
 
     seq: Count
     t: Time
@@ -242,10 +243,10 @@ Known = (
     | RunFailed
 )
 Event = Known | Steps
-"""An event as it is read."""
+"""An event for readers."""
 
 NewEvent = Known | StepColumns
-"""An event as it is written."""
+"""An event for the writer."""
 
 E = TypeVar("E", bound=Base)
 _TYPES = {each.__struct_config__.tag for each in get_args(NewEvent)}
@@ -258,17 +259,17 @@ _decode_column = msgspec.json.Decoder(list[float | None], strict=False).decode
 
 
 def decode_event(line: bytes) -> Event | None:
-    """The event of a line; None if it holds none of a known type."""
+    """Decode a line; None if it is not an event of a known type."""
     return _decoded(_decode_event, line)
 
 
 def decode_whole(line: bytes) -> NewEvent | None:
-    """As ``decode_event``, with the numbers of steps decoded and checked."""
+    """Like ``decode_event``, but decodes and validates all columns of steps."""
     return _decoded(_decode_whole, line)
 
 
 def decode_seq(line: bytes) -> int | None:
-    """The number of an event, of an unknown type too; None if the line holds none."""
+    """The ``seq`` of an event, which may be of an unknown type; None for other lines."""
     if event := decode_whole(line):
         return event.seq
     try:
@@ -287,5 +288,5 @@ def _decoded(decode: Callable[[bytes], E], line: bytes) -> E | None:
 
 
 def rising(steps: Sequence[int]) -> bool:
-    """Whether these are numbers of updates in order, at least one."""
+    """Whether this is a nonempty, strictly rising sequence of update numbers."""
     return bool(steps) and steps[0] > 0 and steps[-1] <= MOST and sorted(set(steps)) == steps

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 MOST = 2**53
-"""The largest whole number that a float tells apart from its neighbours."""
+"""Up to here, every integer is exact as a float."""
 
 Count = Annotated[int, Meta(ge=0, le=MOST)]
 AtLeastOne = Annotated[int, Meta(ge=1, le=MOST)]
@@ -15,7 +15,7 @@ Time = Annotated[float, Meta(ge=0, le=1e11)]
 """Unix seconds."""
 
 Share = float | None
-"""From 0 to 1; None where it divides by nothing or an older run does not have it."""
+"""From 0 to 1; None without samples, or if an older run does not have it."""
 
 State = Literal["starting", "running", "paused", "stopping", "finished", "stopped", "failed"]
 Level = Literal["info", "warning", "error"]

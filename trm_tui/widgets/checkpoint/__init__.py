@@ -1,1 +1,1 @@
-"""What a checkpoint holds, and its judged samples."""
+"""Widgets for a checkpoint and its judged samples."""

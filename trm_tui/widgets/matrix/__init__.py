@@ -1,1 +1,1 @@
-"""Confusion matrices."""
+"""Widgets for confusion matrices."""

@@ -1,1 +1,1 @@
-"""What a run shows."""
+"""Widgets for a run."""

@@ -43,16 +43,18 @@ class EvaluationHistory(CursorRows):
 
     def set_evaluations(self, evaluations: Sequence[Evaluated]) -> None:
         """Show these evaluations. A resumed run may have fewer than before."""
-        in_sight = self.scroll_offset.y >= self.max_scroll_y
+        is_at_end = self.scroll_offset.y >= self.max_scroll_y
         before, self._evaluations = self._evaluations, list(evaluations)
         self._best = _best(self._evaluations)
         self.border_subtitle = Content(self._subtitle())
         chosen = self._chosen
-        gone = chosen is not None and _identity(before, chosen) != _identity(evaluations, chosen)
+        is_replaced = chosen is not None and _identity(before, chosen) != _identity(
+            evaluations, chosen
+        )
         self.invalidate()
-        if gone:
+        if is_replaced:
             self._choose(None)
-        if gone or (self._chosen is None and in_sight):
+        if is_replaced or (self._chosen is None and is_at_end):
             self.show_cursor()
 
     def row_count(self) -> int:
