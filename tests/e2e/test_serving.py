@@ -262,7 +262,7 @@ async def test_a_worker_that_dies_is_told_of_and_replaced(
         async for _ in messages:
             pass
     assert "Fatal Python error: Aborted" in caught.value.details
-    with pytest.raises(WorkerError, match="gone"):
+    with pytest.raises(WorkerError, match="exited"):
         await waiting
     assert (await server.ask("open", path=str(run.path)))["step"] == 7
 

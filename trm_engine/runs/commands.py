@@ -39,16 +39,16 @@ class Confirmation:
 
 @dataclass(frozen=True)
 class Command:
-    """What a viewer can ask of a run.
+    """A command from a viewer to a run.
 
     Attributes:
-        name: its name in the file.
-        help: what it does, for the user.
-        waiting: what the header says until the worker answers.
-        answer: the state or the kind of event that answers it; None if nothing does.
-        states: the states of the run in which it is possible.
-        confirmation: the question to the user before it is sent.
-        priority: of commands that wait together, only those of the highest priority are obeyed.
+        name: the name in the command file.
+        help: a description for the user.
+        waiting: the header's text until the worker answers.
+        answer: the state or the type of event that answers it; None if there is no answer.
+        states: the states of the run in which the command is allowed.
+        confirmation: the question to the user before the command is sent.
+        priority: if several commands wait, only those with the highest priority are obeyed.
     """
 
     name: str
