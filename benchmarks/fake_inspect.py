@@ -85,9 +85,8 @@ class Judged(CheckpointSession):
         self.judgement.samples.add(convert(list(records(self.count)), list[JudgedSample]))
         yield
 
-    async def predict(self, sample: dict[str, Any]) -> dict[str, Any]:
-        """Nothing."""
-        return {}
+    async def predict(self, sample: dict[str, Any]) -> Any:
+        """No answer."""
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 from torch.distributed.run import get_args_parser
 from typer.testing import CliRunner
 
@@ -161,7 +162,7 @@ async def _answers(
     server: InferenceServer, request: str, arguments: dict[str, Any]
 ) -> AsyncGenerator[dict[str, Any], None]:
     """The messages of an inference server, without its process."""
-    result = REQUESTS[request](ModelFiles("cpu"), _Job(), **arguments)
+    result = to_builtins(REQUESTS[request](ModelFiles("cpu"), _Job(), **arguments))
     yield from_message(to_message({"type": "result", **result}))
 
 

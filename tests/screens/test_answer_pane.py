@@ -9,13 +9,23 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from textual import on
 from textual.message import Message
 from textual.widget import Widget
 
-from tests.predicted import prediction, step, value
+from tests.predicted import prediction, said, step, value, without
 from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown
+from trm_engine.runs.schema.answers import (
+    Answer,
+    Call,
+    RankedTool,
+    StepPrediction,
+    TokenColumns,
+    Tokenization,
+)
+from trm_engine.runs.schema.fields import DecisionName
 from trm_tui.store.draft import Draft, DraftTurn
 from trm_tui.store.occlusion import Occlusion
 from trm_tui.widgets.chart import step_curve
@@ -33,29 +43,28 @@ SIZES = [(44, 30), (78, 40)]
 NAME = "book_[table]日本"
 
 
-def answer_step(number: int, share: float) -> dict[str, Any]:
+def answer_step(number: int, share: float) -> StepPrediction:
     """A step that calls the surer the later it is; one tool is not on offer."""
     values = [
         value("phone", "0912\n345", 0.91),
         value("city", "日本 👍🏽", 0.6),
         value("day", "", 0.02),
     ]
+    call = Call(NAME, {"phone": "0912\n345", "city": "日本 👍🏽\x1b[2J"})
     told = step(
-        NAME if share > 0.5 else None,
-        [(NAME, share), ("find_table", 1 - share), ("cancel", 0.0)],
+        call if share > 0.5 else None,
+        [(NAME, share), ("find_table", 1 - share)],
         values,
         {NAME: values[:2]},
         probability=share,
         q=share * 0.9,
         number=number,
     )
-    told["tools"][-1]["offered"] = False
-    if told["prediction"]["tool"]:
-        told["prediction"]["tool"]["arguments"] = {"phone": "0912\n345", "city": "日本 👍🏽\x1b[2J"}
+    told.tools.append(RankedTool(name="cancel", probability=0.0, offered=False))
     return told
 
 
-def answer(count: int = 4, truth: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+def answer(count: int = 4, truth: dict[str, Any] | None = None, **more: Any) -> Answer:
     steps = [answer_step(number, number / (count + 1)) for number in range(1, count + 1)]
     return prediction(truth, steps, **more)
 
@@ -142,8 +151,8 @@ async def test_text_is_never_obeyed() -> None:
     pane = AnswerPane("EMA")
     async with AnswerApp(pane).run_test(size=(78, 60)) as pilot:
         told = answer()
-        for each in told["steps"]:
-            next(tool for tool in each["tools"] if tool["name"] == NAME)["name"] = "x\x1b[2J\n[b]y"
+        for each in told.steps:
+            each.tools[0] = structs.replace(each.tools[0], name="x\x1b[2J\n[b]y")
         pane.show(told, 3, "unknown: \x1b[2J")
         await pilot.pause()
         text = shown(pilot.app)
@@ -154,7 +163,7 @@ async def test_text_is_never_obeyed() -> None:
 async def test_a_tool_that_is_not_offered_says_so() -> None:
     ranking = ToolRanking()
     async with AnswerApp(ranking).run_test(size=(60, 8)) as pilot:
-        ranking.show(answer_step(1, 0.7))
+        ranking.show(answer_step(1, 0.7).tools)
         await pilot.pause()
         lines = {line.split()[1]: line for line in shown(pilot.app).splitlines()[2:5]}
         assert NOT_AVAILABLE in lines["cancel"]
@@ -167,10 +176,10 @@ async def test_a_tool_that_is_not_offered_says_so() -> None:
 @pytest.mark.parametrize(
     ("decision", "words"), [("direct_answer", ANSWERS), ("tool_call", NO_TOOL)]
 )
-async def test_why_there_is_no_call_is_said(decision: str, words: str) -> None:
+async def test_why_there_is_no_call_is_said(decision: DecisionName, words: str) -> None:
     pane = AnswerJson()
     async with AnswerApp(pane).run_test(size=(70, 6)) as pilot:
-        pane.show({"prediction": {"decision": decision, "tool": None}})
+        pane.show(structs.replace(said(None), decision=decision))
         await pilot.pause()
         assert words in shown(pilot.app)
 
@@ -206,17 +215,17 @@ async def test_of_too_many_steps_first_last_and_the_chosen_one_are_numbered() ->
 # Tokens ---------------------------------------------------------------------------------------
 
 
-def tokenised(dropped: int = 0, count: int = 3) -> tuple[dict[str, Any], list[str]]:
+def tokenised(dropped: int = 0, count: int = 3) -> tuple[Tokenization, list[str]]:
     texts = ["Hi 日本", "Hello\x1b[2J"]
-    tokens = {
-        "pieces": ["<s>", "<user>", "▁Hi", "▁日本", "<assistant>", "▁Hello\x1b[2J", *["x"] * count],
-        "ids": [2, 4, 100, 1234, 6, 99, *range(count)],
-        "begins": [-1, -1, 0, 3, -1, 0, *[0] * count],
-        "ends": [-1, -1, 2, 5, -1, 5, *[1] * count],
-        "turns": [-1, 0, 0, 0, 1, 1, *[1] * count],
-        "roles": ["", "user", "user", "user", "assistant", "assistant", *["assistant"] * count],
-    }
-    return prediction(None, [], tokens=tokens, dropped_tokens=dropped), texts
+    tokens = TokenColumns(
+        pieces=["<s>", "<user>", "▁Hi", "▁日本", "<assistant>", "▁Hello\x1b[2J", *["x"] * count],
+        ids=[2, 4, 100, 1234, 6, 99, *range(count)],
+        begins=[-1, -1, 0, 3, -1, 0, *[0] * count],
+        ends=[-1, -1, 2, 5, -1, 5, *[1] * count],
+        turns=[-1, 0, 0, 0, 1, 1, *[1] * count],
+        roles=["", "user", "user", "user", "assistant", "assistant", *["assistant"] * count],
+    )
+    return Tokenization(tokens=tokens, dropped_tokens=dropped, max_length=512), texts
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -250,14 +259,10 @@ def occlusion(*changes: float) -> Occlusion:
     """The answers without turns, each with a tool of its own."""
     left = Occlusion(DRAFT.said)
     for turn, change in [(None, 0.0), *enumerate(changes)]:
-        answered = {
-            "turn": turn,
-            "decision_probability": 0.7 + change,
-            "tool": "find_table" if turn is None else f"tool\n{turn}",
-            "tool_probability": 0.5,
-            "prediction": {"decision": "tool_call", "tool": None, "slots": {}},
-        }
-        left.add([answered])
+        tool = "find_table" if turn is None else f"tool\n{turn}"
+        told = without(turn, 0.7 + change, tool, 0.5)
+        called = structs.replace(told.prediction, decision="tool_call")
+        left.add([structs.replace(told, prediction=called)])
     return left
 
 

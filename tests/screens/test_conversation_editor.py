@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown
 from trm_tui.store.draft import Draft, DraftTurn
-from trm_tui.store.step_answer import PREDICTED, Place
+from trm_tui.store.step_answer import PREDICTED, Mark
 from trm_tui.widgets.conversation.composer import Composer
 from trm_tui.widgets.conversation.editor import ConversationEditor
 from trm_tui.widgets.conversation.turn_list import TurnList
@@ -108,7 +108,7 @@ async def test_any_size(size: tuple[int, int]) -> None:
 async def test_marks_and_notes_are_those_of_turns_that_are_still_the_same() -> None:
     asked = draft_of("", "in Rome", "bye")
     async with editing(asked, size=(60, 24)) as it:
-        it.editor.mark(asked, [Place(0, 3, 7, PREDICTED)])
+        it.editor.mark(asked, [Mark(0, 3, 7, PREDICTED)])
         it.editor.note({1: "a note", 2: "another"})
         listed = it.app.query_one(TurnList)
         assert [len(turn.spans) for turn in listed._turns] == [0, 1, 0]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
@@ -147,13 +148,14 @@ class InProcess:
         """Nothing to start."""
 
     async def ask(self, request: str, **arguments: Any) -> dict[str, Any]:
-        return REQUESTS[request](self._files, Listener(), **arguments)
+        answer = REQUESTS[request](self._files, Listener(), **arguments)
+        return dict(to_builtins(answer))
 
     async def stream(self, request: str, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
         listener = Listener()
-        result = REQUESTS[request](self._files, listener, **arguments)
+        result = to_builtins(REQUESTS[request](self._files, listener, **arguments))
         for part in listener.parts:
-            yield {"type": "part", **part}
+            yield {"type": "part", **to_builtins(part)}
         yield {"type": "result", **result}
 
     async def close(self) -> None:

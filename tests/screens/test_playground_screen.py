@@ -12,10 +12,17 @@ import pytest
 from textual.events import Key
 from textual.pilot import Pilot
 
-from tests.predicted import prediction, step, value
+from tests.predicted import prediction, step, value, without
 from tests.screens.whole_screen import shown, until
 from tests.support import sample, write_jsonl
 from trm_engine.data.samples import parse_sample
+from trm_engine.runs.schema.answers import (
+    Answer,
+    Call,
+    OccludedPrediction,
+    Progress,
+    TokenColumns,
+)
 from trm_tui.app import TrmApp
 from trm_tui.screens.pick_sample import PickSampleDialog
 from trm_tui.screens.playground import PlaygroundScreen
@@ -60,7 +67,7 @@ class MadeUp:
         facts = {"step": 100, "parameters": 1234, "has_ema": True, "labels": LABELS, "data": None}
         self.summaries = {model.path: facts for model in self.models}
 
-    async def predict(self, model: Model, conversation: dict[str, Any]) -> dict[str, Any]:
+    async def predict(self, model: Model, conversation: dict[str, Any]) -> Answer:
         self.asked.append(conversation)
         try:
             await asyncio.sleep(self._seconds)
@@ -69,62 +76,46 @@ class MadeUp:
             raise
         texts = [str(turn["content"]) for turn in conversation["history"]]
         turn = next((place for place, text in enumerate(texts) if PHONE in text), None)
-        return {**_answer(turn, texts), **_tokens(texts)}
+        return _answer(turn, texts)
 
-    async def occlude(self, conversation: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        base = _without(None, 0.9, PHONE)
-        yield {"type": "part", "answers": [base]}
+    async def occlude(
+        self, conversation: dict[str, Any]
+    ) -> AsyncIterator[Progress | list[OccludedPrediction]]:
+        yield [without(None, 0.9, "find_customer", 0.8, phone=PHONE)]
         for turn, each in enumerate(conversation["history"]):
             has_phone = PHONE in str(each["content"])
-            answer = _without(turn, 0.1 if has_phone else 0.9, "" if has_phone else PHONE)
-            yield {"type": "part", "answers": [answer]}
-        yield {"type": "result"}
+            phone = "" if has_phone else PHONE
+            yield [without(turn, 0.1 if has_phone else 0.9, "find_customer", 0.8, phone=phone)]
+            yield Progress("leaving turns out", turn / len(conversation["history"]))
 
     async def close(self) -> None:
         self.is_closed = True
 
 
-def _answer(turn: int | None, texts: list[str]) -> dict[str, Any]:
+def _answer(turn: int | None, texts: list[str]) -> Answer:
     begin = texts[turn].index(PHONE) if turn is not None else 0
     span = (turn, begin, begin + len(PHONE)) if turn is not None else None
     slot = value("phone", PHONE if span else "", 0.9 if span else 0.1, span)
     tools = [("find_customer", 0.8), ("change_plan", 0.2)]
-    answers = [
-        step(None, tools, [slot], probability=0.3, q=0.2, number=1),
-        step("find_customer" if span else None, tools, [slot], q=0.95, number=2),
+    slots = [slot, value("name", "", 0.1), value("plan", "", 0.1)]
+    call = Call("find_customer", {"phone": PHONE}) if span else None
+    steps = [
+        step(None, tools, slots, probability=0.3, q=0.2, number=1),
+        step(call, tools, slots, q=0.95, number=2),
     ]
-    for each in answers:
-        each["prediction"]["slots"] = {"phone": PHONE if span else "", "name": "", "plan": ""}
-        call = each["prediction"]["tool"]
-        if call:
-            call["arguments"] = {"phone": PHONE}
-    return prediction(None, answers, halts_at=2)
+    return prediction(None, steps, halts_at=2, tokens=_tokens(texts))
 
 
-def _tokens(texts: list[str]) -> dict[str, Any]:
+def _tokens(texts: list[str]) -> TokenColumns:
     words = [(turn, word) for turn, text in enumerate(texts) for word in text.split()]
-    return {
-        "tokens": {
-            "ids": list(range(len(words))),
-            "pieces": [word for _, word in words],
-            "roles": ["user"] * len(words),
-            "turns": [turn for turn, _ in words],
-            "begins": [texts[turn].index(word) for turn, word in words],
-            "ends": [texts[turn].index(word) + len(word) for turn, word in words],
-        }
-    }
-
-
-def _without(turn: int | None, probability: float, phone: str) -> dict[str, Any]:
-    decision = "tool_call" if probability > 0.5 else "direct_answer"
-    return {
-        "turn": turn,
-        "decision_probability": probability,
-        "q": 0.5,
-        "tool": "find_customer",
-        "tool_probability": 0.8,
-        "prediction": {"decision": decision, "slots": {"phone": phone}},
-    }
+    return TokenColumns(
+        ids=list(range(len(words))),
+        pieces=[word for _, word in words],
+        roles=["user"] * len(words),
+        turns=[turn for turn, _ in words],
+        begins=[texts[turn].index(word) for turn, word in words],
+        ends=[texts[turn].index(word) + len(word) for turn, word in words],
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from rich.style import Style
 from textual import on
 from textual.message import Message
@@ -15,6 +16,7 @@ from textual.pilot import Pilot
 from tests.predicted import prediction, step, value
 from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown, until
+from trm_engine.runs.schema.answers import Answer, Place, StepPrediction
 from trm_tui.widgets.checkpoint.sample_detail import SampleDetail
 from trm_tui.widgets.conversation.marked import MarkedConversation
 
@@ -46,7 +48,7 @@ def at(word: str) -> tuple[int, int, int]:
     return 4, TEXT[word], TEXT[word] + len(word)
 
 
-def answer(phone: str, call: str | None, number: int, chance: float) -> dict[str, Any]:
+def answer(phone: str, call: str | None, number: int, chance: float) -> StepPrediction:
     """A step that says this phone number."""
     values = [
         value("phone", phone, 0.91, at(phone)),
@@ -64,7 +66,7 @@ def answer(phone: str, call: str | None, number: int, chance: float) -> dict[str
     )
 
 
-def answered(**more: Any) -> dict[str, Any]:
+def answered(**more: Any) -> Answer:
     """Two steps: the first calls another tool with another number, the second is right."""
     fields = [("phone", "0912 345", at("0912 345")), ("date", "May 8", at("May 8"))]
     return prediction(
@@ -184,7 +186,7 @@ async def test_a_late_answer_is_brought_in_sight() -> None:
 
 
 async def test_what_the_model_does_not_see_is_dim_and_said() -> None:
-    unseen = [{"turn": 1, "begin": 0, "end": 29}, {"turn": 3, "begin": 0, "end": 5}]
+    unseen = [Place(1, 0, 29), Place(3, 0, 5)]
     async with DetailApp(SampleDetail()).run_test(size=(120, 40)) as pilot:
         pane = await filled(pilot, unseen=unseen, dropped_tokens=1234)
         assert "The model does not see 1,234 tokens (dim)" in shown(pilot.app)
@@ -225,7 +227,7 @@ async def test_sixteen_steps_in_a_narrow_pane() -> None:
     async with DetailApp(SampleDetail()).run_test(size=(60, 40)) as pilot:
         pane = await filled(pilot)
         steps = [answer("0777", None, number, number / 16) for number in range(1, 17)]
-        pane.show(SAMPLE, {**answered(), "steps": steps, "halts_at": None})
+        pane.show(SAMPLE, structs.replace(answered(), steps=steps, halts_at=None))
         await pilot.pause()
         assert "16  " in shown(pilot.app) and "more" in shown(pilot.app)
         assert "never: it runs all steps" in shown(pilot.app)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +14,7 @@ from textual.widgets import Input
 
 from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown
+from trm_engine.runs.schema.answers import TokenColumns, Tokenization
 from trm_tui.widgets.checkpoint.vocabulary import VocabularyView
 from trm_tui.widgets.conversation.tokenised import Tokenised, rows_of
 from trm_tui.widgets.table.rows import CursorRows
@@ -32,13 +32,15 @@ VOCABULARY = {
 TEXT = "Hello world 日本 [b]x[/]\x07"
 
 
-def answer(pieces: list[str], places: list[tuple[int, int]]) -> dict[str, Any]:
+def answer(pieces: list[str], places: list[tuple[int, int]]) -> Tokenization:
     """What ``tokenize`` says of a text."""
     ids = [PIECES.index(piece) if piece in PIECES else 1 for piece in pieces]
     begins, ends = [begin for begin, _ in places], [end for _, end in places]
-    columns = {"ids": ids, "pieces": pieces, "begins": begins, "ends": ends}
     turns, roles = [0] * len(ids), ["user"] * len(ids)
-    return {"tokens": {**columns, "turns": turns, "roles": roles}}
+    tokens = TokenColumns(
+        ids=ids, pieces=pieces, begins=begins, ends=ends, turns=turns, roles=roles
+    )
+    return Tokenization(tokens=tokens)
 
 
 ANSWER = answer(

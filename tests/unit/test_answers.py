@@ -8,19 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.predicted import prediction, step
+from tests.predicted import prediction, said, step
+from trm_engine.runs.schema.answers import Answer, Call
 from trm_tui.store.answers import Answers
 from trm_tui.store.draft import Draft, DraftTurn
 
 DRAFT = Draft((DraftTurn("user", "hi"),))
 
 
-def answer(*qs: float, **more: Any) -> dict[str, Any]:
+def answer(*qs: float, **more: Any) -> Answer:
     steps = [step("find" if q > 0.5 else None, q=q, number=n) for n, q in enumerate(qs, 1)]
     return prediction(None, steps, **more)
 
 
-def asked(**answers: dict[str, Any]) -> Answers:
+def asked(**answers: Answer) -> Answers:
     known = Answers()
     known.update(DRAFT, answers)
     return known
@@ -72,12 +73,8 @@ def test_a_chosen_step_that_an_answer_lacks_comes_back_with_the_next_one() -> No
 def test_two_models_are_looked_at_at_steps_that_both_have() -> None:
     known = asked(ema=answer(0.1, 0.9, 0.9), raw=answer(0.1, 0.2))
     assert known.step == 1
-    assert known.prediction("ema") == {
-        "decision": "tool_call",
-        "tool": {"name": "find", "arguments": {}},
-        "missing": {},
-    }
-    assert known.prediction("raw") == {"decision": "direct_answer", "tool": None, "missing": {}}
+    assert known.prediction("ema") == said(Call("find", {}), q=0.9, number=2)
+    assert known.prediction("raw") == said(None, q=0.2, number=2)
 
 
 @given(st.integers(1, 6), st.lists(st.integers(-8, 8), max_size=8))
@@ -94,10 +91,10 @@ def test_a_moved_threshold_decides_where_it_halts() -> None:
     known = asked(ema=answer(0.2, 0.85, 0.95, halt_threshold=0.9, halts_at=3))
     known.move_threshold(-0.05)
     moved = known.answer("ema")
-    assert moved and (moved["halt_threshold"], moved["halts_at"]) == (0.85, 2)
+    assert moved and (moved.halt_threshold, moved.halts_at) == (0.85, 2)
     known.move_threshold(0.15)
     moved = known.answer("ema")
-    assert moved and (moved["halt_threshold"], moved["halts_at"]) == (1.0, None)
+    assert moved and (moved.halt_threshold, moved.halts_at) == (1.0, None)
 
 
 def test_a_moved_threshold_stays_for_the_next_answers_and_all_models() -> None:
@@ -105,7 +102,7 @@ def test_a_moved_threshold_stays_for_the_next_answers_and_all_models() -> None:
     known.move_threshold(-0.8)
     known.update(DRAFT, {"ema": answer(0.2), "raw": answer(0.05, 0.1)})
     halts = [known.answer(model) for model in ("ema", "raw")]
-    assert [each and each["halts_at"] for each in halts] == [1, 2]
+    assert [each and each.halts_at for each in halts] == [1, 2]
 
 
 @given(st.lists(st.sampled_from([-0.3, -0.05, 0.05, 0.3]), max_size=30))
@@ -114,8 +111,8 @@ def test_a_threshold_is_a_share(changes: list[float]) -> None:
     for change in changes:
         known.move_threshold(change)
         moved = known.answer("ema")
-        assert moved and 0 <= moved["halt_threshold"] <= 1
-        assert (moved["halts_at"] == 1) == (moved["halt_threshold"] <= 0.5)
+        assert moved and 0 <= moved.halt_threshold <= 1
+        assert (moved.halts_at == 1) == (moved.halt_threshold <= 0.5)
 
 
 @pytest.mark.parametrize("names", [[], ["a"], ["a", "b c"]])

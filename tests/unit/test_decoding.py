@@ -20,7 +20,6 @@ from trm_engine.data.spans import TokenSpans
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.inference.decoding import (
     Decoded,
-    Place,
     TokenTexts,
     argument_values,
     best_spans,
@@ -32,6 +31,7 @@ from trm_engine.inference.decoding import (
     read_value,
     slot_values,
 )
+from trm_engine.runs.schema.answers import Place
 from trm_engine.vocabulary import BOS_ID, EOS_ID, MASK_ID, PAD_ID, marker_id
 
 

@@ -19,7 +19,7 @@ from trm_engine.data.labels import Field
 from trm_engine.data.samples import Conversation
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import CheckpointError
-from trm_engine.inference.predictor import Prediction, Predictor
+from trm_engine.inference.predictor import FullPrediction, Predictor
 from trm_engine.models import EMA
 from trm_engine.training.evaluate import evaluate
 
@@ -52,7 +52,7 @@ def conversation(text: str, *tools: dict[str, Any]) -> Conversation:
     return Conversation.model_validate({"history": history, "tools": list(tools)})
 
 
-def assert_same(one: Prediction, other: Prediction) -> None:
+def assert_same(one: FullPrediction, other: FullPrediction) -> None:
     assert (one.decision, one.tool, one.slots, one.steps_used) == (
         other.decision,
         other.tool,
@@ -203,7 +203,7 @@ def test_an_argument_has_the_type_that_its_tool_asks_for(
         predictor.model.heads.arg_presence.bias.fill_(1e4)
     [answer] = predictor.predict([conversation("the longer one", TOOLS[1])])
     assert answer.tool is not None
-    found = answer.tool["arguments"]["months"]
+    found = answer.tool.arguments["months"]
     assert found == value
     assert type(found) is type(value)
 
@@ -219,7 +219,7 @@ def test_a_tool_that_is_not_listed_is_never_chosen(
             only = each.model_copy(update={"tools": conversation("x", new, tool).tools})
             [answer] = predictor.predict([only])
             assert answer.tool is not None
-            assert answer.tool["name"] == tool["function"]["name"]
+            assert answer.tool.name == tool["function"]["name"]
             assert list(answer.tool_probabilities.values())[1 - index] == 0
         [unknown] = predictor.predict(
             [each.model_copy(update={"tools": conversation("x", new).tools})]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from msgspec import to_builtins
+from msgspec import convert, to_builtins
 from sklearn import metrics as sklearn_metrics
 
 from tests.inspected import STEPS, VALIDATION, Listener, finished_run
@@ -26,6 +26,7 @@ from trm_engine.inspection.occlusion import occlude
 from trm_engine.inspection.prediction import predict
 from trm_engine.inspection.tokens import read_conversation, tokenize
 from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.schema.answers import Answer, Place
 from trm_engine.training.evaluate import evaluate as evaluate_dataset
 from trm_engine.training.metrics import THRESHOLDS
 
@@ -47,9 +48,9 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "token-cache"))
 
 
-def asked(files: ModelFiles, run: RunFolder, record: dict[str, Any], **more: Any) -> dict[str, Any]:
+def asked(files: ModelFiles, run: RunFolder, record: dict[str, Any], **more: Any) -> Answer:
     found = predict(files, Listener(), str(run.path), record, **more)
-    json.dumps(found)
+    assert convert(json.loads(json.dumps(to_builtins(found))), Answer) == found
     return found
 
 
@@ -57,8 +58,9 @@ def texts_of(record: dict[str, Any]) -> list[str]:
     return [turn.text() for turn in read_conversation(record).history]
 
 
-def at(texts: list[str], span: dict[str, int]) -> str:
-    return texts[span["turn"]][span["begin"] : span["end"]]
+def at(texts: list[str], place: Place | None) -> str:
+    assert place
+    return texts[place.turn][place.begin : place.end]
 
 
 # --- predict --------------------------------------------------------------------------------------
@@ -70,47 +72,44 @@ def test_every_step_is_what_predict_prints(files: ModelFiles, run: RunFolder, ra
     for record in SAMPLES:
         conversation = parse_conversation(json.dumps(record).encode())
         found = asked(files, run, record, raw=raw)
-        assert [each["step"] for each in found["steps"]] == [1, 2, 3, 4]
-        for number, step in enumerate(found["steps"], 1):
+        assert [each.prediction.steps_used for each in found.steps] == [1, 2, 3, 4]
+        for number, step in enumerate(found.steps, 1):
             [expected] = predictor.predict([conversation], steps=number)
-            assert step["prediction"] == expected.to_dict()
-            assert step["decision_probability"] == pytest.approx(
-                expected.decision_probability, abs=1e-6
-            )
-            assert step["q"] == pytest.approx(expected.q, abs=1e-6)
-            ranked = {each["name"]: each["probability"] for each in step["tools"]}
+            assert step.prediction == expected.printed()
+            assert to_builtins(step.prediction) == expected.to_dict()
+            ranked = {each.name: each.probability for each in step.tools}
             assert ranked == pytest.approx(expected.tool_probabilities, abs=1e-6)
-            presences = {each["name"]: each["presence"] for each in step["slots"]}
+            presences = {each.name: each.presence for each in step.slots}
             assert presences == pytest.approx(expected.slot_probabilities, abs=1e-6)
-        assert len(asked(files, run, record, raw=raw, steps=2)["steps"]) == 2
+        assert len(asked(files, run, record, raw=raw, steps=2).steps) == 2
 
 
 def test_values_stand_where_their_spans_say(files: ModelFiles, run: RunFolder) -> None:
     calls = 0
     for record in SAMPLES:
         texts = texts_of(record)
-        for step in asked(files, run, record, tool="change_plan")["steps"]:
-            assert "change_plan" in step["arguments"]
-            best = max(step["tools"], key=lambda each: each["probability"])["name"]
-            assert set(step["arguments"]) == {best, "change_plan"}
-            values = [*step["slots"], *(v for each in step["arguments"].values() for v in each)]
+        for step in asked(files, run, record, tool="change_plan").steps:
+            assert "change_plan" in step.arguments
+            best = max(step.tools, key=lambda each: each.probability).name
+            assert set(step.arguments) == {best, "change_plan"}
+            values = [*step.slots, *(v for each in step.arguments.values() for v in each)]
             for value in values:
-                if value["name"] == "plan":
-                    word = at(texts, value["span"])
+                if value.name == "plan":
+                    word = at(texts, value.span)
                     assert word
                     assert " " not in word
-                    assert value["choice"] in (0, 1)
+                    assert value.choice in (0, 1)
                 else:
-                    assert value["choice"] is None
-                    assert at(texts, value["span"]) == value["value"]
-            said = step["prediction"]
-            present = {v["name"]: v["value"] for v in step["slots"] if v["presence"] > 0.5}
-            assert {name: text for name, text in said["slots"].items() if text} == present
-            if said["tool"]:
+                    assert value.choice is None
+                    assert at(texts, value.span) == value.value
+            said = step.prediction
+            present = {v.name: v.value for v in step.slots if v.presence > 0.5}
+            assert {name: text for name, text in said.slots.items() if text} == present
+            if said.tool:
                 calls += 1
-                assert said["tool"]["name"] == best
-                names = {v["name"] for v in step["arguments"][best] if v["presence"] > 0.5}
-                assert said["tool"]["arguments"].keys() == names
+                assert said.tool.name == best
+                names = {v.name for v in step.arguments[best] if v.presence > 0.5}
+                assert said.tool.arguments.keys() == names
     assert calls
 
 
@@ -122,62 +121,63 @@ def test_the_step_at_which_it_halts(files: ModelFiles, run: RunFolder) -> None:
         for threshold in (0.0, 0.3, 0.5, 0.7, 1.0):
             found = asked(files, run, record, halt_threshold=threshold)
             [expected] = predictor.predict([conversation], halt_threshold=threshold)
-            assert (found["halts_at"] or STEPS) == expected.steps_used
-            assert found["halt_threshold"] == threshold
-            seen.add(found["halts_at"])
+            assert (found.halts_at or STEPS) == expected.steps_used
+            assert found.halt_threshold == threshold
+            seen.add(found.halts_at)
     assert len(seen) > 1
-    assert asked(files, run, SAMPLES[0])["halt_threshold"] == predictor.config.halt_threshold
+    assert asked(files, run, SAMPLES[0]).halt_threshold == predictor.config.halt_threshold
 
 
 def test_tools_are_ranked_those_on_offer_first(files: ModelFiles, run: RunFolder) -> None:
     new = json.loads(json.dumps(TOOLS[0]).replace("find_customer", "something_new"))
     record = {**SAMPLES[0], "tools": [TOOLS[1], new]}
     found = asked(files, run, record)
-    assert found["unknown_tools"] == ["something_new"]
-    for step in found["steps"]:
-        assert [(each["name"], each["offered"]) for each in step["tools"]] == [
+    assert found.unknown_tools == ["something_new"]
+    for step in found.steps:
+        assert [(each.name, each.offered) for each in step.tools] == [
             ("change_plan", True),
             ("find_customer", False),
         ]
-        assert [each["probability"] for each in step["tools"]] == [1, 0]
-    for step in asked(files, run, {"history": record["history"]})["steps"]:
-        probabilities = [each["probability"] for each in step["tools"]]
+        assert [each.probability for each in step.tools] == [1, 0]
+    for step in asked(files, run, {"history": record["history"]}).steps:
+        probabilities = [each.probability for each in step.tools]
         assert probabilities == sorted(probabilities, reverse=True)
-        assert all(each["offered"] for each in step["tools"])
+        assert all(each.offered for each in step.tools)
     nothing = asked(files, run, {**record, "tools": [new]})
-    assert nothing["steps"][0]["arguments"] == {}
+    assert nothing.steps[0].arguments == {}
 
 
 def test_the_truth_stands_where_its_spans_say(files: ModelFiles, run: RunFolder) -> None:
     for record in SAMPLES:
-        texts, truth = texts_of(record), asked(files, run, record)["truth"]
-        assert truth["decision"] == record["decision"]
-        assert truth["tool"] == record["tool"].get("name")
+        texts, truth = texts_of(record), asked(files, run, record).truth
+        assert truth
+        assert truth.decision == record["decision"]
+        assert truth.tool == record["tool"].get("name")
         filled = {name: text for name, text in record["slots"].items() if text}
-        assert {each["name"]: each["value"] for each in truth["slots"]} == filled
+        assert {each.name: each.value for each in truth.slots} == filled
         arguments = record["tool"].get("arguments", {})
-        assert {each["name"] for each in truth["arguments"]} == arguments.keys()
-        for each in truth["slots"] + truth["arguments"]:
-            if each["name"] == "plan":
-                assert (each["spans"], each["choice"]) != ([], None)
+        assert {each.name for each in truth.arguments} == arguments.keys()
+        for each in truth.slots + truth.arguments:
+            if each.name == "plan":
+                assert (each.spans, each.choice) != ([], None)
                 continue
-            assert each["spans"]
-            for span in each["spans"]:
-                assert at(texts, span) == each["value"]
-    assert asked(files, run, {"history": SAMPLES[0]["history"]})["truth"] is None
+            assert each.spans
+            for span in each.spans:
+                assert at(texts, span) == each.value
+    assert asked(files, run, {"history": SAMPLES[0]["history"]}).truth is None
 
 
 def test_tokens_are_told_as_tokenize_tells_them(files: ModelFiles, run: RunFolder) -> None:
     found = asked(files, run, SAMPLES[2])
     told = tokenize(files, Listener(), str(run.path), conversation=SAMPLES[2])
-    assert {name: found[name] for name in told} == told
-    assert told["unseen"] == []
-    assert told["dropped_tokens"] == 0
-    text = tokenize(files, Listener(), str(run.path), text="hello 12")["tokens"]
+    assert found.tokenization == told
+    assert told.unseen == []
+    assert told.dropped_tokens == 0
+    text = tokenize(files, Listener(), str(run.path), text="hello 12").tokens
     encoded = files.open(run.path).tokenizer.encode("hello 12")
-    assert text["ids"] == encoded
-    assert min(text["begins"]) == 0
-    assert max(text["ends"]) == len("hello 12")
+    assert text.ids == encoded
+    assert min(text.begins) == 0
+    assert max(text.ends) == len("hello 12")
 
 
 def test_a_question_about_no_tool_or_no_conversation(files: ModelFiles, run: RunFolder) -> None:
@@ -196,7 +196,7 @@ def test_bare_weights_answer_as_their_checkpoint(files: ModelFiles, run: RunFold
     for path, raw in ((run.model_ema, False), (run.model, True)):
         bare = predict(files, Listener(), str(path), SAMPLES[1])
         whole = asked(files, run, SAMPLES[1], raw=raw)
-        assert bare["steps"] == whole["steps"]
+        assert bare.steps == whole.steps
 
 
 # --- occlude --------------------------------------------------------------------------------------
@@ -210,23 +210,25 @@ def test_leaving_turns_out_is_predicting_without_them(
     record, job = SAMPLES[5], Listener()
     found = occlude(files, job, str(run.path), record)
     parts = [answer for part in job.parts for answer in part["answers"]]
-    assert parts == [found["base"], *found["turns"]]
-    assert [each["turn"] for each in found["turns"]] == list(range(len(record["history"])))
+    assert parts == [found.base, *found.turns]
+    assert [each.turn for each in found.turns] == list(range(len(record["history"])))
     assert job.told[-1][1] == 1
     for each in parts:
-        history = [t for place, t in enumerate(record["history"]) if place != each["turn"]]
-        last = asked(files, run, {**record, "history": history})["steps"][-1]
-        assert each["decision_probability"] == pytest.approx(last["decision_probability"], abs=1e-4)
-        assert each["prediction"]["decision"] == last["prediction"]["decision"]
-        assert each["tool"] == last["tools"][0]["name"]
-        assert each["tool_probability"] == pytest.approx(last["tools"][0]["probability"], abs=1e-4)
+        history = [t for place, t in enumerate(record["history"]) if place != each.turn]
+        last = asked(files, run, {**record, "history": history}).steps[-1]
+        assert each.prediction.decision_probability == pytest.approx(
+            last.prediction.decision_probability, abs=1e-4
+        )
+        assert each.prediction.decision == last.prediction.decision
+        assert each.tool == last.tools[0].name
+        assert each.tool_probability == pytest.approx(last.tools[0].probability, abs=1e-4)
 
 
 def test_the_only_turn_cannot_be_left_out(files: ModelFiles, run: RunFolder) -> None:
     record = {"history": [{"role": "user", "content": "hello"}]}
     found = occlude(files, Listener(), str(run.path), record)
-    assert found["turns"] == []
-    assert found["base"]["turn"] is None
+    assert found.turns == []
+    assert found.base.turn is None
 
 
 def test_leaving_turns_out_can_be_given_up(files: ModelFiles, run: RunFolder) -> None:

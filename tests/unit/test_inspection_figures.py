@@ -20,6 +20,7 @@ from trm_engine.inspection.evaluation import evaluate
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.prediction import predict
 from trm_engine.models import TRMForToolCalling
+from trm_engine.runs.schema.answers import StepPrediction
 from trm_engine.training.losses import DeepSupervisionLoss, count_labels
 from trm_engine.training.supervision import Part, averaged
 from trm_engine.training.targets import Targets
@@ -71,32 +72,32 @@ def metrics(files: ModelFiles, checkpoint: Path, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture(scope="module")
-def answers(files: ModelFiles, checkpoint: Path) -> list[Found]:
+def answers(files: ModelFiles, checkpoint: Path) -> list[StepPrediction]:
     """The last step's answer to each sample, with the arguments of its true tool if it has one."""
     given = (files, Listener(), str(checkpoint))
     return [
-        predict(*given, sample, tool=sample["tool"].get("name"))["steps"][-1] for sample in SAMPLES
+        predict(*given, sample, tool=sample["tool"].get("name")).steps[-1] for sample in SAMPLES
     ]
 
 
-def test_tool_accuracy_and_confusion(metrics: Found, answers: list[Found]) -> None:
+def test_tool_accuracy_and_confusion(metrics: Found, answers: list[StepPrediction]) -> None:
     names = metrics["tool"]["labels"]
     truth = [SAMPLES[place]["tool"]["name"] for place in CALLS]
-    predicted = [answers[place]["tools"][0]["name"] for place in CALLS]
+    predicted = [answers[place].tools[0].name for place in CALLS]
     matrix = sklearn_metrics.confusion_matrix(truth, predicted, labels=names)
     assert metrics["tool"]["confusion"] == matrix.tolist()
     assert metrics["tool"]["accuracy"] == sklearn_metrics.accuracy_score(truth, predicted)
     assert 0 < metrics["tool"]["accuracy"] < 1
-    printed = [answers[place]["prediction"]["tool"] for place in CALLS]
-    called = [(each["name"], name) for each, name in zip(printed, predicted, strict=True) if each]
+    printed = [answers[place].prediction.tool for place in CALLS]
+    called = [(each.name, name) for each, name in zip(printed, predicted, strict=True) if each]
     assert called and all(name == likeliest for name, likeliest in called)
 
 
-def test_slot_presence(metrics: Found, answers: list[Found]) -> None:
+def test_slot_presence(metrics: Found, answers: list[StepPrediction]) -> None:
     slots = metrics["slots"]
     names = list(slots["per_slot"])
     truth = np.array([[bool(each["slots"][name]) for name in names] for each in SAMPLES])
-    given = [answer["prediction"]["slot_probabilities"] for answer in answers]
+    given = [answer.prediction.slot_probabilities for answer in answers]
     predicted = np.array([[each[name] > 0.5 for name in names] for each in given])
     assert slots["accuracy"] == sklearn_metrics.accuracy_score(truth.ravel(), predicted.ravel())
     assert slots["all_right"] == sklearn_metrics.accuracy_score(truth, predicted)
@@ -108,11 +109,11 @@ def test_slot_presence(metrics: Found, answers: list[Found]) -> None:
     assert 0 < slots["all_right"] < 1
 
 
-def test_slot_values(metrics: Found, answers: list[Found]) -> None:
+def test_slot_values(metrics: Found, answers: list[StepPrediction]) -> None:
     slots = metrics["slots"]
     values = {
         name: [
-            (folded(sample["slots"][name]), folded(answer["prediction"]["slots"][name]))
+            (folded(sample["slots"][name]), folded(answer.prediction.slots[name]))
             for sample, answer in zip(SAMPLES, answers, strict=True)
             if sample["slots"][name]
         ]
@@ -127,28 +128,28 @@ def test_slot_values(metrics: Found, answers: list[Found]) -> None:
     assert 0 < slots["value_accuracy"] < 1
 
 
-def test_arguments(metrics: Found, answers: list[Found]) -> None:
+def test_arguments(metrics: Found, answers: list[StepPrediction]) -> None:
     right = []
     for place in CALLS:
         tool, answer = SAMPLES[place]["tool"], answers[place]
-        values = answer["arguments"][tool["name"]]
-        found = {each["name"]: each["value"] for each in values if each["presence"] > 0.5}
+        values = answer.arguments[tool["name"]]
+        found = {each.name: each.value for each in values if each.is_present}
         right.append(as_text(found) == as_text(tool["arguments"]))
-        printed = answer["prediction"]["tool"]
-        if printed and printed["name"] == tool["name"]:
-            assert as_text(printed["arguments"]) == as_text(found)
+        printed = answer.prediction.tool
+        if printed and printed.name == tool["name"]:
+            assert as_text(printed.arguments) == as_text(found)
     share = sklearn_metrics.accuracy_score([True] * len(right), right)
     assert metrics["arguments"] == {"accuracy": share, "calls": len(CALLS)}
     assert 0 < share < 1
 
 
-def test_exact_matches(metrics: Found, answers: list[Found]) -> None:
+def test_exact_matches(metrics: Found, answers: list[StepPrediction]) -> None:
     right = [
-        answer["prediction"]["decision"] == sample["decision"]
-        and (not sample["tool"] or answer["tools"][0]["name"] == sample["tool"]["name"])
+        answer.prediction.decision == sample["decision"]
+        and (not sample["tool"] or answer.tools[0].name == sample["tool"]["name"])
         and all(
             (probability > 0.5) == bool(sample["slots"][name])
-            for name, probability in answer["prediction"]["slot_probabilities"].items()
+            for name, probability in answer.prediction.slot_probabilities.items()
         )
         for sample, answer in zip(SAMPLES, answers, strict=True)
     ]

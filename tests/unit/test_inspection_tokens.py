@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import to_builtins
 
 from tests.support import TOOLS, dialogues, sample
 from trm_engine.data.samples import Sample, Turn
@@ -29,7 +30,7 @@ def test_columns_are_those_of_the_encoding(tokenizer: TRMTokenizer) -> None:
         Turn(role="tool_response", content={"id": "é"}),
     ]
     encoding = tokenizer.encode_turns(turns)
-    columns = token_columns(encoding, tokenizer)
+    columns = to_builtins(token_columns(encoding, tokenizer))
     assert {len(column) for column in columns.values()} == {len(encoding)}
     assert columns["ids"] == encoding.input_ids.tolist()
     assert columns["ids"][0] == BOS_ID
@@ -70,12 +71,12 @@ def test_what_is_not_seen_is_what_no_token_covers(
             covered[turn] |= set(range(begin, end))
     hidden: list[set[int]] = [set() for _ in texts]
     for stretch in stretches:
-        hidden[stretch["turn"]] |= set(range(stretch["begin"], stretch["end"]))
+        hidden[stretch.turn] |= set(range(stretch.begin, stretch.end))
     for text, seen, cut in zip(texts, covered, hidden, strict=True):
         assert not seen & cut
         assert {place for place, letter in enumerate(text) if not letter.isspace()} <= seen | cut
     left_out = set(range(len(texts))) - set(encoding.turns.tolist())
-    whole = {each["turn"] for each in stretches if each["end"] == len(texts[each["turn"]])}
+    whole = {each.turn for each in stretches if each.end == len(texts[each.turn])}
     assert left_out <= whole
     assert encoding.dropped_tokens or not stretches
 
@@ -84,17 +85,17 @@ def test_the_beginning_of_a_long_last_turn_is_not_seen(tokenizer: TRMTokenizer) 
     texts = ["before", "one " * 50 + "two"]
     encoding = tokenizer.encode_turns(turns_of(texts), 20)
     [stretch] = unseen(texts, encoding)
-    assert (stretch["turn"], stretch["begin"]) == (1, 0)
-    assert texts[1][stretch["end"] :].startswith("one ")
-    assert texts[1][stretch["end"] :].endswith("one two")
+    assert (stretch.turn, stretch.begin) == (1, 0)
+    assert texts[1][stretch.end :].startswith("one ")
+    assert texts[1][stretch.end :].endswith("one two")
 
 
 def test_what_is_cut_off_a_tool_turn_is_not_seen(tokenizer: TRMTokenizer) -> None:
     turn = Turn(role="tool_response", content={"rows": ["one two three"] * 5})
     encoding = tokenizer.encode_turns([turn, *turns_of(["thanks"])], max_tool_tokens=6)
     [stretch] = unseen([turn.text(), "thanks"], encoding)
-    assert (stretch["turn"], stretch["end"]) == (0, len(turn.text()))
-    assert stretch["begin"] == encoding.ends[encoding.turns == 0].max() > 0
+    assert (stretch.turn, stretch.end) == (0, len(turn.text()))
+    assert stretch.begin == encoding.ends[encoding.turns == 0].max() > 0
 
 
 # --- conversations --------------------------------------------------------------------------------
@@ -131,4 +132,4 @@ def test_what_is_no_conversation_is_explained(record: dict[str, Any], said: str)
 def test_roles_are_those_of_the_vocabulary(tokenizer: TRMTokenizer) -> None:
     turns = [Turn(role=role, content={"name": "x", "arguments": {}}) for role in ROLES[3:]]
     columns = token_columns(tokenizer.encode_turns(turns), tokenizer)
-    assert set(columns["roles"]) == {"", *ROLES[3:]}
+    assert set(columns.roles) == {"", *ROLES[3:]}

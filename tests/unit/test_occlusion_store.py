@@ -6,22 +6,12 @@ from typing import Any
 
 import pytest
 
+from tests.predicted import without
 from trm_tui.store.occlusion import Occlusion, in_words
 
 
 def answer(turn: int | None, chance: float, tool: str | None = "find", **slots: str) -> Any:
-    calls = chance > 0.5
-    return {
-        "turn": turn,
-        "decision_probability": chance,
-        "tool": tool,
-        "tool_probability": 0.75,
-        "prediction": {
-            "decision": "tool_call" if calls else "direct_answer",
-            "tool": {"name": tool, "arguments": {}} if calls else None,
-            "slots": slots,
-        },
-    }
+    return without(turn, chance, tool, 0.75, **slots)
 
 
 def compared(base: Any, *others: Any, places: Any = (0, 2, 5)) -> Occlusion:

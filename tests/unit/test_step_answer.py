@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.predicted import prediction, step, value
+from trm_engine.runs.schema.answers import Place
 from trm_tui.store.step_answer import (
     DECISION,
     INVENTED,
@@ -17,13 +18,13 @@ from trm_tui.store.step_answer import (
     TOOL,
     TRUE,
     UNSEEN,
-    Place,
+    Mark,
     arguments,
     decision,
     is_quiet,
     leading_tools,
+    marks,
     missing,
-    places,
     slots,
     tool_probabilities,
 )
@@ -50,7 +51,7 @@ def test_slots_are_missed_invented_other_or_right() -> None:
             )
         ],
     )
-    rows = slots(answer, answer["steps"][0])
+    rows = slots(answer, answer.steps[0])
     assert verdicts(rows) == {
         "phone": RIGHT,
         "city": RIGHT,
@@ -67,7 +68,7 @@ def test_a_slot_that_is_not_said_is_missed_and_so_is_one_the_model_does_not_have
         truth={"slots": [("phone", "0912"), ("zodiac", "Leo")]},
         steps=[step(slots=[value("phone", "0912", presence=0.4)])],
     )
-    rows = slots(answer, answer["steps"][0])
+    rows = slots(answer, answer.steps[0])
     assert verdicts(rows) == {"phone": MISSED, "zodiac": MISSED}
     assert rows[1].probability is None
 
@@ -87,7 +88,7 @@ def test_decision_and_tool(
 ) -> None:
     tools = [(likeliest, 0.8), ("cancel", 0.2)]
     answer = prediction(truth={"tool": due}, steps=[step(call=said, tools=tools)])
-    rows = decision(answer, answer["steps"][0])
+    rows = decision(answer, answer.steps[0])
     assert verdicts(rows) == expected
     if len(rows) > 1:
         assert (rows[1].predicted, rows[1].probability) == (likeliest, 0.8)
@@ -99,7 +100,7 @@ def test_the_predicted_call_beside_the_true_one() -> None:
         truth={"tool": "pay", "arguments": [("bill", "8"), ("date", "May")]},
         steps=[step(call="pay", tools=[("pay", 0.9)], arguments=told)],
     )
-    assert verdicts(arguments(answer, answer["steps"][0])) == {"bill": OTHER, "date": MISSED}
+    assert verdicts(arguments(answer, answer.steps[0])) == {"bill": OTHER, "date": MISSED}
 
 
 def test_a_call_that_is_not_made() -> None:
@@ -135,14 +136,15 @@ def test_places_are_of_what_is_due_said_and_unseen() -> None:
     calls = step(call="pay", tools=[("pay", 0.9)], arguments=told, slots=slot_values)
     answers = step(tools=[("pay", 0.9)], arguments=told)
     answer = prediction(
-        truth={"slots": [("phone", "1", (0, 5, 6), (1, 5, 6))]}, steps=[calls, answers]
+        truth={"slots": [("phone", "1", (0, 5, 6), (1, 5, 6))]},
+        steps=[calls, answers],
+        unseen=[Place(0, 0, 3)],
     )
-    answer["unseen"] = [{"turn": 0, "begin": 0, "end": 3}]
-    true = [Place(0, 5, 6, TRUE), Place(1, 5, 6, TRUE)]
-    unseen = [Place(0, 0, 3, UNSEEN)]
-    said = [Place(0, 1, 2, PREDICTED), Place(2, 0, 1, PREDICTED)]
-    assert list(places(answer, calls)) == [*true, *said, *unseen]
-    assert list(places(answer, answers)) == [*true, *unseen]
+    true = [Mark(0, 5, 6, TRUE), Mark(1, 5, 6, TRUE)]
+    unseen = [Mark(0, 0, 3, UNSEEN)]
+    said = [Mark(0, 1, 2, PREDICTED), Mark(2, 0, 1, PREDICTED)]
+    assert list(marks(answer, calls)) == [*true, *said, *unseen]
+    assert list(marks(answer, answers)) == [*true, *unseen]
 
 
 def test_the_true_tool_is_among_the_leading_ones() -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from trm_engine.data.borders import is_border
 from trm_engine.data.labels import Field, Labels
 from trm_engine.models.heads import TRMOutput
+from trm_engine.runs.schema.answers import PRESENT, Place
 from trm_engine.vocabulary import BEGINS_WORD, ENDS_WORD
 
 LEAST_PENALTY = 1.0
@@ -43,15 +44,6 @@ class Decoded:
         """The tool probabilities [T] of a sample: of its call, or of the call after an answer."""
         tools = self.tools if self.decision[row] > 0.5 else self.next_tools
         return np.asarray(tools[row])
-
-
-@dataclass(frozen=True)
-class Place:
-    """The position of a value: characters ``begin`` to ``end`` of a turn's text."""
-
-    turn: int
-    begin: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -104,7 +96,7 @@ class FieldValue:
     @property
     def is_present(self) -> bool:
         """Whether the model predicts that the field has a value."""
-        return self.presence > 0.5
+        return self.presence > PRESENT
 
 
 @torch.no_grad()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -31,40 +30,17 @@ from trm_engine.inference.decoding import (
 )
 from trm_engine.inference.halting import halts
 from trm_engine.models.trm import TRMForToolCalling
+from trm_engine.runs.schema.answers import Call, Prediction
 from trm_engine.training.device import choose_device
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """The model's answer to one conversation at one supervision step.
+class FullPrediction(Prediction, frozen=True, kw_only=True):
+    """A prediction with the probability of every tool.
 
     ``tool_probabilities`` are those of the call; for a direct answer, those of the next call.
-    ``missing`` maps each argument that the likeliest tool needs and the conversation lacks to its
-    penalty on the decision's logit.
     """
 
-    decision: str
-    decision_probability: float
-    tool: dict[str, Any] | None
     tool_probabilities: dict[str, float]
-    slots: dict[str, str]
-    slot_probabilities: dict[str, float]
-    missing: dict[str, float]
-    q: float
-    steps_used: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """The prediction as ``trm-tui predict`` prints it."""
-        return {
-            "decision": self.decision,
-            "decision_probability": round(self.decision_probability, 6),
-            "tool": self.tool,
-            "slots": self.slots,
-            "slot_probabilities": {k: round(v, 6) for k, v in self.slot_probabilities.items()},
-            "missing": {k: round(v, 6) for k, v in self.missing.items()},
-            "q": round(self.q, 6),
-            "steps_used": self.steps_used,
-        }
 
 
 @dataclass(frozen=True)
@@ -134,12 +110,12 @@ class Predictor:
         conversations: Sequence[Conversation],
         steps: int | None = None,
         halt_threshold: float | None = None,
-    ) -> list[Prediction]:
+    ) -> list[FullPrediction]:
         """The prediction for each conversation at its halting step, else at the last step."""
         if not conversations:
             return []
         batch = self.read(conversations)
-        answers: list[Prediction | None] = [None] * len(conversations)
+        answers: list[FullPrediction | None] = [None] * len(conversations)
         for number, decoded in enumerate(self.decode_steps(batch, steps), 1):
             for row in range(len(conversations)):
                 halted = answers[row] is not None and _halts(answers[row], halt_threshold)
@@ -151,7 +127,7 @@ class Predictor:
 
     def predict_steps(
         self, conversation: Conversation, steps: int | None = None
-    ) -> list[Prediction]:
+    ) -> list[FullPrediction]:
         """The predictions for one conversation at steps 1, 2, ..."""
         batch = self.read([conversation])
         return [
@@ -189,14 +165,14 @@ class Predictor:
                 self.config.max_span_tokens,
             )
 
-    def answer(self, batch: ReadBatch, decoded: Decoded, row: int, step: int) -> Prediction:
+    def answer(self, batch: ReadBatch, decoded: Decoded, row: int, step: int) -> FullPrediction:
         """The prediction for one conversation of a batch at one step."""
         texts = batch.texts[row]
         probabilities = decoded.coming_tools(row)
         tool = predicted_tool(probabilities)
         calls = bool(decoded.decision[row] > 0.5)
         presences = decoded.slot_presence[row].tolist()
-        return Prediction(
+        return FullPrediction(
             decision="tool_call" if calls else "direct_answer",
             decision_probability=float(decoded.decision[row]),
             tool=self._call(decoded, row, tool, texts) if calls and tool >= 0 else None,
@@ -208,10 +184,10 @@ class Predictor:
             steps_used=step,
         )
 
-    def _call(self, decoded: Decoded, row: int, tool: int, texts: TokenTexts) -> dict[str, Any]:
+    def _call(self, decoded: Decoded, row: int, tool: int, texts: TokenTexts) -> Call:
         values = read_arguments(decoded, row, tool, self.labels, texts)
         arguments = {v.field.name: v.field.parse(v.text) for v in values if v.is_present}
-        return {"name": self.labels.tools[tool], "arguments": arguments}
+        return Call(self.labels.tools[tool], arguments)
 
 
 def _padded(encodings: list[Encoding]) -> dict[str, torch.Tensor]:
@@ -232,5 +208,5 @@ def _columns(encoding: Encoding) -> dict[str, torch.Tensor]:
     }
 
 
-def _halts(answer: Prediction | None, threshold: float | None) -> bool:
+def _halts(answer: FullPrediction | None, threshold: float | None) -> bool:
     return bool(threshold is not None and answer and halts(answer.q, threshold))

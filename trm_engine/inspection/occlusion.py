@@ -13,6 +13,7 @@ from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Job
 from trm_engine.inspection.threads import half_the_threads
 from trm_engine.inspection.tokens import read_conversation
+from trm_engine.runs.schema.answers import OccludedPrediction, OcclusionResult
 
 BATCH_TOKENS = 2048
 DIGITS = 7
@@ -26,27 +27,25 @@ def occlude(
     conversation: dict[str, Any],
     raw: bool = False,
     steps: int | None = None,
-) -> dict[str, Any]:
-    """The last step's answer to the whole conversation (``base``), and with each turn removed.
+) -> OcclusionResult:
+    """The last step's answer to the whole conversation, and with each turn removed.
 
-    Each answer has the removed ``turn`` (None for ``base``), the decision probability, q, the
-    likeliest available tool and its probability (even without a call), and the ``prediction``. The
-    parts of the answer have one or more ``answers`` each. The only turn of a conversation is never
-    removed.
+    The parts of the answer have one or more ``answers`` each, that to the whole conversation first.
+    The only turn of a conversation is never removed.
     """
     predictor = files.open(path).predictor(raw)
     began = time.perf_counter()
     parsed = read_conversation(conversation)
     [base] = _answer(predictor, job, [None], [parsed], steps)
     job.part(answers=[base])
-    turns: list[dict[str, Any]] = []
+    turns: list[OccludedPrediction] = []
     for batch in _batches(predictor, parsed):
         without = [_without(parsed, turn) for turn in batch]
         answers = _answer(predictor, job, batch, without, steps)
         turns += answers
         job.part(answers=answers)
         job.progress("leaving turns out", len(turns) / len(parsed.history))
-    return {"base": base, "turns": turns, "seconds": round(time.perf_counter() - began, 4)}
+    return OcclusionResult(base=base, turns=turns, seconds=round(time.perf_counter() - began, 4))
 
 
 def _batches(predictor: Predictor, conversation: Conversation) -> Iterator[list[int]]:
@@ -69,27 +68,26 @@ def _answer(
     turns: list[int] | list[None],
     conversations: list[Conversation],
     steps: int | None,
-) -> list[dict[str, Any]]:
+) -> list[OccludedPrediction]:
     batch = predictor.read(conversations)
     decoded = []
     for step in predictor.decode_steps(batch, steps):
         decoded.append(step)
         job.check()
     return [
-        {"turn": turn, **_describe(predictor, batch, decoded[-1], row, len(decoded))}
+        _describe(predictor, batch, decoded[-1], row, turn, len(decoded))
         for row, turn in enumerate(turns)
     ]
 
 
 def _describe(
-    predictor: Predictor, batch: ReadBatch, decoded: Decoded, row: int, step: int
-) -> dict[str, Any]:
+    predictor: Predictor, batch: ReadBatch, decoded: Decoded, row: int, turn: int | None, step: int
+) -> OccludedPrediction:
     tools = decoded.coming_tools(row)
     tool = predicted_tool(tools)
-    return {
-        "decision_probability": round(float(decoded.decision[row]), DIGITS),
-        "q": round(float(decoded.q[row]), DIGITS),
-        "tool": predictor.labels.tools[tool] if tool >= 0 else None,
-        "tool_probability": round(float(tools.max()), DIGITS),
-        "prediction": predictor.answer(batch, decoded, row, step).to_dict(),
-    }
+    return OccludedPrediction(
+        turn=turn,
+        tool=predictor.labels.tools[tool] if tool >= 0 else None,
+        tool_probability=round(float(tools.max()), DIGITS),
+        prediction=predictor.answer(batch, decoded, row, step).printed(),
+    )

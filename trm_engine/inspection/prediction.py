@@ -14,7 +14,6 @@ from trm_engine.errors import UserError, did_you_mean
 from trm_engine.inference.decoding import (
     Decoded,
     FieldValue,
-    Place,
     TokenTexts,
     predicted_tool,
     read_arguments,
@@ -26,6 +25,14 @@ from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Job
 from trm_engine.inspection.threads import half_the_threads
 from trm_engine.inspection.tokens import describe_tokens, read_conversation
+from trm_engine.runs.schema.answers import (
+    Answer,
+    FieldPrediction,
+    FieldTruth,
+    RankedTool,
+    StepPrediction,
+    Truth,
+)
 
 DIGITS = 7
 
@@ -40,13 +47,11 @@ def predict(
     steps: int | None = None,
     halt_threshold: float | None = None,
     tool: str | None = None,
-) -> dict[str, Any]:
-    """The tokens of a conversation, the answer at every step, and the labels of a complete sample.
+) -> Answer:
+    """The answer at every step, with the arguments of ``tool`` beside those of the likeliest tool.
 
-    The ``prediction`` of a step is what ``trm-tui predict`` prints. ``tools`` are ranked.
-    ``arguments`` covers the likeliest available tool, and ``tool`` if given. ``halts_at`` is the
-    first step whose q reaches the threshold, or None. ``unknown_tools`` are tools of the
-    conversation that the model does not know.
+    Raises:
+        UserError: the model does not know ``tool``, or this is no conversation.
     """
     predictor = files.open(path).predictor(raw)
     began = time.perf_counter()
@@ -55,103 +60,95 @@ def predict(
         raise UserError(f"no tool '{tool}'{did_you_mean(tool, known)}")
     parsed = read_conversation(conversation)
     batch = predictor.read([parsed])
-    answers = []
-    for number, decoded in enumerate(predictor.decode_steps(batch, steps), 1):
-        answers.append(_describe_step(predictor, batch, decoded, number, tool))
-        job.check()
-    given = predictor.config.halt_threshold if halt_threshold is None else halt_threshold
     texts = batch.texts[0]
-    return {
-        **describe_tokens(
+    answers, qs = [], []
+    for number, decoded in enumerate(predictor.decode_steps(batch, steps), 1):
+        answers.append(_step(predictor, batch, decoded, number, tool))
+        qs.append(float(decoded.q[0]))
+        job.check()
+    threshold = predictor.config.halt_threshold if halt_threshold is None else halt_threshold
+    return Answer(
+        tokenization=describe_tokens(
             texts.texts, batch.encodings[0], predictor.tokenizer, predictor.max_length
         ),
-        "steps": answers,
-        "halt_threshold": given,
-        "halts_at": halting_step((each["q"] for each in answers), given),
-        "unknown_tools": [name for name in parsed.tool_names if name not in known],
-        "truth": _truth(parsed, predictor, texts) if isinstance(parsed, Sample) else None,
-        "seconds": round(time.perf_counter() - began, 4),
-    }
+        steps=answers,
+        halt_threshold=threshold,
+        halts_at=halting_step(qs, threshold),
+        unknown_tools=[name for name in parsed.tool_names if name not in known],
+        truth=_truth(parsed, predictor, texts) if isinstance(parsed, Sample) else None,
+        seconds=round(time.perf_counter() - began, 4),
+    )
 
 
-def _describe_step(
+def _step(
     predictor: Predictor, batch: ReadBatch, decoded: Decoded, number: int, tool: str | None
-) -> dict[str, Any]:
+) -> StepPrediction:
     labels, texts = predictor.labels, batch.texts[0]
     probabilities = decoded.coming_tools(0)
     likeliest = predicted_tool(probabilities)
     shown = {likeliest, labels.tool_name_to_id[tool] if tool else -1} - {-1}
-    return {
-        "step": number,
-        "decision_probability": round(float(decoded.decision[0]), DIGITS),
-        "q": round(float(decoded.q[0]), DIGITS),
-        "prediction": predictor.answer(batch, decoded, 0, number).to_dict(),
-        "tools": _ranking(predictor, batch, probabilities.tolist()),
-        "slots": [_describe_value(value) for value in read_slots(decoded, 0, labels, texts)],
-        "arguments": {
+    return StepPrediction(
+        prediction=predictor.answer(batch, decoded, 0, number).printed(),
+        tools=_ranking(predictor, batch, probabilities.tolist()),
+        slots=[_field(value) for value in read_slots(decoded, 0, labels, texts)],
+        arguments={
             labels.tools[index]: [
-                _describe_value(value) for value in read_arguments(decoded, 0, index, labels, texts)
+                _field(value) for value in read_arguments(decoded, 0, index, labels, texts)
             ]
             for index in sorted(shown)
         },
-    }
+    )
 
 
 def _ranking(
     predictor: Predictor, batch: ReadBatch, probabilities: list[float]
-) -> list[dict[str, Any]]:
+) -> list[RankedTool]:
     """All tools by probability, the available ones first."""
     offered = batch.tensors["tool_mask"][0].tolist()
     columns = zip(predictor.labels.tools, probabilities, offered, strict=False)
     tools = [
-        {"name": name, "probability": round(probability, DIGITS), "offered": bool(is_offered)}
+        RankedTool(name=name, probability=round(probability, DIGITS), offered=bool(is_offered))
         for name, probability, is_offered in columns
     ]
-    return sorted(tools, key=lambda each: (not each["offered"], -each["probability"]))
+    return sorted(tools, key=lambda each: (not each.offered, -each.probability))
 
 
-def _describe_value(value: FieldValue) -> dict[str, Any]:
-    return {
-        "name": value.field.name,
-        "presence": round(value.presence, DIGITS),
-        "value": value.text,
-        "span": _describe_place(value.place),
-        "choice": value.choice if value.choice >= 0 else None,
-    }
+def _field(value: FieldValue) -> FieldPrediction:
+    return FieldPrediction(
+        name=value.field.name,
+        presence=round(value.presence, DIGITS),
+        value=value.text,
+        span=value.place,
+        choice=value.choice if value.choice >= 0 else None,
+    )
 
 
-def _describe_place(place: Place | None) -> dict[str, int] | None:
-    return {"turn": place.turn, "begin": place.begin, "end": place.end} if place else None
-
-
-def _truth(sample: Sample, predictor: Predictor, texts: TokenTexts) -> dict[str, Any]:
+def _truth(sample: Sample, predictor: Predictor, texts: TokenTexts) -> Truth:
     """The labels of a sample: decision, tool, and the filled slots and arguments."""
     labels = predictor.labels
     limits = (predictor.max_length, predictor.max_tool_tokens)
     encoded = encode_sample(sample, predictor.tokenizer, labels, *limits)
     arguments = sample.tool.arguments if sample.tool else {}
-    return {
-        "decision": sample.decision,
-        "tool": sample.tool.name if sample.tool else None,
-        "slots": _true_fields(labels.slots, sample.slots, encoded.slots, texts),
-        "arguments": _true_fields(labels.args, arguments, encoded.args, texts),
-    }
+    return Truth(
+        decision="tool_call" if encoded.decision else "direct_answer",
+        tool=sample.tool.name if sample.tool else None,
+        slots=_true_fields(labels.slots, sample.slots, encoded.slots, texts),
+        arguments=_true_fields(labels.args, arguments, encoded.args, texts),
+    )
 
 
 def _true_fields(
     fields: Sequence[Field], values: dict[str, Any], true: FieldLabels, texts: TokenTexts
-) -> list[dict[str, Any]]:
-    """The filled fields, each with every span that has its value."""
-    spans = true.spans.tolist()
+) -> list[FieldTruth]:
+    """The filled fields, each with every place that has its value."""
+    places = [(channel, texts.place(span)) for channel, *span in true.spans.tolist()]
     return [
-        {
-            "name": field.name,
-            "value": value_text(values[field.name]),
-            "spans": [
-                _describe_place(texts.place(place)) for each, *place in spans if each == channel
-            ],
-            "choice": int(true.choices[channel]) if true.choices[channel] >= 0 else None,
-        }
+        FieldTruth(
+            name=field.name,
+            value=value_text(values[field.name]),
+            spans=[place for each, place in places if each == channel and place],
+            choice=int(true.choices[channel]) if true.choices[channel] >= 0 else None,
+        )
         for channel, field in enumerate(fields)
         if true.presence[channel] == 1
     ]

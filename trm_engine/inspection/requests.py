@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import Struct
+
 from trm_engine.inspection.evaluation import evaluate
 from trm_engine.inspection.facts import describe_file
 from trm_engine.inspection.occlusion import occlude
@@ -13,7 +15,7 @@ from trm_engine.inspection.prediction import predict
 from trm_engine.inspection.tokens import tokenize
 from trm_engine.inspection.vocabulary import list_vocabulary
 
-REQUESTS: dict[str, Callable[..., dict[str, Any]]] = {
+REQUESTS: dict[str, Callable[..., Struct | dict[str, Any]]] = {
     "open": describe_file,
     "parameters": list_parameters,
     "histogram": histogram,

@@ -19,6 +19,7 @@ from trm_engine.data.tokenizer import NO_TURN, Encoding, TRMTokenizer
 from trm_engine.errors import DataError
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Job
+from trm_engine.runs.schema.answers import Place, TokenColumns, Tokenization
 from trm_engine.vocabulary import MASK_ID, ROLES, UNK_ID
 
 UNLIMITED = 1 << 30
@@ -30,15 +31,13 @@ def tokenize(
     path: str,
     text: str | None = None,
     conversation: dict[str, Any] | None = None,
-) -> dict[str, Any]:
+) -> Tokenization:
     """The tokens of a conversation as the model reads it, or of a text without markers or limit."""
     file = files.open(path)
     if conversation is None:
         turn = Turn(role="user", content=text or "")
         encoding = file.tokenizer.encode_turns([turn], UNLIMITED)
-        columns = token_columns(encoding, file.tokenizer)
-        words = [place for place, begin in enumerate(columns["begins"]) if begin >= 0]
-        return {"tokens": {name: [each[i] for i in words] for name, each in columns.items()}}
+        return Tokenization(tokens=token_columns(encoding, file.tokenizer, with_markers=False))
     history = read_conversation(conversation).history
     limits = file.token_limits
     encoding = file.tokenizer.encode_turns(history, *limits)
@@ -65,37 +64,36 @@ def read_conversation(record: dict[str, Any]) -> Conversation:
 
 def describe_tokens(
     texts: Sequence[str], encoding: Encoding, tokenizer: TRMTokenizer, max_length: int
-) -> dict[str, Any]:
-    """``tokens`` as columns, and ``unseen``: the text that was dropped or cut."""
-    return {
-        "tokens": token_columns(encoding, tokenizer),
-        "unseen": unseen(texts, encoding),
-        "dropped_tokens": encoding.dropped_tokens,
-        "cut_tokens": encoding.cut_tokens,
-        "max_length": max_length,
-    }
+) -> Tokenization:
+    """The tokens of a conversation with these ``texts``, and what the model does not read."""
+    return Tokenization(
+        tokens=token_columns(encoding, tokenizer),
+        unseen=unseen(texts, encoding),
+        dropped_tokens=encoding.dropped_tokens,
+        cut_tokens=encoding.cut_tokens,
+        max_length=max_length,
+    )
 
 
-def token_columns(encoding: Encoding, tokenizer: TRMTokenizer) -> dict[str, list[Any]]:
-    """ids, pieces, roles, turns, begins, ends; one entry for each token.
-
-    ``begins`` and ``ends`` are character offsets in the turn's text, -1 for markers. Tokens outside
-    all turns have turn -1 and an empty role.
-    """
-    ids, turns = encoding.input_ids.tolist(), encoding.turns.tolist()
+def token_columns(
+    encoding: Encoding, tokenizer: TRMTokenizer, with_markers: bool = True
+) -> TokenColumns:
+    """The tokens of an encoding, or only those that stand for characters."""
     is_marker = (encoding.input_ids < MASK_ID) & (encoding.input_ids != UNK_ID)
-    roles = zip(turns, encoding.role_ids.tolist(), strict=True)
-    return {
-        "ids": ids,
-        "pieces": [tokenizer.piece(index) for index in ids],
-        "roles": ["" if turn == NO_TURN else ROLES[role] for turn, role in roles],
-        "turns": turns,
-        "begins": np.where(is_marker, -1, encoding.begins).tolist(),
-        "ends": np.where(is_marker, -1, encoding.ends).tolist(),
-    }
+    shown = np.flatnonzero(with_markers | ~is_marker)
+    ids, turns = encoding.input_ids[shown].tolist(), encoding.turns[shown].tolist()
+    roles = zip(turns, encoding.role_ids[shown].tolist(), strict=True)
+    return TokenColumns(
+        ids=ids,
+        pieces=[tokenizer.piece(index) for index in ids],
+        roles=["" if turn == NO_TURN else ROLES[role] for turn, role in roles],
+        turns=turns,
+        begins=np.where(is_marker, -1, encoding.begins)[shown].tolist(),
+        ends=np.where(is_marker, -1, encoding.ends)[shown].tolist(),
+    )
 
 
-def unseen(texts: Sequence[str], encoding: Encoding) -> list[dict[str, int]]:
+def unseen(texts: Sequence[str], encoding: Encoding) -> list[Place]:
     """The ranges of characters that were cut; a dropped turn is one whole range."""
     if not encoding.dropped_tokens and not encoding.cut_tokens:
         return []
@@ -103,14 +101,14 @@ def unseen(texts: Sequence[str], encoding: Encoding) -> list[dict[str, int]]:
     ranges = []
     for turn, text in enumerate(texts):
         if turn not in seen:
-            ranges.append((turn, 0, len(text)))
+            ranges.append(Place(turn, 0, len(text)))
             continue
         begin, end = seen[turn]
         if text[:begin].strip():
-            ranges.append((turn, 0, begin))
+            ranges.append(Place(turn, 0, begin))
         if text[end:].strip():
-            ranges.append((turn, end, len(text)))
-    return [{"turn": turn, "begin": begin, "end": end} for turn, begin, end in ranges]
+            ranges.append(Place(turn, end, len(text)))
+    return ranges
 
 
 def _seen(encoding: Encoding) -> dict[int, tuple[int, int]]:

@@ -18,6 +18,8 @@ import traceback
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from msgspec import to_builtins
+
 from trm_engine.errors import UserError, in_words
 from trm_engine.files.jsonl import from_message, to_message
 from trm_engine.inspection.files import ModelFiles
@@ -64,7 +66,8 @@ def _ask(files: ModelFiles, question: Message, job: _Job) -> Message:
     name = question.pop("request", None)
     if name not in REQUESTS:
         raise ValueError(f"unknown request {name!r}; there are {', '.join(REQUESTS)}")
-    return REQUESTS[name](files, job, **question)
+    answer: Message = to_builtins(REQUESTS[name](files, job, **question))
+    return answer
 
 
 class Inbox:
@@ -150,7 +153,7 @@ class _Job:
         self._send("part", **content)
 
     def _send(self, kind: str, **content: Any) -> None:
-        self._answers.write({"id": self._number, "type": kind, **content})
+        self._answers.write({"id": self._number, "type": kind, **to_builtins(content)})
 
 
 def _parse(line: bytes) -> Message:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -34,6 +36,8 @@ from trm_tui.widgets.checkpoint.tabs import JUDGING, InspectTabs
 from trm_tui.widgets.checkpoint.vocabulary import VocabularyView
 from trm_tui.widgets.key_footer import KeyFooter
 from trm_tui.widgets.matrix.tool import ToolMatrix
+
+T = TypeVar("T")
 
 DEBOUNCE_SECONDS = 0.08
 SHOW_SECONDS = 0.3
@@ -126,14 +130,14 @@ class InspectScreen(Screen[None]):
 
     @work
     async def _load_parameters(self) -> None:
-        answer = await self._ask("parameters")
+        answer = await self._told(self.session.ask("parameters"))
         if answer:
             self._tabs.parameters = answer["tensors"]
             self._tabs.show_parameters()
 
     @work
     async def _load_vocabulary(self) -> None:
-        answer = await self._ask("vocabulary")
+        answer = await self._told(self.session.ask("vocabulary"))
         if answer:
             self._tabs.vocabulary = answer
             self._tabs.show_vocabulary()
@@ -158,9 +162,10 @@ class InspectScreen(Screen[None]):
         self._show_header()
         self._tabs.show_evaluation()
 
-    async def _ask(self, request: str, **arguments: Any) -> dict[str, Any] | None:
+    async def _told(self, answer: Awaitable[T]) -> T | None:
+        """An answer of the worker; None if it fails, which is shown."""
         try:
-            return await self.session.ask(request, **arguments)
+            return await answer
         except (UserError, WorkerError) as error:
             self.notify(str(error), severity="error")
             return None
@@ -192,9 +197,9 @@ class InspectScreen(Screen[None]):
     @work(exclusive=True, group="histogram")
     async def _draw_histogram(self, name: str) -> None:
         await asyncio.sleep(DEBOUNCE_SECONDS)
-        raw = await self._ask("histogram", name=name)
-        has_average = self._tabs.has_average(name)
-        average = await self._ask("histogram", name=name, which="ema") if has_average else None
+        ask = partial(self.session.ask, "histogram", name=name)
+        raw = await self._told(ask())
+        average = await self._told(ask(which="ema")) if self._tabs.has_average(name) else None
         for view in self.query(HistogramView):
             view.show(name, raw, average)
 
@@ -205,7 +210,7 @@ class InspectScreen(Screen[None]):
     @work(exclusive=True, group="tokenise")
     async def _tokenise(self, text: str) -> None:
         await asyncio.sleep(DEBOUNCE_SECONDS)
-        answer = await self._ask("tokenize", text=text) if text else None
+        answer = await self._told(self.session.tokenize(text)) if text else None
         for view in self.query(VocabularyView):
             if answer:
                 view.show_tokens(answer, text)
@@ -221,8 +226,8 @@ class InspectScreen(Screen[None]):
         sample = await asyncio.to_thread(self._load, line)
         detail = self.query_one(SampleDetail)
         detail.show(sample, None, f"line {line}")
-        if sample and (prediction := await self._predicted(sample)):
-            detail.show(sample, prediction, f"line {line}")
+        if sample and (answer := await self._told(self.session.predict(sample))):
+            detail.show(sample, answer, f"line {line}")
 
     @on(JudgedList.Opened)
     def _open_sample(self) -> None:
@@ -251,13 +256,6 @@ class InspectScreen(Screen[None]):
         model = Model(session.path, session.raw)
         models = ModelSession(model, other, session.device)
         self.app.push_screen(PlaygroundScreen(models, Draft.of(sample)))
-
-    async def _predicted(self, sample: dict[str, Any]) -> dict[str, Any] | None:
-        try:
-            return await self.session.predict(sample)
-        except (UserError, WorkerError) as error:
-            self.notify(str(error), severity="error")
-            return None
 
     def _load(self, line: int) -> dict[str, Any] | None:
         """The sample on a line; None if it cannot be read."""

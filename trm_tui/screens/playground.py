@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from msgspec import to_builtins
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container
@@ -16,6 +17,7 @@ from textual.screen import Screen
 
 from trm_engine.errors import UserError, WorkerError
 from trm_engine.files.jsonl import to_json
+from trm_engine.runs.schema.answers import Progress
 from trm_tui.keys import PLAYGROUND, bindings
 from trm_tui.screens.pick_sample import PickSampleDialog
 from trm_tui.screens.save_sample import SaveSampleDialog
@@ -25,7 +27,7 @@ from trm_tui.sessions.saved_conversations import DraftSaver, SavedConversations
 from trm_tui.store.answers import Answers
 from trm_tui.store.draft import Draft, DraftTurn
 from trm_tui.store.occlusion import Occlusion
-from trm_tui.store.step_answer import Place, places
+from trm_tui.store.step_answer import Mark, marks
 from trm_tui.widgets.banner import Banner
 from trm_tui.widgets.checkpoint.header import InspectHeader
 from trm_tui.widgets.conversation.answer_pane import AnswerPane
@@ -77,7 +79,7 @@ class PlaygroundScreen(Screen[None]):
         self._occlusion: Occlusion | None = None
         self._explained: Draft | None = None
         self._explanation = ASK
-        self._token: Sequence[Place] = ()
+        self._token: Sequence[Mark] = ()
         self._is_explaining = False
 
     def compose(self) -> ComposeResult:
@@ -182,7 +184,7 @@ class PlaygroundScreen(Screen[None]):
             draft = answers.draft
             texts = [draft.turns[place].shown for place in draft.said]
             for tokens in self.query(TokensPane):
-                tokens.show(first, texts)
+                tokens.show(first.tokenization, texts)
         self._show_marks()
         self._show_explanation()
 
@@ -224,14 +226,14 @@ class PlaygroundScreen(Screen[None]):
         """Mark the token's text in the conversation."""
         token = event.token
         is_text = token.begin >= 0 and token.turn >= 0
-        self._token = [Place(token.turn, token.begin, token.end, CURSOR)] if is_text else ()
+        self._token = [Mark(token.turn, token.begin, token.end, CURSOR)] if is_text else ()
         self._show_marks()
 
     def _show_marks(self) -> None:
         first = self._answers.answer(self.session.models[0])
         if first:
-            step = first["steps"][self._answers.step]
-            self._editor.mark(self._answers.draft, places(first, step), self._token)
+            step = first.steps[self._answers.step]
+            self._editor.mark(self._answers.draft, marks(first, step), self._token)
         else:
             self._editor.mark(Draft(), ())
 
@@ -255,10 +257,10 @@ class PlaygroundScreen(Screen[None]):
         try:
             async with aclosing(self.session.occlude(draft.record())) as messages:
                 async for message in messages:
-                    if message["type"] == "part":
-                        self._occlusion.add(message["answers"])
-                    elif message["type"] == "progress":
-                        self._show_header(f"{message['what']} {message['share']:.0%} (esc: cancel)")
+                    if isinstance(message, Progress):
+                        self._show_header(f"{message.what} {message.share:.0%} (esc: cancel)")
+                    else:
+                        self._occlusion.add(message)
                     self._show_explanation()
             self._show_header()
         except (UserError, WorkerError) as error:
@@ -346,11 +348,11 @@ class PlaygroundScreen(Screen[None]):
     def action_call(self) -> None:
         """Add the predicted call as a turn, and an empty turn for its result."""
         prediction = self._answers.prediction(self.session.models[0])
-        call = prediction and prediction["tool"]
+        call = prediction and prediction.tool
         if not call:
             self.notify("No call is predicted.")
             return
-        text = to_json(call)
+        text = to_json(to_builtins(call))
         self._editor.add_turns(DraftTurn("tool_call", text), DraftTurn("tool_response"))
         self._editor.write()
 
@@ -359,7 +361,7 @@ class PlaygroundScreen(Screen[None]):
         if what == CONVERSATION:
             copied: Any = self._editor.draft.record()
         else:
-            copied = self._answers.prediction(self.session.models[0])
+            copied = to_builtins(self._answers.prediction(self.session.models[0]))
         if copied is None:
             self.notify("There is no answer yet.")
             return

@@ -11,11 +11,11 @@ from msgspec import convert
 
 from trm_engine.inspection.client import InferenceServer
 from trm_engine.runs.folder import find_run
-from trm_engine.runs.schema.answers import FileEvaluation
+from trm_engine.runs.schema.answers import Answer, FileEvaluation, Tokenization
 from trm_engine.runs.schema.evaluation import Evaluation, JudgedSample
 from trm_tui.store.judged import JudgedSamples
 
-Answer = dict[str, Any]
+Record = dict[str, Any]
 
 
 class Judgement:
@@ -53,14 +53,14 @@ class CheckpointSession:
         self.other = other
         self.raw = raw
         self.device = device
-        self.summary: Answer | None = None
-        self.other_summary: Answer | None = None
+        self.summary: Record | None = None
+        self.other_summary: Record | None = None
         self.judgement = Judgement()
         self.other_judgement = Judgement()
         self._answering = InferenceServer(device)
         self._evaluating = InferenceServer(device)
 
-    async def open(self) -> Answer:
+    async def open(self) -> Record:
         """Open both checkpoints. Returns the summary of the first one.
 
         Raises:
@@ -71,16 +71,21 @@ class CheckpointSession:
             self.other_summary = await self._answering.ask("open", path=str(self.other))
         return self.summary
 
-    async def ask(self, request: str, **arguments: Any) -> Answer:
+    async def ask(self, request: str, **arguments: Any) -> Record:
         """Send a request about the checkpoint. Raises UserError or WorkerError."""
         return await self._answering.ask(request, path=str(self.path), **arguments)
 
-    async def predict(self, sample: Answer) -> Answer:
-        """The prediction at every step, with the arguments of the sample's own tool if known."""
+    async def predict(self, sample: Record) -> Answer:
+        """The answer at every step, with the arguments of the sample's own tool if known."""
         labels = (self.summary or {}).get("labels") or {}
         tool = (sample.get("tool") or {}).get("name")
         asked = tool if tool in labels.get("tools", ()) else None
-        return await self.ask("predict", conversation=sample, raw=self.raw, tool=asked)
+        answer = await self.ask("predict", conversation=sample, raw=self.raw, tool=asked)
+        return convert(answer, Answer, strict=False)
+
+    async def tokenize(self, text: str) -> Tokenization:
+        """The tokens of a text. Raises UserError or WorkerError."""
+        return convert(await self.ask("tokenize", text=text), Tokenization)
 
     async def evaluate(self) -> AsyncIterator[None]:
         """Evaluate the checkpoint, then the other one. Yields after each message.

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import convert
+
 from trm_engine.inspection.client import InferenceServer
 from trm_engine.printable import one_line
+from trm_engine.runs.schema.answers import Answer, OccludedPrediction, Progress
 
-Answer = dict[str, Any]
+Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -45,17 +49,17 @@ class ModelSession:
 
     def __init__(self, model: Model, other: Model | None = None, device: str = "auto") -> None:
         self.models = [model, other] if other else [model]
-        self.summaries: dict[Path, Answer] = {}
+        self.summaries: dict[Path, Record] = {}
         self._answering = InferenceServer(device)
         self._explaining = InferenceServer(device)
 
     @property
-    def summary(self) -> Answer | None:
+    def summary(self) -> Record | None:
         """The summary of the first model's file; None before ``open``."""
         return self.summaries.get(self.models[0].path)
 
     @property
-    def labels(self) -> Answer:
+    def labels(self) -> Record:
         """The first model's tools, slots and parameters."""
         return (self.summary or {}).get("labels") or {}
 
@@ -69,20 +73,28 @@ class ModelSession:
         for model in self.models:
             self.summaries[model.path] = await self._answering.ask("open", path=str(model.path))
 
-    async def predict(self, model: Model, conversation: Answer) -> Answer:
+    async def predict(self, model: Model, conversation: Record) -> Answer:
         """A model's answer to a conversation at each step. Raises like ``open``."""
         request: dict[str, Any] = {"path": str(model.path), "raw": model.raw}
         tool = (conversation.get("tool") or {}).get("name")
         known = (self.summaries.get(model.path) or {}).get("labels") or {}
         if tool in known.get("tools", ()):
             request["tool"] = tool
-        return await self._answering.ask("predict", conversation=conversation, **request)
+        answer = await self._answering.ask("predict", conversation=conversation, **request)
+        return convert(answer, Answer, strict=False)
 
-    def occlude(self, conversation: Answer) -> AsyncGenerator[Answer, None]:
+    async def occlude(
+        self, conversation: Record
+    ) -> AsyncGenerator[Progress | list[OccludedPrediction], None]:
         """Stream the first model's answers with one turn left out. Raises like ``open``."""
         model = self.models[0]
         request = {"path": str(model.path), "raw": model.raw, "conversation": conversation}
-        return self._explaining.stream("occlude", **request)
+        async with aclosing(self._explaining.stream("occlude", **request)) as messages:
+            async for message in messages:
+                if message["type"] == "progress":
+                    yield convert(message, Progress)
+                elif message["type"] == "part":
+                    yield convert(message["answers"], list[OccludedPrediction], strict=False)
 
     async def close(self) -> None:
         """End the worker processes."""

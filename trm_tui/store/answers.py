@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
-from trm_engine.inference.halting import halting_step
-from trm_tui.store.draft import Draft
+from msgspec import structs, to_builtins
 
-Record = Mapping[str, Any]
+from trm_engine.inference.halting import halting_step
+from trm_engine.runs.schema.answers import Answer, Prediction
+from trm_tui.store.draft import Draft
 
 
 class Answers:
@@ -20,11 +21,11 @@ class Answers:
 
     def __init__(self) -> None:
         self.draft = Draft()
-        self._answers: Mapping[Hashable, Record] = {}
+        self._answers: Mapping[Hashable, Answer] = {}
         self._step: int | None = None
         self._threshold: float | None = None
 
-    def update(self, draft: Draft, answers: Mapping[Any, Record]) -> None:
+    def update(self, draft: Draft, answers: Mapping[Any, Answer]) -> None:
         """Set the answers to a draft."""
         self.draft, self._answers = draft, dict(answers)
 
@@ -56,45 +57,41 @@ class Answers:
 
     def move_threshold(self, change: float) -> None:
         """Raise or lower the halting threshold."""
-        known = [answer["halt_threshold"] for answer in self._answers.values()]
+        known = [answer.halt_threshold for answer in self._answers.values()]
         now = self._threshold if self._threshold is not None else (known or [0.5])[0]
         self._threshold = round(min(max(now + change, 0.0), 1.0), 3)
 
-    def answer(self, model: Hashable) -> Record | None:
+    def answer(self, model: Hashable) -> Answer | None:
         """A model's answer with the current halting threshold; None if there is none."""
         answer = self._answers.get(model)
         if answer is None or self._threshold is None:
             return answer
-        halts_at = halting_step((each["q"] for each in answer["steps"]), self._threshold)
-        return {**answer, "halt_threshold": self._threshold, "halts_at": halts_at}
+        halts_at = halting_step((each.prediction.q for each in answer.steps), self._threshold)
+        return structs.replace(answer, halt_threshold=self._threshold, halts_at=halts_at)
 
-    def prediction(self, model: Hashable) -> dict[str, Any] | None:
-        """A model's answer at the selected step, as ``trm-tui predict`` prints it."""
+    def prediction(self, model: Hashable) -> Prediction | None:
+        """A model's answer at the selected step."""
         answer = self._answers.get(model)
-        if answer is None:
-            return None
-        prediction: dict[str, Any] = answer["steps"][self.step]["prediction"]
-        return prediction
+        return answer.steps[self.step].prediction if answer else None
 
     def sample_answer(self, draft: Draft, model: Hashable) -> dict[str, Any] | None:
         """A model's answer to ``draft`` in a sample's format; None if it has not answered it."""
         prediction = self.prediction(model)
         if prediction is None or self.draft != draft:
             return None
-        calls = prediction["tool"] is not None
         return {
-            "decision": "tool_call" if calls else "direct_answer",
-            "tool": prediction["tool"] or {},
-            "slots": prediction["slots"],
+            "decision": "tool_call" if prediction.tool else "direct_answer",
+            "tool": to_builtins(prediction.tool) or {},
+            "slots": prediction.slots,
             "content": "",
         }
 
     def warning(self, model: Hashable) -> str:
         """A warning about a model's answer: tools that it does not know."""
         answer = self._answers.get(model)
-        unknown = answer["unknown_tools"] if answer else ()
+        unknown = answer.unknown_tools if answer else ()
         return f"unknown: {', '.join(unknown)}" if unknown else ""
 
     def _count(self) -> int:
         """The number of steps that all models have."""
-        return min((len(answer["steps"]) for answer in self._answers.values()), default=0)
+        return min((len(answer.steps) for answer in self._answers.values()), default=0)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-Record = Mapping[str, Any]
+from trm_engine.runs.schema.answers import OccludedPrediction
 
 
 @dataclass(frozen=True)
@@ -29,17 +28,17 @@ class Occlusion:
     """Collects the answers without one turn; ``places`` are the turns' indices in the draft."""
 
     def __init__(self, places: Sequence[int]) -> None:
-        self.base: Record | None = None
+        self.base: OccludedPrediction | None = None
         self.results: list[WithoutTurn] = []
         self._places = places
 
-    def add(self, answers: Iterable[Record]) -> None:
+    def add(self, answers: Iterable[OccludedPrediction]) -> None:
         """Add answers of the worker. The first one is that to the whole conversation."""
         for answer in answers:
-            if answer["turn"] is None:
+            if answer.turn is None:
                 self.base = answer
             elif self.base is not None:
-                self.results.append(_compared(self._places[answer["turn"]], answer, self.base))
+                self.results.append(_compared(self._places[answer.turn], answer, self.base))
 
     def notes(self) -> dict[int, str]:
         """A note about each removed turn, by its index in the draft."""
@@ -51,23 +50,23 @@ def in_words(result: WithoutTurn) -> str:
     return ", ".join((f"without it P(call) {result.change:+.3f}", *result.changes))
 
 
-def _compared(place: int, answer: Record, base: Record) -> WithoutTurn:
+def _compared(place: int, answer: OccludedPrediction, base: OccludedPrediction) -> WithoutTurn:
     return WithoutTurn(
         place,
-        answer["decision_probability"],
-        answer["decision_probability"] - base["decision_probability"],
-        answer["tool"],
-        answer["tool_probability"],
+        answer.prediction.decision_probability,
+        answer.prediction.decision_probability - base.prediction.decision_probability,
+        answer.tool,
+        answer.tool_probability,
         tuple(_changes(answer, base)),
     )
 
 
-def _changes(answer: Record, base: Record) -> Iterable[str]:
-    now, before = answer["prediction"], base["prediction"]
-    if now["decision"] != before["decision"]:
-        yield "calls" if now["decision"] == "tool_call" else "answers"
-    if answer["tool"] != base["tool"]:
-        yield f"tool {answer['tool']}"
-    for name, value in now["slots"].items():
-        if value != before["slots"].get(name):
+def _changes(answer: OccludedPrediction, base: OccludedPrediction) -> Iterable[str]:
+    now, before = answer.prediction, base.prediction
+    if now.decision != before.decision:
+        yield "calls" if now.decision == "tool_call" else "answers"
+    if answer.tool != base.tool:
+        yield f"tool {answer.tool}"
+    for name, value in now.slots.items():
+        if value != before.slots.get(name):
             yield f"{name} {value or 'empty'}"

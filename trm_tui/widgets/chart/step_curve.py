@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
+from trm_engine.runs.schema.answers import Answer
 from trm_tui.widgets.chart.canvas import Glyphs, Grid, Layer, dots_of, glyphs_for
-
-Record = Mapping[str, Any]
 
 STYLES = ("plain", "faint", "call", "q", "cursor", "halt")
 PLAIN, FAINT, CALL, Q, CURSOR, HALT = range(len(STYLES))
@@ -42,20 +40,20 @@ class StepCurve(Widget):
     def __init__(self, glyphs: Glyphs | None = None) -> None:
         super().__init__()
         self._glyphs = glyphs or glyphs_for()
-        self._prediction: Record | None = None
+        self._answer: Answer | None = None
         self._step = 0
         self._strips: list[Strip] = []
 
-    def show(self, prediction: Record | None, step: int = 0) -> None:
-        """Show a prediction. ``step`` is the selected step, from 0."""
-        self._prediction, self._step = prediction, step
+    def show(self, answer: Answer | None, step: int = 0) -> None:
+        """Show an answer. ``step`` is the selected step, from 0."""
+        self._answer, self._step = answer, step
         self._strips = []
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """One row. The widget is drawn once per size."""
-        if not self._strips and self._prediction:
-            self._strips = self._draw(self._prediction)
+        if not self._strips and self._answer:
+            self._strips = self._draw(self._answer)
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width)
 
     def on_resize(self) -> None:
@@ -67,25 +65,26 @@ class StepCurve(Widget):
         super().notify_style_update()
         self._strips = []
 
-    def _draw(self, prediction: Record) -> list[Strip]:
+    def _draw(self, answer: Answer) -> list[Strip]:
         width, height = self.size
         grid = Grid(height, width)
         columns, rows = min(width - AXIS, WIDEST), height - 2
         if columns < 2 or rows < 2:
             return []
-        steps = prediction["steps"]
+        steps = [each.prediction for each in answer.steps]
         places = _places(len(steps), columns)
-        self._draw_axes(grid, places, rows, columns, prediction)
+        self._draw_axes(grid, places, rows, columns, answer)
         layer = Layer(rows, columns)
-        for style, key in ((Q, "q"), (CALL, "decision_probability")):
-            layer.cover(self._line([each[key] for each in steps], places, rows, columns), style)
+        lines = {Q: [each.q for each in steps], CALL: [each.decision_probability for each in steps]}
+        for style, shares in lines.items():
+            layer.cover(self._line(shares, places, rows, columns), style)
         grid.stamp(1, AXIS, layer, self._glyphs.strong)
         styles = [self._style(name) for name in STYLES]
         base = self.rich_style
         return [strip.apply_style(base) for strip in grid.strips(styles)]
 
     def _draw_axes(
-        self, grid: Grid, places: Sequence[int], rows: int, columns: int, prediction: Record
+        self, grid: Grid, places: Sequence[int], rows: int, columns: int, answer: Answer
     ) -> None:
         glyphs = self._glyphs
         grid.write_down(1, AXIS - 1, rows, glyphs.vertical, FAINT)
@@ -102,7 +101,7 @@ class StepCurve(Widget):
             if numbers or is_here or step in (0, len(places) - 1):
                 style = CURSOR if is_here else FAINT
                 grid.write(1 + rows, AXIS + place, str(step + 1), style)
-        at = prediction["halts_at"]
+        at = answer.halts_at
         if at is not None and numbers:
             grid.write(1 + rows, AXIS + places[at - 1] + len(str(at)), HALT_MARK, HALT)
 

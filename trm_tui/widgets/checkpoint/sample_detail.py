@@ -13,8 +13,9 @@ from textual.message import Message
 from textual.widget import Widget
 
 from trm_engine.printable import one_line
+from trm_engine.runs.schema.answers import Answer
 from trm_tui.keys import DETAIL, ROWS, bindings
-from trm_tui.store.step_answer import places
+from trm_tui.store.step_answer import marks
 from trm_tui.text.figures import RIGHT, WRONG
 from trm_tui.widgets.conversation.marked import MarkedConversation
 from trm_tui.widgets.conversation.step_answer import StepAnswer, wrong_words
@@ -56,7 +57,7 @@ class SampleDetail(ScrollKeys):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._sample: Record | None = None
-        self._prediction: Record | None = None
+        self._answered: Answer | None = None
         self._title = ""
         self._step: int | None = None
         self._left_at: float | None = None
@@ -80,16 +81,16 @@ class SampleDetail(ScrollKeys):
 
     # What is shown ----------------------------------------------------------------------------
 
-    def show(self, sample: Record | None, prediction: Record | None = None, name: str = "") -> None:
+    def show(self, sample: Record | None, answer: Answer | None = None, name: str = "") -> None:
         """Show a sample (None for none), scrolled to its last turn. ``name`` is for the title.
 
-        When the prediction arrives, call this again with the same sample. The pane then scrolls to
+        When the answer arrives, call this again with the same sample. The pane then scrolls to
         show the answer, unless the user has scrolled.
         """
         is_other = sample != self._sample
-        is_answered = prediction is not None and self._prediction is None
+        is_answered = answer is not None and self._answered is None
         scrolls = is_other or (is_answered and not self._was_scrolled())
-        self._sample, self._prediction, self._title = sample, prediction, name
+        self._sample, self._answered, self._title = sample, answer, name
         self._refresh()
         if is_other:
             self._left_at = None
@@ -99,7 +100,7 @@ class SampleDetail(ScrollKeys):
     @property
     def step(self) -> int:
         """The shown supervision step, from 0; by default the last one."""
-        last = len(self._prediction["steps"]) - 1 if self._prediction else 0
+        last = len(self._answered.steps) - 1 if self._answered else 0
         return last if self._step is None else min(self._step, last)
 
     def scrolled(self) -> Widget:
@@ -117,8 +118,8 @@ class SampleDetail(ScrollKeys):
 
     def action_move_step(self, steps: int) -> None:
         """Show another supervision step."""
-        if self._prediction:
-            last = len(self._prediction["steps"]) - 1
+        if self._answered:
+            last = len(self._answered.steps) - 1
             chosen = min(max(self.step + steps, 0), last)
             self._step = None if chosen == last else chosen
             self._refresh()
@@ -126,22 +127,22 @@ class SampleDetail(ScrollKeys):
     # Parts ------------------------------------------------------------------------------------
 
     def _refresh(self) -> None:
-        prediction = self._prediction
-        marked = list(places(prediction, prediction["steps"][self.step])) if prediction else []
-        self._text.show(self._sample, marked, _warnings(prediction))
-        self._answer.show(prediction, self.step)
+        answer = self._answered
+        marked = list(marks(answer, answer.steps[self.step])) if answer else []
+        self._text.show(self._sample, marked, _warnings(answer))
+        self._answer.show(answer, self.step)
         self._answer.display = self._sample is not None
         self.border_title = Content(" · ".join(filter(None, ("Sample", one_line(self._title)))))
         self.border_subtitle = Content(self._subtitle())
 
     def _subtitle(self) -> str:
-        if not self._prediction:
+        if not self._answered:
             return ""
-        count = len(self._prediction["steps"])
+        count = len(self._answered.steps)
         words = f"step {self.step + 1} of {count}"
-        if self._prediction.get("truth") is None:
+        if self._answered.truth is None:
             return words
-        wrong = wrong_words(self._prediction, self.step)
+        wrong = wrong_words(self._answered, self.step)
         return f"{words}: {f'{WRONG} {wrong}' if wrong else f'{RIGHT} right'}"
 
     def _arrange(self) -> None:
@@ -167,16 +168,17 @@ class SampleDetail(ScrollKeys):
         return self._left_at is not None and self._left_at != self.scrolled().scroll_y
 
 
-def _warnings(prediction: Record | None) -> str:
+def _warnings(answer: Answer | None) -> str:
     """Warnings about parts of the sample that the model cannot see, one per line."""
-    if not prediction:
+    if not answer:
         return ""
     lines = []
-    if dropped := prediction["dropped_tokens"]:
-        most = prediction["max_length"]
+    tokenization = answer.tokenization
+    if dropped := tokenization.dropped_tokens:
+        most = tokenization.max_length
         lines.append(f"The model does not see {dropped:,} tokens (dim): it reads {most:,} at most.")
-    if cut := prediction.get("cut_tokens"):
+    if cut := tokenization.cut_tokens:
         lines.append(f"The model does not see {cut:,} tokens of long tool turns (dim).")
-    if unknown := prediction.get("unknown_tools"):
+    if unknown := answer.unknown_tools:
         lines.append(f"The model does not know {one_line(', '.join(unknown))}.")
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from trm_engine.printable import printable
+from trm_engine.runs.schema.answers import Tokenization
 from trm_tui.keys import ROWS, VOCABULARY, bindings
 from trm_tui.widgets.conversation.tokenised import Tokenised
 from trm_tui.widgets.log.buffer import fold
@@ -72,11 +73,11 @@ class VocabularyView(SearchRows):
         self._pieces.show(*(vocabulary.get(name, ()) for name in names))
         self.narrow(self.words)
 
-    def show_tokens(self, answer: Mapping[str, Any], text: str | None = None) -> None:
-        """Show the engine's answer to ``tokenize`` for ``text``."""
+    def show_tokens(self, tokenization: Tokenization, text: str | None = None) -> None:
+        """Show the tokens of ``text``."""
         if not self._input.value:  # cleared before the answer arrived
             return
-        self._tokens.show(answer, [self._input.value if text is None else text])
+        self._tokens.show(tokenization, [self._input.value if text is None else text])
         self._tokens.add_class("-known")
 
     def narrow(self, words: str) -> None:

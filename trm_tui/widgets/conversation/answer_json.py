@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from msgspec import to_builtins
 from rich.console import RenderableType
 from rich.text import Text
 
 from trm_engine.files.jsonl import to_json
+from trm_engine.runs.schema.answers import Prediction
 from trm_tui.widgets.table.drawing import Drawing
 
 ANSWERS = "No call: the model answers."
@@ -29,22 +28,21 @@ class AnswerJson(Drawing):
 
     def __init__(self) -> None:
         super().__init__()
-        self._step: Mapping[str, Any] | None = None
+        self._prediction: Prediction | None = None
 
-    def show(self, step: Mapping[str, Any] | None) -> None:
+    def show(self, prediction: Prediction | None) -> None:
         """Show the answer at one step; None shows nothing."""
-        self._step = step
+        self._prediction = prediction
         self.invalidate()
 
     def draw(self, width: int) -> RenderableType:
         """A heading and the call, or the reason why there is none."""
-        if not self._step:
+        if not self._prediction:
             return Text()
         heading = Text("Call\n", self.look("json--heading"))
-        answer = self._step["prediction"]
-        call = answer["tool"]
+        call = self._prediction.tool
         if call is None:
-            words = ANSWERS if answer["decision"] == "direct_answer" else NO_TOOL
+            words = ANSWERS if self._prediction.decision == "direct_answer" else NO_TOOL
             return heading.append(words, self.look("json--faint"))
-        text = to_json(call, indent=2)
+        text = to_json(to_builtins(call), indent=2)
         return heading.append(text, self.look("json--call"))

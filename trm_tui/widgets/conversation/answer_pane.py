@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +10,13 @@ from textual.content import Content
 from textual.message import Message
 
 from trm_engine.printable import one_line
+from trm_engine.runs.schema.answers import Answer
 from trm_tui.keys import ANSWER, ROWS, bindings
 from trm_tui.widgets.chart.step_curve import StepCurve
 from trm_tui.widgets.conversation.answer_json import AnswerJson
 from trm_tui.widgets.conversation.step_answer import StepAnswer
 from trm_tui.widgets.conversation.tool_ranking import ToolRanking
 from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
-
-Record = Mapping[str, Any]
 
 
 class AnswerPane(ScrollKeys):
@@ -56,15 +54,15 @@ class AnswerPane(ScrollKeys):
             yield self._call
             yield self._tools
 
-    def show(self, prediction: Record | None, step: int, status: str = "") -> None:
+    def show(self, answer: Answer | None, step: int, status: str = "") -> None:
         """Show an answer at a step, from 0; None shows no answer. ``status`` is for the border."""
-        at = prediction["steps"][step] if prediction else None
-        self.set_class(prediction is None, "-unanswered")
-        self._curve.show(prediction, step)
-        self._answer.show(prediction, step)
-        self._call.show(at)
-        self._tools.show(at)
-        count = f"step {step + 1} of {len(prediction['steps'])}" if prediction else ""
+        at = answer.steps[step] if answer else None
+        self.set_class(answer is None, "-unanswered")
+        self._curve.show(answer, step)
+        self._answer.show(answer, step)
+        self._call.show(at.prediction if at else None)
+        self._tools.show(at.tools if at else ())
+        count = f"step {step + 1} of {len(answer.steps)}" if answer else ""
         words = filter(None, (count, one_line(status)))
         self.border_subtitle = Content(" · ".join(words))
 

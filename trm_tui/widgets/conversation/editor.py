@@ -17,7 +17,7 @@ from textual.widget import Widget
 from trm_engine.printable import one_line
 from trm_tui.keys import EDITOR, bindings
 from trm_tui.store.draft import Draft, DraftTurn, Edits, State
-from trm_tui.store.step_answer import Place
+from trm_tui.store.step_answer import Mark
 from trm_tui.text.marked import Span
 from trm_tui.widgets.conversation.composer import Composer
 from trm_tui.widgets.conversation.turn_list import ShownTurn, TurnList
@@ -108,7 +108,7 @@ class ConversationEditor(Widget):
 
     # Marks and notes -------------------------------------------------------------------------
 
-    def mark(self, sent: Draft, places: Iterable[Place], more: Iterable[Place] = ()) -> None:
+    def mark(self, sent: Draft, places: Iterable[Mark], more: Iterable[Mark] = ()) -> None:
         """Mark places in the turns of a draft. Places count only turns that are not blank."""
         spans: dict[int, list[Span]] = defaultdict(list)
         for turn, begin, end, kind in [*places, *more]:

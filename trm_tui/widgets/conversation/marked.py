@@ -14,7 +14,7 @@ from rich.text import Text
 from trm_engine.data.samples import Turn
 from trm_engine.printable import one_line
 from trm_engine.vocabulary import ROLES
-from trm_tui.store.step_answer import PREDICTED, TRUE, UNSEEN, Place
+from trm_tui.store.step_answer import PREDICTED, TRUE, UNSEEN, Mark
 from trm_tui.text.marked import Kinds, Span, marked_text
 from trm_tui.widgets.table.drawing import Drawing
 
@@ -56,7 +56,7 @@ class MarkedConversation(Drawing):
         self._spans: dict[int, list[Span]] = {}
         self._last_turns: dict[int, int] = {}
 
-    def show(self, sample: Record | None, places: Sequence[Place], note: str = "") -> None:
+    def show(self, sample: Record | None, places: Sequence[Mark], note: str = "") -> None:
         """Show a sample with marked places. ``note`` is a warning above it."""
         self._sample, self._note = sample, note
         self._spans = defaultdict(list)

@@ -52,8 +52,9 @@ class OcclusionRows(CursorRows):
         self._cursor = min(self._cursor, max(len(self._results) - 1, 0))
         self.EMPTY = status
         base = occlusion.base if occlusion else None
-        tool = f", {one_line(str(base['tool']))}" if base and base["tool"] else ""
-        whole = f"all turns: P(call) {base['decision_probability']:.3f}{tool}" if base else ""
+        tool = f", {one_line(base.tool)}" if base and base.tool else ""
+        share = base.prediction.decision_probability if base else 0.0
+        whole = f"all turns: P(call) {share:.3f}{tool}" if base else ""
         self.border_subtitle = Content(whole)
         self.invalidate()
 

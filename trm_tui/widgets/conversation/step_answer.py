@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.cells import cell_len
@@ -11,12 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from trm_engine.printable import one_line
+from trm_engine.runs.schema.answers import Answer, StepPrediction
 from trm_tui.store.step_answer import (
     RIGHT,
     TOOL,
     Compared,
     arguments,
-    called,
     decision,
     is_quiet,
     leading_tools,
@@ -27,8 +27,6 @@ from trm_tui.store.step_answer import (
 from trm_tui.text import figures
 from trm_tui.text.figures import NOTHING, clip, pad, share_text
 from trm_tui.widgets.table.drawing import Drawing
-
-Record = Mapping[str, Any]
 
 CELL = 6
 MIN_LABEL, MAX_LABEL = 8, 22
@@ -57,35 +55,34 @@ class StepAnswer(Drawing):
     def __init__(self, all_slots: bool = False) -> None:
         super().__init__()
         self._all_slots = all_slots
-        self._prediction: Record | None = None
+        self._answer: Answer | None = None
         self._step = 0
 
-    def show(self, prediction: Record | None, step: int = 0) -> None:
+    def show(self, answer: Answer | None, step: int = 0) -> None:
         """Show the answer at a step, from 0; None if it is not known yet."""
-        self._prediction, self._step = prediction, step
+        self._answer, self._step = answer, step
         self.invalidate()
 
     def draw(self, width: int) -> RenderableType:
         """Steps, then decision, tool, arguments and slots in one table."""
-        if self._prediction is None:
+        if self._answer is None:
             return Text("There is no answer yet.", self._look("faint"))
-        return Group(*self._steps(self._prediction, width), Text(), self._table(width))
+        return Group(*self._steps(self._answer, width), Text(), self._table(width))
 
     # Steps ------------------------------------------------------------------------------------
 
-    def _steps(self, prediction: Record, width: int) -> Iterator[Text]:
-        steps = prediction["steps"]
-        tools = leading_tools(prediction, steps[self._step], TOOLS)
+    def _steps(self, answer: Answer, width: int) -> Iterator[Text]:
+        steps = answer.steps
+        tools = leading_tools(answer, steps[self._step], TOOLS)
         label = _label_width(tools, width)
         seen = self._visible_steps(len(steps), (width - label) // CELL)
         yield self._step_numbers(seen, label, len(steps))
-        yield self._figures(
-            "P(call)", [each["decision_probability"] for each in steps], seen, label
-        )
+        chances = [each.prediction.decision_probability for each in steps]
+        yield self._figures("P(call)", chances, seen, label)
         for tool in tools:
-            yield self._figures(tool, tool_probabilities(prediction, tool), seen, label)
-        yield self._figures("q", [each["q"] for each in steps], seen, label)
-        yield self._halting(prediction, seen, label)
+            yield self._figures(tool, tool_probabilities(answer, tool), seen, label)
+        yield self._figures("q", [each.prediction.q for each in steps], seen, label)
+        yield self._halting(answer, seen, label)
 
     def _visible_steps(self, count: int, room: int) -> range:
         """The steps that fit, with the selected one among them."""
@@ -111,10 +108,10 @@ class StepAnswer(Drawing):
             line.append(f"{share_text(shares[step]):>{CELL}}", self._look(look) if look else "")
         return line
 
-    def _halting(self, prediction: Record, seen: range, label: int) -> Text:
+    def _halting(self, answer: Answer, seen: range, label: int) -> Text:
         """Mark the step at which the model would halt."""
-        at = prediction["halts_at"]
-        line = self._line(f"q ≥ {prediction['halt_threshold']:g}", label)
+        at = answer.halts_at
+        line = self._line(f"q ≥ {answer.halt_threshold:g}", label)
         if at is None:
             return line.append(" never: it runs all steps", self._look("faint"))
         for step in seen:
@@ -128,18 +125,18 @@ class StepAnswer(Drawing):
     # Table ------------------------------------------------------------------------------------
 
     def _table(self, width: int) -> RenderableType:
-        prediction = self._prediction
-        assert prediction is not None
-        step = prediction["steps"][self._step]
+        answer = self._answer
+        assert answer is not None
+        step = answer.steps[self._step]
         table = self._columns(width)
-        for row in decision(prediction, step):
-            is_said = row.name != TOOL or called(step) is not None
+        for row in decision(answer, step):
+            is_said = row.name != TOOL or step.prediction.tool is not None
             table.add_row(*self._cells(row, is_said))
         if lacks := missing(step):
             said = Text(one_line(lacks))
             table.add_row(Text("missing"), *([Text()] * self._has_truth), said)
-        self._add_arguments(table, prediction, step)
-        self._add_slots(table, prediction, step)
+        self._add_arguments(table, answer, step)
+        self._add_slots(table, answer, step)
         return table
 
     def _columns(self, width: int) -> Table:
@@ -158,19 +155,19 @@ class StepAnswer(Drawing):
 
     @property
     def _has_truth(self) -> bool:
-        return bool(self._prediction and self._prediction.get("truth"))
+        return bool(self._answer and self._answer.truth)
 
-    def _add_arguments(self, table: Table, prediction: Record, step: Record) -> None:
-        rows = arguments(prediction, step)
+    def _add_arguments(self, table: Table, answer: Answer, step: StepPrediction) -> None:
+        rows = arguments(answer, step)
         if rows:
-            note = Text("" if called(step) else "(not called)", self._look("faint"))
+            note = Text("" if step.prediction.tool else "(not called)", self._look("faint"))
             heading = Text("Arguments", self._look("heading"))
             table.add_row(heading, *([Text()] * self._has_truth), note)
         for row in rows:
             table.add_row(*self._cells(row))
 
-    def _add_slots(self, table: Table, prediction: Record, step: Record) -> None:
-        rows = slots(prediction, step)
+    def _add_slots(self, table: Table, answer: Answer, step: StepPrediction) -> None:
+        rows = slots(answer, step)
         listed = [row for row in rows if self._all_slots or not is_quiet(row)]
         if rows:
             table.add_row(Text("Slots", self._look("heading")))
@@ -206,11 +203,11 @@ def _label_width(tools: Sequence[str], width: int) -> int:
     return min(max(longest, MIN_LABEL), MAX_LABEL, max(width // 2, 1))
 
 
-def wrong_words(prediction: Record, step: int, width: int = 60) -> str:
+def wrong_words(answer: Answer, step: int, width: int = 60) -> str:
     """What is wrong with the answer at a step; "" if nothing is, or if that is unknown."""
-    at = prediction["steps"][step]
-    names = [row.name for row in decision(prediction, at) if row.verdict not in (RIGHT, None)]
-    parts = {"arguments": arguments(prediction, at), "slots": slots(prediction, at)}
+    at = answer.steps[step]
+    names = [row.name for row in decision(answer, at) if row.verdict not in (RIGHT, None)]
+    parts = {"arguments": arguments(answer, at), "slots": slots(answer, at)}
     for name, rows in parts.items():
         if any(row.verdict not in (RIGHT, None) for row in rows):
             names.append(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from trm_engine.printable import printable
+from trm_engine.runs.schema.answers import Tokenization
 from trm_engine.vocabulary import ROLES
 from trm_tui.keys import TOKENS, bindings
 from trm_tui.text.figures import clip, pad
@@ -52,13 +53,13 @@ class Token:
         return max(self.piece_width, len(str(self.id)))
 
 
-def tokens_of(answer: Mapping[str, Any]) -> list[Token]:
-    """The tokens in the engine's answer to ``tokenize`` or ``predict``."""
-    columns = answer["tokens"]
-    names = ("pieces", "ids", "begins", "ends", "turns", "roles")
+def tokens_of(tokenization: Tokenization) -> list[Token]:
+    """The tokens of a text or a conversation."""
+    each = tokenization.tokens
+    columns = (each.pieces, each.ids, each.begins, each.ends, each.turns, each.roles)
     return [
         Token(printable(piece).replace("\n", "\\n"), *rest)
-        for piece, *rest in zip(*(columns[name] for name in names), strict=True)
+        for piece, *rest in zip(*columns, strict=True)
     ]
 
 
@@ -124,9 +125,9 @@ class Tokenised(ScrollView, can_focus=True, inherit_bindings=False):
         self._starts: list[int] = []
         self._cursor = 0
 
-    def show(self, answer: Mapping[str, Any], texts: Sequence[str] = ()) -> None:
-        """Show the answer to ``tokenize`` or ``predict``; ``texts`` are those of the turns."""
-        self._tokens, self._texts = tokens_of(answer), texts
+    def show(self, tokenization: Tokenization, texts: Sequence[str] = ()) -> None:
+        """Show tokens; ``texts`` are those of the turns."""
+        self._tokens, self._texts = tokens_of(tokenization), texts
         self._cursor = min(self._cursor, max(len(self._tokens) - 1, 0))
         self._lay_out()
         self.refresh(layout=True)

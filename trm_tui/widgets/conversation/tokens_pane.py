@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.widget import Widget
 
+from trm_engine.runs.schema.answers import Tokenization
 from trm_tui.widgets.conversation.tokenised import Tokenised
 
 
@@ -30,10 +31,10 @@ class TokensPane(Widget):
     def compose(self) -> ComposeResult:
         yield self._tokens
 
-    def show(self, answer: Mapping[str, Any], texts: Sequence[str]) -> None:
-        """Show the tokens in an answer to ``predict``, given the texts of its turns."""
-        self._tokens.show(answer, texts)
-        dropped, most = answer["dropped_tokens"], answer["max_length"]
+    def show(self, tokenization: Tokenization, texts: Sequence[str]) -> None:
+        """Show the tokens of a conversation, given the texts of its turns."""
+        self._tokens.show(tokenization, texts)
+        dropped, most = tokenization.dropped_tokens, tokenization.max_length
         self.set_class(bool(dropped), "-truncated")
         words = f"{dropped:,} older tokens truncated: the model reads {most:,}"
         self.border_subtitle = Content(words if dropped else f"of at most {most:,}")

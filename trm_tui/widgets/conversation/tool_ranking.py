@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 from rich.console import RenderableType
 from rich.text import Text
 
 from trm_engine.printable import one_line
+from trm_engine.runs.schema.answers import RankedTool
 from trm_tui.text.figures import bar, pad, share_text
 from trm_tui.widgets.table.drawing import Drawing
 
@@ -33,30 +33,29 @@ class ToolRanking(Drawing):
 
     def __init__(self) -> None:
         super().__init__()
-        self._step: Mapping[str, Any] | None = None
+        self._tools: Sequence[RankedTool] = ()
 
-    def show(self, step: Mapping[str, Any] | None) -> None:
-        """Show the ranking at one step; None shows nothing."""
-        self._step = step
+    def show(self, tools: Sequence[RankedTool]) -> None:
+        """Show a ranking; an empty one shows nothing."""
+        self._tools = tools
         self.invalidate()
 
     def draw(self, width: int) -> RenderableType:
         """A heading, then one row per tool."""
-        if not self._step:
+        if not self._tools:
             return Text()
-        tools = self._step["tools"]
-        names = max((cell_len(one_line(each["name"])) for each in tools), default=0)
+        names = max(cell_len(one_line(each.name)) for each in self._tools)
         name = min(max(names, MIN_NAME), MAX_NAME, max(width // 2, 1))
         room = min(max(width - name - PROBABILITY - 2, 0), MAX_BAR)
         lines = [Text("Tools", self.look("ranking--heading"))]
-        for tool in tools:
+        for tool in self._tools:
             lines.append(self._row(tool, name, room))
         return Text("\n", no_wrap=True).join(lines)
 
-    def _row(self, tool: Mapping[str, Any], name: int, room: int) -> Text:
+    def _row(self, tool: RankedTool, name: int, room: int) -> Text:
         faint = self.look("ranking--faint")
-        line = Text(pad(one_line(tool["name"]), name), "" if tool["offered"] else faint)
-        if not tool["offered"]:
+        line = Text(pad(one_line(tool.name), name), "" if tool.offered else faint)
+        if not tool.offered:
             return line.append(f" {pad(NOT_AVAILABLE, room + PROBABILITY)}", faint)
-        line.append(f"{share_text(tool['probability']):>{PROBABILITY}} ")
-        return line.append(bar(tool["probability"], room), self.look("ranking--bar"))
+        line.append(f"{share_text(tool.probability):>{PROBABILITY}} ")
+        return line.append(bar(tool.probability, room), self.look("ranking--bar"))
