@@ -75,9 +75,9 @@ class Prediction(Struct, frozen=True, kw_only=True):
     """A model's answer to a conversation, as ``trm-tui predict`` prints it.
 
     ``decision_probability`` is that of a call. ``tool`` is None for a direct answer, or if the
-    model knows no available tool. ``slots`` has every slot's value, "" where it is predicted empty. ``missing``
-    has the arguments that the next call still lacks, the largest penalty first; penalties are in
-    units of the decision's logit. ``steps_used`` are supervision steps.
+    model knows no available tool. ``slots`` has every slot's value, "" where it is predicted empty.
+    ``missing`` has the arguments that the next call still lacks, the largest penalty first;
+    penalties are in units of the decision's logit. ``steps_used`` are supervision steps.
     """
 
     decision: DecisionName
