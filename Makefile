@@ -12,6 +12,9 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 N ?= 100
 SEED := $(or $(SEED),$(shell date +%s))
 
+# Tests wait for processes much of their time: one worker more than there are cores.
+WORKERS := $(shell $(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))')
+
 .DEFAULT_GOAL := help
 .PHONY: help train test test-slow torture coverage lint format bench docs screenshots clean
 
@@ -22,16 +25,16 @@ train: $(READY) ## Train configs/default.yaml, live on this screen
 	$(BIN)/trm-tui train configs/default.yaml
 
 test: lint ## Run all checks and the tests
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 test-slow: $(READY) ## Run the tests that need minutes
 	$(BIN)/python -m pytest -m slow
 
 torture: $(READY) ## Kill, starve and feed nonsense: make torture N=1000, SEED=7 for the same again
-	N=$(N) SEED=$(SEED) $(BIN)/python -m pytest tests/torture --numprocesses=auto
+	N=$(N) SEED=$(SEED) $(BIN)/python -m pytest tests/torture --numprocesses=$(WORKERS)
 
 coverage: $(READY) ## Run the tests and print what they do not reach
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder \
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder \
 		--cov=trm_engine --cov=trm_tui --cov-report=term:skip-covered
 
 lint: $(READY) ## Check style, types and the import rules

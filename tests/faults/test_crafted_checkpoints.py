@@ -131,7 +131,7 @@ PREDICTING: dict[str, tuple[str, Callable[[State], object], str]] = {
         f"{key} is absurd": (
             f"config/model/{key}",
             lambda _: 10**9,
-            f"foreign: {key}: input should",
+            f"invalid: {key}: input should",
         )
         for key in (
             *("num_layers", "n_latent_recursion", "T_deep_recursion", "N_supervision"),
