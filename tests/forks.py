@@ -30,7 +30,8 @@ class Forks:
     def __init__(self) -> None:
         self._alive: set[int] = set()
         self._ended: dict[int, int] = {}
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
+        self._is_closed = False
         self._link, theirs = socket.socketpair()
         with theirs:
             self._server = Executed(
@@ -51,7 +52,9 @@ class Forks:
                 if self.status_of(pid) is not None:
                     break
                 time.sleep(pause)
-        self._link.close()
+        with self._turn:
+            self._is_closed = True
+            self._link.close()
         self._server.wait()
 
     def start(self, task: str, place: Path, **job: Any) -> Fork:
@@ -80,14 +83,17 @@ class Forks:
         )
 
     def status_of(self, pid: int) -> int | None:
-        """How a process ended; None while it lives."""
-        if pid not in self._ended:
-            status: int | None = self.ask({"status_of": pid})["status"]
-            if status is None:
-                return None
-            self._ended[pid] = status
-            self._alive.discard(pid)
-        return self._ended[pid]
+        """How a process ended; None while it lives. Several threads may ask at once."""
+        with self._turn:
+            if pid not in self._ended:
+                if self._is_closed:
+                    return -signal.SIGKILL
+                status: int | None = self.ask({"status_of": pid})["status"]
+                if status is None:
+                    return None
+                self._ended[pid] = status
+                self._alive.discard(pid)
+            return self._ended[pid]
 
     def knows(self, pid: int) -> bool:
         """Whether a process was begun here."""
