@@ -16,6 +16,7 @@ from typing import get_args
 
 import msgspec
 
+from trm_engine.files.held import HeldFolder
 from trm_engine.files.jsonl import append, to_line
 from trm_engine.runs.events import ENDED
 from trm_engine.runs.schema.events import CheckpointSaved, Evaluated, Event
@@ -106,6 +107,17 @@ def send_command(path: Path, name: str) -> None:
         OSError: the file cannot be written.
     """
     append(path, to_line({"command": COMMANDS[name].name, "t": time.time()}))
+
+
+def try_to_send(folder: HeldFolder, path: Path, name: str) -> bool:
+    """Send a command, unless the run's ``folder`` was removed. Returns whether it was written."""
+    if folder.is_removed():
+        return False
+    try:
+        send_command(path, name)
+    except OSError:
+        return False
+    return True
 
 
 def commands_size(path: Path) -> int:

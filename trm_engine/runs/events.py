@@ -10,7 +10,7 @@ import io
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -209,14 +209,19 @@ def events_newest_first(path: Path) -> Iterator[Event]:
     return filter(None, map(decode_event, lines_newest_first(path)))
 
 
-def last_state(path: Path) -> str | None:
+def latest_state(newest_first: Iterable[Event]) -> str | None:
     """The last reported state; None if there is none. A ``steps`` event implies "running"."""
-    for event in events_newest_first(path):
+    for event in newest_first:
         if isinstance(event, Steps):
             return "running"
         if isinstance(event, StateChanged):
             return event.state
     return None
+
+
+def last_state(path: Path) -> str | None:
+    """The last reported state in a file."""
+    return latest_state(events_newest_first(path))
 
 
 def reports_checkpoint(path: Path, checkpoint: Path, step: int) -> bool:

@@ -10,13 +10,12 @@ from typing import NamedTuple
 
 from trm_engine.files.jsonl import lines_newest_first
 from trm_engine.runs.best import Score, reported_score
-from trm_engine.runs.events import ENDED
+from trm_engine.runs.events import ENDED, latest_state
 from trm_engine.runs.folder import LOST, RunFolder
 from trm_engine.runs.schema.events import (
     Evaluated,
     Event,
     RunStarted,
-    StateChanged,
     Steps,
     decode_event,
 )
@@ -165,13 +164,8 @@ def _last_update(event: Steps, limit: float) -> _Update | None:
 
 
 def _state(folder: RunFolder, tail: list[Event]) -> str | None:
-    """The last reported state. A ``steps`` event implies "running"."""
-    states = (
-        event.state if isinstance(event, StateChanged) else "running"
-        for event in tail
-        if isinstance(event, StateChanged | Steps)
-    )
-    state = next(states, None)
+    """The last reported state, or "lost" if the worker has ended without reporting."""
+    state = latest_state(tail)
     return state if state is None or state in ENDED or folder.is_live() else LOST
 
 

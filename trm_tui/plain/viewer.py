@@ -20,7 +20,7 @@ from trm_engine.config import Config
 from trm_engine.files.held import HeldFolder
 from trm_engine.printable import printable
 from trm_engine.runs.best import reported_score
-from trm_engine.runs.commands import send_command
+from trm_engine.runs.commands import try_to_send
 from trm_engine.runs.events import ENDED, EventReader
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.schema.events import (
@@ -212,13 +212,7 @@ class PlainViewer:
         self._drain()
 
     def _send(self, name: str) -> bool:
-        if self._held.is_removed():
-            return False
-        try:
-            send_command(self.folder.commands, name)
-        except OSError:
-            return False
-        return True
+        return try_to_send(self._held, self.folder.commands, name)
 
 
 def _epoch(epoch: float) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from trm_engine.config import Config
 from trm_engine.files.held import HeldFolder
-from trm_engine.runs.commands import COMMANDS, send_command
+from trm_engine.runs.commands import COMMANDS, try_to_send
 from trm_engine.runs.events import ENDED, EventReader
 from trm_engine.runs.folder import LOST, RunFolder
 from trm_engine.runs.schema.events import Event
@@ -103,11 +103,7 @@ class AttachedRun:
         command = COMMANDS[name]
         if command.is_cumulative and name in self.waiting:
             return True
-        if self.held.is_removed():
-            return False
-        try:
-            send_command(self.folder.commands, name)
-        except OSError:
+        if not try_to_send(self.held, self.folder.commands, name):
             return False
         if command.answer:
             self.waiting[name] = time.monotonic()

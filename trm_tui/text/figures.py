@@ -71,14 +71,14 @@ def seconds_text(seconds: float | None) -> str:
     return duration(seconds)
 
 
-def change(now: float | None, before: float | None) -> tuple[str, str]:
+def change(now: float | None, before: float | None, decimals: int = 3) -> tuple[str, str]:
     """The change from ``before`` to ``now``: an arrow and a signed number.
 
-    It is ("=", "") if the number is the same to three decimals, and ("", "") if one is missing.
+    It is ("=", "") if the number is the same to ``decimals``, and ("", "") if one is missing.
     """
     if now is None or before is None or not math.isfinite(now - before):
         return "", ""
-    text = f"{now - before:+.3f}"
+    text = f"{now - before:+.{decimals}f}"
     if float(text) == 0:
         return SAME, ""
     return (UP if now > before else DOWN), text

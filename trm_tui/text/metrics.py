@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from trm_engine.runs.schema.evaluation import Metric
-from trm_tui.text.figures import DOWN, SAME, UP, Grade, grade, loss_text, share_text
+from trm_tui.text.figures import DOWN, SAME, UP, Grade, change, grade, loss_text, share_text
 
 
 def metric_text(metric: Metric, value: float | None) -> str:
@@ -27,9 +25,4 @@ def direction(metric: Metric, arrow: str) -> str:
 
 def difference(value: float | None, other: float | None) -> tuple[str, str]:
     """An arrow and ``value`` - ``other`` in four decimals."""
-    if value is None or other is None or not math.isfinite(value - other):
-        return "", ""
-    text = f"{value - other:+.4f}"
-    if float(text) == 0:
-        return SAME, ""
-    return (UP if value > other else DOWN), text
+    return change(value, other, decimals=4)

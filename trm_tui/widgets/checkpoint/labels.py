@@ -166,9 +166,7 @@ class LabelsTable(Drawing):
             yield self._found(Text(inner).append(part.rstrip()))
 
     def _found(self, text: Text) -> Text:
-        if self._words:
-            text.highlight_words([self._words], self.look("labels--found"), case_sensitive=False)
-        return text
+        return self.found(text, self._words, "labels--found")
 
 
 class LabelsView(SearchPane):

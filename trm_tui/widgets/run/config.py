@@ -139,10 +139,7 @@ class ConfigTable(Drawing):
             )
 
     def _found(self, text: Text) -> Text:
-        if self._words:
-            look = self.look("config--found")
-            text.highlight_words([self._words], look, case_sensitive=False)
-        return text
+        return self.found(text, self._words, "config--found")
 
 
 class ConfigView(SearchPane):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import RenderableType
 from rich.style import Style
+from rich.text import Text
 from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
@@ -38,6 +39,12 @@ class Drawing(Widget):
     def look(self, name: str) -> Style:
         """The style of a component class."""
         return self.get_component_rich_style(name, partial=True)
+
+    def found(self, text: Text, words: str, name: str) -> Text:
+        """``text`` with all occurrences of ``words`` in the style of a component class."""
+        if words:
+            text.highlight_words([words], self.look(name), case_sensitive=False)
+        return text
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """The number of rows of the content."""
