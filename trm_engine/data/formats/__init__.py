@@ -1,0 +1,1 @@
+"""Formats: reads tool-calling conversations of many formats. One file a format."""
