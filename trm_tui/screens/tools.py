@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import SelectionList, Static, TabbedContent, TabPane, TextArea
 from textual.widgets.selection_list import Selection
 
-from trm_engine.data.convert.tools import inferred_tool
+from trm_engine.data.catalogue import inferred_tool
 from trm_engine.data.samples import Tool, explain
 from trm_engine.files import strict_json
 from trm_engine.files.jsonl import to_json

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from trm_engine.data.catalogue import own_tools
 from trm_engine.data.convert import ConvertError
 from trm_engine.data.convert.openai import openai_turns
-from trm_engine.data.convert.tools import own_tools
 from trm_engine.data.convert.turns import TURN_KEYS
 from trm_engine.errors import DataError
 from trm_engine.vocabulary import ROLES, TOOL_ROLES

@@ -45,12 +45,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
-from trm_engine.data.convert.fields import ConvertError, json_or_text
-from trm_engine.data.convert.files import records
+from trm_engine.data.catalogue import inferred_tool, own_tools, read_tools_file
 from trm_engine.data.convert.openai import openai_turns
 from trm_engine.data.convert.raw import raw_turns
-from trm_engine.data.convert.tools import inferred_tool, own_tools, read_tools_file, require_listed
-from trm_engine.data.convert.turns import Conversation, Turn, turns_of
+from trm_engine.data.convert.turns import Conversation, Turn, require_listed, turns_of
+from trm_engine.data.fields import ConvertError, json_or_text
+from trm_engine.data.sources import records
 
 __all__ = ["ConvertError", "convert_file", "detect_format"]
 

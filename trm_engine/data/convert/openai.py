@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from trm_engine.data.convert.fields import (
+from trm_engine.data.convert.turns import Turn
+from trm_engine.data.fields import (
     ConvertError,
     as_call,
     as_list,
@@ -17,7 +18,6 @@ from trm_engine.data.convert.fields import (
     json_or_text,
     role_of,
 )
-from trm_engine.data.convert.turns import Turn
 
 OPENAI_ROLES = ("user", "system", "developer", "assistant", "tool", "function")
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from trm_engine.data.convert.fields import (
+from trm_engine.data.convert.turns import Turn
+from trm_engine.data.fields import (
     as_call,
     as_text,
     fail,
@@ -17,7 +18,6 @@ from trm_engine.data.convert.fields import (
     object_or_json,
     role_of,
 )
-from trm_engine.data.convert.turns import Turn
 
 RAW_ROLES = ("user", "system", "assistant", "tool_call", "tool_response")
 NO_SLOTS = {"role", "content", "think", "response", "tool", "arguments"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from trm_engine.data.convert.fields import ConvertError, fail
+from trm_engine.data.fields import ConvertError, fail
+from trm_engine.errors import did_you_mean
 
 TURN_KEYS = ("conversation", "history", "turns", "messages")
 
@@ -44,3 +45,12 @@ def turns_of(record: Any, where: str) -> list[Any]:
     if not isinstance(turns, list) or not turns:
         fail(where, key, "a conversation, a list of at least one turn", turns)
     return turns
+
+
+def require_listed(turns: list[Turn], tools: list[dict[str, Any]]) -> None:
+    """Fail if a call is of a tool that is not listed."""
+    names = [tool["function"]["name"] for tool in tools]
+    for turn in turns:
+        if turn.role == "tool_call" and (called := turn.content["name"]) not in names:
+            hint = did_you_mean(called, names)
+            fail(turn.where, "name", "one of the conversation's tools", called, hint)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from trm_engine.data.convert.fields import ConvertError, parse_json
+from trm_engine.data.fields import ConvertError, parse_json
 
 
 def records(path: Path) -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""Tools: the definitions that conversations and tool files hold, or calls imply."""
+"""Catalogue: the definitions that conversations and tool files hold, or calls imply."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from trm_engine.data.convert.fields import as_list, as_name, as_object, as_text, fail, json_or_text
-from trm_engine.data.convert.files import parse, read_text
-from trm_engine.data.convert.turns import Turn
-from trm_engine.errors import did_you_mean
+from trm_engine.data.fields import as_list, as_name, as_object, as_text, json_or_text
+from trm_engine.data.sources import parse, read_text
 
 
 def read_tools_file(path: Path) -> list[dict[str, Any]]:
@@ -53,12 +51,3 @@ def inferred_tool(name: str, parameters: Iterable[str]) -> dict[str, Any]:
     properties = {parameter: {"type": "string"} for parameter in parameters}
     schema = {"type": "object", "properties": properties}
     return {"type": "function", "function": {"name": name, "parameters": schema}}
-
-
-def require_listed(turns: list[Turn], tools: list[dict[str, Any]]) -> None:
-    """Fail if a call is of a tool that is not listed."""
-    names = [tool["function"]["name"] for tool in tools]
-    for turn in turns:
-        if turn.role == "tool_call" and (called := turn.content["name"]) not in names:
-            hint = did_you_mean(called, names)
-            fail(turn.where, "name", "one of the conversation's tools", called, hint)
