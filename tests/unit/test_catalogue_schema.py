@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import Annotated, Any, Literal, Optional
+from enum import StrEnum
+from typing import Annotated, Any, Literal
 
 import jsonschema
 import pytest
@@ -29,7 +29,7 @@ def plain_of(schema: Any) -> dict[str, Any]:
     return read
 
 
-class Unit(str, Enum):
+class Unit(StrEnum):
     CELSIUS = "celsius"
     KELVIN = "kelvin"
 
@@ -46,7 +46,7 @@ class Weather(BaseModel):
     days: Annotated[int, Field(gt=0, le=14)]
     mode: Literal["fast"] | None
     note: Annotated[str, Field(description="Anything else")] | None = None
-    after: Optional["Weather"] = None
+    after: Weather | None = None
 
 
 class TestPydantic:
