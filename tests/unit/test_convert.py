@@ -4,7 +4,8 @@ import json
 import re
 import subprocess
 import sys
-from itertools import pairwise
+from collections.abc import Iterable
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,11 @@ def write_lines(path: Path, values: list[Any]) -> Path:
 
 def convert(path: Path, value: Any, **options: Any) -> list[dict[str, Any]]:
     return list(convert_file(write(path, value), **options))
+
+
+def nameless(samples: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The samples without the names of their conversations."""
+    return [{**sample, "conversation": ""} for sample in samples]
 
 
 def message_of(path: Path, value: Any, **options: Any) -> str:
@@ -208,15 +214,16 @@ class TestFilesAndTools:
         assert len(expected) == 3
         for key in ("conversation", "history", "turns", "messages"):
             assert convert(path, {key: RAW_TURNS}) == expected
-        assert convert(path, [RAW_TURNS, {"turns": RAW_TURNS}]) == expected * 2
-        assert list(convert_file(write_lines(path, [RAW_TURNS] * 2))) == expected * 2
+        twice = nameless(expected * 2)
+        assert nameless(convert(path, [RAW_TURNS, {"turns": RAW_TURNS}])) == twice
+        assert nameless(convert_file(write_lines(path, [RAW_TURNS] * 2))) == twice
 
     def test_indented_json_blank_lines_and_a_byte_order_mark(self, path: Path) -> None:
         expected = convert(path, RAW_TURNS)
         path.write_text("\ufeff" + json.dumps(RAW_TURNS, indent=2), encoding="utf-8")
         assert list(convert_file(path)) == expected
         path.write_text(f"\n{json.dumps(RAW_TURNS)}\n\n{json.dumps(RAW_TURNS)}\n", encoding="utf-8")
-        assert list(convert_file(path)) == expected * 2
+        assert nameless(convert_file(path)) == nameless(expected * 2)
 
     def test_tools_are_inferred_from_the_calls_of_the_whole_file(self, path: Path) -> None:
         other = [{"role": "user", "content": "broken"}, {"role": "tool_call", "content": TICKET}]
@@ -250,37 +257,38 @@ class TestFilesAndTools:
 
 
 class TestOpenAI:
-    def test_parallel_calls_become_a_sequence(self, path: Path) -> None:
-        first, second, answer = convert(path, OPENAI_RECORD)
+    def test_calls_made_together_are_decisions_one_after_another(self, path: Path) -> None:
+        first, second, stop, answer = convert(path, OPENAI_RECORD)
 
         opening = [
             {"role": "system", "content": "You work for a telecom company."},
             {"role": "user", "content": "I am 0901234567, contract HD-17: no signal"},
         ]
-        looked_up = [
-            {"role": "tool_call", "content": CUSTOMER},
+        calls = [{"role": "tool_call", "content": call} for call in (CUSTOMER, TICKET)]
+        responses = [
             {"role": "tool_response", "content": "An Nguyen"},
-        ]
-        ticketed = [
-            {"role": "tool_call", "content": TICKET},
             {"role": "tool_response", "content": {"ticket": 5}},
         ]
         assert (first["tool"], first["history"]) == (CUSTOMER, opening)
-        assert (second["tool"], second["history"]) == (TICKET, opening + looked_up)
+        assert (second["tool"], second["history"]) == (TICKET, opening + calls[:1])
+        assert (stop["decision"], stop["content"]) == ("direct_answer", "")
+        assert stop["history"] == opening + calls
         assert answer["content"] == "Your ticket is number 5."
-        assert answer["history"] == opening + looked_up + ticketed
+        assert answer["history"] == opening + calls + responses
         assert all(s["tools"] == TOOLS and s["slots"] == {} for s in (first, second, answer))
 
-    def test_a_call_after_an_unanswered_one_is_no_decision(self, path: Path) -> None:
-        (sample,) = convert(path, {**OPENAI_RECORD, "messages": OPENAI_RECORD["messages"][:3]})
-        assert sample["tool"] == CUSTOMER
+    def test_a_turn_with_one_call_stops_too_if_others_have_several(self, path: Path) -> None:
+        one = {"role": "assistant", "tool_calls": [openai_call("c", CUSTOMER)]}
+        record = {"messages": [USER, one]}
+        assert len(convert(path, record)) == 1
+        *_, stop = convert_file(write_lines(path, [OPENAI_RECORD, record]))
+        assert (stop["decision"], stop["tool"], stop["content"]) == ("direct_answer", {}, "")
+        assert stop["history"][-1] == {"role": "tool_call", "content": CUSTOMER}
 
     def test_slots_are_arguments_that_a_user_said(self, path: Path) -> None:
         names = ["phone", "issue", "ticket"]
-        first, second, answer = convert(path, OPENAI_RECORD, slots=names)
-        assert first["slots"] == {"phone": "0901234567", "issue": "", "ticket": ""}
-        assert second["slots"] == {"phone": "0901234567", "issue": "no signal", "ticket": ""}
-        assert answer["slots"] == second["slots"]
+        values = {"phone": "0901234567", "issue": "no signal", "ticket": ""}
+        assert [each["slots"] for each in convert(path, OPENAI_RECORD, slots=names)] == [values] * 4
 
     def test_arguments_that_no_user_said_are_no_slots(self, path: Path) -> None:
         messages = [
@@ -322,16 +330,19 @@ class TestOpenAI:
 
 class TestDetection:
     def test_of_both_formats(self, path: Path) -> None:
-        assert detect_format(write(path, RAW_TURNS)) == "raw"
-        assert detect_format(write(path, {"messages": RAW_TURNS})) == "raw"
-        assert detect_format(write(path, OPENAI_RECORD)) == "openai"
+        assert detect_format(write(path, RAW_TURNS)).name == "raw"
+        assert detect_format(write(path, {"messages": RAW_TURNS})).name == "raw"
+        assert detect_format(write(path, OPENAI_RECORD)).name == "openai"
 
-    def test_a_later_conversation_decides_if_the_first_is_plain_text(self, path: Path) -> None:
+    def test_is_by_the_whole_file(self, path: Path) -> None:
         plain = {"messages": [{"role": "user", "content": "hi"}]}
-        assert detect_format(write_lines(path, [plain])) == "openai"
-        assert detect_format(write_lines(path, [plain, RAW_TURNS])) == "raw"
-        assert detect_format(write_lines(path, [plain["messages"]])) == "raw"
-        assert detect_format(write_lines(path, [plain["messages"], OPENAI_RECORD])) == "openai"
+        for records, expected in [
+            ([plain], "openai"),
+            ([plain, RAW_TURNS], "raw"),
+            ([plain["messages"], OPENAI_RECORD], "openai"),
+            ([plain, OPENAI_RECORD, RAW_TURNS], "openai"),
+        ]:
+            assert detect_format(write_lines(path, records)).name == expected
 
 
 USER = {"role": "user", "content": "hi"}
@@ -341,10 +352,10 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("value", "expected"),
         [
-            (7, "expected a conversation, a list of at least one turn, got 7"),
-            ([], "expected a conversation, a list of at least one turn, got a list of 0"),
-            ({"id": 1}, "expected a list of turns, or an object with one of conversation"),
-            ({"turns": []}, "field 'turns': expected a conversation"),
+            (7, "expected conversations (OpenAI messages, "),
+            ([], "got a list of 0"),
+            ({"id": 1}, "got an object with id"),
+            ({"turns": []}, "got an object with turns"),
             ([[USER], 5], "conversation 2: expected a conversation"),
             ([[USER], [USER, 5]], "conversation 2, turn 2: expected an object, got 5"),
             ([USER, {"content": "x"}], "turn 2, field 'role': expected one of user, system,"),
@@ -352,7 +363,10 @@ class TestErrors:
             ([{"role": "user", "content": 5}], "turn 1, field 'content': expected text, got 5"),
             ([{"role": "tool_response"}], "turn 1, field 'content': expected the tool's response"),
             ([{"role": "assistant", "think": "x"}], "field 'response': expected text, got nothing"),
-            ([{"role": "assistant", "content": '{"a'}], "field 'content': expected an object"),
+            (
+                [{"role": "tool_call", "content": '{"a'}],
+                "turn 1, field 'content': expected an object",
+            ),
             ([{"role": "tool_call", "content": "x"}], "field 'content': expected an object"),
             ([{"role": "tool_call", "think": "x"}], "field 'response': expected a call"),
             ([{"role": "tool_call", "tool": {}}], "field 'tool.name': expected the name of a tool"),
@@ -510,15 +524,29 @@ odd_records = odd_conversations | st.dictionaries(
 )
 
 
-def decisions_of(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What a raw conversation decides: all but greetings and announcements of calls."""
-    following = [turn["role"] for turn in turns[1:]] + ["end"]
-    kept = [
-        turn
-        for turn, after in zip(turns, following, strict=True)
-        if not (turn["role"] == "assistant" and after == "tool_call")
-    ]
-    return [turn for turn in kept[1:] if turn["role"] in ("assistant", "tool_call")]
+DECIDERS = ("assistant", "tool_call")
+
+
+def decisions_of(turns: list[dict[str, Any]]) -> list[Any]:
+    """What a raw conversation decides: all but greetings and announcements of calls.
+
+    "" stands for the decision that no further call follows.
+    """
+    decided: list[Any] = []
+    runs = [list(run) for _, run in groupby(turns, lambda turn: turn["role"] in DECIDERS)]
+    has_several = any(sum(turn["role"] == "tool_call" for turn in run) > 1 for run in runs)
+    for run, after in zip(runs, [*runs[1:], [{"role": "end"}]], strict=True):
+        if run[0]["role"] not in DECIDERS:
+            continue
+        called = [place for place, turn in enumerate(run) if turn["role"] == "tool_call"]
+        is_answered = bool(called) and after[0]["role"] == "tool_response"
+        last = len(run) if is_answered else max(called, default=-1)
+        for place, turn in enumerate(run):
+            if turn["role"] == "tool_call" or place > last:
+                decided.append(turn["content"]["response"])
+            if called[-1:] == [place] and has_several:
+                decided.append("")
+    return decided
 
 
 @pytest.fixture(scope="module")
@@ -529,7 +557,8 @@ def shared_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def check_samples(samples: list[dict[str, Any]]) -> None:
     """What holds for all samples, whatever they come from."""
     for sample in samples:
-        assert list(sample) == ["tools", "history", "decision", "tool", "slots", "content"]
+        fields = ["tools", "history", "decision", "tool", "slots", "content", "conversation"]
+        assert list(sample) == fields
         Sample.model_validate(sample)
         json.dumps(sample, ensure_ascii=False, allow_nan=False).encode()
         assert sample["slots"].keys() == samples[0]["slots"].keys()
@@ -540,8 +569,8 @@ def check_histories_grow(samples: list[dict[str, Any]]) -> None:
     for earlier, later in pairwise(samples):
         grown = len(earlier["history"])
         assert later["history"][:grown] == earlier["history"]
-        decided = earlier["tool"] or earlier["content"]
-        assert later["history"][grown]["content"] == decided
+        if decided := earlier["tool"] or earlier["content"]:
+            assert later["history"][grown]["content"] == decided
 
 
 @settings(deadline=None)
@@ -550,9 +579,9 @@ def test_each_raw_decision_is_a_sample(turns: list[dict[str, Any]], shared_path:
     samples = convert(shared_path, turns)
     check_samples(samples)
     check_histories_grow(samples)
-    assert [sample["tool"] or sample["content"] for sample in samples] == [
-        turn["content"]["response"] for turn in decisions_of(turns)
-    ]
+    decided = decisions_of(turns)
+    is_opening = turns[0]["role"] in DECIDERS
+    assert [sample["tool"] or sample["content"] for sample in samples] == decided[is_opening:]
 
 
 @settings(deadline=None)
@@ -563,11 +592,10 @@ def test_each_openai_decision_is_a_sample(
     samples = convert(shared_path, record, slots=sorted(slots))
     check_samples(samples)
     check_histories_grow(samples)
-    assert len(samples) == sum(
-        len(message.get("tool_calls", "."))
-        for message in record["messages"]
-        if message["role"] == "assistant"
-    )
+    said = [message for message in record["messages"] if message["role"] == "assistant"]
+    calls = [len(message["tool_calls"]) for message in said if "tool_calls" in message]
+    stops = len(calls) if max(calls, default=0) > 1 else 0
+    assert len(samples) == len(said) - len(calls) + sum(calls) + stops
     for sample in samples:
         said = [turn["content"] for turn in sample["history"] if turn["role"] == "user"]
         assert sample["slots"].keys() == slots

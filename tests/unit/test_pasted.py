@@ -98,13 +98,13 @@ def test_openai_messages_with_a_call_become_turns() -> None:
     assert turns({"messages": messages}) == turns(messages) == expected
 
 
-def test_parallel_calls_become_a_sequence_each_with_its_response() -> None:
+def test_calls_made_together_stand_before_their_responses() -> None:
     both = {"role": "assistant", "content": None, "tool_calls": [call(1), call(2)]}
     value = [USER, both, response(2, "second"), response(1, "first")]
     assert turns(value)[1:] == [
         called(1),
-        ("tool_response", "first"),
         called(2),
+        ("tool_response", "first"),
         ("tool_response", "second"),
     ]
 

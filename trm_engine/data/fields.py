@@ -3,15 +3,49 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn, TypeVar
 
 from trm_engine.errors import DataError, did_you_mean
 from trm_engine.files import strict_json
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+ARGUMENT_KEYS = ("arguments", "parameters")
+
+ENCODINGS = 3
+"""How often an object may be encoded as JSON text. Logs often have it twice."""
+
 
 class ConvertError(DataError, ValueError):
-    """The input is not what it should be; the message says where, and what was expected."""
+    """The input is not what it should be. Each problem says where, and what was expected."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """One message per problem."""
+        return tuple(map(str, self.args))
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+def each(items: Iterable[Item], read: Callable[[Item], Result]) -> list[Result]:
+    """What ``read`` makes of each item.
+
+    Raises:
+        ConvertError: with the problems of all items, not only of the first bad one.
+    """
+    results: list[Result] = []
+    problems: list[str] = []
+    for item in items:
+        try:
+            results.append(read(item))
+        except ConvertError as error:
+            problems += error.problems
+    if problems:
+        raise ConvertError(*problems)
+    return results
 
 
 def role_of(turn: Any, roles: Sequence[str], where: str) -> str:
@@ -23,22 +57,53 @@ def role_of(turn: Any, roles: Sequence[str], where: str) -> str:
     return str(role)
 
 
-def as_call(value: Any, where: str, name: str | None = None) -> dict[str, Any]:
-    """A tool call, {"name": …, "arguments": {…}}, from an object or JSON text."""
+def as_call(value: Any, where: str, name: str | None = None) -> tuple[str, dict[str, Any]]:
+    """The name and the arguments of a call, from an object or JSON text."""
     prefix = f"{name}." if name else ""
     call = object_or_json(value, where, name)
     tool = as_name(call.get("name"), where, f"{prefix}name")
-    key = "arguments" if "arguments" in call else "parameters"
-    arguments = call.get(key)
-    if arguments is None or arguments == "":
-        return {"name": tool, "arguments": {}}
-    return {"name": tool, "arguments": object_or_json(arguments, where, f"{prefix}{key}")}
+    key = next((key for key in ARGUMENT_KEYS if call.get(key) is not None), "arguments")
+    return tool, as_arguments(call.get(key), where, f"{prefix}{key}")
+
+
+def as_arguments(value: Any, where: str, name: str | None) -> dict[str, Any]:
+    """The arguments of a call, from an object or JSON text. Those that are null are absent."""
+    arguments = decoded(value)
+    if arguments is None or arguments == {} or (isinstance(value, str) and not value.strip()):
+        return {}
+    found: dict[str, Any] = without_nulls(object_or_json(value, where, name))
+    return found
 
 
 def object_or_json(value: Any, where: str, name: str | None) -> dict[str, Any]:
     """An object, or the one that JSON text stands for."""
-    result = json_or_text(value)
+    result = decoded(value)
     return as_object(result if isinstance(result, dict) else value, where, name)
+
+
+def decoded(value: Any) -> Any:
+    """The value that a text stands for, even if it is encoded several times."""
+    for _ in range(ENCODINGS):
+        if not isinstance(value, str):
+            break
+        value = json_or_text(value)
+    return value
+
+
+def without_nulls(value: Any) -> Any:
+    """The value without keys that are null: tables write null for what is absent."""
+    if isinstance(value, dict):
+        return {key: without_nulls(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [without_nulls(each) for each in value]
+    return value
+
+
+def present(value: Any) -> Any:
+    """The value; None for an object with nothing but nulls, as tables write for an absent one."""
+    if isinstance(value, dict) and value and all(present(v) is None for v in value.values()):
+        return None
+    return value
 
 
 def as_object(value: Any, where: str, name: str | None) -> dict[str, Any]:
@@ -84,6 +149,12 @@ def json_or_text(value: Any) -> Any:
         return value
 
 
+def response_of(text: str) -> Any:
+    """A tool's response: an object or list if the text is JSON of one, else the text itself."""
+    value = json_or_text(text) if text.lstrip()[:1] in ("{", "[") else text
+    return value if isinstance(value, dict | list) else text
+
+
 def parse_json(text: str) -> Any:
     """Parses JSON that can be written again as UTF-8 JSON; raises ValueError for any other text."""
     try:
@@ -100,10 +171,11 @@ def parse_json(text: str) -> Any:
 def fail(where: str, name: str | None, expected: str, value: Any, hint: str = "") -> NoReturn:
     """Say where something else than expected stands."""
     place = f"{where}, field {name!r}" if name else where
-    raise ConvertError(f"{place}: expected {expected}, got {_describe(value)}{hint}")
+    raise ConvertError(f"{place}: expected {expected}, got {described(value)}{hint}")
 
 
-def _describe(value: Any) -> str:
+def described(value: Any) -> str:
+    """What a value is, in a few words."""
     match value:
         case None:
             return "nothing"

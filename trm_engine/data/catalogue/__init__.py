@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from trm_engine.data.fields import as_list, as_name, as_object, as_text, json_or_text
+from trm_engine.data.fields import as_list, as_name, as_object, as_text, decoded, without_nulls
 from trm_engine.data.sources import parse, read_text
 
 
@@ -18,17 +18,17 @@ def read_tools_file(path: Path) -> list[dict[str, Any]]:
     return _tools(value, str(path), None)
 
 
-def own_tools(record: Any, where: str) -> list[dict[str, Any]]:
-    """The tools that a conversation lists itself."""
-    if not isinstance(record, dict):
+def read_tools(value: Any, where: str) -> list[dict[str, Any]]:
+    """The tools that a conversation lists itself, in any shape; [] for none."""
+    value = decoded(value)
+    if value is None or (isinstance(value, str) and not value.strip()):
         return []
-    key = "tools" if record.get("tools") is not None else "functions"
-    return _tools(record.get(key), where, key) if record.get(key) is not None else []
+    return _tools(value, where, "tools")
 
 
 def _tools(value: Any, where: str, name: str | None) -> list[dict[str, Any]]:
     """A list of tool definitions, each as {"type": "function", "function": {…}}."""
-    items = as_list(json_or_text(value), where, name)
+    items = as_list(without_nulls(decoded(value)), where, name)
     return [_tool(item, where, f"{name or 'tools'}[{i}]") for i, item in enumerate(items)]
 
 

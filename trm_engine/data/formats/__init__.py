@@ -1,1 +1,65 @@
-"""Formats: reads tool-calling conversations of many formats. One file a format."""
+"""Formats: reads tool-calling conversations of many formats. One file a format.
+
+To add a format, write a module with a ``Format`` and add it to ``FORMATS``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from trm_engine.data.fields import ConvertError, described
+from trm_engine.data.formats.conversation import Conversation, Format, Match, Message
+from trm_engine.data.formats.openai import OPENAI
+from trm_engine.data.formats.raw import RAW
+from trm_engine.errors import did_you_mean
+
+__all__ = ["FORMATS", "Conversation", "Format", "Match", "Message", "detect", "format_named"]
+
+FORMATS: tuple[Format, ...] = (OPENAI, RAW)
+"""All formats. Of those that fit equally well the first is taken."""
+
+
+def format_named(name: str) -> Format:
+    """The format with a name. Raises ConvertError."""
+    for each in FORMATS:
+        if each.name == name:
+            return each
+    names = [each.name for each in FORMATS]
+    hint = did_you_mean(name, names)
+    raise ConvertError(f"no format is named '{name}'{hint}; the formats are {', '.join(names)}")
+
+
+def detect(records: Iterable[tuple[str, Any]]) -> Format:
+    """The format of a file, from its records and their places.
+
+    It is the one that most records fit, then the one that most fit for certain, then the first.
+
+    Raises:
+        ConvertError: no record fits any format.
+    """
+    fits: Counter[str] = Counter()
+    certain: Counter[str] = Counter()
+    first: tuple[str, Any] | None = None
+    for where, record in records:
+        first = first or (where, record)
+        for each in FORMATS:
+            match = each.matches(record)
+            fits[each.name] += match > Match.NO
+            certain[each.name] += match == Match.CERTAIN
+    best = max(FORMATS, key=lambda each: (fits[each.name], certain[each.name]))
+    if not fits[best.name]:
+        raise ConvertError(_unknown(*first) if first else "there are no conversations")
+    return best
+
+
+def looks_like(record: Any) -> Format | None:
+    """The format that a single record fits best; None if it fits none."""
+    best = max(FORMATS, key=lambda each: each.matches(record))
+    return best if best.matches(record) else None
+
+
+def _unknown(where: str, record: Any) -> str:
+    titles = ", ".join(each.title for each in FORMATS)
+    return f"{where}: expected conversations ({titles}), got {described(record)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -23,7 +24,7 @@ class Message:
     """One message.
 
     Attributes:
-        where: place in the file, for error messages: "chats.jsonl, line 3, message 2".
+        where: place in the file, for error messages: "chats.jsonl, line 3, turn 2".
         role: who speaks. "tool" is a response to a call.
         text: what is said. An assistant may say something and call tools in one message.
         calls: the calls that an assistant makes together, in order.
@@ -47,12 +48,29 @@ class Message:
 
 @dataclass(frozen=True)
 class Conversation:
-    """One conversation. ``tools`` are its own, as the file has them; None if it lists none."""
+    """One conversation.
+
+    Attributes:
+        where: place in the file.
+        messages: what is said, in order.
+        tools: its own tools, as the file has them; None if it lists none.
+        name: its name or id in the file, if it has one.
+    """
 
     where: str
     messages: tuple[Message, ...]
     tools: Any = None
     name: str | None = None
+
+
+class Match(IntEnum):
+    """How well a record fits a format."""
+
+    NO = 0
+    POSSIBLE = 1
+    """Nothing speaks against it, such as a chat without calls."""
+    CERTAIN = 2
+    """It has what no other format has."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +80,12 @@ class Format:
     Attributes:
         name: as in ``--format NAME``.
         title: as in the summary: "OpenAI messages".
-        matches: whether a record has the structure of this format. It looks at the whole record,
-            never at one key alone.
+        matches: how well the structure of a record fits. It looks at the whole record, never at one
+            key alone. It never raises: a record is any JSON value.
         read: the conversations of a record at a place. Raises ConvertError.
     """
 
     name: str
     title: str
-    matches: Callable[[Any], bool]
+    matches: Callable[[Any], Match]
     read: Callable[[Any, str], Iterable[Conversation]]
