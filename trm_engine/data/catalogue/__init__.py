@@ -1,53 +1,122 @@
-"""Catalogue: the definitions that conversations and tool files hold, or calls imply."""
+"""Catalogue: tools as any interface lists them, as ours; and tools that only calls show."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trm_engine.data.fields import as_list, as_name, as_object, as_text, decoded, without_nulls
-from trm_engine.data.sources import parse, read_text
+import msgspec
+
+from trm_engine.data.catalogue.inferred import InferredTools, inferred_tool
+from trm_engine.data.catalogue.listing import entries
+from trm_engine.data.catalogue.tool import read_tool
+from trm_engine.data.fields import ConvertError
+
+__all__ = [
+    "Catalogue",
+    "InferredTools",
+    "ToolReader",
+    "inferred_tool",
+    "read_catalogue",
+    "read_tools",
+    "read_tools_file",
+]
+
+Tools = list[dict[str, Any]]
+
+MOST_KNOWN = 1024
+"""Number of lists of tools that a reader keeps."""
+MOST_WARNINGS = 1000
 
 
-def read_tools_file(path: Path) -> list[dict[str, Any]]:
-    """The tools of a JSON file: a list, or an object with one under `tools`."""
-    value = parse(read_text(path), str(path))
-    if isinstance(value, dict) and "tools" in value:
-        return _tools(value["tools"], str(path), "tools")
-    return _tools(value, str(path), None)
+@dataclass
+class Catalogue:
+    """The tools of a list or file.
+
+    Attributes:
+        tools: each ``{"type": "function", "function": {name, description, parameters}}`` with a
+            plain schema.
+        problems: the tools that could not be read: where they stand, and why.
+        warnings: what was left out of the others.
+    """
+
+    tools: Tools = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def all_tools(self) -> Tools:
+        """The tools, if all could be read. Raises ConvertError with every problem."""
+        if self.problems:
+            raise ConvertError(*self.problems)
+        return self.tools
 
 
-def read_tools(value: Any, where: str) -> list[dict[str, Any]]:
+def read_catalogue(value: Any, where: str, name: str = "") -> Catalogue:
+    """The tools in any value: a list, an answer of a server, a document, or text of these.
+
+    Args:
+        value: as parsed from JSON. None and blank text have no tools.
+        where: its file and line, for messages.
+        name: its field, for messages.
+
+    Raises:
+        ConvertError: it has no place for tools.
+    """
+    found, known = Catalogue(), {}
+
+    def warn(path: str, message: str) -> None:
+        found.warnings.append(f"{where}, field {path!r}: {message}")
+
+    for entry in entries(value, where, name, warn):
+        try:
+            tool = read_tool(entry.value, where, entry.path, entry.roots, warn)
+        except ConvertError as error:
+            found.problems += error.problems
+            continue
+        called = tool["function"]["name"]
+        if known.setdefault(called, tool) is tool:
+            found.tools.append(tool)
+        elif known[called] != tool:
+            warn(entry.path, f"'{called}' is defined twice; the first definition counts")
+    return found
+
+
+def read_tools(value: Any, where: str) -> Tools:
     """The tools that a conversation lists itself, in any shape; [] for none."""
-    value = decoded(value)
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return []
-    return _tools(value, where, "tools")
+    return read_catalogue(value, where, "tools").all_tools()
 
 
-def _tools(value: Any, where: str, name: str | None) -> list[dict[str, Any]]:
-    """A list of tool definitions, each as {"type": "function", "function": {…}}."""
-    items = as_list(without_nulls(decoded(value)), where, name)
-    return [_tool(item, where, f"{name or 'tools'}[{i}]") for i, item in enumerate(items)]
+def read_tools_file(path: Path) -> Catalogue:
+    """The tools of a file of JSON, JSON Lines or YAML. Raises ConvertError if it has none."""
+    from trm_engine.data.catalogue.files import read_document
+
+    found = read_catalogue(read_document(path), str(path))
+    if not found.tools and not found.problems:
+        raise ConvertError(f"{path}: expected a list of tools, but it has none")
+    return found
 
 
-def _tool(value: Any, where: str, name: str) -> dict[str, Any]:
-    tool = as_object(value, where, name)
-    if "function" in tool:
-        tool = as_object(tool["function"], where, f"{name}.function")
-    function = {key: part for key, part in tool.items() if key != "type" and part is not None}
-    as_name(function.get("name"), where, f"{name}.name")
-    as_text(function.get("description", ""), where, f"{name}.description")
-    parameters = as_object(function.get("parameters", {}), where, f"{name}.parameters")
-    properties = as_object(parameters.get("properties", {}), where, f"{name}.parameters.properties")
-    for parameter, schema in properties.items():
-        as_object(schema, where, f"{name}.parameters.properties.{parameter}")
-    return {"type": "function", "function": function}
+class ToolReader:
+    """Reads the tools of many conversations. Lists that are equal are read once, and are one.
 
+    Attributes:
+        warnings: what was left out of tools, the first time that they were read.
+    """
 
-def inferred_tool(name: str, parameters: Iterable[str]) -> dict[str, Any]:
-    """A definition with no more than what calls show."""
-    properties = {parameter: {"type": "string"} for parameter in parameters}
-    schema = {"type": "object", "properties": properties}
-    return {"type": "function", "function": {"name": name, "parameters": schema}}
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+        self._known: dict[bytes, Tools] = {}
+
+    def read(self, value: Any, where: str) -> Tools:
+        """The tools that a conversation lists itself. Raises ConvertError."""
+        if value is None:
+            return []
+        key = msgspec.json.encode(value)
+        if key not in self._known:
+            found = read_catalogue(value, where, "tools")
+            self.warnings += found.warnings[: MOST_WARNINGS - len(self.warnings)]
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = found.all_tools()
+        return self._known[key]

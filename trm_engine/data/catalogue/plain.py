@@ -13,7 +13,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from trm_engine.data.catalogue.merging import Part, both, either, type_of_values
-from trm_engine.data.catalogue.types import schema_of_type
+from trm_engine.data.catalogue.type_names import schema_of_type
 from trm_engine.errors import did_you_mean
 from trm_engine.printable import one_line
 
@@ -189,7 +189,7 @@ class SchemaReader:
         read = {
             str(name): self.read(each, f"{path}.{name}", above)
             for name, each in value.items()
-            if each is not None and each is not False
+            if each is not None and each is not False and not _is_read_only(each)
         }
         found["properties"] = {name: part.schema for name, part in read.items()}
         found["required"] = [name for name, part in read.items() if part.required]
@@ -199,8 +199,8 @@ class SchemaReader:
         self, names: list[Any], schema: dict[str, Any], found: dict[str, Any], path: str
     ) -> list[str]:
         """The names that are required, those of properties that say so themselves included."""
-        properties = found.get("properties", {})
-        if properties and not COMBINED & schema.keys():
+        properties = schema.get("properties")
+        if properties and isinstance(properties, dict) and not COMBINED & schema.keys():
             for name in names:
                 if name not in properties:
                     hint = did_you_mean(str(name), properties)
@@ -316,6 +316,11 @@ def _items(schema: dict[str, Any]) -> list[Any]:
     given = [schema[key] for key in ("prefixItems", "items") if key in schema]
     members = [each for items in given for each in (items if isinstance(items, list) else [items])]
     return [each for each in members if each is not False]
+
+
+def _is_read_only(schema: Any) -> bool:
+    """Whether only answers have it, so that no call gives it."""
+    return isinstance(schema, dict) and schema.get("readOnly") is True
 
 
 def _says_optional(schema: dict[str, Any]) -> bool:

@@ -1,9 +1,10 @@
-"""Types: names of types as catalogues write them, as JSON Schema."""
+"""Type names: names of types as catalogues write them, as JSON Schema."""
 
 from __future__ import annotations
 
 import ast
 import re
+import warnings
 from functools import lru_cache
 from typing import Any
 
@@ -52,10 +53,18 @@ def schema_of_type(text: str) -> dict[str, Any] | None:
     if name.endswith("[]"):
         return _array_of([schema_of_type(text.strip()[:-2])])
     written = re.sub(r"\bor\b", "|", text.strip()).replace("<", "[").replace(">", "]")
-    try:
-        return _expression(ast.parse(written, mode="eval").body)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    expression = parsed_expression(written)
+    return None if expression is None else _expression(expression)
+
+
+def parsed_expression(text: str) -> ast.expr | None:
+    """A text as an expression of Python, which is not run; None if it is none."""
+    with warnings.catch_warnings():  # of escapes such as \\d, which data may well have
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(text.strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
 
 
 def _expression(node: ast.expr) -> dict[str, Any] | None:
