@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from trm_engine.data.account import FAULTY, NO_DECISION, SAMPLE, Account
-from trm_engine.data.catalogue import inferred_tool, read_tools, read_tools_file
+from trm_engine.data.catalogue import Catalogue, InferredTools, ToolReader, read_tools_file
 from trm_engine.data.decisions import STOP, Step, has_parallel_calls, samples_of, steps_of
 from trm_engine.data.fields import ConvertError, each, fail
 from trm_engine.data.formats import Conversation, Format, detect, format_named, looks_like
@@ -40,6 +40,7 @@ def convert_file(
     *,
     format: str | None = None,
     tools_path: str | PathLike[str] | None = None,
+    tools: Catalogue | None = None,
     slots: Sequence[str] = (),
     on_error: Literal["fail", "skip"] = "fail",
 ) -> Conversion:
@@ -49,15 +50,20 @@ def convert_file(
         path: the file.
         format: name of its format; by default it is found out from the structure of the file.
         tools_path: file with the tools of conversations that list none.
+        tools: these tools themselves.
         slots: names of the slots: by default those that the format states.
         on_error: whether a conversation with problems is left out, or fails.
 
     Raises:
         ConvertError: before the first sample, with all problems of the file.
     """
-    listed = read_tools_file(Path(tools_path)) if tools_path is not None else []
+    listed = tools or (read_tools_file(Path(tools_path)) if tools_path else Catalogue())
+    if on_error == "fail":
+        listed.all_tools()
     found = format_named(format) if format is not None else detect_format(path)
-    conversion = Conversion(Path(path), found, listed, tuple(dict.fromkeys(slots)))
+    conversion = Conversion(Path(path), found, listed.tools, tuple(dict.fromkeys(slots)))
+    conversion.problems += listed.problems
+    conversion.warnings += listed.warnings
     conversion.survey()
     if conversion.problems and (on_error == "fail" or not conversion.has_usable):
         raise ConvertError(*conversion.problems)
@@ -78,7 +84,8 @@ class Conversion:
         format: its format.
         listed_tools: the tools of conversations that list none.
         slots: names of the slots.
-        problems: what is wrong with the conversations that are left out.
+        problems: what is wrong with the conversations and tools that are left out.
+        warnings: what was left out of tools.
         account: what became of conversations, turns and calls. It is complete after an iteration.
         has_stops: whether turns with calls get a sample that says that no further call follows.
     """
@@ -88,16 +95,18 @@ class Conversion:
     listed_tools: Tools
     slots: tuple[str, ...]
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     account: Account = field(default_factory=Account)
     has_stops: bool = False
     has_usable: bool = False
     _inferred: Tools = field(default_factory=list)
+    _tools: ToolReader = field(default_factory=ToolReader)
     _only_name: str | None = None
 
     def survey(self) -> None:
         """Read the file once, to find its problems, slots and tools."""
         slots: dict[str, None] = {}
-        parameters: dict[str, dict[str, None]] = {}
+        inferred = InferredTools()
         names: set[str | None] = set()
         for read in self._conversations(self.problems):
             self.has_usable = True
@@ -106,9 +115,10 @@ class Conversion:
             for message in read.conversation.messages:
                 slots.update(dict.fromkeys(message.slots or ()))
                 for call in () if read.tools else message.calls:
-                    parameters.setdefault(call.name, {}).update(dict.fromkeys(call.arguments))
+                    inferred.add(call.name, call.arguments)
         self.slots = self.slots or tuple(slots)
-        self._inferred = [inferred_tool(name, given) for name, given in parameters.items()]
+        self._inferred = inferred.tools()
+        self.warnings += self._tools.warnings
         only = next(iter(names), None) if len(names) == 1 else None
         self._only_name = only if self.account.records > 1 else None
 
@@ -135,7 +145,7 @@ class Conversion:
 
     def _checked(self, conversation: Conversation) -> _Read:
         """A conversation with its tools, if it can be used."""
-        own = read_tools(conversation.tools, conversation.where)
+        own = self._tools.read(conversation.tools, conversation.where)
         tools = own or self.listed_tools
         steps = steps_of(conversation, has_stops=False)
         if tools:

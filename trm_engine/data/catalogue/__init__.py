@@ -63,14 +63,15 @@ def read_catalogue(value: Any, where: str, name: str = "") -> Catalogue:
     Raises:
         ConvertError: it has no place for tools.
     """
-    found, known = Catalogue(), {}
+    found = Catalogue()
+    known: dict[str, Any] = {}
 
     def warn(path: str, message: str) -> None:
         found.warnings.append(f"{where}, field {path!r}: {message}")
 
     for entry in entries(value, where, name, warn):
         try:
-            tool = read_tool(entry.value, where, entry.path, entry.roots, warn)
+            tool = read_tool(entry.value, where, entry.path, tuple(entry.roots), warn)
         except ConvertError as error:
             found.problems += error.problems
             continue

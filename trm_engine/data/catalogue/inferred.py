@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from trm_engine.data.catalogue.merging import type_of_value
@@ -78,7 +79,7 @@ class InferredTools:
         return [_tool(name, seen.properties()) for name, seen in self._tools.items()]
 
 
-def inferred_tool(name: str, parameters: list[str]) -> dict[str, Any]:
+def inferred_tool(name: str, parameters: Iterable[str]) -> dict[str, Any]:
     """A tool of which no more than the names of its parameters is known."""
     return _tool(name, {parameter: {} for parameter in parameters})
 

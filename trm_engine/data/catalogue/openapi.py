@@ -112,9 +112,7 @@ class _Document:
             found["description"] = text
         return found
 
-    def _body(
-        self, operation: dict[str, Any], item: dict[str, Any], path: str
-    ) -> tuple[Any, bool]:
+    def _body(self, operation: dict[str, Any], item: dict[str, Any], path: str) -> tuple[Any, bool]:
         """The schema of what is sent, and whether it must be; None if nothing is sent."""
         if operation.get("requestBody") is not None:
             body = self.followed(operation["requestBody"], f"{path}.requestBody")
