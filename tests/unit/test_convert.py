@@ -352,7 +352,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("value", "expected"),
         [
-            (7, "expected conversations (OpenAI messages, "),
+            (7, "expected conversations (Conversations with a verdict (KTO), "),
             ([], "got a list of 0"),
             ({"id": 1}, "got an object with id"),
             ({"turns": []}, "got an object with turns"),

@@ -26,6 +26,7 @@ from trm_engine.data.catalogue import Catalogue, InferredTools, ToolReader, read
 from trm_engine.data.decisions import STOP, Step, has_parallel_calls, samples_of, steps_of
 from trm_engine.data.fields import ConvertError, each, fail
 from trm_engine.data.formats import Conversation, Format, detect, format_named, looks_like
+from trm_engine.data.formats.text_calls import with_text_calls
 from trm_engine.data.said_slots import with_said_slots
 from trm_engine.data.sources import records
 from trm_engine.errors import did_you_mean
@@ -145,6 +146,7 @@ class Conversion:
 
     def _checked(self, conversation: Conversation) -> _Read:
         """A conversation with its tools, if it can be used."""
+        conversation = with_text_calls(conversation, self.listed_tools)
         own = self._tools.read(conversation.tools, conversation.where)
         tools = own or self.listed_tools
         steps = steps_of(conversation, has_stops=False)

@@ -10,14 +10,34 @@ from collections.abc import Iterable
 from typing import Any
 
 from trm_engine.data.fields import ConvertError, described
+from trm_engine.data.formats.alpaca import ALPACA
+from trm_engine.data.formats.anthropic import ANTHROPIC
+from trm_engine.data.formats.bfcl import BFCL
+from trm_engine.data.formats.chat_logs import CHAT_LOGS
 from trm_engine.data.formats.conversation import Conversation, Format, Match, Message
+from trm_engine.data.formats.frames import FRAMES
+from trm_engine.data.formats.gemini import GEMINI
+from trm_engine.data.formats.glaive import GLAIVE
+from trm_engine.data.formats.llama_factory import LLAMA_FACTORY
 from trm_engine.data.formats.openai import OPENAI
+from trm_engine.data.formats.preference import PREFERENCE
+from trm_engine.data.formats.rasa import RASA
 from trm_engine.data.formats.raw import RAW
+from trm_engine.data.formats.responses import RESPONSES
+from trm_engine.data.formats.sharegpt import SHAREGPT
+from trm_engine.data.formats.tau_bench import TAU_BENCH
+from trm_engine.data.formats.toolace import TOOLACE
+from trm_engine.data.formats.trl import TRL
+from trm_engine.data.formats.verdict import VERDICT
+from trm_engine.data.formats.xlam import XLAM
 from trm_engine.errors import did_you_mean
 
 __all__ = ["FORMATS", "Conversation", "Format", "Match", "Message", "detect", "format_named"]
 
-FORMATS: tuple[Format, ...] = (OPENAI, RAW)
+FORMATS: tuple[Format, ...] = (
+    *(VERDICT, PREFERENCE, CHAT_LOGS, TAU_BENCH, BFCL, TOOLACE, GLAIVE, XLAM, ALPACA, TRL),
+    *(LLAMA_FACTORY, SHAREGPT, GEMINI, FRAMES, RASA, OPENAI, ANTHROPIC, RESPONSES, RAW),
+)
 """All formats. Of those that fit equally well the first is taken."""
 
 

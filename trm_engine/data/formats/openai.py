@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from math import inf
 from typing import Any
 
 from trm_engine.data.fields import (
@@ -33,6 +34,7 @@ from trm_engine.data.formats.columns import (
     with_system,
 )
 from trm_engine.data.formats.conversation import Call, Conversation, Format, Match, Message, Role
+from trm_engine.data.formats.text_calls import may_hold_calls
 
 ROLES: dict[str, Role] = {
     "user": "user",
@@ -167,10 +169,11 @@ def _call(value: Any, where: str, place: str) -> Call:
 def _require_calls(messages: list[Message]) -> None:
     """Raise ConvertError for tool messages that no call is left for."""
     problems: list[str] = []
-    left = 0
+    left = 0.0
     for message in messages:
         if message.role != "tool":
             left = (left if message.role == "assistant" else 0) + len(message.calls)
+            left += inf if message.role == "assistant" and may_hold_calls(message.text) else 0
         elif left:
             left -= 1
         else:

@@ -1,0 +1,61 @@
+"""Every format is told from the others by its structure, and read into the same samples."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.format_samples import ANSWER, ASK, CALL, FULL, PARTLY, RESULT
+from trm_engine.data.convert import convert_file
+from trm_engine.data.formats import FORMATS, detect
+from trm_engine.data.samples import parse_sample
+
+RECORDS = FULL | {name: record for name, (record, _) in PARTLY.items()}
+
+
+def samples_of(tmp_path: Path, *records: Any) -> list[dict[str, Any]]:
+    path = tmp_path / "conversations.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return list(convert_file(path))
+
+
+def test_every_format_has_a_sample() -> None:
+    assert sorted(RECORDS) == sorted(form.name for form in FORMATS)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_format_is_told_by_its_structure(name: str) -> None:
+    assert detect([("line 1", RECORDS[name])]).name == name
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_a_call_its_response_and_an_answer(name: str, tmp_path: Path) -> None:
+    called, answered = samples_of(tmp_path, FULL[name])
+
+    response = [RESULT] if name == "sgd" else RESULT
+    assert called["history"] == [{"role": "user", "content": ASK}]
+    assert (called["decision"], called["tool"]) == ("tool_call", CALL)
+    assert answered["history"] == [
+        {"role": "user", "content": ASK},
+        {"role": "tool_call", "content": CALL},
+        {"role": "tool_response", "content": response},
+    ]
+    assert (answered["decision"], answered["content"]) == ("direct_answer", ANSWER)
+    assert [tool["function"]["name"] for tool in called["tools"]] == ["weather"]
+    assert "city" in called["tools"][0]["function"]["parameters"]["properties"]
+
+
+@pytest.mark.parametrize("name", PARTLY)
+def test_decisions_of_formats_without_responses(name: str, tmp_path: Path) -> None:
+    record, calls = PARTLY[name]
+    samples = samples_of(tmp_path, record)
+
+    assert [sample["tool"] for sample in samples] == calls
+    assert samples[0]["history"] == [{"role": "user", "content": ASK}]
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_samples_are_valid(name: str, tmp_path: Path) -> None:
+    for sample in samples_of(tmp_path, RECORDS[name]):
+        parse_sample(json.dumps(sample).encode())

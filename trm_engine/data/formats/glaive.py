@@ -1,0 +1,52 @@
+"""Glaive v2: columns ``system``, with the tools, and ``chat``, with all turns as one text.
+
+Turns begin with USER:, ASSISTANT: or FUNCTION RESPONSE:, and the assistant's end with
+``<|endoftext|>``; calls stand behind ``<functioncall>``.
+Source: glaiveai/glaive-function-calling-v2 on Hugging Face.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from trm_engine.data.fields import fail, response_of
+from trm_engine.data.formats.columns import name_of
+from trm_engine.data.formats.conversation import Conversation, Format, Match, Message, Role
+from trm_engine.data.formats.json_texts import tools_in
+from trm_engine.data.formats.parts import text_of
+
+_SPEAKERS: dict[str, Role] = {"USER": "user", "ASSISTANT": "assistant", "FUNCTION RESPONSE": "tool"}
+_TURN = re.compile(r"(?:\A|\n|<\|endoftext\|>)\s*(USER|ASSISTANT|FUNCTION RESPONSE):")
+_SYSTEM = re.compile(r"\A\s*SYSTEM:\s*")
+
+
+def matches(record: Any) -> Match:
+    """Whether a record has a text with turns under ``chat``."""
+    chat = record.get("chat") if isinstance(record, dict) else None
+    return Match.CERTAIN if isinstance(chat, str) and _TURN.match(chat) else Match.NO
+
+
+def read(record: Any, where: str) -> Iterator[Conversation]:
+    """The conversation of a record."""
+    chat = text_of(record.get("chat"), where, "chat")
+    before, *pieces = _TURN.split(chat)
+    if before.strip() or not pieces:
+        fail(where, "chat", "turns that begin with USER:, ASSISTANT: or FUNCTION RESPONSE:", chat)
+    system = _SYSTEM.sub("", text_of(record.get("system"), where, "system"))
+    text, tools = tools_in(system)
+    messages = [Message(where, "system", text)] if text else []
+    for number, (name, said) in enumerate(zip(pieces[::2], pieces[1::2], strict=True), 1):
+        messages.append(_message(_SPEAKERS[name], said, f"{where}, turn {number}"))
+    yield Conversation(where, tuple(messages), tools, name_of(record))
+
+
+def _message(role: Role, said: str, where: str) -> Message:
+    text = said.replace("<|endoftext|>", "").strip()
+    if role == "tool":
+        return Message(where, "tool", response=response_of(text))
+    return Message(where, role, text)
+
+
+GLAIVE = Format("glaive", "Glaive v2", matches, read)

@@ -1,0 +1,73 @@
+"""ShareGPT: turns with ``from`` and ``value``, as in the files of LLaMA-Factory and Axolotl.
+
+A record is ``{"conversations": [{"from": "human", "value": …}, …], "system": …, "tools": …}``, with
+tools as JSON text. ``function_call`` turns hold calls, ``observation`` turns their responses.
+Source: data/README.md of hiyouga/LLaMA-Factory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from trm_engine.data.fields import decoded, each, fail, response_of
+from trm_engine.data.formats.columns import (
+    name_of,
+    system_of,
+    tools_of,
+    turns_in,
+    turns_of,
+    with_system,
+)
+from trm_engine.data.formats.conversation import Call, Conversation, Format, Match, Message
+from trm_engine.data.formats.parts import calls_of, id_of, is_learnt, speaker, speaker_of, text_of
+from trm_engine.data.formats.text_calls import calls_in, without_thought
+
+
+def matches(record: Any) -> Match:
+    """Whether a record has turns with ``from`` and ``value``."""
+    turns = [turn for turn in turns_in(record) if isinstance(turn, dict)]
+    known = [turn for turn in turns if "value" in turn and speaker(turn.get("from"))]
+    return Match.CERTAIN if known and len(known) * 2 >= len(turns) else Match.NO
+
+
+def read(record: Any, where: str) -> Iterator[Conversation]:
+    """The conversation of a record."""
+    messages = read_messages(turns_of(record, where), where)
+    messages = with_system(system_of(record, where), messages)
+    yield Conversation(where, messages, tools_of(record), name_of(record))
+
+
+def read_messages(turns: list[Any], where: str) -> tuple[Message, ...]:
+    """The messages of turns with ``from`` and ``value``, or with ``role`` and ``content``."""
+    numbered = enumerate(turns, 1)
+    return tuple(each(numbered, lambda turn: _message(turn[1], f"{where}, turn {turn[0]}")))
+
+
+def _message(turn: Any, where: str) -> Message:
+    is_old = isinstance(turn, dict) and "from" in turn
+    role = speaker_of(turn, "from" if is_old else "role", where)
+    key = "value" if "value" in turn else "content"
+    value, is_trained = turn.get(key), is_learnt(turn)
+    if role == "call":
+        return Message(where, "assistant", calls=_calls(value, where, key), is_trained=is_trained)
+    if role == "tool":
+        response = response_of(value) if isinstance(value, str) else value
+        call_id, name = id_of(turn.get("tool_call_id")), id_of(turn.get("name"))
+        return Message(where, "tool", response=response, call_id=call_id, tool_name=name)
+    return Message(where, role, text_of(value, where, key), is_trained=is_trained)
+
+
+def _calls(value: Any, where: str, key: str) -> tuple[Call, ...]:
+    """The calls of a turn that has nothing else: JSON, or a model's own markup."""
+    if isinstance(value, str):
+        value = without_thought(value)
+    if isinstance(decoded(value), str):
+        _, calls = calls_in(decoded(value), {}, where)
+        if not calls:
+            fail(where, key, 'a call, {"name": …, "arguments": {…}}', value)
+        return tuple(calls)
+    return calls_of(value, where, key)
+
+
+SHAREGPT = Format("sharegpt", "ShareGPT", matches, read)

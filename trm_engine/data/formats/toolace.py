@@ -1,0 +1,65 @@
+"""ToolACE: ShareGPT turns, with the tools as JSON in the system text and Python-like calls.
+
+A tool's turn has the responses to all calls of the turn before.
+Source: Team-ACE/ToolACE on Hugging Face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from trm_engine.data.formats.columns import name_of, turns_in, turns_of
+from trm_engine.data.formats.conversation import Conversation, Format, Match, Message
+from trm_engine.data.formats.json_texts import tools_in
+from trm_engine.data.formats.parts import id_of, objects_in, speaker
+from trm_engine.data.formats.sharegpt import read_messages
+
+
+def matches(record: Any) -> Match:
+    """Whether a record has ShareGPT's turns, and a system text with the definitions of tools."""
+    if not isinstance(record, dict) or record.get("tools"):
+        return Match.NO
+    turns = objects_in(turns_in(record, ("conversations",)))
+    spoken = [speaker(turn.get("from", turn.get("role"))) for turn in turns]
+    if not spoken or not all(spoken):
+        return Match.NO
+    system = _system_text(record, turns)
+    has_tools = "<tools>" not in system and tools_in(system)[1]
+    return Match.CERTAIN if has_tools else Match.NO
+
+
+def _system_text(record: dict[str, Any], turns: list[dict[str, Any]]) -> str:
+    first = turns[0]
+    says = first.get("value", first.get("content"))
+    is_system = speaker(first.get("from", first.get("role"))) == "system"
+    text = says if is_system else record.get("system")
+    return text if isinstance(text, str) else ""
+
+
+def read(record: Any, where: str) -> Iterator[Conversation]:
+    """The conversation of a record."""
+    messages = [*read_messages(turns_of(record, where), where)]
+    if isinstance(record.get("system"), str) and messages and messages[0].role != "system":
+        messages.insert(0, Message(where, "system", record["system"]))
+    tools: list[dict[str, Any]] = []
+    if messages and messages[0].role == "system":
+        text, tools = tools_in(messages[0].text)
+        messages[:1] = [replace(messages[0], text=text)] if text else []
+    single = tuple(each for message in messages for each in _responses(message))
+    yield Conversation(where, single, tools or None, name_of(record))
+
+
+def _responses(message: Message) -> list[Message]:
+    """The responses in a tool's turn, each with the name of its tool."""
+    found = objects_in(message.response)
+    if message.role != "tool" or not found or not all("name" in each for each in found):
+        return [message]
+    return [
+        replace(message, response=each.get("results", each), tool_name=id_of(each["name"]))
+        for each in found
+    ]
+
+
+TOOLACE = Format("toolace", "ToolACE", matches, read)
