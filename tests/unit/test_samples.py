@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from tests.support import TOOLS, dialogues, sample, write_jsonl
 from trm_engine.data.samples import (
+    Sample,
     SampleReader,
     Turn,
+    _parse_line,
     explain,
     iter_lines,
     parse_conversation,
@@ -309,3 +311,57 @@ def test_any_json_is_read_or_explained(value: Any) -> None:
 @given(mutated(sample(tool=CALL, decision="tool_call")))
 def test_any_broken_sample_is_read_or_explained(record: dict[str, Any]) -> None:
     read_or_explain(json.dumps(record).encode())
+
+
+def explained(raw: bytes) -> Sample | list[str]:
+    """What reading a line gives when Python's own reader reads it, not the quick one."""
+    try:
+        return Sample.model_validate(_parse_line(raw))
+    except ValueError as error:
+        return explain(error)
+
+
+def verdict(raw: bytes) -> Sample | list[str]:
+    try:
+        return parse_sample(raw)
+    except ValueError as error:
+        return explain(error)
+
+
+def spelled(record: dict[str, Any]) -> st.SearchStrategy[bytes]:
+    """A line for a record: escaped or not, with other white space, or with a byte changed."""
+    line = st.builds(
+        lambda escaped, indent, around: (
+            around + json.dumps(record, ensure_ascii=escaped, indent=indent) + around
+        ).encode("utf-8", "surrogatepass"),
+        st.booleans(),
+        st.sampled_from([None, 1]),
+        st.sampled_from(["", " ", "\n", "\v", "\ufeff"]),
+    )
+    place, byte = st.integers(0, 400), st.binary(min_size=1, max_size=1)
+    return line | st.builds(lambda raw, at, new: raw[:at] + new + raw[at + 1 :], line, place, byte)
+
+
+@given(mutated(sample(tools=TOOLS)).flatmap(spelled))
+def test_a_quickly_read_line_gets_the_verdict_of_the_whole_check(raw: bytes) -> None:
+    assert verdict(raw) == explained(raw)
+
+
+NUMBERS = ["1e999", "-1e999", "NaN", "-0", "-0.0", "1E5", "0.1", "9" * 30, "9" * 5000, "1e-5000"]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("field", ["slots", "tools", "id"])
+def test_numbers_of_any_size_get_the_verdict_of_the_whole_check(number: str, field: str) -> None:
+    tool = {"function": {"name": "f", "parameters": {"x": "NUMBER"}}}
+    record = sample(**{field: [tool] if field == "tools" else {"a": "NUMBER"}})
+    raw = json.dumps(record).replace('"NUMBER"', number).encode()
+    assert repr(verdict(raw)) == repr(explained(raw))
+
+
+def test_lines_share_the_tools_that_they_repeat() -> None:
+    raw = json.dumps(sample(tools=TOOLS)).encode()
+    one, other = parse_sample(raw), parse_sample(raw)
+    assert one == other
+    assert one.tools is not other.tools
+    assert one.tools[0] is other.tools[0]

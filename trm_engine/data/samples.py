@@ -7,18 +7,31 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from trm_engine.data.quick import NOT_READ, read_fields, read_value
 from trm_engine.errors import DataError, did_you_mean, no_such_file
 from trm_engine.files import strict_json
 from trm_engine.vocabulary import ROLES, TOOL_ROLES
 
 DECISIONS = ("tool_call", "direct_answer")
 MAX_PROBLEMS_SHOWN = 5
+
+CACHED_TOOL_LISTS = 64
+"""Number of lists of tools that are kept, for the lines of a conversation repeat one."""
 
 
 class ToolCall(BaseModel):
@@ -149,6 +162,11 @@ class Sample(Conversation):
         return self
 
 
+Parsed = TypeVar("Parsed", bound=Conversation)
+
+_TOOLS = TypeAdapter(list[Tool])
+
+
 @dataclass(frozen=True)
 class Problem:
     """A problem in one line of a file."""
@@ -237,12 +255,12 @@ def parse_sample(raw: bytes) -> Sample:
     Raises:
         ValueError: it is not a sample. ``explain`` gives the reasons.
     """
-    return Sample.model_validate(_parse_line(raw))
+    return _parsed(Sample, raw)
 
 
 def parse_conversation(raw: bytes) -> Conversation:
     """Parse one JSON line with at least ``history`` as a Conversation. Raises ValueError."""
-    return Conversation.model_validate(_parse_line(raw))
+    return _parsed(Conversation, raw)
 
 
 def explain(error: ValueError) -> list[str]:
@@ -262,6 +280,25 @@ def summarise(problems: list[Problem]) -> str:
         )
     shown.append("(trm-tui train --set data.on_error=skip leaves bad lines out)")
     return "\n".join(shown)
+
+
+def _parsed(model: type[Parsed], raw: bytes) -> Parsed:
+    """Read a line quickly; if it is not right, read it again in the way that explains why."""
+    try:
+        fields = read_fields(raw, as_bytes="tools")
+        if fields is not None:
+            if "tools" in fields:
+                fields["tools"] = _tools(fields["tools"])
+            return model.model_validate(fields)
+    except (ValidationError, *NOT_READ):
+        pass
+    return model.model_validate(_parse_line(raw))
+
+
+@lru_cache(CACHED_TOOL_LISTS)
+def _tools(raw: bytes) -> tuple[Tool, ...]:
+    """The tools in a JSON text. Lines that repeat it share them."""
+    return tuple(_TOOLS.validate_python(read_value(raw)))
 
 
 def _parse_line(raw: bytes) -> dict[str, Any]:
