@@ -71,6 +71,10 @@ class ArrayWriter:
         self._files[name].write(np.ascontiguousarray(rows, dtype=self._meta[name]["dtype"]).data)  # type: ignore[call-overload]
         self._rows[name] += len(rows)
 
+    def rows(self, name: str) -> int:
+        """The number of rows of an array so far."""
+        return self._rows.get(name, 0)
+
 
 def read_arrays(folder: Path) -> dict[str, np.ndarray]:
     """Memory-map the arrays that an ArrayWriter left in ``folder``."""

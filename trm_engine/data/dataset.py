@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -12,19 +11,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from trm_engine.data.cache import (
-    ArrayWriter,
-    build_once,
-    code_hash,
-    default_cache_dir,
-    key_of,
-    read_arrays,
-)
-from trm_engine.data.encoding import EncodedSample, FieldLabels, encode_sample
+from trm_engine.data.cache import default_cache_dir, read_arrays
+from trm_engine.data.encoding import encode_sample
 from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Sample
 from trm_engine.data.survey import Progress, Survey, no_progress, survey_file
-from trm_engine.data.tokenizer import Limits, TRMTokenizer
+from trm_engine.data.token_cache import token_cache
+from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import DataError, did_you_mean
 from trm_engine.files.atomic import atomic_file
 from trm_engine.runs.schema.events import DataFigures
@@ -73,7 +66,7 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         self.max_length = max_length
         self.max_tool_tokens = max_tool_tokens
         _refuse_other_slots(self.survey, self.labels)
-        folder, self.was_tokenised = _token_cache(
+        folder, self.was_tokenised = token_cache(
             self.survey, tokenizer, self.labels, (max_length, max_tool_tokens), cache, progress
         )
         self._arrays = read_arrays(folder)
@@ -255,77 +248,6 @@ def _refuse_other_slots(survey: Survey, labels: Labels) -> None:
     missing = [name for name in known if name not in given]
     if missing:
         raise DataError(f"{survey.path}: slot '{missing[0]}', which the model knows, is missing")
-
-
-def _token_cache(
-    survey: Survey,
-    tokenizer: TRMTokenizer,
-    labels: Labels,
-    limits: Limits,
-    cache: Path,
-    progress: Progress,
-) -> tuple[Path, bool]:
-    code = code_hash("dataset", "encoding", "tokenizer", "samples", "labels", "spans", "borders")
-    key = key_of(survey.content, tokenizer.fingerprint, labels.fingerprint, limits, code)
-    folder = cache / f"tokens-{key}-{len(survey)}"
-    build = partial(_build, survey, tokenizer, labels, limits, progress)
-    return folder, build_once(folder, build)
-
-
-def _build(
-    survey: Survey,
-    tokenizer: TRMTokenizer,
-    labels: Labels,
-    limits: Limits,
-    progress: Progress,
-    folder: Path,
-) -> None:
-    total = len(survey)
-    with ArrayWriter(folder) as arrays:
-        ends: dict[str, int] = {"token": 0, "slot_span": 0, "arg_span": 0}
-        for index in range(total):
-            sample = survey.sample(index)
-            _append(arrays, ends, encode_sample(sample, tokenizer, labels, *limits))
-            progress(f"tokenising {survey.path.name}", index / total)
-
-
-def _append(arrays: ArrayWriter, ends: dict[str, int], sample: EncodedSample) -> None:
-    encoding = sample.encoding
-    columns = (
-        encoding.input_ids,
-        encoding.role_ids,
-        encoding.turns,
-        encoding.begins,
-        encoding.ends,
-        encoding.text,
-    )
-    _append_ragged(arrays, ends, "tokens", "token", np.stack(columns, axis=1))
-    arrays.append("decision", np.array([sample.decision], dtype=np.uint8))
-    arrays.append("tool", np.array([sample.tool], dtype=np.int32))
-    arrays.append("tool_mask", sample.tool_mask[None])
-    arrays.append("dropped_tokens", np.array([encoding.dropped_tokens], dtype=np.int32))
-    arrays.append("cut_tokens", np.array([encoding.cut_tokens], dtype=np.int32))
-    cut_values = sample.slots.cut_values + sample.args.cut_values
-    arrays.append("cut_values", np.array([cut_values], dtype=np.int32))
-    for kind, fields in (("slot", sample.slots), ("arg", sample.args)):
-        _append_fields(arrays, ends, kind, fields)
-
-
-def _append_fields(
-    arrays: ArrayWriter, ends: dict[str, int], kind: str, fields: FieldLabels
-) -> None:
-    arrays.append(f"{kind}_presence", fields.presence[None])
-    arrays.append(f"{kind}_choices", fields.choices[None])
-    _append_ragged(arrays, ends, f"{kind}_spans", f"{kind}_span", fields.spans)
-
-
-def _append_ragged(
-    arrays: ArrayWriter, ends: dict[str, int], name: str, border: str, rows: np.ndarray
-) -> None:
-    begin = ends[border]
-    ends[border] = begin + len(rows)
-    arrays.append(name, rows)
-    arrays.append(f"{border}_borders", np.array([[begin, ends[border]]], dtype=np.int64))
 
 
 def describe(dataset: TRMToolCallingDataset) -> DataFigures:

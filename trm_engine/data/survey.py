@@ -45,7 +45,7 @@ class Survey:
     ``content``: hash of the file's bytes. ``text`` [bytes]: the lines of the samples, so that the
     file is not needed any more. ``ends`` [N]: end of each line in ``text``. ``lines`` [N]: line
     numbers. ``dialogues`` [N]: id of the sample's dialogue. ``digests`` [N]: hash of history and
-    answer.
+    answer. ``folder``: where the survey is in the cache.
     """
 
     path: Path
@@ -57,6 +57,11 @@ class Survey:
     dialogues: np.ndarray
     digests: np.ndarray
     problems: list[Problem]
+    folder: Path
+
+    def __reduce__(self) -> tuple[Callable[..., Survey], tuple[Path, str, Path]]:
+        """Another process reads it from its folder of the cache."""
+        return _read, (self.path, self.content, self.folder)
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -106,7 +111,7 @@ def earlier_survey(
 
 
 def _folder(cache_dir: Path, content: str, on_error: Literal["fail", "skip"]) -> Path:
-    code = code_hash("survey", "samples", "labels", "spans", "borders")
+    code = code_hash("survey", "samples", "quick", "labels", "spans", "borders")
     return cache_dir / f"survey-{key_of(content, on_error, code)}"
 
 
@@ -124,6 +129,7 @@ def _read(path: Path, content: str, folder: Path) -> Survey:
         dialogues=arrays["dialogues"],
         digests=arrays["digests"],
         problems=[Problem(str(path), line, message) for line, message in facts["problems"]],
+        folder=folder,
     )
 
 

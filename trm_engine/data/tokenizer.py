@@ -78,22 +78,20 @@ class Encoding:
 
 @dataclass(frozen=True)
 class _EncodedTurn:
-    ids: np.ndarray
-    begins: np.ndarray
-    ends: np.ndarray
-    text: np.ndarray
+    """One turn with its marker. ``rows`` [4, L]: id, begin, end and text flags of each token."""
+
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows[0])
 
     def tail(self, length: int) -> _EncodedTurn:
         """The marker and the newest ``length - 1`` tokens."""
-        keep = np.r_[0, np.arange(len(self.ids) - (length - 1), len(self.ids))]
-        return self._part(keep)
+        return _EncodedTurn(self.rows[:, np.r_[0, len(self) - (length - 1) : len(self)]])
 
     def head(self, length: int) -> _EncodedTurn:
         """The marker and the first ``length - 1`` tokens."""
-        return self._part(slice(length))
-
-    def _part(self, kept: np.ndarray | slice) -> _EncodedTurn:
-        return _EncodedTurn(self.ids[kept], self.begins[kept], self.ends[kept], self.text[kept])
+        return _EncodedTurn(self.rows[:, :length])
 
 
 class TRMTokenizer:
@@ -256,10 +254,13 @@ class TRMTokenizer:
     def _encode_turn_uncached(self, role: str, text: str) -> _EncodedTurn:
         result = self._processor.encode(text, return_type="offset_mapping")
         spans = [_without_spaces(text, begin, end) for begin, end in result["offsets"]]
-        begins, ends = np.array([(0, 0), *spans], dtype=np.int32).T
-        ids = np.array([marker_id(role), *result["ids"]], dtype=np.int32)
-        flags = np.array([0, *_text_flags(text, spans)], dtype=np.int32)
-        return _EncodedTurn(ids, begins, ends, flags)
+        rows = np.empty((4, len(spans) + 1), dtype=np.int32)
+        rows[:, 0] = (marker_id(role), 0, 0, 0)
+        rows[0, 1:] = result["ids"]
+        if spans:
+            rows[1:3, 1:] = np.array(spans, dtype=np.int32).T
+        rows[3, 1:] = list(_text_flags(text, spans))
+        return _EncodedTurn(rows)
 
 
 def _without_tool_tails(
@@ -275,7 +276,7 @@ def _without_tool_tails(
 
 
 def _tokens(encoded: Iterable[_EncodedTurn]) -> int:
-    return sum(len(turn.ids) for turn in encoded)
+    return sum(map(len, encoded))
 
 
 def _fit(encoded: list[_EncodedTurn], system_first: bool, budget: int) -> dict[int, _EncodedTurn]:
@@ -283,37 +284,35 @@ def _fit(encoded: list[_EncodedTurn], system_first: bool, budget: int) -> dict[i
     last = len(encoded) - 1
     kept: dict[int, _EncodedTurn] = {}
     if system_first and last > 0:
-        share = max(budget // 2, budget - len(encoded[last].ids))
-        kept[0] = encoded[0].head(min(len(encoded[0].ids), share))
-        budget -= len(kept[0].ids)
+        share = max(budget // 2, budget - len(encoded[last]))
+        kept[0] = encoded[0].head(min(len(encoded[0]), share))
+        budget -= len(kept[0])
     newest = encoded[last]
-    kept[last] = newest if len(newest.ids) <= budget else newest.tail(budget)
-    budget -= len(kept[last].ids)
+    kept[last] = newest if len(newest) <= budget else newest.tail(budget)
+    budget -= len(kept[last])
     for index in range(last - 1, -1, -1):
-        if index in kept or len(encoded[index].ids) > budget:
+        if index in kept or len(encoded[index]) > budget:
             break
         kept[index] = encoded[index]
-        budget -= len(encoded[index].ids)
+        budget -= len(encoded[index])
     return dict(sorted(kept.items()))
 
 
 def _join(
     turns: Sequence[Turn], encoded: list[_EncodedTurn], kept: dict[int, _EncodedTurn], cut: int
 ) -> Encoding:
-    edge = np.zeros(1, dtype=np.int32)
-    pieces = list(kept.items())
+    lengths = [1, *map(len, kept.values()), 1]
+    roles = [0, *(ROLE_IDS[turns[index].role] for index in kept), 0]
+    begin, end = np.array([[[BOS_ID], [0], [0], [0]], [[EOS_ID], [0], [0], [0]]], dtype=np.int32)
+    rows = np.concatenate([begin, *(turn.rows for turn in kept.values()), end], axis=1)
     return Encoding(
-        input_ids=np.concatenate([edge + BOS_ID, *(turn.ids for _, turn in pieces), edge + EOS_ID]),
-        role_ids=np.concatenate(
-            [edge, *(np.full(len(t.ids), ROLE_IDS[turns[i].role]) for i, t in pieces), edge]
-        ).astype(np.int32),
-        turns=np.concatenate(
-            [edge + NO_TURN, *(np.full(len(t.ids), i) for i, t in pieces), edge + NO_TURN]
-        ).astype(np.int32),
-        begins=np.concatenate([edge, *(turn.begins for _, turn in pieces), edge]),
-        ends=np.concatenate([edge, *(turn.ends for _, turn in pieces), edge]),
-        text=np.concatenate([edge, *(turn.text for _, turn in pieces), edge]),
-        dropped_turns=len(encoded) - len(pieces),
+        input_ids=rows[0],
+        role_ids=np.repeat(np.array(roles, dtype=np.int32), lengths),
+        turns=np.repeat(np.array([NO_TURN, *kept, NO_TURN], dtype=np.int32), lengths),
+        begins=rows[1],
+        ends=rows[2],
+        text=rows[3],
+        dropped_turns=len(encoded) - len(kept),
         dropped_tokens=_tokens(encoded) - _tokens(kept.values()),
         cut_tokens=cut,
     )
@@ -334,9 +333,11 @@ def _text_flags(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[int]:
 
 
 def _without_spaces(text: str, begin: int, end: int) -> tuple[int, int]:
-    piece = text[begin:end]
-    lead = len(piece) - len(piece.lstrip())
-    return min(begin + lead, end), begin + len(piece.rstrip()) if piece.strip() else end
+    while begin < end and text[begin].isspace():
+        begin += 1
+    while begin < end and text[end - 1].isspace():
+        end -= 1
+    return begin, end
 
 
 def _read_model(path: Path) -> bytes:
