@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import ROOT, dialogue, dialogues, sample, write_jsonl
-from trm_engine.data.stats import file_statistics, percentiles
+from trm_engine.data.stats import EXACT_DISTINCT, DistinctCount, file_statistics, percentiles
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import DataError
 
@@ -100,3 +100,13 @@ def test_percentiles_are_values_that_occur() -> None:
 def test_needs_no_torch() -> None:
     code = "import sys, trm_engine.data.stats; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+@pytest.mark.parametrize("texts", [0, 1, EXACT_DISTINCT, 5 * EXACT_DISTINCT])
+def test_distinct_texts_are_counted_exactly_then_estimated_in_constant_memory(texts: int) -> None:
+    count = DistinctCount()
+    for text in [*range(texts), *range(texts)]:
+        count.add(str(text))
+    allowed = 0 if texts <= EXACT_DISTINCT else 0.05 * texts
+    assert abs(int(count) - texts) <= allowed
+    assert len(count._kept) <= 2 * EXACT_DISTINCT

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import operator
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -12,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from trm_engine.data.samples import Function, Sample, ToolCall
+from trm_engine.data.samples import Function, Sample, Tool, ToolCall
 from trm_engine.data.spans import is_verbatim, value_text
 
 MAX_CHOICES = 32
@@ -209,10 +210,13 @@ class LabelBuilder:
     args: dict[str, FieldCounts] = field(default_factory=dict)
     enums: dict[str, dict[str, None]] = field(default_factory=dict)
     types: dict[str, set[JsonType]] = field(default_factory=dict)
+    newest_tools: list[Tool] = field(default_factory=list)
 
     def add(self, sample: Sample) -> None:
-        for tool in sample.tools:
-            self._add_tool(tool.function)
+        if not _same_objects(sample.tools, self.newest_tools):  # lines that repeat tools share them
+            self.newest_tools = sample.tools
+            for tool in sample.tools:
+                self._add_tool(tool.function)
         for name, value in sample.slots.items():
             self.slots.setdefault(name, FieldCounts()).add(value, sample)
         if sample.tool:
@@ -251,6 +255,10 @@ class LabelBuilder:
         for name, value in call.arguments.items():
             parameters[name] = None
             self.args.setdefault(name, FieldCounts()).add(value, sample)
+
+
+def _same_objects(some: Sequence[object], others: Sequence[object]) -> bool:
+    return len(some) == len(others) and all(map(operator.is_, some, others))
 
 
 def _most_frequent_first(values: Counter[str]) -> list[str]:

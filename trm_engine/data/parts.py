@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -55,8 +56,7 @@ def build_in_parts(
         return
     edges = [rows * part // count for part in range(count + 1)]
     parts = [
-        _Part(job, range(begin, end), folder / f"part-{begin}")
-        for begin, end in zip(edges, edges[1:], strict=False)
+        _Part(job, range(begin, end), folder / f"part-{begin}") for begin, end in pairwise(edges)
     ]
     with ExitStack() as stack:
         for part in parts:

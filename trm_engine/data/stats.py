@@ -12,18 +12,47 @@ from typing import Any
 
 import numpy as np
 
-from trm_engine.data.samples import Sample, SampleReader, Turn
+from trm_engine.data.samples import Sample, SampleReader
 from trm_engine.data.spans import find_value, value_text
 from trm_engine.data.survey import PrefixIndex
 from trm_engine.data.tokenizer import TRMTokenizer
 
 PERCENTILES = (5, 25, 50, 75, 95, 99)
 NO_LIMIT = 2**31 - 1
+EXACT_DISTINCT = 10_000
+HASHES = 2**64
 SAID_BY_USER = frozenset({"user"})
 SAID = frozenset({"user", "system", "assistant"})
 
 Progress = Callable[[int], None]
 """Called with the bytes read so far."""
+
+
+class DistinctCount:
+    """The number of distinct texts: exact up to ``EXACT_DISTINCT``, then an estimate.
+
+    The hashes of n texts divide the range of all hashes evenly, so the smallest k of them tell n
+    with an error of about 1/sqrt(k), in constant memory.
+    """
+
+    def __init__(self) -> None:
+        self._kept: set[int] = set()
+        self._limit = HASHES
+
+    def add(self, text: str) -> None:
+        """Count one text, unless it was counted before."""
+        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        number = int.from_bytes(digest, "little")
+        if number >= self._limit:
+            return
+        self._kept.add(number)
+        if len(self._kept) > 2 * EXACT_DISTINCT:  # the smallest half stays
+            smallest = sorted(self._kept)[: EXACT_DISTINCT + 1]
+            self._limit = smallest.pop()
+            self._kept = set(smallest)
+
+    def __int__(self) -> int:
+        return round(len(self._kept) * (HASHES / self._limit))
 
 
 @dataclass
@@ -34,16 +63,16 @@ class ValueCounts:
     in_user: int = 0
     in_said: int = 0
     anywhere: int = 0
-    distinct: set[bytes] = field(default_factory=set)
+    distinct: DistinctCount = field(default_factory=DistinctCount)
 
-    def add(self, value: Any, history: Sequence[Turn]) -> None:
-        """Count one value. An empty value is not filled."""
+    def add(self, value: Any, history: Sequence[tuple[str, str]]) -> None:
+        """Count one value in a history of roles and texts. An empty value is not filled."""
         text = value_text(value)
         if not text:
             return
         self.filled += 1
-        self.distinct.add(hashlib.blake2b(text.casefold().encode(), digest_size=8).digest())
-        roles = {turn.role for turn in history if find_value(turn.text(), text)}
+        self.distinct.add(text.casefold())
+        roles = {role for role, said in history if find_value(said, text)}
         self.in_user += bool(roles & SAID_BY_USER)
         self.in_said += bool(roles & SAID)
         self.anywhere += bool(roles)
@@ -53,7 +82,7 @@ class ValueCounts:
         return {
             "filled": self.filled,
             "filled_share": share(self.filled, samples),
-            "distinct": len(self.distinct),
+            "distinct": int(self.distinct),
             "verbatim": {
                 "user": share(self.in_user, self.filled),
                 "said": share(self.in_said, self.filled),
@@ -84,13 +113,17 @@ class Statistics:
         self.prefixes.add(sample)
         self.decisions.setdefault(sample.history[-1].role, Counter())[sample.decision] += 1
         self.offered.update(sample.tool_names)
+        history = [(turn.role, turn.text()) for turn in sample.history]
         for name, value in sample.slots.items():
-            self.slots.setdefault(name, ValueCounts()).add(value, sample.history)
+            self.slots.setdefault(name, ValueCounts()).add(value, history)
         if sample.tool:
             self.tools[sample.tool.name] += 1
             for name, value in sample.tool.arguments.items():
-                self.arguments.setdefault(name, ValueCounts()).add(value, sample.history)
-        self._add_lengths(sample.history)
+                self.arguments.setdefault(name, ValueCounts()).add(value, history)
+        self.turns.append(len(history))
+        self.characters.append(sum(len(text) for _, text in history))
+        if self.tokenizer:
+            self.tokens.append(len(self.tokenizer.encode_turns(sample.history, NO_LIMIT)))
 
     def to_dict(self) -> dict[str, Any]:
         """All statistics, as ``data stats --json`` prints them."""
@@ -116,12 +149,6 @@ class Statistics:
                 if values
             },
         }
-
-    def _add_lengths(self, history: Sequence[Turn]) -> None:
-        self.turns.append(len(history))
-        self.characters.append(sum(len(turn.text()) for turn in history))
-        if self.tokenizer:
-            self.tokens.append(len(self.tokenizer.encode_turns(history, NO_LIMIT)))
 
 
 def file_statistics(

@@ -30,6 +30,8 @@ from trm_engine.errors import DataError
 READINGS = 3
 """Number of attempts to read a file that changes while it is read."""
 
+SAMPLES_AT_ONCE = 1 << 16
+
 Progress = Callable[[str, float], None]
 """Called with the name of the phase and the share done, 0 to 1."""
 
@@ -200,19 +202,33 @@ class PrefixIndex:
 
     def dialogues(self) -> np.ndarray:
         """[N]: the index of the first sample of each sample's dialogue."""
-        own = np.array(self._own, dtype=np.uint64)
-        known, first = np.unique(own, return_index=True)
-        parents = first[np.searchsorted(known, own)]
-        earlier = np.array(self._earlier, dtype=np.uint64)
-        places = np.minimum(np.searchsorted(known, earlier), len(known) - 1)
-        matches = known[places] == earlier
-        begin = 0
-        for sample, count in enumerate(self._counts):
-            longest = np.flatnonzero(matches[begin : begin + count])[-1:]
-            for place in longest:
-                _join(parents, sample, int(first[places[begin + place]]))
-            begin += count
-        return np.array([_root(parents, sample) for sample in range(len(own))], dtype=np.int64)
+        known, first, parents = np.unique(
+            np.frombuffer(self._own, dtype=np.uint64), return_index=True, return_inverse=True
+        )
+        parents = first[parents]
+        for sample, other in self._continued(known):
+            _join(parents, sample, int(first[other]))
+        for sample in range(len(parents)):
+            parents[sample] = _root(parents, sample)
+        return parents
+
+    def _continued(self, known: np.ndarray) -> Iterator[tuple[int, int]]:
+        """Samples with the place in ``known`` of the longest history that they continue.
+
+        Some samples at a time, as together their prefixes would need much memory.
+        """
+        ends = np.cumsum(np.frombuffer(self._counts, dtype=np.uint64)).astype(np.int64)
+        earlier = np.frombuffer(self._earlier, dtype=np.uint64)
+        for first in range(0, len(ends), SAMPLES_AT_ONCE):
+            part = ends[first : first + SAMPLES_AT_ONCE]
+            begin = int(ends[first - 1]) if first else 0
+            hashes = earlier[begin : part[-1]]
+            places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+            found = np.flatnonzero(known[places] == hashes)
+            samples = np.searchsorted(part, found + begin, side="right")
+            newest = np.flatnonzero(np.diff(samples, append=-1))  # the longest of each sample
+            for sample, place in zip(samples[newest], places[found[newest]], strict=True):
+                yield first + int(sample), int(place)
 
 
 def _prefix_hashes(sample: Sample) -> Iterator[int]:
