@@ -53,7 +53,7 @@ def matches(record: Any) -> Match:
     """Whether a record has messages with OpenAI's roles and contents."""
     turns = [turn for turn in turns_in(record) if isinstance(turn, dict)]
     roles = [turn["role"] for turn in turns if isinstance(turn.get("role"), str)]
-    known = [turn for turn in turns if turn.get("role") in ROLES]
+    known = [turn for turn in turns if turn.get("role") in roles and turn["role"] in ROLES]
     is_other = any(role in OTHER_ROLES for role in roles) or not all(map(_has_content, known))
     if not roles or is_other or (len(turns) > 1 and len(known) * 2 < len(turns)):
         return Match.NO
