@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from trm_engine.data.catalogue.merging import Part, both, either, type_of_values
 from trm_engine.data.catalogue.type_names import schema_of_type
+from trm_engine.data.fields import present
 from trm_engine.errors import did_you_mean
 from trm_engine.printable import one_line
 
@@ -99,8 +100,8 @@ class SchemaReader:
             return Part()
         if len(above) >= DEEPEST or self.size > LARGEST:
             return self._cut(schema, path)
-        present = {key: value for key, value in schema.items() if value is not None}
-        part = reduce(both, self._parts(present, path, (*above, id(schema))))
+        given = {key: value for key, value in schema.items() if value is not None}
+        part = reduce(both, self._parts(given, path, (*above, id(schema))))
         return replace(part, schema=_with_implied_type(part.schema))
 
     def _parts(self, schema: dict[str, Any], path: str, above: tuple[int, ...]) -> Iterable[Part]:
@@ -139,9 +140,9 @@ class SchemaReader:
         """The values that are allowed, and the default."""
         values = [schema["const"]] if "const" in schema else schema.get("enum")
         if isinstance(values, list):
-            if present := [value for value in values if value is not None]:
-                part.schema["enum"] = present
-            part.optional = part.optional or len(present) < len(values)
+            if allowed := [value for value in values if value is not None]:
+                part.schema["enum"] = allowed
+            part.optional = part.optional or len(allowed) < len(values)
         elif values is not None:
             self.warn(f"{path}.enum", "expected a list of values")
         if "default" in schema:
@@ -189,7 +190,7 @@ class SchemaReader:
         read = {
             str(name): self.read(each, f"{path}.{name}", above)
             for name, each in value.items()
-            if each is not None and each is not False and not _is_read_only(each)
+            if present(each) is not None and each is not False and not _is_read_only(each)
         }
         found["properties"] = {name: part.schema for name, part in read.items()}
         found["required"] = [name for name, part in read.items() if part.required]

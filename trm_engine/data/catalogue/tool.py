@@ -44,7 +44,8 @@ def read_tool(value: Any, where: str, path: str, roots: tuple[Any, ...], warn: W
     if parameters.get("type", "object") != "object":
         warn(place, f"expected the schema of an object, got one of type {parameters['type']}")
         parameters = {}
-    return _tool(name, _description(tool, inner, warn), parameters)
+    about_parameters = parameters.pop("description", "")
+    return _tool(name, _description(tool, inner, warn) or about_parameters, parameters)
 
 
 def _tool(name: str, description: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def _unwrapped(value: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
     if "name" in value:
         return value, path
     if "title" in value and "properties" in value:  # the schema of a class
-        return {"name": value["title"], "parameters": value, **_text_of(value)}, path
+        return {"name": value["title"], "parameters": value}, path
     kind = value.get("type")
     is_own = kind == "function" or "properties" in value
     if isinstance(kind, str) and not is_own:  # a tool of the provider, such as web_search
@@ -73,10 +74,6 @@ def _unwrapped(value: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
         key = next(iter(value))
         return {"name": key, **inner}, f"{path}.{key}"
     return value, path
-
-
-def _text_of(value: dict[str, Any]) -> dict[str, Any]:
-    return {"description": value["description"]} if "description" in value else {}
 
 
 def _description(tool: dict[str, Any], path: str, warn: Warn) -> str:
