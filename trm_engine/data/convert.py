@@ -26,6 +26,7 @@ from trm_engine.data.catalogue import Catalogue, InferredTools, ToolReader, read
 from trm_engine.data.decisions import STOP, Step, has_parallel_calls, samples_of, steps_of
 from trm_engine.data.fields import ConvertError, each, fail
 from trm_engine.data.formats import Conversation, Format, detect, format_named, looks_like
+from trm_engine.data.formats.bfcl import BFCL, with_answers
 from trm_engine.data.formats.text_calls import with_text_calls
 from trm_engine.data.said_slots import with_said_slots
 from trm_engine.data.sources import records
@@ -42,6 +43,7 @@ def convert_file(
     format: str | None = None,
     tools_path: str | PathLike[str] | None = None,
     tools: Catalogue | None = None,
+    answers_path: str | PathLike[str] | None = None,
     slots: Sequence[str] = (),
     on_error: Literal["fail", "skip"] = "fail",
 ) -> Conversion:
@@ -52,6 +54,7 @@ def convert_file(
         format: name of its format; by default it is found out from the structure of the file.
         tools_path: file with the tools of conversations that list none.
         tools: these tools themselves.
+        answers_path: file with the answers to BFCL questions.
         slots: names of the slots: by default those that the format states.
         on_error: whether a conversation with problems is left out, or fails.
 
@@ -62,7 +65,10 @@ def convert_file(
     if on_error == "fail":
         listed.all_tools()
     found = format_named(format) if format is not None else detect_format(path)
-    conversion = Conversion(Path(path), found, listed.tools, tuple(dict.fromkeys(slots)))
+    answers = Path(answers_path) if answers_path else None
+    if answers and found is not BFCL:
+        raise ConvertError(f"{path}: only BFCL questions have answers in a file, not {found.title}")
+    conversion = Conversion(Path(path), found, listed.tools, tuple(dict.fromkeys(slots)), answers)
     conversion.problems += listed.problems
     conversion.warnings += listed.warnings
     conversion.survey()
@@ -85,6 +91,7 @@ class Conversion:
         format: its format.
         listed_tools: the tools of conversations that list none.
         slots: names of the slots.
+        answers_path: file with the answers to BFCL questions.
         problems: what is wrong with the conversations and tools that are left out.
         warnings: what was left out of tools.
         account: what became of conversations, turns and calls. It is complete after an iteration.
@@ -95,6 +102,7 @@ class Conversion:
     format: Format
     listed_tools: Tools
     slots: tuple[str, ...]
+    answers_path: Path | None = None
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     account: Account = field(default_factory=Account)
@@ -134,7 +142,7 @@ class Conversion:
 
     def _conversations(self, problems: list[str]) -> Iterator[_Read]:
         """The conversations that can be used. Problems are added to the list."""
-        for where, record in records(self.path):
+        for where, record in self._records():
             self.account.records += 1
             try:
                 read = each(self.format.read(record, where), self._checked)
@@ -143,6 +151,11 @@ class Conversion:
                 problems += _explained(error, record, where, self.format)
                 continue
             yield from read
+
+    def _records(self) -> Iterator[tuple[str, Any]]:
+        if self.answers_path is None:
+            return records(self.path)
+        return with_answers(records(self.path), records(self.answers_path), self.listed_tools)
 
     def _checked(self, conversation: Conversation) -> _Read:
         """A conversation with its tools, if it can be used."""

@@ -122,6 +122,9 @@ def convert(
     tools: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Tools for conversations that list none.")
     ] = None,
+    answers: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Answers to BFCL questions.")
+    ] = None,
     slot: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Name of a slot. Can be repeated.")
     ] = None,
@@ -137,7 +140,8 @@ def convert(
     """
     from trm_engine.data.convert import convert_file
 
-    count = _write_lines(out, convert_file(source, tools_path=tools, slots=slot or ()))
+    samples = convert_file(source, tools_path=tools, answers_path=answers, slots=slot or ())
+    count = _write_lines(out, samples)
     typer.echo(f"{out}: {_counted(count, 'sample')}", err=out == STDOUT)
 
 

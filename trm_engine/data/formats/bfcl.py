@@ -107,7 +107,11 @@ def _answers(truth: Any, parameters: dict[str, list[str]], where: str) -> list[l
 def _is_call(value: Any) -> bool:
     if isinstance(value, str):
         return value.rstrip().endswith(")") and "(" in value
-    return isinstance(value, dict) and len(value) == 1
+    return isinstance(value, dict) and len(value) == 1 and all(map(_is_object, value.values()))
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
 
 
 def _call(value: Any, parameters: dict[str, list[str]], where: str) -> Call:
@@ -118,7 +122,7 @@ def _call(value: Any, parameters: dict[str, list[str]], where: str) -> Call:
         except ValueError as error:
             raise ConvertError(f"{where}, field {name!r}: expected one call ({error})") from None
         return call
-    if not isinstance(value, dict) or len(value) != 1:
+    if not isinstance(value, dict) or not _is_call(value):
         fail(where, name, "a call, {name: {argument: [values]}}", value)
     ((tool, arguments),) = value.items()
     allowed = _chosen(arguments)

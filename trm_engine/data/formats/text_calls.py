@@ -48,6 +48,9 @@ _TOOLS = (
     re.compile(r"<tools>(.*?)</tools>", re.DOTALL),
     re.compile(r"\[AVAILABLE_TOOLS\](.*?)\[/AVAILABLE_TOOLS\]", re.DOTALL),
 )
+_CONTENTS = ("content", "results", "result")
+_ADDRESS = ("name", "role", "call_id", "tool_call_id")
+"""Keys of the envelope of a response: what it says, and what it answers."""
 _ENDS = re.compile(r"(?:\s*(?:<\|endoftext\|>|<\|im_end\|>|<\|eot_id\|>|<\|eom_id\|>|</s>))+\s*\Z")
 _THOUGHT = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 _QUOTED_ARGUMENTS = re.compile(
@@ -66,8 +69,13 @@ def with_text_calls(conversation: Conversation, listed: Any = None) -> Conversat
     messages, found = _without_tools(conversation.messages)
     tools = found if found and is_blank(conversation.tools) else conversation.tools
     parameters = parameters_of(listed if is_blank(tools) else tools)
-    read = tuple(part for message in messages for part in _read(message, parameters))
-    return replace(conversation, messages=read, tools=tools)
+    read: list[Message] = []
+    called: set[str] = set()
+    for message in (part for each in messages for part in _read(each, parameters)):
+        if message.role == "assistant":
+            called = {call.name for call in message.calls}
+        read += _joined(message, called) if message.role == "tool" else [message]
+    return replace(conversation, messages=tuple(read), tools=tools)
 
 
 def is_blank(tools: Any) -> bool:
@@ -139,24 +147,39 @@ def _responses(text: str, message: Message) -> tuple[str, list[Message]]:
     """The text of a message without the responses in it, and a message for each of these."""
     for markup in _RESPONSES:
         if bodies := [match[1].strip() for match in markup.finditer(text)]:
-            return markup.sub("", text).strip(), [_response(body, message) for body in bodies]
+            found = [_response(response_of(body), message) for body in bodies]
+            return markup.sub("", text).strip(), found
     return text, []
 
 
-def _response(body: str, message: Message) -> Message:
-    value = response_of(body)
-    name, call_id = message.tool_name, message.call_id
-    if isinstance(value, dict) and {"content"} < value.keys() <= {
-        "content", "name", "call_id", "tool_call_id", "role",
-    }:  # fmt: skip
-        name = id_of(value.get("name")) or name
-        call_id = id_of(value.get("tool_call_id") or value.get("call_id")) or call_id
-        value = value["content"]
-        value = response_of(value) if isinstance(value, str) else value
-    return Message(
-        message.where, "tool", response=value, call_id=call_id, tool_name=name,
-        is_trained=message.is_trained, slots=message.slots,
-    )  # fmt: skip
+def _response(value: Any, message: Message) -> Message:
+    """The message of one response, which may have an envelope with the name of its tool."""
+    response = replace(message, role="tool", text="", response=value)
+    if not _is_envelope(value):
+        return response
+    content = next(value[key] for key in _CONTENTS if key in value)
+    return replace(
+        response,
+        response=response_of(content) if isinstance(content, str) else content,
+        call_id=id_of(value.get("tool_call_id") or value.get("call_id")) or message.call_id,
+        tool_name=id_of(value.get("name")) or message.tool_name,
+    )
+
+
+def _is_envelope(value: Any) -> bool:
+    if not isinstance(value, dict) or not value.keys() <= {*_CONTENTS, *_ADDRESS}:
+        return False
+    return any(key in value for key in _CONTENTS) and any(key in value for key in _ADDRESS)
+
+
+def _joined(message: Message, called: set[str]) -> list[Message]:
+    """The responses to several calls in one list, each in an envelope with a called tool's name."""
+    found = message.response
+    if message.call_id is not None or not isinstance(found, list) or not found:
+        return [message]
+    if not all(_is_envelope(each) and each.get("name") in called for each in found):
+        return [message]
+    return [_response(each, message) for each in found]
 
 
 def may_hold_calls(text: str) -> bool:

@@ -1,6 +1,5 @@
 """ToolACE: ShareGPT turns, with the tools as JSON in the system text and Python-like calls.
 
-A tool's turn has the responses to all calls of the turn before.
 Source: Team-ACE/ToolACE on Hugging Face.
 """
 
@@ -13,7 +12,7 @@ from typing import Any
 from trm_engine.data.formats.columns import name_of, turns_in, turns_of
 from trm_engine.data.formats.conversation import Conversation, Format, Match, Message
 from trm_engine.data.formats.json_texts import tools_in
-from trm_engine.data.formats.parts import id_of, objects_in, speaker
+from trm_engine.data.formats.parts import objects_in, speaker
 from trm_engine.data.formats.sharegpt import read_messages
 
 
@@ -47,19 +46,7 @@ def read(record: Any, where: str) -> Iterator[Conversation]:
     if messages and messages[0].role == "system":
         text, tools = tools_in(messages[0].text)
         messages[:1] = [replace(messages[0], text=text)] if text else []
-    single = tuple(each for message in messages for each in _responses(message))
-    yield Conversation(where, single, tools or None, name_of(record))
-
-
-def _responses(message: Message) -> list[Message]:
-    """The responses in a tool's turn, each with the name of its tool."""
-    found = objects_in(message.response)
-    if message.role != "tool" or not found or not all("name" in each for each in found):
-        return [message]
-    return [
-        replace(message, response=each.get("results", each), tool_name=id_of(each["name"]))
-        for each in found
-    ]
+    yield Conversation(where, tuple(messages), tools or None, name_of(record))
 
 
 TOOLACE = Format("toolace", "ToolACE", matches, read)
