@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,20 @@ HASHES = 2**64
 SAID_BY_USER = frozenset({"user"})
 SAID = frozenset({"user", "system", "assistant"})
 
+PLACES = ("user", "said", "anywhere", "nowhere")
+"""Where a value occurs verbatim: in a turn of the user, in another spoken turn, only in a tool
+turn, in none."""
+
 Progress = Callable[[int], None]
 """Called with the bytes read so far."""
+
+
+class SeenValue(NamedTuple):
+    """A value of a sample: of a "slot" or an "argument", its name, and its place in ``PLACES``."""
+
+    kind: str
+    name: str
+    place: int
 
 
 class DistinctCount:
@@ -65,17 +77,21 @@ class ValueCounts:
     anywhere: int = 0
     distinct: DistinctCount = field(default_factory=DistinctCount)
 
-    def add(self, value: Any, history: Sequence[tuple[str, str]]) -> None:
-        """Count one value in a history of roles and texts. An empty value is not filled."""
+    def add(self, value: Any, history: Sequence[tuple[str, str]]) -> int | None:
+        """Count one value in a history of roles and texts.
+
+        Returns its place in ``PLACES``; None for an empty value, which is not filled.
+        """
         text = value_text(value)
         if not text:
-            return
+            return None
         self.filled += 1
         self.distinct.add(text.casefold())
-        roles = {role for role, said in history if find_value(said, text)}
-        self.in_user += bool(roles & SAID_BY_USER)
-        self.in_said += bool(roles & SAID)
-        self.anywhere += bool(roles)
+        place = place_of(text, history)
+        self.in_user += place == 0
+        self.in_said += place <= 1
+        self.anywhere += place <= 2
+        return place
 
     def to_dict(self, samples: int) -> dict[str, Any]:
         """Counts, and shares of the filled values (None if there are none)."""
@@ -89,6 +105,19 @@ class ValueCounts:
                 "history": share(self.anywhere, self.filled),
             },
         }
+
+    def _add_values(
+        self, sample: Sample, history: Sequence[tuple[str, str]]
+    ) -> Iterator[SeenValue]:
+        arguments = sample.tool.arguments if sample.tool else {}
+        for kind, counts, values in (
+            ("slot", self.slots, sample.slots),
+            ("argument", self.arguments, arguments),
+        ):
+            for name, value in values.items():
+                place = counts.setdefault(name, ValueCounts()).add(value, history)
+                if place is not None:
+                    yield SeenValue(kind, name, place)
 
 
 @dataclass
@@ -107,23 +136,20 @@ class Statistics:
     tokens: array[int] = field(default_factory=lambda: array("q"))
     prefixes: PrefixIndex = field(default_factory=PrefixIndex)
 
-    def add(self, sample: Sample) -> None:
-        """Add one sample."""
+    def add(self, sample: Sample) -> list[SeenValue]:
+        """Add one sample. Returns its filled values."""
         self.samples += 1
         self.prefixes.add(sample)
         self.decisions.setdefault(sample.history[-1].role, Counter())[sample.decision] += 1
         self.offered.update(sample.tool_names)
         history = [(turn.role, turn.text()) for turn in sample.history]
-        for name, value in sample.slots.items():
-            self.slots.setdefault(name, ValueCounts()).add(value, history)
         if sample.tool:
             self.tools[sample.tool.name] += 1
-            for name, value in sample.tool.arguments.items():
-                self.arguments.setdefault(name, ValueCounts()).add(value, history)
         self.turns.append(len(history))
         self.characters.append(sum(len(text) for _, text in history))
         if self.tokenizer:
             self.tokens.append(len(self.tokenizer.encode_turns(sample.history, NO_LIMIT)))
+        return list(self._add_values(sample, history))
 
     def to_dict(self) -> dict[str, Any]:
         """All statistics, as ``data stats --json`` prints them."""
@@ -150,6 +176,19 @@ class Statistics:
             },
         }
 
+    def _add_values(
+        self, sample: Sample, history: Sequence[tuple[str, str]]
+    ) -> Iterator[SeenValue]:
+        arguments = sample.tool.arguments if sample.tool else {}
+        for kind, counts, values in (
+            ("slot", self.slots, sample.slots),
+            ("argument", self.arguments, arguments),
+        ):
+            for name, value in values.items():
+                place = counts.setdefault(name, ValueCounts()).add(value, history)
+                if place is not None:
+                    yield SeenValue(kind, name, place)
+
 
 def file_statistics(
     path: str | Path,
@@ -166,6 +205,14 @@ def file_statistics(
         statistics.add(sample)
         progress(line.offset + len(line.raw))
     return {"file": str(path), **statistics.to_dict()}
+
+
+def place_of(text: str, history: Sequence[tuple[str, str]]) -> int:
+    """The place of a value's text in ``PLACES``."""
+    roles = {role for role, said in history if find_value(said, text)}
+    if roles & SAID_BY_USER:
+        return 0
+    return 1 if roles & SAID else 2 if roles else 3
 
 
 def percentiles(values: Iterable[int]) -> dict[str, int]:

@@ -1,0 +1,82 @@
+"""Two labels: samples with the same history and tools, but different answers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from array import array
+from typing import Any
+
+import numpy as np
+
+from trm_engine.data.problems.kind import Found, Kind, Table
+from trm_engine.data.samples import Sample
+from trm_engine.data.spans import value_text
+
+KIND = Kind(
+    name="two-labels",
+    title="Same conversation, different labels",
+    explanation=(
+        "The same conversation with the same tools stands in the file with different labels. "
+        "No model can learn both, and each teaches the contrary of the other."
+    ),
+    repair="Keep the label that is right, and leave out or correct the others.",
+    cost="high",
+)
+PARTS = ("decision or tool", "arguments", "slots")
+
+
+class TwoLabels:
+    """Compares hashes of history and label: the text of an answer is no label."""
+
+    kind = KIND
+
+    def __init__(self) -> None:
+        self._histories = array("Q")
+        self._labels = [array("Q") for _ in PARTS]
+
+    def add(self, row: int, sample: Sample) -> None:
+        """Note the hashes of one sample."""
+        history = [[turn.role, turn.text()] for turn in sample.history]
+        self._histories.append(_hash([history, sorted(sample.tool_names)]))
+        call = sample.tool
+        arguments = _texts(call.arguments) if call else {}
+        label = ([sample.decision, call and call.name], arguments, _texts(sample.slots))
+        for hashes, part in zip(self._labels, label, strict=True):
+            hashes.append(_hash(part))
+
+    def found(self) -> Table:
+        """All samples of histories that have several labels."""
+        histories = np.array(self._histories, np.uint64)
+        labels = [np.array(each, np.uint64) for each in self._labels]
+        order = np.argsort(histories, kind="stable")
+        starts = np.flatnonzero(np.r_[True, np.diff(histories[order]) != 0]) if len(order) else []
+        found = Found()
+        for begin, end in zip(starts, [*starts[1:], len(order)], strict=True):
+            if end - begin > 1:
+                _compare(np.sort(order[begin:end]), labels, found)
+        return found.table()
+
+
+def _compare(rows: np.ndarray, labels: list[np.ndarray], found: Found) -> None:
+    """Note all samples of one history, each with the first that differs from it."""
+    for name, part in zip(PARTS, labels, strict=True):
+        codes = part[rows]
+        if (codes == codes[0]).all():
+            continue
+        for row, code in zip(rows.tolist(), codes, strict=True):
+            other = int(rows[np.flatnonzero(codes != code)[0]])
+            found.add(row, f"different {name}", other)
+        return  # the others follow from it
+
+
+def _texts(values: dict[str, Any]) -> dict[str, str]:
+    """The filled values, as they are compared: case aside."""
+    texts = ((name, value_text(value).casefold()) for name, value in values.items())
+    return {name: text for name, text in texts if text}
+
+
+def _hash(value: Any) -> int:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
