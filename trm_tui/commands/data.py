@@ -1,4 +1,4 @@
-"""The `trm-tui data` commands: make, check, describe and convert sample files."""
+"""The `trm-tui data` commands: make, check, describe, view and convert sample files."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from trm_engine.printable import data_stream, one_line
+from trm_engine.printable import data_stream
+from trm_tui.commands.data_view import view
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from trm_engine.data.samples import Problem
 
 STDOUT = "-"
 
 app = typer.Typer(
-    help="Make, check, describe and convert sample files.",
+    help="Make, check, describe, view and convert sample files.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+app.command()(view)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 InputFile = Annotated[
@@ -101,6 +101,7 @@ def stats(
     from trm_engine.data.stats import file_statistics
     from trm_engine.data.tokenizer import TRMTokenizer
     from trm_engine.files.jsonl import write_json
+    from trm_tui.plain.data_tables import print_statistics
     from trm_tui.plain.progress import progress_bar
 
     model = TRMTokenizer(tokenizer) if tokenizer else None
@@ -110,7 +111,7 @@ def stats(
     if as_json:
         write_json(found)
     else:
-        _print_statistics(found)
+        print_statistics(found)
 
 
 @app.command()
@@ -210,88 +211,6 @@ def _print_problems(file: Path, usable: int, problems: list[Problem], as_json: b
     if problems:
         verdict = f"{_counted(len(problems), 'problem')} in {_counted(lines, 'line')}"
     typer.echo(f"{file}: {_counted(usable, 'sample')}, {verdict}")
-
-
-def _print_statistics(found: dict[str, Any]) -> None:
-    from trm_tui.text.console import table_console
-
-    console = table_console()
-    conversations = _counted(found["conversations"], "conversation")
-    heading = f"{found['file']}: {_counted(found['samples'], 'sample')} of {conversations}"
-    console.print(heading, soft_wrap=True)
-    tables = [
-        _decision_table(found["decisions"], found["samples"]),
-        _tool_table(found["tools"]),
-        _value_table("Slots", "Slot Field", found["slots"]),
-        _value_table("Arguments", "Parameter", found["arguments"]),
-        _length_table(found["lengths"]),
-    ]
-    for table in tables:
-        if table.row_count:
-            console.print()
-            console.print(table)
-    console.print("\nBy User, Said, Anywhere: share of values that occur verbatim in those turns")
-    never = found["tools"]["never_called"]
-    if never:
-        console.print(f"Offered but never called: {', '.join(never)}")
-
-
-def _decision_table(decisions: dict[str, dict[str, int]], samples: int) -> Table:
-    table = _table("Decisions by the Last Turn's Role", "Last Turn")
-    for heading in ("tool_call", "direct_answer", "Share of Samples"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for role, counts in decisions.items():
-        calls, answers = counts.get("tool_call", 0), counts.get("direct_answer", 0)
-        table.add_row(role, f"{calls:,}", f"{answers:,}", _percent((calls + answers) / samples))
-    return table
-
-
-def _tool_table(tools: dict[str, Any]) -> Table:
-    table = _table("Tools Called", "Tool")
-    table.add_column("Calls", justify="right")
-    table.add_column("Share", justify="right")
-    total = sum(tools["calls"].values())
-    for name, count in tools["calls"].items():
-        table.add_row(one_line(name), f"{count:,}", _percent(count / total))
-    return table
-
-
-def _value_table(title: str, heading: str, fields: dict[str, dict[str, Any]]) -> Table:
-    """How often each field is filled, and the share of its values that occur verbatim."""
-    table = _table(title, heading)
-    for name in ("Filled", "Share", "Distinct", "By User", "Said", "Anywhere"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name, each in fields.items():
-        verbatim = each["verbatim"]
-        table.add_row(
-            one_line(name),
-            f"{each['filled']:,}",
-            _percent(each["filled_share"]),
-            f"{each['distinct']:,}",
-            *(_percent(verbatim[where]) for where in ("user", "said", "history")),
-        )
-    return table
-
-
-def _length_table(lengths: dict[str, dict[str, int]]) -> Table:
-    table = _table("Lengths of Histories", "In")
-    for level in next(iter(lengths.values())):
-        table.add_column(level, justify="right")
-    for unit, levels in lengths.items():
-        table.add_row(unit, *(f"{value:,}" for value in levels.values()))
-    return table
-
-
-def _table(title: str, heading: str) -> Table:
-    from rich.table import Table
-
-    table = Table(title=title, title_style="bold")
-    table.add_column(heading, no_wrap=True)
-    return table
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def _counted(count: int, noun: str) -> str:

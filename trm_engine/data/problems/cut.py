@@ -34,12 +34,11 @@ def pieces(heads: np.ndarray, tails: np.ndarray, dialogues: np.ndarray) -> Table
     ``heads`` [N]: hash of a sample's first turns. ``tails`` [N, K]: hashes of its last turns. 0 is
     no hash. ``dialogues`` [N].
     """
-    size = len(heads)
     hashes = np.concatenate([heads, *tails.T])
-    rows = np.tile(np.arange(size), 1 + tails.shape[1])
-    known, first = np.unique(hashes, return_index=True)
-    places = np.searchsorted(known, heads)
-    partners = rows[first[places]]
+    rows = np.tile(np.arange(len(heads)), 1 + tails.shape[1])
+    order = np.lexsort((rows, dialogues[rows], hashes))  # the first dialogue with a hash is first
+    known, first = np.unique(hashes[order], return_index=True)
+    partners = rows[order][first[np.searchsorted(known, heads)]]
     is_other = (heads != 0) & (dialogues[partners] != dialogues)
     found = np.flatnonzero(is_other)
     return Table.of(found, "its first turns stand in another conversation too", partners[found])

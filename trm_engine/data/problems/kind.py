@@ -19,6 +19,7 @@ COSTS: tuple[Cost, ...] = ("high", "medium", "low")
 learnt. low: effort without a use."""
 
 NO_ROW = -1
+ARRAYS = ("rows", "codes", "partners", "shares")
 
 
 @dataclass(frozen=True)
@@ -148,8 +149,8 @@ class Table:
 
     def of_rows(self, kept: np.ndarray) -> Table:
         """The part that ``kept`` [M] marks. Notes stay."""
-        columns = (each[kept] for each in (self.rows, self.codes, self.partners, self.shares))
-        return Table(*columns, self.notes, self.counts)
+        rows, codes, partners, shares = (getattr(self, name)[kept] for name in ARRAYS)
+        return Table(rows, codes, partners, shares, self.notes, self.counts)
 
     def note_counts(self) -> dict[str, int]:
         """The number of samples by note, most first."""
@@ -163,15 +164,15 @@ class Table:
 
     def write(self, name: str, arrays: ArrayWriter) -> dict[str, Any]:
         """Write the columns, and return what is not an array."""
-        for column in ("rows", "codes", "partners", "shares"):
+        for column in ARRAYS:
             arrays.append(f"{name}.{column}", getattr(self, column))
         return {"notes": self.notes, "counts": self.counts}
 
     @classmethod
     def read(cls, name: str, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Table:
         """What ``write`` left."""
-        columns = (arrays[f"{name}.{each}"] for each in ("rows", "codes", "partners", "shares"))
-        return cls(*columns, facts["notes"], facts["counts"])
+        rows, codes, partners, shares = (arrays[f"{name}.{each}"] for each in ARRAYS)
+        return cls(rows, codes, partners, shares, facts["notes"], facts["counts"])
 
 
 class Detector(Protocol):

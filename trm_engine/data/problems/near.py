@@ -63,7 +63,9 @@ def _pairs(
     return read_arrays(folder)
 
 
-def _find(readings: Sequence[Reading], groups: np.ndarray, cache: Path, progress: Progress) -> Pairs:
+def _find(
+    readings: Sequence[Reading], groups: np.ndarray, cache: Path, progress: Progress
+) -> Pairs:
     progress("looking for near copies", 0.0)
     signatures = [signatures_of(each, cache) for each in readings]
     joined = signatures[0] if len(signatures) == 1 else np.concatenate(signatures)

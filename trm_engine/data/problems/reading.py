@@ -26,16 +26,16 @@ from trm_engine.data.problems.schema import Schema
 from trm_engine.data.problems.scripts import script_of
 from trm_engine.data.problems.tools import NeverCalled, NotOffered
 from trm_engine.data.problems.two_labels import TwoLabels
-from trm_engine.data.problems.words import LEAST_WORDS, all_words, compared
-from trm_engine.data.samples import DECISIONS, Line, Problem, Sample, SampleReader, Turn, summarise
-from trm_engine.data.stats import SeenValue, Statistics, value_text
+from trm_engine.data.problems.words import all_words, compared
+from trm_engine.data.samples import DECISIONS, Line, Sample, SampleReader, Turn
+from trm_engine.data.stats import SeenValue, Statistics
 from trm_engine.errors import DataError, no_such_file
 from trm_engine.vocabulary import ROLES
 
 ROW_CODE = "samples stats problems labels spans borders survey tokenizer"
 BATCH = 4096
 NOWHERE = 3
-HEAD_TURNS = 3
+HEAD_TURNS = 2
 HEAD_WORDS = 8
 """Different words of the first turns, for two conversations not to begin alike by chance."""
 
@@ -248,8 +248,8 @@ class Collector:
 
     def flush(self, arrays: ArrayWriter, signatures: ArrayWriter | None) -> None:
         """Write what was collected since the last time."""
-        for (name, kind), column in zip(COLUMNS.items(), zip(*self._rows, strict=True)):
-            arrays.append(name, np.array(column, kind))
+        for place, (name, kind) in enumerate(COLUMNS.items()):
+            arrays.append(name, np.array([row[place] for row in self._rows], kind))
         arrays.append("tails", np.array(self._tails, np.uint64).reshape(-1, 2))
         values = np.array(self._values, np.int64).reshape(-1, 3)
         arrays.append("values.row", values[:, 0].astype(np.int32))

@@ -50,11 +50,10 @@ class TwoLabels:
         histories = np.array(self._histories, np.uint64)
         labels = [np.array(each, np.uint64) for each in self._labels]
         order = np.argsort(histories, kind="stable")
-        starts = np.flatnonzero(np.r_[True, np.diff(histories[order]) != 0]) if len(order) else []
+        _, starts, sizes = np.unique(histories[order], return_index=True, return_counts=True)
         found = Found()
-        for begin, end in zip(starts, [*starts[1:], len(order)], strict=True):
-            if end - begin > 1:
-                _compare(np.sort(order[begin:end]), labels, found)
+        for begin, size in zip(starts[sizes > 1], sizes[sizes > 1], strict=True):
+            _compare(order[begin : begin + size], labels, found)
         return found.table()
 
 

@@ -11,12 +11,14 @@ import numpy as np
 
 from trm_engine.data.cache import default_cache_dir
 from trm_engine.data.problems import copies, cut, too_long
+from trm_engine.data.problems.figures import script_counts
 from trm_engine.data.problems.kind import COSTS, Kind, Table
 from trm_engine.data.problems.kinds import BY_NAME, KINDS
 from trm_engine.data.problems.lengths import Lengths
 from trm_engine.data.problems.minhash import MISSING, is_available
 from trm_engine.data.problems.near import pairs_across, pairs_within
 from trm_engine.data.problems.reading import Progress, Reading, no_progress, reading_of
+from trm_engine.data.stats import percentiles
 from trm_engine.data.survey import split_dialogues
 from trm_engine.data.tokenizer import TRMTokenizer
 
@@ -82,6 +84,11 @@ class DataView:
             "file": str(self.file.path),
             "against": str(self.other.path) if self.other else None,
             **self.file.statistics,
+            "lengths": {
+                **self.file.statistics["lengths"],
+                "tokens": percentiles(self.file.columns["tokens"]),
+            },
+            "scripts": script_counts(self.file),
             "bad_lines": self.file.bad_lines,
             "max_length": self.options.max_length,
             "tokens": self.file.length_method,
@@ -125,9 +132,7 @@ class DataView:
                 }
 
 
-def open_view(
-    path: str | Path, options: ViewOptions, progress: Progress = no_progress
-) -> DataView:
+def open_view(path: str | Path, options: ViewOptions, progress: Progress = no_progress) -> DataView:
     """Open a file. What was read before is taken from the cache.
 
     Raises:
@@ -207,7 +212,8 @@ def _alike(pairs: dict[str, np.ndarray]) -> Table:
 
 
 def _notes(file: Reading, options: ViewOptions) -> list[str]:
-    notes = [f"Tokens are {file.length_method}."]
+    method = file.length_method
+    notes = [f"Tokens are {method}."]
     if file.bad_lines:
         notes.append(
             f"{file.bad_lines:,} lines are no samples and are left out; "
