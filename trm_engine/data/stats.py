@@ -106,19 +106,6 @@ class ValueCounts:
             },
         }
 
-    def _add_values(
-        self, sample: Sample, history: Sequence[tuple[str, str]]
-    ) -> Iterator[SeenValue]:
-        arguments = sample.tool.arguments if sample.tool else {}
-        for kind, counts, values in (
-            ("slot", self.slots, sample.slots),
-            ("argument", self.arguments, arguments),
-        ):
-            for name, value in values.items():
-                place = counts.setdefault(name, ValueCounts()).add(value, history)
-                if place is not None:
-                    yield SeenValue(kind, name, place)
-
 
 @dataclass
 class Statistics:
