@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import msgspec
 
 from trm_engine.data.catalogue.inferred import InferredTools, inferred_tool
 from trm_engine.data.catalogue.listing import entries
+from trm_engine.data.catalogue.plain import Warn
 from trm_engine.data.catalogue.tool import read_tool
 from trm_engine.data.fields import ConvertError
 
@@ -25,9 +27,13 @@ __all__ = [
 
 Tools = list[dict[str, Any]]
 
-MOST_KNOWN = 1024
-"""Number of lists of tools that a reader keeps."""
+MOST_KNOWN = 4096
+"""Number of tools, and of lists of them, that a reader keeps."""
 MOST_WARNINGS = 1000
+"""Number of warnings that a reader keeps."""
+
+Read = Callable[[Any, str, str, tuple[Any, ...], Warn], dict[str, Any]]
+"""Reads one tool, given its value, file, path, documents for references, and warnings."""
 
 
 @dataclass
@@ -52,13 +58,14 @@ class Catalogue:
         return self.tools
 
 
-def read_catalogue(value: Any, where: str, name: str = "") -> Catalogue:
+def read_catalogue(value: Any, where: str, name: str = "", read: Read = read_tool) -> Catalogue:
     """The tools in any value: a list, an answer of a server, a document, or text of these.
 
     Args:
         value: as parsed from JSON. None and blank text have no tools.
         where: its file and line, for messages.
         name: its field, for messages.
+        read: reads one tool.
 
     Raises:
         ConvertError: it has no place for tools.
@@ -71,7 +78,7 @@ def read_catalogue(value: Any, where: str, name: str = "") -> Catalogue:
 
     for entry in entries(value, where, name, warn):
         try:
-            tool = read_tool(entry.value, where, entry.path, tuple(entry.roots), warn)
+            tool = read(entry.value, where, entry.path, tuple(entry.roots), warn)
         except ConvertError as error:
             found.problems += error.problems
             continue
@@ -99,7 +106,7 @@ def read_tools_file(path: Path) -> Catalogue:
 
 
 class ToolReader:
-    """Reads the tools of many conversations. Lists that are equal are read once, and are one.
+    """Reads the tools of many conversations. What is equal is read once, and is one object.
 
     Attributes:
         warnings: what was left out of tools, the first time that they were read.
@@ -107,17 +114,34 @@ class ToolReader:
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
-        self._known: dict[bytes, Tools] = {}
+        self._lists: dict[bytes, Tools] = {}
+        self._tools: dict[bytes, dict[str, Any]] = {}
 
     def read(self, value: Any, where: str) -> Tools:
         """The tools that a conversation lists itself. Raises ConvertError."""
         if value is None:
             return []
         key = msgspec.json.encode(value)
-        if key not in self._known:
-            found = read_catalogue(value, where, "tools")
+        if key not in self._lists:
+            found = read_catalogue(value, where, "tools", self._read_tool)
             self.warnings += found.warnings[: MOST_WARNINGS - len(self.warnings)]
-            if len(self._known) >= MOST_KNOWN:
-                self._known.clear()
-            self._known[key] = found.all_tools()
-        return self._known[key]
+            _keep(self._lists, key, found.all_tools())
+        return self._lists[key]
+
+    def _read_tool(
+        self, value: Any, where: str, path: str, roots: tuple[Any, ...], warn: Warn
+    ) -> dict[str, Any]:
+        """As ``read_tool``, for tools without documents around them."""
+        if roots:
+            return read_tool(value, where, path, roots, warn)
+        key = msgspec.json.encode(value)
+        if key not in self._tools:
+            _keep(self._tools, key, read_tool(value, where, path, roots, warn))
+        return self._tools[key]
+
+
+def _keep(known: dict[bytes, Any], key: bytes, value: Any) -> None:
+    """Keep a value. When there are too many, all earlier ones are forgotten."""
+    if len(known) >= MOST_KNOWN:
+        known.clear()
+    known[key] = value

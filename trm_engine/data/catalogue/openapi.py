@@ -50,6 +50,8 @@ class _Document:
             if not isinstance(value, dict) or not isinstance(value.get("$ref"), str):
                 break
             value = self._references.resolve(value["$ref"], f"{path}.$ref")
+            if value is None:
+                return {}
         if not isinstance(value, dict):
             self._warn(path, "expected an object")
             return {}
@@ -97,7 +99,8 @@ class _Document:
                 continue
             for index, parameter in enumerate(listed):
                 at = f"{place}.parameters[{index}]"
-                yield self.followed(parameter, at), at
+                if followed := self.followed(parameter, at):
+                    yield followed, at
 
     def _parameter(self, parameter: dict[str, Any], path: str) -> dict[str, Any]:
         """A parameter as a schema that says whether it is required."""

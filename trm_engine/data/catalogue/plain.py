@@ -21,7 +21,7 @@ from trm_engine.printable import one_line
 if TYPE_CHECKING:
     from referencing._core import Resolver
 
-DEEPEST = 16
+DEEPEST = 32
 """Number of levels, references included, that are read of a schema."""
 LARGEST = 4000
 """Number of schemas that are read of one tool."""

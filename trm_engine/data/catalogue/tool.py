@@ -25,7 +25,9 @@ SCHEMA_SIGNS = {
 }
 
 
-def read_tool(value: Any, where: str, path: str, roots: tuple[Any, ...], warn: Warn) -> Any:
+def read_tool(
+    value: Any, where: str, path: str, roots: tuple[Any, ...], warn: Warn
+) -> dict[str, Any]:
     """A tool as ``{"type": "function", "function": {name, description, parameters}}``.
 
     Raises:
