@@ -15,11 +15,12 @@ users have said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from types import TracebackType
+from typing import Any, Literal, Self
 
 from trm_engine.data.account import FAULTY, NO_DECISION, SAMPLE, Account
 from trm_engine.data.catalogue import Catalogue, InferredTools, ToolReader, read_tools_file
@@ -29,12 +30,17 @@ from trm_engine.data.formats import Conversation, Format, detect, format_named, 
 from trm_engine.data.formats.bfcl import BFCL, with_answers
 from trm_engine.data.formats.text_calls import with_text_calls
 from trm_engine.data.said_slots import with_said_slots
-from trm_engine.data.sources import records
+from trm_engine.data.sources import Record, Source
 from trm_engine.errors import did_you_mean
 
 __all__ = ["Conversion", "ConvertError", "convert_file", "detect_format"]
 
 Tools = list[dict[str, Any]]
+Progress = Callable[[str, float], None]
+"""Called with what is done, and the share of it that is done, 0 to 1."""
+
+EVERY = 64
+"""Number of records between two reports of progress."""
 
 
 def convert_file(
@@ -46,40 +52,82 @@ def convert_file(
     answers_path: str | PathLike[str] | None = None,
     slots: Sequence[str] = (),
     on_error: Literal["fail", "skip"] = "fail",
+    progress: Progress = lambda what, share: None,
 ) -> Conversion:
     """The samples of a file of conversations, in the order of the file.
 
     Args:
-        path: the file.
+        path: the file, or "-" for standard input.
         format: name of its format; by default it is found out from the structure of the file.
         tools_path: file with the tools of conversations that list none.
         tools: these tools themselves.
         answers_path: file with the answers to BFCL questions.
         slots: names of the slots: by default those that the format states.
         on_error: whether a conversation with problems is left out, or fails.
+        progress: called while the file is read.
 
     Raises:
         ConvertError: before the first sample, with all problems of the file.
     """
+    given = format_named(format) if format is not None else None
     listed = tools or (read_tools_file(Path(tools_path)) if tools_path else Catalogue())
     if on_error == "fail":
         listed.all_tools()
-    found = format_named(format) if format is not None else detect_format(path)
-    answers = Path(answers_path) if answers_path else None
-    if answers and found is not BFCL:
-        raise ConvertError(f"{path}: only BFCL questions have answers in a file, not {found.title}")
-    conversion = Conversion(Path(path), found, listed.tools, tuple(dict.fromkeys(slots)), answers)
-    conversion.problems += listed.problems
-    conversion.warnings += listed.warnings
-    conversion.survey()
-    if conversion.problems and (on_error == "fail" or not conversion.has_usable):
-        raise ConvertError(*conversion.problems)
+    source = Source(path)
+    try:
+        reader = _Reader(source, progress)
+        found = given or _detected(reader)
+        if answers_path and found is not BFCL:
+            expected = "only BFCL questions have answers in a file"
+            raise ConvertError(f"{path}: {expected}, not {found.title}")
+        wanted = tuple(dict.fromkeys(slots))
+        conversion = Conversion(reader, found, listed.tools, wanted, answers_path)
+        conversion.problems += listed.problems
+        conversion.warnings += listed.warnings
+        conversion.survey()
+        if conversion.problems and (on_error == "fail" or not conversion.is_usable):
+            raise ConvertError(*conversion.problems)
+    except BaseException:
+        source.close()
+        raise
     return conversion
 
 
 def detect_format(path: str | PathLike[str]) -> Format:
     """The format of a file. Raises ConvertError if it has none, or cannot be read."""
-    return detect(records(Path(path)))
+    with Source(path) as source:
+        return _detected(_Reader(source, lambda what, share: None))
+
+
+def _detected(reader: _Reader) -> Format:
+    """The format of most records. Raises ConvertError, with all problems if none can be read."""
+    problems: list[str] = []
+
+    def values() -> Iterator[tuple[str, Any]]:
+        for record in reader.records("finding the format"):
+            if record.problem is None:
+                yield record.where, record.value
+            else:
+                problems.extend(record.problem.problems)
+
+    try:
+        return detect(values())
+    except ConvertError as error:
+        raise ConvertError(*(problems or error.problems)) from None
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads a source, and says how far it is."""
+
+    source: Source
+    progress: Progress
+
+    def records(self, what: str) -> Iterator[Record]:
+        for place, record in enumerate(self.source):
+            if place % EVERY == 0:
+                self.progress(what, self.source.share)
+            yield record
 
 
 @dataclass
@@ -87,8 +135,7 @@ class Conversion:
     """The samples of a file, and what is known about them. Each iteration reads the file again.
 
     Attributes:
-        path: the file.
-        format: its format.
+        format: the format of the file.
         listed_tools: the tools of conversations that list none.
         slots: names of the slots.
         answers_path: file with the answers to BFCL questions.
@@ -96,30 +143,43 @@ class Conversion:
         warnings: what was left out of tools.
         account: what became of conversations, turns and calls. It is complete after an iteration.
         has_stops: whether turns with calls get a sample that says that no further call follows.
+        is_usable: whether any conversation can be used.
     """
 
-    path: Path
+    _reader: _Reader
     format: Format
     listed_tools: Tools
     slots: tuple[str, ...]
-    answers_path: Path | None = None
+    answers_path: str | PathLike[str] | None = None
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     account: Account = field(default_factory=Account)
     has_stops: bool = False
-    has_usable: bool = False
+    is_usable: bool = False
     _inferred: Tools = field(default_factory=list)
     _tools: ToolReader = field(default_factory=ToolReader)
     _only_name: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._reader.source.close()
 
     def survey(self) -> None:
         """Read the file once, to find its problems, slots and tools."""
         slots: dict[str, None] = {}
         inferred = InferredTools()
         names: set[str | None] = set()
-        for read in self._conversations(self.problems):
-            self.has_usable = True
-            names.add(read.conversation.name)
+        for read in self._conversations("reading", self.problems):
+            self.is_usable = True
+            if len(names) < 2:
+                names.add(read.conversation.name)
             self.has_stops |= has_parallel_calls(read.conversation)
             for message in read.conversation.messages:
                 slots.update(dict.fromkeys(message.slots or ()))
@@ -133,31 +193,42 @@ class Conversion:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         self.account = Account()
-        for number, read in enumerate(self._conversations([]), 1):
+        for read in self._conversations("writing", []):
             steps = self._steps(read.conversation)
             self._count(steps)
-            yield from samples_of(
-                steps, read.tools or self._inferred, self.slots, self._name(read, number)
-            )
+            tools = read.tools or self._inferred
+            yield from samples_of(steps, tools, self.slots, self._name(read))
 
-    def _conversations(self, problems: list[str]) -> Iterator[_Read]:
+    def _conversations(self, what: str, problems: list[str]) -> Iterator[_Read]:
         """The conversations that can be used. Problems are added to the list."""
-        for where, record in self._records():
+        for record in self._records(what):
             self.account.records += 1
             try:
-                read = each(self.format.read(record, where), self._checked)
+                read = self._read(record)
             except ConvertError as error:
                 self.account.conversations[FAULTY] += 1
-                problems += _explained(error, record, where, self.format)
-                continue
-            yield from read
+                problems += _explained(error, record, self.format)
+            else:
+                yield from read
 
-    def _records(self) -> Iterator[tuple[str, Any]]:
+    def _records(self, what: str) -> Iterator[Record]:
+        found = self._reader.records(what)
         if self.answers_path is None:
-            return records(self.path)
-        return with_answers(records(self.path), records(self.answers_path), self.listed_tools)
+            return found
+        with Source(self.answers_path) as answers:
+            return with_answers(found, list(answers), self.listed_tools)
 
-    def _checked(self, conversation: Conversation) -> _Read:
+    def _read(self, record: Record) -> list[_Read]:
+        """The conversations of a record. Raises ConvertError."""
+        if record.problem is not None:
+            raise record.problem
+        found = list(self.format.read(record.value, record.where))
+        numbers = [f"{record.number}.{place}" for place in range(1, len(found) + 1)]
+        if len(found) == 1:
+            numbers = [record.number]
+        return each(zip(found, numbers, strict=True), lambda one: self._checked(*one))
+
+    def _checked(self, conversation: Conversation, number: str) -> _Read:
         """A conversation with its tools, if it can be used."""
         conversation = with_text_calls(conversation, self.listed_tools)
         own = self._tools.read(conversation.tools, conversation.where)
@@ -165,7 +236,7 @@ class Conversion:
         steps = steps_of(conversation, has_stops=False)
         if tools:
             _require_listed(steps, tools)
-        return _Read(conversation, tools)
+        return _Read(conversation, number, tools)
 
     def _steps(self, conversation: Conversation) -> list[Step]:
         steps = steps_of(conversation, self.has_stops)
@@ -186,25 +257,31 @@ class Conversion:
             else:
                 account.turns[step.role, step.outcome] += 1
 
-    def _name(self, read: _Read, number: int) -> str:
+    def _name(self, read: _Read) -> str:
         """The conversation's own name. A name that all have is none."""
         own = read.conversation.name
-        return own if own and own != self._only_name else f"{self.path.stem}:{number}"
+        if own and own != self._only_name:
+            return own
+        name = self._reader.source.name
+        return f"{'stdin' if name == 'standard input' else Path(name).stem}:{read.number}"
 
 
 @dataclass(frozen=True)
 class _Read:
-    """A conversation, and the tools that it lists or that are listed for it."""
+    """A conversation, its number in the file, and the tools that are listed for it."""
 
     conversation: Conversation
+    number: str
     tools: Tools
 
 
-def _explained(error: ConvertError, record: Any, where: str, format: Format) -> tuple[str, ...]:
+def _explained(error: ConvertError, record: Record, format: Format) -> tuple[str, ...]:
     """The problems of a record; a single one if it is of another format."""
-    other = looks_like(record)
-    if other and other is not format and not format.matches(record):
-        return (f"{where}: expected {format.title}, as in most of the file, got {other.title}",)
+    if record.problem is None and not format.matches(record.value):
+        other = looks_like(record.value)
+        if other:
+            expected = f"expected {format.title}, as in most of the file, got {other.title}"
+            return (f"{record.where}: {expected}",)
     return error.problems
 
 

@@ -159,13 +159,20 @@ def parse_json(text: str) -> Any:
     """Parses JSON that can be written again as UTF-8 JSON; raises ValueError for any other text."""
     try:
         value = strict_json.parse(text)
-        if "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    require_characters(text, value)
+    return value
+
+
+def require_characters(text: str, value: Any) -> None:
+    """Raise ValueError if a JSON text escapes half a character. ``value`` is what it means."""
+    if "\\u" not in text:
+        return
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise ValueError("half a surrogate pair is no character") from None
-    return value
 
 
 def fail(where: str, name: str | None, expected: str, value: Any, hint: str = "") -> NoReturn:

@@ -55,14 +55,14 @@ class Document:
         return next(filter(None, known), None)
 
 
-def read_yaml(text: str) -> Document:
-    """Read one document; an empty text is null.
+def read_yaml(text: str, longest: int = LONGEST) -> Document:
+    """Read one document of at most ``longest`` characters; an empty text is null.
 
     Raises:
         YamlError: it is not YAML, or it holds what is refused.
     """
     is_escaped = "\\u" in text
-    longest = LONGEST_ESCAPED if is_escaped else LONGEST
+    longest = LONGEST_ESCAPED if is_escaped else longest
     if len(text) > longest:
         escapes = " with escapes (\\u)" if is_escaped else ""
         raise YamlError(f"longer than {longest} characters{escapes}")

@@ -24,6 +24,30 @@ def parse(text: str) -> Any:
         raise ValueError(f"{where}{error} is no finite number, as JSON's are") from None
 
 
+def parse_first(text: str, place: int = 0) -> tuple[Any, int]:
+    """The JSON value that begins at a place, and where it ends. More may follow.
+
+    Raises:
+        json.JSONDecodeError, RecursionError: see ``parse``.
+        NotFiniteError: a number is not finite; ``end`` is where the value ends.
+    """
+    try:
+        return _strict.raw_decode(text, place)
+    except _NotFiniteError as error:
+        value, end = json.JSONDecoder().raw_decode(text, place)
+        field = next(_not_finite(value), "")
+        where = f"{field}: " if field else ""
+        raise NotFiniteError(f"{where}{error} is no finite number, as JSON's are", end) from None
+
+
+class NotFiniteError(ValueError):
+    """A number of a value is not finite. ``end`` is where the value ends."""
+
+    def __init__(self, message: str, end: int) -> None:
+        super().__init__(message)
+        self.end = end
+
+
 class _NotFiniteError(ValueError):
     """A number that is not finite, as it is written."""
 
@@ -35,7 +59,8 @@ def _finite(text: str) -> float:
     return number
 
 
-_decode = json.JSONDecoder(parse_float=_finite, parse_constant=_finite).decode
+_strict = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+_decode = _strict.decode
 
 
 def _not_finite(value: Any, field: str = "") -> Iterator[str]:

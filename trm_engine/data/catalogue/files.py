@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from trm_engine.data.fields import ConvertError, parse_json
-from trm_engine.data.sources import parse, read_text
+from trm_engine.data.fields import ConvertError
+from trm_engine.data.sources import read_text, read_value
 
 FASTEST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TAG = "tag:yaml.org,2002:"
@@ -34,14 +33,9 @@ for _tag, _form, _starts in (
 
 def read_document(path: Path) -> Any:
     """The value of a file: YAML where the name says so, else JSON or JSON Lines."""
-    text = read_text(path)
     if path.suffix.lower() in (".yaml", ".yml"):
-        return _yaml(text, path)
-    with suppress(ValueError):
-        return parse_json(text)
-    with suppress(ValueError):
-        return [parse_json(line) for line in text.splitlines() if line.strip()]
-    return parse(text, str(path))
+        return _yaml(read_text(path), path)
+    return read_value(path)
 
 
 def _yaml(text: str, path: Path) -> Any:

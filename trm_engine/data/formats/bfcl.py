@@ -10,6 +10,7 @@ answer is without text. Source: berkeley-function-call-leaderboard of ShishirPat
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
@@ -20,6 +21,7 @@ from trm_engine.data.formats.dialogue import read_dialogue
 from trm_engine.data.formats.parts import call_of
 from trm_engine.data.formats.python_calls import python_calls
 from trm_engine.data.formats.text_calls import parameters_of
+from trm_engine.data.sources.record import Record
 
 TOOL_KEYS = ("function", "functions", "tools")
 TRUTH = ("ground_truth", "possible_answer")
@@ -34,32 +36,36 @@ def matches(record: Any) -> Match:
 
 
 def with_answers(
-    records: Iterable[tuple[str, Any]], answers: Iterable[tuple[str, Any]], tools: Any = None
-) -> Iterator[tuple[str, Any]]:
+    records: Iterable[Record], answers: Iterable[Record], tools: Any = None
+) -> Iterator[Record]:
     """The questions with the answers of another file, joined by id.
 
     Args:
-        records: the questions and their places.
-        answers: the answers and their places.
+        records: the questions.
+        answers: the answers.
         tools: the functions of questions that list none.
 
     Raises:
         ConvertError: no answer has the id of any question.
     """
     known: dict[str, Any] = {}
-    for where, answer in answers:
+    for each in answers:
+        if each.problem:
+            raise each.problem
+        answer = each.value
         if not isinstance(answer, dict) or "id" not in answer or _truth(answer) is None:
-            fail(where, None, "an answer, with id and ground_truth", answer)
+            fail(each.where, None, "an answer, with id and ground_truth", answer)
         known[str(answer["id"])] = _truth(answer)
     joined = 0
-    for where, record in records:
-        if isinstance(record, dict):
-            if str(record.get("id")) in known:
-                record = {**record, "ground_truth": known[str(record["id"])]}
+    for each in records:
+        question = each.value
+        if isinstance(question, dict):
+            if str(question.get("id")) in known:
+                question = {**question, "ground_truth": known[str(question["id"])]}
                 joined += 1
-            if tools and not any(record.get(key) for key in TOOL_KEYS):
-                record = {**record, "function": tools}
-        yield where, record
+            if tools and not any(question.get(key) for key in TOOL_KEYS):
+                question = {**question, "function": tools}
+        yield replace(each, value=question)
     if not joined:
         raise ConvertError("no answer has the id of a question: is it the file with their answers?")
 
