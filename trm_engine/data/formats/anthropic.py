@@ -22,7 +22,7 @@ from trm_engine.data.formats.parts import (
     text_of,
 )
 
-CERTAIN_BLOCKS = {"tool_use", "tool_result", "thinking", "redacted_thinking", "server_tool_use"}
+CERTAIN_BLOCKS = ("tool_use", "tool_result", "thinking", "redacted_thinking", "server_tool_use")
 BEDROCK_BLOCKS = {"toolUse": "tool_use", "toolResult": "tool_result"}
 
 
@@ -89,7 +89,7 @@ def _messages(turn: Any, where: str) -> list[Message]:
 def _text(content: Any, where: str) -> str:
     """What is said, without blocks that are no text."""
     if isinstance(content, list):
-        content = [b for b in content if isinstance(b, str) or _kind(b) in ("text", None)]
+        content = [b for b in content if not isinstance(b, dict) or _kind(b) in ("text", None)]
     return text_of(content, where, "content")
 
 

@@ -58,7 +58,7 @@ def text_of(value: Any, where: str, name: str) -> str:
         return ""
     if not isinstance(value, list):
         return as_text(value, where, name)
-    parts = enumerate(value)
+    parts = [part for part in enumerate(value) if part[1] is not None]
     return "".join(each(parts, lambda part: _part_text(part[1], where, f"{name}[{part[0]}]")))
 
 

@@ -177,7 +177,7 @@ def _joined(message: Message, called: set[str]) -> list[Message]:
     found = message.response
     if message.call_id is not None or not isinstance(found, list) or not found:
         return [message]
-    if not all(_is_envelope(each) and each.get("name") in called for each in found):
+    if not all(_is_envelope(each) and str(each.get("name")) in called for each in found):
         return [message]
     return [_response(each, message) for each in found]
 
@@ -285,7 +285,7 @@ def _bare_calls(text: str, parameters: Parameters, where: str) -> list[Call]:
 
 def _is_listed(call: dict[str, Any], parameters: Parameters) -> bool:
     keys = call.keys() - {"id", "type"}
-    return call.get("name") in parameters and keys in (
+    return str(call.get("name")) in parameters and keys in (
         {"name", "arguments"},
         {"name", "parameters"},
     )
