@@ -7,6 +7,7 @@ work of its workers. Only training is left out: its worker is replaced by one th
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -68,6 +69,8 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"role": "assistant", "tool_calls": [call]},
     ]
     write_jsonl(place / "finetune.jsonl", [{"messages": messages}])
+    logged = (place / "finetune.jsonl").read_bytes()
+    (place / "logs.jsonl.gz").write_bytes(gzip.compress(logged))
     _make_runs(place / "outputs")
     shutil.copy(place / "outputs" / "first" / "checkpoints" / "best.pt", place / "model.pt")
     whole = (place / "model.pt").read_bytes()
@@ -190,7 +193,9 @@ def test_programs_run(capsys: pytest.CaptureFixture[str]) -> None:
 
 @contextmanager
 def _room_for_run(shown: Shown) -> Iterator[None]:
-    """Where a page trains a run that other pages use, that run is put aside meanwhile."""
+    """What a command writes is not there yet: files are removed, and a run is put aside."""
+    if written := re.search(r"^trm-tui data (?:make|convert \S+) (\S+\.jsonl)", shown.command):
+        Path(written[1]).unlink(missing_ok=True)
     named = re.search(r" --output-dir (\S+)", shown.command)
     if named is None or shown.output is not None:
         yield

@@ -507,11 +507,61 @@ def test_data_convert_to_a_file_and_to_standard_output(workplace: Path) -> None:
     chat = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Hello!"}]
     (workplace / "chat.json").write_text(json.dumps(chat))
     result = trm("data", "convert", "chat.json", "out.jsonl")
-    assert (result.exit_code, result.stdout) == (0, "out.jsonl: 1 sample\n")
+    heading, *table = result.stdout.splitlines()
+    assert heading == "out.jsonl: 1 sample of 1 conversation (OpenAI messages)"
+    assert any(re.search(r"Answers +│ +1 │ kept: a sample", row) for row in table)
     printed = trm("data", "convert", "chat.json", "-", "--slot", "phone")
     assert json.loads(printed.stdout)["slots"] == {"phone": ""}
     assert json.loads(Path("out.jsonl").read_text())["decision"] == "direct_answer"
     assert "no such file" in refused("data", "convert", "chta.json", "-").lower()
+
+
+def test_data_convert_tells_what_became_of_what(workplace: Path) -> None:
+    good = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Hello!"}]
+    bad = [{"role": "user"}, {"role": "asistant", "content": ""}]
+    write_jsonl(workplace / "in.jsonl", [{"messages": good}, {"messages": bad}, b"{"])
+    message = refused("data", "convert", "in.jsonl", "out.jsonl")
+    for place in ("line 2, turn 1, field 'content'", "line 2, turn 2, field 'role'", "line 3: "):
+        assert f"in.jsonl, {place}" in message
+    assert not Path("out.jsonl").exists()
+
+    given = ("data", "convert", "in.jsonl", "out.jsonl", "--on-error", "skip")
+    found = json.loads(trm(*given, "--json").stdout)
+    assert (found["format"], found["samples"], len(found["problems"])) == ("openai", 1, 3)
+    outcomes = {(each["kind"], each["outcome"]): each["count"] for each in found["outcomes"]}
+    assert outcomes["conversation", "dropped: it has problems"] == 2
+
+    printed = trm("data", "convert", "in.jsonl", "-", "--on-error", "skip", "--json")
+    assert json.loads(printed.stdout)["decision"] == "direct_answer"
+    assert json.loads(printed.stderr)["samples"] == 1
+
+
+def test_a_file_that_exists_is_overwritten_only_if_forced(workplace: Path) -> None:
+    write_jsonl(workplace / "in.jsonl", [[{"role": "user", "content": "hi"}]])
+    write_jsonl(workplace / "out.jsonl", [sample()])
+    for command in (["make", "out.jsonl"], ["convert", "in.jsonl", "out.jsonl"]):
+        assert "out.jsonl: exists already; --force" in refused("data", *command)
+        assert Path("out.jsonl").read_bytes()
+    assert trm("data", "convert", "in.jsonl", "out.jsonl", "--force").exit_code == 0
+    assert not Path("out.jsonl").read_bytes()
+    assert trm("data", "convert", "in.jsonl", os.devnull).exit_code == 0
+
+
+def test_the_format_may_be_named(workplace: Path) -> None:
+    from trm_engine.data.formats import FORMATS
+    from trm_tui.commands import data_convert
+
+    assert sorted(data_convert.FORMATS) == sorted(each.name for each in FORMATS)
+    assert data_convert.complete_format("ope") == ["openai"]
+    answer = {"role": "assistant", "content": '{"response": "Thanks", "mood": "happy"}'}
+    chat = {"messages": [{"role": "user", "content": "Great!"}, answer]}
+    write_jsonl(workplace / "in.jsonl", [chat])
+    for given, slots in [((), {}), (("--format", "raw"), {"mood": "happy"})]:
+        printed = trm("data", "convert", "in.jsonl", "-", *given)
+        assert json.loads(printed.stdout)["slots"] == slots
+    assert "(did you mean 'openai'?)" in refused(
+        "data", "convert", "in.jsonl", "-", "--format", "opnai"
+    )
 
 
 def test_a_reader_that_goes_away_is_no_error(workplace: Path) -> None:

@@ -22,9 +22,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from trm_engine.data.account import FAULTY, NO_DECISION, SAMPLE, Account
+from trm_engine.data.account import Account
 from trm_engine.data.catalogue import Catalogue, InferredTools, ToolReader, read_tools_file
-from trm_engine.data.decisions import STOP, Step, has_parallel_calls, samples_of, steps_of
+from trm_engine.data.decisions import Step, has_parallel_calls, samples_of, steps_of
 from trm_engine.data.fields import ConvertError, each, fail
 from trm_engine.data.formats import Conversation, Format, detect, format_named, looks_like
 from trm_engine.data.formats.bfcl import BFCL, with_answers
@@ -38,6 +38,9 @@ __all__ = ["Conversion", "ConvertError", "convert_file", "detect_format"]
 Tools = list[dict[str, Any]]
 Progress = Callable[[str, float], None]
 """Called with what is done, and the share of it that is done, 0 to 1."""
+
+MOST_PROBLEMS = 1000
+"""Number of problems that are kept."""
 
 EVERY = 64
 """Number of records between two reports of progress."""
@@ -86,11 +89,18 @@ def convert_file(
         conversion.warnings += listed.warnings
         conversion.survey()
         if conversion.problems and (on_error == "fail" or not conversion.is_usable):
-            raise ConvertError(*conversion.problems)
+            raise ConvertError(*conversion.problems, *_more(conversion))
     except BaseException:
         source.close()
         raise
     return conversion
+
+
+def _more(conversion: Conversion) -> list[str]:
+    """How many conversations have problems, if not all are named."""
+    is_cut = len(conversion.problems) >= MOST_PROBLEMS
+    faulty = conversion.account.faulty
+    return [f"{faulty:,} conversations have problems; these are the first"] if is_cut else []
 
 
 def detect_format(path: str | PathLike[str]) -> Format:
@@ -195,7 +205,7 @@ class Conversion:
         self.account = Account()
         for read in self._conversations("writing", []):
             steps = self._steps(read.conversation)
-            self._count(steps)
+            self.account.add((step.role, step.outcome) for step in steps)
             tools = read.tools or self._inferred
             yield from samples_of(steps, tools, self.slots, self._name(read))
 
@@ -203,13 +213,19 @@ class Conversion:
         """The conversations that can be used. Problems are added to the list."""
         for record in self._records(what):
             self.account.records += 1
-            try:
-                read = self._read(record)
-            except ConvertError as error:
-                self.account.conversations[FAULTY] += 1
-                problems += _explained(error, record, self.format)
-            else:
-                yield from read
+            found = self._read(record)
+            while True:
+                try:
+                    read = next(found, None)
+                    if read is None:
+                        break
+                    checked = self._checked(*read)
+                except ConvertError as error:
+                    self.account.drop()
+                    if len(problems) < MOST_PROBLEMS:
+                        problems += _explained(error, record, self.format)
+                else:
+                    yield checked
 
     def _records(self, what: str) -> Iterator[Record]:
         found = self._reader.records(what)
@@ -218,15 +234,12 @@ class Conversion:
         with Source(self.answers_path) as answers:
             return with_answers(found, list(answers), self.listed_tools)
 
-    def _read(self, record: Record) -> list[_Read]:
-        """The conversations of a record. Raises ConvertError."""
+    def _read(self, record: Record) -> Iterator[tuple[Conversation, str]]:
+        """The conversations of a record and their numbers in the file. Raises ConvertError."""
         if record.problem is not None:
             raise record.problem
-        found = list(self.format.read(record.value, record.where))
-        numbers = [f"{record.number}.{place}" for place in range(1, len(found) + 1)]
-        if len(found) == 1:
-            numbers = [record.number]
-        return each(zip(found, numbers, strict=True), lambda one: self._checked(*one))
+        for place, conversation in enumerate(self.format.read(record.value, record.where), 1):
+            yield conversation, record.number if place == 1 else f"{record.number}.{place}"
 
     def _checked(self, conversation: Conversation, number: str) -> _Read:
         """A conversation with its tools, if it can be used."""
@@ -243,19 +256,6 @@ class Conversion:
         if any(message.slots is not None for message in conversation.messages):
             return steps
         return with_said_slots(steps, self.slots)
-
-    def _count(self, steps: list[Step]) -> None:
-        account = self.account
-        decisions = sum(step.outcome == SAMPLE for step in steps)
-        account.conversations[SAMPLE if decisions else NO_DECISION] += 1
-        account.samples += decisions
-        for step in steps:
-            if step.role == STOP:
-                account.stops += step.outcome == SAMPLE
-            elif step.role == "tool_call":
-                account.calls[step.outcome] += 1
-            else:
-                account.turns[step.role, step.outcome] += 1
 
     def _name(self, read: _Read) -> str:
         """The conversation's own name. A name that all have is none."""

@@ -19,19 +19,25 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from trm_engine.data.account import ANNOUNCEMENT, HISTORY, OPENING, ORPHAN, SAMPLE, UNTRAINED
+from trm_engine.data.account import (
+    ANNOUNCEMENT,
+    HISTORY,
+    OPENING,
+    ORPHAN,
+    SAMPLE,
+    STOP,
+    UNTRAINED,
+)
 from trm_engine.data.fields import fail
 from trm_engine.data.formats.conversation import Call, Conversation, Message
-
-STOP = "stop"
-"""Role of the step that says that no further call follows. It is no turn."""
 
 
 @dataclass(frozen=True)
 class Step:
     """One turn of the history, or what is dropped of it, and what becomes of it.
 
-    ``outcome`` is one of ``trm_engine.data.account``. ``slots``: the facts known at a decision.
+    ``role`` is a role of the history, or STOP: no further call follows. ``outcome`` is one of
+    ``trm_engine.data.account``. ``slots``: the facts known at a decision.
     """
 
     where: str

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trm_engine.printable import data_stream
+from trm_tui.commands.data_convert import convert
+from trm_tui.commands.data_output import Force, refuse_existing, write_lines
 from trm_tui.commands.data_view import view
 
 if TYPE_CHECKING:
     from trm_engine.data.samples import Problem
-
-STDOUT = "-"
 
 app = typer.Typer(
     help="Make, check, describe, view and convert sample files.",
@@ -37,6 +35,7 @@ def make(
     seed: Annotated[
         int, typer.Option(min=0, help="Random seed. Each seed gives other conversations.")
     ] = 0,
+    force: Force = False,
 ) -> None:
     """Generate samples from the built-in telecom conversations.
 
@@ -48,9 +47,10 @@ def make(
     from trm_engine.data.telecom import generate_samples
     from trm_tui.plain.progress import progress_bar
 
+    refuse_existing(str(out), force)
     with progress_bar("making conversations", conversations) as done:
         samples = _counting_conversations(generate_samples(conversations, seed), done)
-        count = _write_lines(str(out), samples)
+        count = write_lines(str(out), samples)
     made = _counted(conversations, "conversation")
     typer.echo(f"{out}: {_counted(count, 'sample')} of {made}")
 
@@ -114,68 +114,7 @@ def stats(
         print_statistics(found)
 
 
-@app.command()
-def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="File of conversations.")],
-    out: Annotated[
-        str, typer.Argument(metavar="OUT", help="File to write, or - for standard output.")
-    ],
-    tools: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Tools for conversations that list none.")
-    ] = None,
-    answers: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Answers to BFCL questions.")
-    ] = None,
-    slot: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Name of a slot. Can be repeated.")
-    ] = None,
-) -> None:
-    """Convert conversations into samples, one for each turn of the assistant.
-
-    IN is a JSON or JSON Lines file of raw conversations, or an OpenAI fine-tuning file.
-
-    \b
-    Examples:
-      trm-tui data convert chats.json train.jsonl --tools tools.json
-      trm-tui data convert finetune.jsonl - --slot phone --slot name | head
-    """
-    from trm_engine.data.convert import convert_file
-
-    samples = convert_file(source, tools_path=tools, answers_path=answers, slots=slot or ())
-    count = _write_lines(out, samples)
-    typer.echo(f"{out}: {_counted(count, 'sample')}", err=out == STDOUT)
-
-
-# Files ------------------------------------------------------------------------------------------
-
-
-def _write_lines(out: str, records: Iterable[dict[str, Any]]) -> int:
-    """Write records as JSON lines in UTF-8 and return their number."""
-    from trm_engine.files.jsonl import to_json
-
-    count = 0
-    with _output(out) as file:
-        for record in records:
-            file.write(to_json(record).encode() + b"\n")
-            count += 1
-        file.flush()
-    return count
-
-
-@contextmanager
-def _output(out: str) -> Iterator[BinaryIO]:
-    """Open standard output, or a file that gets its name only when it is complete."""
-    from trm_engine.errors import DataError
-    from trm_engine.files.atomic import atomic_file
-
-    if out == STDOUT:
-        yield data_stream()
-        return
-    try:
-        with atomic_file(Path(out)) as file:
-            yield file
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written: {error.strerror}") from None
+app.command()(convert)
 
 
 def _counting_conversations(
