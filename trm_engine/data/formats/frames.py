@@ -7,6 +7,7 @@ Sources: google-research-datasets/dstc8-schema-guided-dialogue and budzianowski/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -60,8 +61,11 @@ class _State:
         """The first spelling that was said, else the first."""
         if not isinstance(spellings, list):
             return spellings
-        said = (each for each in spellings if str(each).casefold() in self._said)
+        said = (each for each in spellings if self._was_said(str(each)))
         return next(said, spellings[0] if spellings else None)
+
+    def _was_said(self, text: str) -> bool:
+        return bool(re.search(rf"(?<!\w){re.escape(text.casefold())}(?!\w)", self._said))
 
 
 def _messages(turn: Any, state: _State, where: str) -> list[Message]:

@@ -85,7 +85,7 @@ class _Document:
     def _said(self, step: dict[str, Any], where: str) -> tuple[str, dict[str, Any]]:
         """What the user says, and the entities in it."""
         intent = step.get("intent")
-        text = text_of(step.get("user"), where, "user") or self._examples.get(str(intent))
+        text = text_of(step.get("user"), where, "user").strip() or self._examples.get(str(intent))
         given = _set_slots(step.get("entities"))
         if not text:
             return f"/{intent}", given
