@@ -1,0 +1,101 @@
+"""Fitting: the arguments of a call in the types of its tool's schema, or why they do not fit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+UNCHECKED = ("pattern", "format")
+"""Keywords that are not checked: a pattern of a stranger may take for ever to match."""
+
+TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
+
+
+class Misfit(ValueError):
+    """The arguments break the schema. The message names the argument, and no value."""
+
+
+class ToolSchema:
+    """Fits arguments to the schema of one tool.
+
+    Args:
+        parameters: a plain schema, as ``trm_engine.data.catalogue`` reads it.
+    """
+
+    def __init__(self, parameters: dict[str, Any]) -> None:
+        schema = _checked_part(parameters)
+        properties = schema.get("properties", {})
+        self._is_open = bool(schema.get("additionalProperties", not properties))
+        self._values = {name: Draft202012Validator(each) for name, each in properties.items()}
+        self._all = Draft202012Validator(schema)
+
+    def fit(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments in the types of the schema, without those that it does not have.
+
+        Raises:
+            Misfit: an argument is required and missing, or has no value that fits.
+        """
+        fitted = {
+            name: self._value(name, value)
+            for name, value in arguments.items()
+            if name in self._values or self._is_open
+        }
+        for error in self._all.iter_errors(fitted):
+            raise Misfit(_explained(error))
+        return fitted
+
+    def _value(self, name: str, value: Any) -> Any:
+        """The value, or what it means in another type; the value itself if nothing fits."""
+        validator = self._values.get(name)
+        if validator is None or validator.is_valid(value):
+            return value
+        fitting = (each for each in _meanings(value, validator.schema) if validator.is_valid(each))
+        return next(fitting, value)
+
+
+def _meanings(value: Any, schema: Any) -> Iterator[Any]:
+    """What else a value can mean: the listed value with the same text, a number, JSON, a list."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    for listed in schema.get("enum", ()):
+        known = listed if isinstance(listed, str) else json.dumps(listed, ensure_ascii=False)
+        if known.casefold() == text.strip().casefold():
+            yield listed
+    yield text
+    with suppress(ValueError, RecursionError):
+        yield (parsed := json.loads(text))
+        if isinstance(parsed, float) and parsed.is_integer():
+            yield int(parsed)
+    with suppress(ValueError):
+        yield float(text.replace(",", ""))
+    if text.strip().casefold() in TRUTHS:
+        yield TRUTHS[text.strip().casefold()]
+    yield [value]
+    yield [text]
+
+
+def _checked_part(schema: Any) -> Any:
+    """The schema without keywords that are not checked."""
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: value for key, value in schema.items() if key not in UNCHECKED}
+    if isinstance(plain.get("properties"), dict):
+        plain["properties"] = {
+            name: _checked_part(each) for name, each in plain["properties"].items()
+        }
+    for key in ("items", "additionalProperties"):
+        if key in plain:
+            plain[key] = _checked_part(plain[key])
+    return plain
+
+
+def _explained(error: ValidationError) -> str:
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.path)
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return f"argument '{place}.{missing[0]}' is missing".replace("'.", "'")
+    return f"argument '{place}' does not fit its schema".replace("'.", "'")

@@ -1,0 +1,221 @@
+"""Router: decides what an assistant does next in a conversation. The library's front door."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from trm_engine.inference.batcher import Batcher
+from trm_engine.inference.decoding import (
+    Decoded,
+    FieldValue,
+    predicted_tool,
+    read_arguments,
+    read_slots,
+)
+from trm_engine.inference.fitting import Misfit
+from trm_engine.inference.halting import halts
+from trm_engine.inference.predictor import Predictor, ReadBatch
+from trm_engine.inference.reading import Question, read_question
+from trm_engine.inference.route import Route, RoutedCall, Span
+from trm_engine.runs.folder import find_checkpoint
+from trm_engine.runs.schema.answers import Place
+
+LARGEST_BATCH = 32
+"""Number of conversations that are computed together."""
+
+
+class Router:
+    """Decides what an assistant does next: which tools to call, or to answer itself.
+
+    It can be used by several threads at once.
+
+    Args:
+        predictor: the model.
+        steps: number of supervision steps; by default as many as in training.
+        halt_threshold: stop at the first step whose q reaches it; by default all are computed.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        *,
+        steps: int | None = None,
+        halt_threshold: float | None = None,
+    ) -> None:
+        self.predictor = predictor
+        self.steps = steps
+        self.halt_threshold = halt_threshold
+        self._batcher: Batcher[Question, Route] | None = None
+        self._starting = threading.Lock()
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        device: str = "cpu",
+        raw: bool = False,
+        steps: int | None = None,
+        halt_threshold: float | None = None,
+    ) -> Self:
+        """Load a checkpoint file, or the best checkpoint in the folder of a run.
+
+        Args:
+            path: a file, or the folder of a run.
+            device: "cpu", "auto", "cuda", "cuda:1", "mps".
+            raw: use the raw weights instead of their moving average.
+            steps, halt_threshold: see the class.
+
+        Raises:
+            CheckpointError: there is none, or it cannot be used. The message says why.
+        """
+        predictor = Predictor.load(find_checkpoint(Path(path)), device, raw)
+        return cls(predictor, steps=steps, halt_threshold=halt_threshold)
+
+    @property
+    def tools(self) -> list[str]:
+        """The names of the tools that the model knows."""
+        return list(self.predictor.labels.tools)
+
+    @property
+    def slots(self) -> list[str]:
+        """The names of the facts that the model extracts."""
+        return self.predictor.labels.slot_names
+
+    def route(self, messages: Any, tools: Any = None, *, choice: str = "auto") -> Route:
+        """What to do next in a conversation.
+
+        Args:
+            messages: OpenAI messages, items of OpenAI Responses, turns of training samples, or the
+                text of one user.
+            tools: the tools on offer, in OpenAI's, MCP's or another known shape. By default all
+                that the model knows.
+            choice: "auto"; "none" for no call; "required" for a call; or the tool to call.
+
+        Raises:
+            DataError: messages or tools cannot be read. The message names the place.
+        """
+        return self.answer([read_question(messages, tools, choice)])[0]
+
+    def route_many(
+        self, conversations: Iterable[Any], tools: Any = None, *, choice: str = "auto"
+    ) -> list[Route]:
+        """What to do next in each of several conversations, which are computed together."""
+        questions = [read_question(each, tools, choice) for each in conversations]
+        batches = range(0, len(questions), LARGEST_BATCH)
+        found = [self.answer(questions[begin : begin + LARGEST_BATCH]) for begin in batches]
+        return [route for batch in found for route in batch]
+
+    async def aroute(self, messages: Any, tools: Any = None, *, choice: str = "auto") -> Route:
+        """As ``route``, without blocking the event loop. Calls that wait are computed together."""
+        question = read_question(messages, tools, choice)
+        with self._starting:
+            if self._batcher is None:
+                self._batcher = Batcher(self.answer, LARGEST_BATCH)
+        return await asyncio.wrap_future(self._batcher.submit(question))
+
+    def answer(self, questions: Sequence[Question]) -> list[Route]:
+        """The answers to questions, computed in one batch. See ``read_question``."""
+        if not questions:
+            return []
+        batch = self.predictor.read([each.conversation for each in questions])
+        last: dict[int, tuple[int, Decoded]] = {}
+        active = set(range(len(questions)))
+        for number, decoded in enumerate(self.predictor.decode_steps(batch, self.steps), 1):
+            for row in active:
+                last[row] = number, decoded
+            if self.halt_threshold is not None:
+                active = {row for row in active if not halts(decoded.q[row], self.halt_threshold)}
+            if not active:
+                break
+        return [
+            _Reader(self.predictor, batch, decoded, row, questions[row]).route(step)
+            for row, (step, decoded) in sorted(last.items())
+        ]
+
+
+class _Reader:
+    """Reads the answer to one question off the model's outputs at one step."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        batch: ReadBatch,
+        decoded: Decoded,
+        row: int,
+        question: Question,
+    ) -> None:
+        self.predictor = predictor
+        self.labels = predictor.labels
+        self.batch, self.decoded, self.row = batch, decoded, row
+        self.texts = batch.texts[row]
+        self.question = question
+
+    def route(self, step: int) -> Route:
+        prediction = self.predictor.answer(self.batch, self.decoded, self.row, step)
+        encoding = self.batch.encodings[self.row]
+        probability = prediction.decision_probability
+        is_call, calls, reason = self._calls(probability)
+        slots = read_slots(self.decoded, self.row, self.labels, self.texts)
+        offered = self.question.conversation.tool_names
+        known = self.labels.tool_name_to_id
+        return Route(
+            decision="tool_call" if is_call else "direct_answer",
+            calls=calls,
+            probability=probability if is_call else 1 - probability,
+            q=prediction.q,
+            abstains=reason,
+            missing=prediction.missing,
+            tools=prediction.tool_probabilities,
+            slots=prediction.slots,
+            slot_probabilities=prediction.slot_probabilities,
+            slot_spans=self._spans(slots),
+            unknown_tools=[name for name in offered if name not in known],
+            steps_used=step,
+            tokens=len(encoding),
+            dropped_tokens=encoding.dropped_tokens + encoding.cut_tokens,
+        )
+
+    def _calls(self, probability: float) -> tuple[bool, list[RoutedCall], str]:
+        """Whether it is a call; the calls; and why they cannot be made, if they cannot."""
+        question = self.question
+        if not question.may_call or not (probability > 0.5 or question.must_call):
+            return False, [], ""
+        probabilities = self.decoded.tools[self.row]
+        tool = predicted_tool(probabilities)
+        if tool < 0:
+            return True, [], "the model knows none of the tools on offer"
+        name = self.labels.tools[tool]
+        values = read_arguments(self.decoded, self.row, tool, self.labels, self.texts)
+        arguments = {v.field.name: v.field.parse(v.text) for v in values if v.is_present}
+        reason = ""
+        if schema := question.schemas.get(name):
+            try:
+                arguments = schema.fit(arguments)
+            except Misfit as error:
+                reason = f"{name}: {error}"
+        spans = {name: span for name, span in self._spans(values).items() if name in arguments}
+        call = RoutedCall(
+            name=name, arguments=arguments, probability=float(probabilities[tool]), spans=spans
+        )
+        return True, [call], reason
+
+    def _spans(self, values: Iterable[FieldValue]) -> dict[str, Span]:
+        """The places of the values that are predicted to be there and stand somewhere."""
+        return {
+            value.field.name: self._span(value.place)
+            for value in values
+            if value.is_present and value.place and value.choice < 0
+        }
+
+    def _span(self, place: Place) -> Span:
+        return Span(
+            message=self.question.messages[place.turn],
+            begin=place.begin,
+            end=place.end,
+            text=self.texts.texts[place.turn][place.begin : place.end],
+        )
