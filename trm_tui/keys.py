@@ -55,6 +55,10 @@ COMPOSER = "Writing a turn"
 ANSWER = "Answer"
 OCCLUSION = "Why"
 PICKER = "Picking a sample"
+DATA = "Data"
+FIGURES = "Figures and problems"
+SAMPLES_BEHIND = "Samples behind a figure"
+VIEWED = "A sample of the data"
 
 KEYS: dict[str, list[Key]] = {
     EVERYWHERE: [
@@ -251,6 +255,30 @@ KEYS: dict[str, list[Key]] = {
         Key("N", "N", "sample(-1)", "", "Previous sample"),
         Key("right_square_bracket,right,l", "] →", "move_step(1)", "Step", "Next supervision step"),
         Key("left_square_bracket,left,h", "[ ←", "move_step(-1)", "", "Previous supervision step"),
+    ],
+    DATA: [
+        Key("1", "1 2", "tab(1)", "", "Open the tab Overview or Problems"),
+        Key("2", "", "tab(2)", "", ""),
+        Key("escape", "esc", "cancel", "Cancel", "Stop reading the file, and leave"),
+    ],
+    FIGURES: [
+        Key("enter,right,l", "enter", "open", "Samples", "Go to the samples behind it"),
+        Key("slash", "/", "search", "Search", "Search in names and facts"),
+        Key("escape", "esc", "close_search", "", "Show all again"),
+    ],
+    SAMPLES_BEHIND: [
+        Key("enter", "enter", "open", "Open", "Show the conversation (also a double click)"),
+        Key("t", "t", "note(1)", "Note", "Only samples with the next note, or all (T: back)"),
+        Key("T", "", "note(-1)", "", ""),
+        Key("slash", "/", "search", "Search", "Search in conversations, tools and slots"),
+        Key("w", "w", "export", "Write", "Write these samples to a JSONL file"),
+        Key("escape", "esc", "close_search", "", "End the search"),
+        Key("escape,left,h", "esc ←", "leave", "Back", "Back to the figures or problems"),
+    ],
+    VIEWED: [
+        Key("n", "n", "sample(1)", "Next", "Next sample"),
+        Key("N", "N", "sample(-1)", "", "Previous sample"),
+        Key("o", "o", "swap", "Other", "Show the sample that it is compared with, or go back"),
     ],
 }  # fmt: skip
 

@@ -12,6 +12,8 @@ from trm_tui.completion import complete_config
 if TYPE_CHECKING:
     from trm_engine.config import DataConfig
     from trm_engine.data.problems.view import ViewOptions
+    from trm_tui.screens.data_view import ViewScreen
+    from trm_tui.settings import Remembered
 
 
 def view(
@@ -51,8 +53,34 @@ def view(
       trm-tui data view train.jsonl --config outputs/first
       trm-tui data view train.jsonl --json | jq '.problems[] | {title, samples}'
     """
+    from trm_tui.screens.show import has_screen
+
     options = _options(against, config, tokenizer)
-    _print(file, options, as_json)
+    if plain or as_json or not has_screen():
+        _print(file, options, as_json)
+    else:
+        raise typer.Exit(_show(file, options))
+
+
+def _show(file: Path, options: ViewOptions) -> int:
+    """Open the screen. Returns the exit status."""
+    from trm_tui.screens.show import open_app
+    from trm_tui.sessions.data_view import DataSession
+
+    screens: list[ViewScreen] = []
+
+    def first(_remembered: Remembered) -> ViewScreen:
+        from trm_tui.screens.data_view import ViewScreen
+
+        screens.append(ViewScreen(DataSession(file, options)))
+        return screens[0]
+
+    status = open_app(first)
+    if screens and screens[0].problem:
+        raise screens[0].problem
+    if screens and screens[0].was_cancelled:
+        typer.echo("Reading was cancelled.", err=True)
+    return status
 
 
 def _print(file: Path, options: ViewOptions, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from trm_engine.data.samples import DECISIONS
 from trm_engine.data.stats import share
 from trm_engine.vocabulary import ROLES
 
-SAID = ("in a turn of the user", "in another spoken turn", "only in a tool turn", "nowhere")
+SAID = ("by the user", "by another speaker", "in a tool turn", "nowhere")
 """Notes for the places of ``stats.PLACES``."""
 
 TURN_BORDERS = (1, 2, 4, 8, 16, 32)
@@ -102,11 +102,9 @@ def _fields(reading: Reading, kind: str, section: str) -> Iterator[Figure]:
         counts = np.bincount(places[mine], minlength=len(SAID)).tolist()
         said = (share(count, len(mine)) or 0.0 for count in counts)
         words = (f"{word} {part:.0%}" for word, part in zip(SHORT, said, strict=True) if part)
-        more = (reading.types.get(name, "") if kind == "argument" else "", *words)
+        more = tuple(filter(None, (*words, reading.types[f"{kind} {name}"])))
         samples = _placed(rows[mine], places[mine])
-        yield Figure(
-            section, name, len(mine), share(len(mine), whole), samples, tuple(filter(None, more))
-        )
+        yield Figure(section, name, len(mine), share(len(mine), whole), samples, more)
 
 
 SHORT = ("user", "said", "tool turn", "nowhere")

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from trm_engine.data.cache import ArrayWriter, build_once, key_of, read_arrays
+from trm_engine.data.cache import ArrayWriter, build_once, is_whole, key_of, read_arrays
 from trm_engine.data.problems.minhash import nearest
 from trm_engine.data.problems.reading import Progress, Reading, signatures_of
 from trm_engine.data.problems.words import LEAST_WORDS, alike, all_words, compared
@@ -48,10 +48,19 @@ def pairs_across(one: Reading, other: Reading, cache: Path, progress: Progress) 
     return {**ours, "partners": ours["partners"] - len(one)}
 
 
+def are_known(keys: Sequence[str], cache: Path) -> bool:
+    """Whether the pairs of one file, or of two, are in the cache. ``keys``: of their readings."""
+    return is_whole(_folder(keys, cache))
+
+
+def _folder(keys: Sequence[str], cache: Path) -> Path:
+    return cache / f"pairs-{key_of(*keys)}"
+
+
 def _pairs(
     readings: Sequence[Reading], groups: np.ndarray, cache: Path, progress: Progress
 ) -> Pairs:
-    folder = cache / f"pairs-{key_of(*(each.key for each in readings))}"
+    folder = _folder([each.key for each in readings], cache)
 
     def build(target: Path) -> None:
         found = _find(readings, groups, cache, progress)

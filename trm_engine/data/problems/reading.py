@@ -18,7 +18,7 @@ import numpy as np
 
 from trm_engine.data.cache import ArrayWriter, build_once, code_hash, is_whole, key_of, read_arrays
 from trm_engine.data.labels import Field, LabelBuilder
-from trm_engine.data.problems import constant, nowhere
+from trm_engine.data.problems import constant, cut, nowhere
 from trm_engine.data.problems.kind import Detector, Found, Table
 from trm_engine.data.problems.lengths import Lengths
 from trm_engine.data.problems.minhash import Signer, is_available
@@ -69,10 +69,12 @@ class Reading:
         path: the file.
         key: names this state of the file in the cache.
         columns: a value of each sample, by name [N]; see ``COLUMNS``. ``dialogue``: index of the
-            first sample of its conversation. ``tails`` [N, 2].
+            first sample of its conversation.
         values: each filled value: ``row``, ``field``, ``place`` in ``stats.PLACES`` [V].
         tools: names, for the column ``tool``.
         fields: kind ("slot", "argument") and name, for ``field``.
+        types: type of a field's values, by kind and name.
+        choices: kinds and names of the fields that are choices among few values.
         statistics: as ``data stats --json`` prints them.
         tables: samples by kind of problem.
         bad_lines: lines that are no samples. They are left out.
@@ -86,6 +88,7 @@ class Reading:
     tools: list[str]
     fields: list[tuple[str, str]]
     types: dict[str, str]
+    choices: frozenset[str]
     statistics: dict[str, Any]
     tables: dict[str, Table]
     bad_lines: int
@@ -108,11 +111,6 @@ def reading_of(
     folder = cache / f"view-{key}"
     build_once(folder, lambda target: _build(Path(path), target, cache, key, lengths, progress))
     return _read(Path(path), key, folder)
-
-
-def is_indexed(path: str | Path, cache: Path, lengths: Lengths) -> bool:
-    """Whether ``reading_of`` need not read the file."""
-    return is_whole(cache / f"view-{file_key(path, lengths)}")
 
 
 def signatures_of(reading: Reading, cache: Path) -> np.ndarray:
@@ -202,7 +200,8 @@ class Collector:
         self._tools: dict[str, int] = {}
         self._fields: dict[tuple[str, str], int] = {}
         self._rows: list[tuple[int, ...]] = []
-        self._tails: list[tuple[int, int]] = []
+        self._ends: list[tuple[int, int, int]] = []
+        self._heads: list[np.ndarray] = []
         self._values: list[tuple[int, int, int]] = []
         self._signatures: list[np.ndarray] = []
         self._nowhere = array("q"), array("i")
@@ -218,8 +217,8 @@ class Collector:
         words = len(all_words(texts))
         if self._signer:
             self._signatures.append(self._signer(texts))
-        head, *tails = _ends(sample.history)
-        self._tails.append((tails[0], tails[1]))
+        ends = _ends(sample.history)
+        self._ends.append(ends)
         tool = sample.tool.name if sample.tool else None
         self._rows.append(
             (
@@ -234,7 +233,7 @@ class Collector:
                 self._lengths.tool_tokens(sample.history),
                 script_of(_last_said(sample.history)),
                 words,
-                head,
+                ends[0],
             )
         )
 
@@ -250,14 +249,14 @@ class Collector:
         """Write what was collected since the last time."""
         for place, (name, kind) in enumerate(COLUMNS.items()):
             arrays.append(name, np.array([row[place] for row in self._rows], kind))
-        arrays.append("tails", np.array(self._tails, np.uint64).reshape(-1, 2))
+        self._heads.append(np.array(self._ends, np.uint64).reshape(-1, 3))
         values = np.array(self._values, np.int64).reshape(-1, 3)
         arrays.append("values.row", values[:, 0].astype(np.int32))
         arrays.append("values.field", values[:, 1].astype(np.int32))
         arrays.append("values.place", values[:, 2].astype(np.uint8))
         if signatures and self._signatures:
             signatures.append("signatures", np.stack(self._signatures))
-        for batch in (self._rows, self._tails, self._values, self._signatures):
+        for batch in (self._rows, self._ends, self._values, self._signatures):
             batch.clear()
 
     def finish(self, arrays: ArrayWriter) -> dict[str, Any]:
@@ -267,14 +266,18 @@ class Collector:
             **{("slot", each.name): each for each in labels.slots},
             **{("argument", each.name): each for each in labels.args},
         }
-        arrays.append("dialogue", self.statistics.prefixes.dialogues())
+        dialogues = self.statistics.prefixes.dialogues()
+        arrays.append("dialogue", dialogues)
         tables = {detector.kind.name: detector.found() for detector in self._detectors}
+        heads = np.concatenate(self._heads) if self._heads else np.empty((0, 3), np.uint64)
+        tables["cut"] = cut.pieces(heads[:, 0], heads[:, 1:], dialogues)
         tables["nowhere"] = self._find_nowhere(kinds)
         tables["constant"] = self._find_constant()
         return {
             "tools": list(self._tools),
             "fields": list(self._fields),
-            "types": {each.name: _type_text(each) for each in labels.args},
+            "types": {f"{kind} {name}": _type_text(each) for (kind, name), each in kinds.items()},
+            "choices": [key for key, each in kinds.items() if each.kind == "choice"],
             "statistics": self.statistics.to_dict(),
             "tables": {name: table.write(name, arrays) for name, table in tables.items()},
             "length_method": self._lengths.method,
@@ -334,7 +337,7 @@ def _read(path: Path, key: str, folder: Path) -> Reading:
     arrays = read_arrays(folder)
     facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
     tables = {name: Table.read(name, arrays, each) for name, each in facts["tables"].items()}
-    names = (*COLUMNS, "tails", "dialogue")
+    names = (*COLUMNS, "dialogue")
     return Reading(
         path=path,
         key=key,
@@ -343,6 +346,7 @@ def _read(path: Path, key: str, folder: Path) -> Reading:
         tools=facts["tools"],
         fields=[(kind, name) for kind, name in facts["fields"]],
         types=facts["types"],
+        choices=frozenset(f"{kind} {name}" for kind, name in facts["choices"]),
         statistics=facts["statistics"],
         tables=tables,
         bad_lines=facts["bad_lines"],

@@ -16,8 +16,14 @@ from trm_engine.data.problems.kind import COSTS, Kind, Table
 from trm_engine.data.problems.kinds import BY_NAME, KINDS
 from trm_engine.data.problems.lengths import Lengths
 from trm_engine.data.problems.minhash import MISSING, is_available
-from trm_engine.data.problems.near import pairs_across, pairs_within
-from trm_engine.data.problems.reading import Progress, Reading, no_progress, reading_of
+from trm_engine.data.problems.near import are_known, pairs_across, pairs_within
+from trm_engine.data.problems.reading import (
+    Progress,
+    Reading,
+    file_key,
+    no_progress,
+    reading_of,
+)
 from trm_engine.data.stats import percentiles
 from trm_engine.data.survey import split_dialogues
 from trm_engine.data.tokenizer import TRMTokenizer
@@ -139,8 +145,7 @@ def open_view(path: str | Path, options: ViewOptions, progress: Progress = no_pr
         DataError: a file is missing, cannot be read, or has no sample.
         TokenizerError: the tokenizer cannot be used.
     """
-    cache = options.cache or default_cache_dir()
-    lengths = Lengths(TRMTokenizer(options.tokenizer) if options.tokenizer else None)
+    cache, lengths = _tools_of(options)
     file = reading_of(path, cache, lengths, progress)
     other = reading_of(options.against, cache, lengths, progress) if options.against else None
     found = [
@@ -153,14 +158,31 @@ def open_view(path: str | Path, options: ViewOptions, progress: Progress = no_pr
     return DataView(file, other, options, present, _notes(file, options))
 
 
+def is_indexed(path: str | Path, options: ViewOptions) -> bool:
+    """Whether ``open_view`` finds all in the cache.
+
+    Raises:
+        DataError: a file is missing or cannot be read.
+    """
+    cache, lengths = _tools_of(options)
+    keys = [file_key(each, lengths) for each in (path, options.against) if each]
+    folders_are_there = all((cache / f"view-{key}").exists() for key in keys)
+    compared = [keys[:1], keys] if is_available() else []
+    return folders_are_there and all(are_known(each, cache) for each in compared)
+
+
+def _tools_of(options: ViewOptions) -> tuple[Path, Lengths]:
+    """The cache, and what counts tokens."""
+    tokenizer = TRMTokenizer(options.tokenizer) if options.tokenizer else None
+    return options.cache or default_cache_dir(), Lengths(tokenizer)
+
+
 def _of_file(file: Reading, options: ViewOptions) -> Iterator[FoundProblem]:
     for name, table in file.tables.items():
         yield FoundProblem(BY_NAME[name], table)
     tokens, tool_tokens = file.columns["tokens"], file.columns["tool_tokens"]
     limits = (options.max_length, options.max_tool_tokens)
     yield FoundProblem(too_long.KIND, too_long.find(tokens, tool_tokens, *limits))
-    columns = (np.asarray(file.columns[name]) for name in ("head", "tails", "dialogue"))
-    yield FoundProblem(cut.KIND, cut.pieces(*columns))
 
 
 def _of_split(

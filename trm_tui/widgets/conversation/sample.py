@@ -133,7 +133,7 @@ def paragraphs(sample: Record, has_all_tools: bool = False) -> Iterator[Paragrap
     for turn in _turns(sample):
         yield from _turn(turn)
     yield Paragraph("")
-    yield from _truth(sample)
+    yield from truth(sample)
 
 
 def last_user_text(sample: Record) -> str:
@@ -179,7 +179,8 @@ def _text(turn: Record) -> str:
     return content if isinstance(content, str) else _json(content)
 
 
-def _truth(sample: Record) -> Iterator[Paragraph]:
+def truth(sample: Record) -> Iterator[Paragraph]:
+    """The correct answer: decision, tool, text and filled slots."""
     yield Paragraph("correct answer", "heading")
     yield Paragraph(str(sample.get("decision")), lead="  decision  ")
     if sample.get("tool"):

@@ -1,0 +1,197 @@
+"""FigureList: the figures of a data file in sections, each with a bar for its share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.message import Message
+
+from trm_engine.data.problems.figures import Figure
+from trm_engine.printable import one_line
+from trm_tui.keys import FIGURES, ROWS, bindings
+from trm_tui.text.figures import BLOCKS
+from trm_tui.widgets.table.columns import Cells, Column, Layout
+from trm_tui.widgets.table.rows import CursorRows
+from trm_tui.widgets.table.search_pane import SearchRows
+
+READING = "reading…"
+BAR_WIDTH = 8
+INDENT = "  "
+
+
+class FigureRows(CursorRows):
+    """Headings and figures. The cursor passes over headings."""
+
+    ALLOW_MAXIMIZE = False
+    EMPTY = READING
+
+    class Moved(Message):
+        """The cursor is on another figure."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._entries: list[Figure | str] = []
+        self._cursor = 0
+
+    @property
+    def selected(self) -> Figure | None:
+        """The figure under the cursor."""
+        entry = self._entries[self._cursor] if self._entries else None
+        return entry if isinstance(entry, Figure) else None
+
+    def show(self, figures: Sequence[Figure], empty: str = "No such figure") -> None:
+        """Show figures. The cursor stays on its figure if it is among them."""
+        selected = self.selected
+        self._entries = []
+        for figure in figures:
+            if figure.section not in self._entries:
+                self._entries.append(figure.section)
+            self._entries.append(figure)
+        self.EMPTY = empty
+        self._cursor = self._entries.index(selected) if selected in self._entries else 0
+        self._cursor = self._off_headings(self._cursor, 1)
+        self.invalidate()
+        self.show_cursor()
+        if self.selected is not selected:
+            self.post_message(self.Moved())
+
+    def row_count(self) -> int:
+        """Headings and figures."""
+        return len(self._entries)
+
+    def columns(self) -> Sequence[Column]:
+        """Name, count, share, bar and facts."""
+        return [
+            Column("name", "", 18, most=30, left=True),
+            Column("count", "number", 8),
+            Column("share", "share", 6, rank=1),
+            Column("bar", "", BAR_WIDTH, rank=3, gap=1, left=True),
+            Column("more", "", 20, rank=2, most=60, gap=1, left=True),
+        ]
+
+    def cells(self, row: int, layout: Layout) -> Cells:
+        """A heading or a figure."""
+        entry = self._entries[row]
+        if isinstance(entry, str):
+            return {"name": (entry, "strong")}
+        share = entry.share
+        return {
+            "name": (INDENT + one_line(entry.name), ""),
+            "count": (f"{entry.count:,}", ""),
+            "share": ("" if share is None else percent(share), "none"),
+            "bar": ("" if share is None else bar(share), "curve"),
+            "more": (one_line(" · ".join(entry.more)), "none"),
+        }
+
+    def cursor(self) -> int:
+        """The row of the selected figure."""
+        return self._cursor
+
+    def put_cursor(self, row: int) -> None:
+        """Select the figure on a row, or the next one after a heading."""
+        before = self._cursor
+        self._cursor = self._off_headings(row, 1 if row >= before else -1)
+        self.invalidate_rows([before, self._cursor])
+        if self._cursor != before:
+            self.post_message(self.Moved())
+
+    def show_cursor(self) -> None:
+        """Also show the heading above the first figure of a section."""
+        if self._cursor == 1:
+            self.scroll_to(y=0, animate=False, force=True)
+        else:
+            super().show_cursor()
+
+    def _off_headings(self, row: int, direction: int) -> int:
+        for way in (direction, -direction):
+            place = row
+            while 0 <= place < len(self._entries):
+                if not isinstance(self._entries[place], str):
+                    return place
+                place += way
+        return 0
+
+
+class FigureList(SearchRows):
+    """The overview of a data file."""
+
+    BORDER_TITLE = "Overview"
+    DEFAULT_CSS = "FigureList { height: 1fr; }"
+    BINDINGS = [*bindings(FIGURES), *bindings(ROWS)]
+
+    @dataclass
+    class Selected(Message):
+        """The cursor is on this figure; None if there is none."""
+
+        figure: Figure | None
+
+        def can_replace(self, message: Message) -> bool:
+            """Of several moves only the last one is handled."""
+            return isinstance(message, FigureList.Selected)
+
+    class Opened(Message):
+        """Request to go to the samples."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("words of a figure", **options)
+        self._figures: Sequence[Figure] = ()
+        self._rows = FigureRows()
+
+    def compose(self) -> ComposeResult:
+        yield self._rows
+        yield self.search
+
+    def rows(self) -> FigureRows:
+        """The rows of figures."""
+        return self._rows
+
+    @property
+    def selected(self) -> Figure | None:
+        """The figure under the cursor."""
+        return self._rows.selected
+
+    def show(self, figures: Sequence[Figure]) -> None:
+        """Show all figures of a file."""
+        self._figures = figures
+        self.narrow(self.words)
+
+    def say(self, status: str) -> None:
+        """Show a status while there are no figures."""
+        if not self._figures:
+            self._rows.show([], status)
+
+    def narrow(self, words: str) -> None:
+        """Show only figures whose name, section or facts have these words."""
+        wanted = words.casefold().split()
+        shown = [each for each in self._figures if all(word in _text(each) for word in wanted)]
+        self._rows.show(shown)
+        self.border_subtitle = Content(f"{len(shown):,} of {len(self._figures):,}" if words else "")
+
+    def action_open(self) -> None:
+        """Request to go to the samples of the figure."""
+        self.post_message(self.Opened())
+
+    def on_figure_rows_moved(self, event: FigureRows.Moved) -> None:
+        """Say which figure is selected."""
+        event.stop()
+        self.post_message(self.Selected(self.selected))
+
+
+def bar(share: float, width: int = BAR_WIDTH) -> str:
+    """A bar for a share from 0 to 1. It is not empty if the share is not 0."""
+    eighths = max(round(share * width * 8), 1 if share else 0)
+    whole, part = divmod(min(eighths, width * 8), 8)
+    return BLOCKS[8] * whole + (BLOCKS[part] if part else "")
+
+
+def percent(share: float) -> str:
+    """A share as a percentage. It is "0 %" only if there is none."""
+    return "<0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
+
+
+def _text(figure: Figure) -> str:
+    return " ".join((figure.section, figure.name, *figure.more)).casefold()
