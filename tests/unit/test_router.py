@@ -15,7 +15,7 @@ from trm_engine import Route, Router
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.samples import Conversation
 from trm_engine.errors import CheckpointError, DataError
-from trm_engine.inference.reading import read_messages, read_question
+from trm_engine.inference.question import read_messages, read_question
 from trm_engine.inference.route import Span
 
 SAMPLE = dialogues(1)[2]

@@ -19,7 +19,7 @@ from trm_engine.inference.decoding import (
 from trm_engine.inference.fitting import Misfit
 from trm_engine.inference.halting import halts
 from trm_engine.inference.predictor import Predictor, ReadBatch
-from trm_engine.inference.reading import Question, read_question
+from trm_engine.inference.question import Question, read_question
 from trm_engine.inference.route import Route, RoutedCall, Span
 from trm_engine.runs.folder import find_checkpoint
 from trm_engine.runs.schema.answers import Place

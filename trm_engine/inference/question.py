@@ -1,4 +1,4 @@
-"""Reading: messages and tools, in any shape that callers have them, as the model's input."""
+"""Question: messages and tools, in any shape that callers have them, as the model's input."""
 
 from __future__ import annotations
 
