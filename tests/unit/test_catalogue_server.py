@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import ROOT
 from trm_engine.data.catalogue import Catalogue
 from trm_engine.data.catalogue.server import ServerError, read_server_tools
 from trm_engine.data.fields import ConvertError
@@ -37,57 +38,11 @@ def heat(amount: int, unit: Literal["celsius", "kelvin"] = "celsius",
 server.run()
 """
 
-BY_HAND = """
-import json, os, sys, time
-OPTIONS = sys.argv[1:]
-print("pid", os.getpid(), file=sys.stderr)
-if "pid" in OPTIONS:
-    open(OPTIONS[OPTIONS.index("pid") + 1], "w").write(f"{os.getpid()}\\n")
-if "fails" in OPTIONS:
-    sys.exit("no \\033[1m token")
-if "noise" in OPTIONS:
-    print("this is no JSON", flush=True)
-
-def listed(params):
-    if "empty" in OPTIONS:
-        return {"tools": []}
-    cursor = (params or {}).get("cursor")
-    if cursor is None:
-        return {"tools": [{"name": "one", "inputSchema": {"type": "object"}}], "nextCursor": "2"}
-    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
-    return {"tools": [{"name": "two", "inputSchema": schema}]}
-
-for line in sys.stdin:
-    asked = json.loads(line)
-    if "silent" in OPTIONS or "id" not in asked:
-        continue
-    answer = {"jsonrpc": "2.0", "id": asked["id"]}
-    if asked["method"] == "initialize":
-        answer["result"] = {"protocolVersion": asked["params"]["protocolVersion"],
-                            "capabilities": {"tools": {}},
-                            "serverInfo": {"name": "x", "version": "1"}}
-    elif asked["method"] == "tools/list" and "error" not in OPTIONS:
-        answer["result"] = listed(asked.get("params"))
-    else:
-        answer["error"] = {"code": -32601, "message": "not here"}
-    print(json.dumps(answer), flush=True)
-if "stays" in OPTIONS:
-    time.sleep(600)
-"""
-
 SHORT = 60.0
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("servers")
-    (folder / "official.py").write_text(OFFICIAL)
-    (folder / "by_hand.py").write_text(BY_HAND)
-    return folder
-
-
-def command(folder: Path, script: str, *options: str) -> str:
-    return shlex.join([sys.executable, str(folder / script), *options])
+def command(*options: str) -> str:
+    return shlex.join([sys.executable, str(ROOT / "tests" / "mcp_server.py"), *options])
 
 
 def is_alive(pid: int) -> bool:
@@ -98,8 +53,10 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def test_the_tools_of_a_server(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    found = read_server_tools(command(folder, "official.py"), SHORT)
+def test_the_tools_of_a_server(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "official.py"
+    script.write_text(OFFICIAL)
+    found = read_server_tools(shlex.join([sys.executable, str(script)]), SHORT)
     function = {
         "name": "heat",
         "description": "Heats a place",
@@ -121,20 +78,18 @@ def test_the_tools_of_a_server(folder: Path, capfd: pytest.CaptureFixture[str]) 
     assert capfd.readouterr() == ("", "")
 
 
-def test_all_pages_are_read_and_noise_is_not(
-    folder: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    found = read_server_tools(command(folder, "by_hand.py", "noise"), SHORT)
+def test_all_pages_are_read_and_noise_is_not(capfd: pytest.CaptureFixture[str]) -> None:
+    found = read_server_tools(command("noise"), SHORT)
     assert [tool["function"]["name"] for tool in found.tools] == ["one", "two"]
     assert found.warnings == []
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_server_that_fails_is_quoted(folder: Path) -> None:
+def test_a_server_that_fails_is_quoted() -> None:
     with pytest.raises(ServerError) as error:
-        read_server_tools(command(folder, "by_hand.py", "fails"), SHORT)
+        read_server_tools(command("fails"), SHORT)
     assert str(error.value).endswith("\n  no \\x1b[1m token")
-    assert "by_hand.py fails': " in str(error.value)
+    assert "mcp_server.py fails': " in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -150,30 +105,37 @@ def test_what_is_no_server(given: str, problem: str) -> None:
         read_server_tools(given, SHORT)
 
 
-def test_an_error_in_place_of_tools(folder: Path) -> None:
-    with pytest.raises(ServerError, match="failed: not here"):
-        read_server_tools(command(folder, "by_hand.py", "error"), SHORT)
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [
+        ("error", "failed: not here"),
+        ("wrong", r"its answer is none of MCP's: tools\.0\.inputSchema: Field required"),
+    ],
+)
+def test_other_answers_than_tools(option: str, problem: str) -> None:
+    with pytest.raises(ServerError, match=problem):
+        read_server_tools(command(option), SHORT)
 
 
-def test_a_server_without_tools(folder: Path) -> None:
+def test_a_server_without_tools() -> None:
     with pytest.raises(ConvertError, match="it lists none"):
-        read_server_tools(command(folder, "by_hand.py", "empty"), SHORT)
+        read_server_tools(command("empty"), SHORT)
 
 
-def test_a_silent_server_is_ended(folder: Path, tmp_path: Path) -> None:
+def test_a_silent_server_is_ended(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     with pytest.raises(ServerError, match=r"no answer within 0\.5 seconds|timed out"):
-        asked = command(folder, "by_hand.py", "silent", "stays", "pid", str(pid))
+        asked = command("silent", "stays", "pid", str(pid))
         read_server_tools(asked, 0.5)
     assert not pid.exists() or not is_alive(int(pid.read_text()))
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_a_server_ends_when_its_reader_is_ended(folder: Path, tmp_path: Path) -> None:
+def test_a_server_ends_when_its_reader_is_ended(tmp_path: Path) -> None:
     """By a signal that nothing else handles, while it waits for the server."""
     pipe = tmp_path / "pid"
     os.mkfifo(pipe)
-    asked = command(folder, "by_hand.py", "silent", "stays", "pid", str(pipe))
+    asked = command("silent", "stays", "pid", str(pipe))
     code = f"from trm_engine.data.catalogue.server import *; read_server_tools({asked!r})"
     reader = subprocess.Popen([sys.executable, "-c", code])
     pid = int(pipe.read_text())

@@ -10,6 +10,7 @@ import typer
 
 from trm_tui.commands.data_convert import convert
 from trm_tui.commands.data_output import Force, refuse_existing, write_lines
+from trm_tui.commands.data_tools import tools
 from trm_tui.commands.data_view import view
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(view)
+app.command()(tools)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 InputFile = Annotated[

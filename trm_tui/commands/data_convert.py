@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from trm_tui.commands.data_output import STDOUT, Force, refuse_existing, write_lines
+from trm_tui.commands.data_tools import Mcp, given_tools
 
 if TYPE_CHECKING:
     from trm_engine.data.convert import Conversion
@@ -47,6 +48,7 @@ def convert(
     tools: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Tools for conversations that list none.")
     ] = None,
+    mcp: Mcp = None,
     answers: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Answers to BFCL questions.")
     ] = None,
@@ -69,6 +71,7 @@ def convert(
     \b
     Examples:
       trm-tui data convert chats.json train.jsonl --tools tools.json
+      trm-tui data convert chats.json train.jsonl --mcp 'python server.py' --force
       trm-tui data convert logs.jsonl.gz train.jsonl --on-error skip
       trm-tui data convert finetune.jsonl - --slot phone --slot name | head
     """
@@ -76,13 +79,14 @@ def convert(
     from trm_tui.plain.progress import progress_bar
 
     refuse_existing(out, force)
+    listed = given_tools(tools, mcp)
     stages = ("finding the format", "reading", "writing")
     name = "standard input" if source == STDOUT else Path(source).name
     with progress_bar(f"converting {name}", len(stages)) as done:
         conversion = convert_file(
             source,
             format=format_name,
-            tools_path=tools,
+            tools=listed,
             answers_path=answers,
             slots=slot or (),
             on_error=on_error,

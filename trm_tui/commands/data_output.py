@@ -37,6 +37,13 @@ def write_lines(out: str, records: Iterable[dict[str, Any]]) -> int:
     return count
 
 
+def write_text(out: str, text: str) -> None:
+    """Write a whole file of UTF-8."""
+    with _output(out) as file:
+        file.write(text.encode())
+        file.flush()
+
+
 @contextmanager
 def _output(out: str) -> Iterator[BinaryIO]:
     """Open standard output, a device, or a file that gets its name only when it is complete."""

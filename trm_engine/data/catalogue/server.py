@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from pydantic import ValidationError
+
 from trm_engine.data.catalogue import Catalogue, read_catalogue
 from trm_engine.data.fields import ConvertError
 from trm_engine.errors import DataError
@@ -154,6 +156,10 @@ def _reason(error: BaseException, timeout: float) -> str:
         error = error.exceptions[0]
     if isinstance(error, TimeoutError):
         return f"no answer within {timeout:g} seconds"
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        return f"its answer is none of MCP's: {one_line(place)}: {one_line(first['msg'])}"
     if isinstance(error, OSError):
         return f"cannot be started: {error.strerror or error}"
     return f"failed: {one_line(str(error)) or type(error).__name__}"
