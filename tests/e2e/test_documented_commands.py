@@ -64,7 +64,8 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (place / block.mark.removeprefix("file: ")).write_text(block.text)
     (place / "tools.json").write_text(json.dumps(TOOLS))
     (place / "openapi.yaml").write_text("openapi: 3.1.0\npaths: {/me: {get: {operationId: me}}}")
-    shutil.copy(ROOT / "tests" / "mcp_server.py", place / "server.py")
+    server = (ROOT / "tests" / "mcp_server.py").read_text(encoding="utf-8")
+    (place / "server.py").write_text(server.replace('"two"', '"find_customer"'))
     call = {"id": "1", "function": {"name": "find_customer", "arguments": '{"phone": "12 12"}'}}
     messages = [
         {"role": "user", "content": "12 12"},

@@ -33,7 +33,7 @@ def print_tools(source: str, tools: Sequence[Mapping[str, Any]]) -> None:
 
 def tool_table(tools: Mapping[str, Mapping[str, ParameterSchema]]) -> Table:
     """One row a parameter; a tool's name stands at its first one."""
-    table = Table(title=Text("Tools", "bold"))
+    table = Table()
     table.add_column("Tool", overflow="fold")
     table.add_column("Parameter", overflow="fold")
     table.add_column("Type", overflow="fold")
