@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.problems import CANCEL, FIND, TALK, clean, conversation, shortened
+from tests.problems import CANCEL, FIND, TALK, clean, conversation, faulty, shortened
 from tests.support import ROOT, sample, write_jsonl
+from trm_engine.data.dataset import TRMToolCallingDataset, problems_of
 from trm_engine.data.problems.kinds import KINDS
 from trm_engine.data.problems.view import DataView, ViewOptions, open_view
+from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import DataError
 
 
@@ -282,3 +284,23 @@ def test_without_datasketch_it_says_what_is_left_out(
 def test_needs_no_torch() -> None:
     code = "import sys, trm_engine.data.problems.view; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+# In training ------------------------------------------------------------------------------------
+
+
+def test_training_counts_the_cheap_ones_as_the_view_does(
+    viewed: Any, tmp_path: Path, tokenizer: TRMTokenizer
+) -> None:
+    path = write_jsonl(tmp_path / "train.jsonl", faulty())
+    counted = problems_of(TRMToolCallingDataset(path, tokenizer, cache_dir=tmp_path / "cache"))
+    view = viewed(faulty())
+    assert counted == {name: len(lines(view, name)) for name in counted}
+    assert set(counted) == {"two-labels", "schema", "nowhere"}
+
+
+def test_clean_training_data_have_none(tmp_path: Path, tokenizer: TRMTokenizer) -> None:
+    path = write_jsonl(tmp_path / "train.jsonl", clean())
+    dataset = TRMToolCallingDataset(path, tokenizer, cache_dir=tmp_path / "cache")
+    assert problems_of(dataset) == {}
+    assert problems_of(dataset.subset([0, 1])) == {}

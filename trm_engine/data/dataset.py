@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from trm_engine.data.cache import default_cache_dir, read_arrays
 from trm_engine.data.encoding import encode_sample
 from trm_engine.data.labels import Labels
+from trm_engine.data.problems.cheap import samples_with_values_nowhere
 from trm_engine.data.samples import Sample
 from trm_engine.data.survey import Progress, Survey, no_progress, survey_file
 from trm_engine.data.token_cache import token_cache
@@ -147,6 +148,20 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         """Number of values of each sample that occur only in the truncated part, [N]."""
         return np.asarray(self._arrays["cut_values"])[self.indices]
 
+    @property
+    def values_nowhere(self) -> np.ndarray:
+        """Whether a sample has a value that is not in its text, not even in what is cut, [N]."""
+        found = np.zeros(len(self._arrays["decision"]), bool)
+        for kind, fields in (("slot", self.labels.slots), ("arg", self.labels.args)):
+            found |= samples_with_values_nowhere(
+                np.asarray(self._arrays[f"{kind}_presence"]),
+                np.array([field.kind == "span" for field in fields], bool),
+                np.asarray(self._arrays[f"{kind}_spans"]),
+                np.asarray(self._arrays[f"{kind}_span_borders"]),
+            )
+        found &= np.asarray(self._arrays["cut_values"]) == 0
+        return np.asarray(found[self.indices])
+
     def line_number(self, index: int) -> int:
         """The sample's line number in its file, from 1."""
         return index + 1 if self._own_file else int(self.survey.lines[self.indices[index]])
@@ -265,3 +280,9 @@ def describe(dataset: TRMToolCallingDataset) -> DataFigures:
         cut_tool_tokens=int(dataset.cut_tokens.sum()),
         bad_lines=len({problem.line for problem in dataset.survey.problems}),
     )
+
+
+def problems_of(dataset: TRMToolCallingDataset) -> dict[str, int]:
+    """The problems of the file of a dataset: number of samples by name of the kind."""
+    nowhere = int(dataset.values_nowhere.sum())
+    return {**dataset.survey.faults, **({"nowhere": nowhere} if nowhere else {})}

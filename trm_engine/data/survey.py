@@ -24,6 +24,7 @@ from trm_engine.data.cache import (
     short,
 )
 from trm_engine.data.labels import LabelBuilder, Labels
+from trm_engine.data.problems.cheap import CheapProblems
 from trm_engine.data.samples import Problem, Sample, SampleReader, parse_sample
 from trm_engine.errors import DataError
 
@@ -47,7 +48,8 @@ class Survey:
     ``content``: hash of the file's bytes. ``text`` [bytes]: the lines of the samples, so that the
     file is not needed any more. ``ends`` [N]: end of each line in ``text``. ``lines`` [N]: line
     numbers. ``dialogues`` [N]: id of the sample's dialogue. ``digests`` [N]: hash of history and
-    answer. ``folder``: where the survey is in the cache.
+    answer. ``faults``: number of samples by kind of problem (``data/problems``). ``folder``: where
+    the survey is in the cache.
     """
 
     path: Path
@@ -58,6 +60,7 @@ class Survey:
     lines: np.ndarray
     dialogues: np.ndarray
     digests: np.ndarray
+    faults: dict[str, int]
     problems: list[Problem]
     folder: Path
 
@@ -113,7 +116,7 @@ def earlier_survey(
 
 
 def _folder(cache_dir: Path, content: str, on_error: Literal["fail", "skip"]) -> Path:
-    code = code_hash("survey", "samples", "quick", "labels", "spans", "borders")
+    code = code_hash("survey", "samples", "quick", "labels", "spans", "borders", "problems")
     return cache_dir / f"survey-{key_of(content, on_error, code)}"
 
 
@@ -130,6 +133,7 @@ def _read(path: Path, content: str, folder: Path) -> Survey:
         lines=arrays["lines"],
         dialogues=arrays["dialogues"],
         digests=arrays["digests"],
+        faults=facts["faults"],
         problems=[Problem(str(path), line, message) for line, message in facts["problems"]],
         folder=folder,
     )
@@ -162,12 +166,14 @@ def _build(
     reader = SampleReader(path, on_error)
     builder = LabelBuilder()
     prefixes = PrefixIndex()
+    faults = CheapProblems()
     size = max(1, path.stat().st_size)
     end = 0
     with ArrayWriter(folder) as arrays:
         for line, sample in reader:
             builder.add(sample)
             prefixes.add(sample)
+            faults.add(sample)
             raw = line.raw.strip()
             end += len(raw)
             arrays.append("text", np.frombuffer(raw, dtype=np.uint8))
@@ -180,6 +186,7 @@ def _build(
         raise _Changed
     facts: dict[str, Any] = {
         "labels": builder.build().to_dict(),
+        "faults": faults.counts(),
         "problems": [(problem.line, problem.message) for problem in reader.problems],
     }
     (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")

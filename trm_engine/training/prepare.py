@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from trm_engine.checkpoints.contents import explained
 from trm_engine.config import BUILTIN_PREFIX, Config, DataConfig
 from trm_engine.data.cache import build_once, code_hash, content_hash, default_cache_dir, key_of
-from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.dataset import TRMToolCallingDataset, problems_of
+from trm_engine.data.problems.kinds import BY_NAME
 from trm_engine.data.survey import (
     Progress,
     Survey,
@@ -101,7 +102,7 @@ def prepare_data(
     else:
         val = train.subset(np.arange(min(len(train), VALIDATION_FROM_TRAINING)))
     overlap = int(np.isin(val.digests, train.digests).sum())
-    notes += _overlap(overlap, len(val)) + _truncation(train, data)
+    notes += _overlap(overlap, len(val)) + _truncation(train, data) + _problems(train)
     return Prepared(tokenizer, train, val, overlap, notes)
 
 
@@ -240,6 +241,20 @@ def _overlap(overlap: int, samples: int) -> list[str]:
             f"evaluation flatters the model"
         ]
     return []
+
+
+def _problems(train: TRMToolCallingDataset) -> list[str]:
+    """The costly problems of the training file; the screen lists the others too."""
+    counts = problems_of(train)
+    listed = [
+        f"{BY_NAME[name].title.lower()}: {count}"
+        for name, count in counts.items()
+        if BY_NAME[name].cost == "high"
+    ]
+    if not listed:
+        return []
+    path = train.survey.path
+    return [f"{path}: samples with problems ({'; '.join(listed)}); see `trm-tui data view {path}`"]
 
 
 def _truncation(train: TRMToolCallingDataset, data: DataConfig) -> list[str]:

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from trm_engine.checkpoints.file import find_resumable
 from trm_engine.config import Config
-from trm_engine.data.dataset import describe
+from trm_engine.data.dataset import describe, problems_of
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import RunError
 from trm_engine.files.atomic import write_atomically
@@ -107,7 +107,10 @@ def train(
         trainer.load(found[1])
     started = RunStarted(
         config=config.to_dict(),
-        data=RunData(describe(prepared.train), replace(describe(val), overlap=prepared.overlap)),
+        data=RunData(
+            replace(describe(prepared.train), problems=problems_of(prepared.train)),
+            replace(describe(val), overlap=prepared.overlap),
+        ),
         labels=convert(prepared.train.labels.to_dict(), Labels),
         parameters=count_parameters(model),
         device=_device_name(device),

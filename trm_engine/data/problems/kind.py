@@ -147,6 +147,11 @@ class Table:
             dict(counts),
         )
 
+    @property
+    def samples(self) -> int:
+        """How many samples are in it, those that are only counted too."""
+        return max(len(np.unique(self.rows)), max(self.counts.values(), default=0))
+
     def of_rows(self, kept: np.ndarray) -> Table:
         """The part that ``kept`` [M] marks. Notes stay."""
         rows, codes, partners, shares = (getattr(self, name)[kept] for name in ARRAYS)

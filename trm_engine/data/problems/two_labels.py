@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from array import array
 from typing import Any
 
@@ -37,11 +36,11 @@ class TwoLabels:
 
     def add(self, row: int, sample: Sample) -> None:
         """Note the hashes of one sample."""
-        history = [[turn.role, turn.text()] for turn in sample.history]
-        self._histories.append(_hash([history, sorted(sample.tool_names)]))
+        texts = (text for turn in sample.history for text in (turn.role, turn.text()))
+        self._histories.append(_hash("\0".join((*sorted(sample.tool_names), "\1", *texts))))
         call = sample.tool
-        arguments = _texts(call.arguments) if call else {}
-        label = ([sample.decision, call and call.name], arguments, _texts(sample.slots))
+        arguments = _texts(call.arguments) if call else ""
+        label = (f"{sample.decision} {call.name if call else ''}", arguments, _texts(sample.slots))
         for hashes, part in zip(self._labels, label, strict=True):
             hashes.append(_hash(part))
 
@@ -69,13 +68,12 @@ def _compare(rows: np.ndarray, labels: list[np.ndarray], found: Found) -> None:
         return  # the others follow from it
 
 
-def _texts(values: dict[str, Any]) -> dict[str, str]:
-    """The filled values, as they are compared: case aside."""
-    texts = ((name, value_text(value).casefold()) for name, value in values.items())
-    return {name: text for name, text in texts if text}
+def _texts(values: dict[str, Any]) -> str:
+    """The filled values, as they are compared: case and order aside."""
+    texts = ((name, value_text(value)) for name, value in values.items())
+    return "\0".join(sorted(f"{name}\1{text.casefold()}" for name, text in texts if text))
 
 
-def _hash(value: Any) -> int:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+def _hash(text: str) -> int:
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "little")

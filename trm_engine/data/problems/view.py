@@ -66,8 +66,7 @@ class FoundProblem:
     @property
     def samples(self) -> int:
         """How many samples have it."""
-        listed = len(np.unique(self.table.rows))
-        return max(listed, max(self.table.counts.values(), default=0))
+        return self.table.samples
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,11 @@ class Base(Struct, kw_only=True, tag_field="type"):
 
 
 class DataFigures(Struct, kw_only=True):
-    """A data set. ``overlap`` counts samples that are also training data. Lengths are in tokens."""
+    """A data set. Lengths are in tokens.
+
+    ``overlap`` counts samples that are also training data. ``problems``: number of samples of its
+    file by kind of problem, as ``data view --json`` names them.
+    """
 
     path: str
     samples: Count
@@ -38,6 +42,7 @@ class DataFigures(Struct, kw_only=True):
     cut_tool_tokens: Count | None = None
     bad_lines: Count | None = None
     overlap: Count | None = None
+    problems: dict[str, Count] = {}
 
 
 class RunData(Struct):

@@ -12,13 +12,14 @@ from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 
+from trm_engine.data.problems.kinds import BY_NAME, KINDS
 from trm_engine.printable import one_line, printable
-from trm_engine.runs.schema.events import CheckpointSaved, RunData, RunStarted
+from trm_engine.runs.schema.events import CheckpointSaved, DataFigures, RunData, RunStarted
 from trm_tui.keys import ROWS, bindings
 from trm_tui.plain.tables import updates_of
 from trm_tui.text.clock import local_time
 from trm_tui.text.figures import NOTHING
-from trm_tui.text.words import size
+from trm_tui.text.words import shell_word, size
 from trm_tui.widgets.table.drawing import Drawing
 from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
 
@@ -209,7 +210,25 @@ def data_table(data: RunData, look: Look) -> RenderableType:
             texts = (Text("" if each is None else f"{each:,}") for each in figures)
             table.add_row(Text(name, look("faint")), *texts)
     paths = (("training", train.path), ("validation", val.path))
-    return Group(table, facts_table(paths, look))
+    return Group(table, facts_table(paths, look), *_problems(train, look))
+
+
+def _problems(train: DataFigures, look: Look) -> Iterator[RenderableType]:
+    """What is wrong with the training file, most costly first."""
+    if not train.problems:
+        return
+    table = Table.grid(padding=(0, GAP, 0, 0))
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    order = [kind.name for kind in KINDS]
+    known = [name for name in order if name in train.problems]
+    for name in (*known, *(name for name in train.problems if name not in order)):
+        kind = BY_NAME.get(name)
+        title = f"{kind.title} ({kind.cost} cost)" if kind else one_line(name)
+        table.add_row(f"{train.problems[name]:,}", Text(title))
+    yield Text("samples with problems", look("faint"))
+    yield table
+    yield Text(one_line(f"trm-tui data view {shell_word(train.path)} lists them"), look("faint"))
 
 
 def checkpoint_table(
