@@ -127,6 +127,13 @@ FULL: dict[str, Any] = {
             {"from": "assistant", "value": ANSWER},
         ],
     },
+    "template": {
+        "text": f"<|im_start|>system\n<tools>{json.dumps(TOOL)}</tools><|im_end|>\n"
+        f"<|im_start|>user\n{ASK}<|im_end|>\n"
+        f"<|im_start|>assistant\n<tool_call>\n{CALL_TEXT}\n</tool_call><|im_end|>\n"
+        f"<|im_start|>tool\n<tool_response>\n{RESULT_TEXT}\n</tool_response><|im_end|>\n"
+        f"<|im_start|>assistant\n{ANSWER}<|im_end|>\n",
+    },
     "tau-bench": {
         "task_id": 0, "trial": 1, "reward": 1.0, "info": {},
         "traj": OPENAI_MESSAGES, "tools": [OPENAI_TOOL],

@@ -560,6 +560,41 @@ class TestFrames:
             {"day": "friday", "price": "10"},
         ]
 
+    def test_columns_of_hugging_face(self) -> None:
+        state = {"slots_values": {"slots_values_name": ["city"], "slots_values_list": [["Lima"]]}}
+        call = {
+            "service_method": "weather",
+            "service_call_parameters": {
+                "parameter_slot_name": ["city"],
+                "parameter_canonical_value": ["Lima"],
+            },
+        }
+        none = {"service_method": "", "service_call_parameters": {"x_name": [], "x": []}}
+        results = {"service_results_list": [{"slot_name": ["t"], "slot_value": ["12"]}]}
+        record = {
+            "turns": {
+                "speaker": [0, 1, 1],
+                "utterance": ["Lima?", "12 degrees.", "More?"],
+                "frames": [
+                    {"service": ["w"], "state": [state]},
+                    {"service": ["w"], "service_call": [call], "service_results": [results]},
+                    {"service": ["w"], "service_call": [none], "service_results": [[]]},
+                ],
+            }
+        }
+
+        messages = read("sgd", record)
+
+        assert detect([("line 1", record)]).name == "sgd"
+        assert said(messages) == [
+            ("user", "Lima?"),
+            ("assistant", [LIMA]),
+            ("tool", [{"t": "12"}]),
+            ("assistant", "12 degrees."),
+            ("assistant", "More?"),
+        ]
+        assert messages[0].slots == {"city": "Lima"}
+
     def test_a_speaker_that_is_unknown_is_refused(self) -> None:
         message = problem("sgd", {"turns": [self.turn("BOT", "Hi")]})
 
@@ -634,3 +669,46 @@ class TestTrl:
 
         assert said(read("trl", record)) == said(read("openai", OPENAI_MESSAGES))
         assert read("trl", record)[2].response == json.loads(RESULT_TEXT)
+
+
+class TestTemplates:
+    def test_llama_3(self) -> None:
+        text = (
+            "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe kind.<|eot_id|>"
+            "<|start_header_id|>user<|end_header_id|>\n\nLima?<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\nI look.<|eom_id|>"
+            '<|start_header_id|>ipython<|end_header_id|>\n\n{"t": 12}<|eot_id|>'
+            "<|start_header_id|>assistant<|end_header_id|>\n\n"
+        )
+
+        assert detect([("line 1", {"text": text})]).name == "template"
+        assert said(read("template", {"text": text})) == [
+            ("system", "Be kind."),
+            ("user", "Lima?"),
+            ("assistant", "I look."),
+            ("tool", {"t": 12}),
+        ]
+
+    def test_segments_say_what_is_learnt(self) -> None:
+        pieces = [
+            (False, "<s><|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"),
+            (False, "Hm.<|im_end|>\n<|im_start|>user\nWell?<|im_end|>\n<|im_start|>assistant\n"),
+            (True, "Hello<|im_end|>"),
+        ]
+        record = {"segments": [{"label": label, "text": text} for label, text in pieces]}
+
+        messages = read("template", record)
+
+        assert said(messages)[1::2] == [("assistant", "Hm."), ("assistant", "Hello")]
+        assert [each.is_trained for each in messages] == [True, False, True, True]
+
+    def test_segments_without_marks(self) -> None:
+        segments = [{"label": False, "text": "<s>Hi\n"}, {"label": True, "text": "Hello</s>"}]
+
+        messages = read("template", {"segments": segments})
+
+        assert said(messages) == [("user", "Hi"), ("assistant", "Hello")]
+
+    def test_a_text_without_marks_is_no_conversation(self) -> None:
+        assert format_named("template").matches({"text": "Hi <|im_start|>"}) == Match.NO
+        assert "field 'text': expected turns" in problem("template", {"text": "Hi"})

@@ -32,7 +32,7 @@ def places(value: Any) -> list[tuple[Any, Any]]:
     return found + [place for each in inner for place in places(each)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_a_record_with_something_odd_in_it(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(RECORDS)))
@@ -53,7 +53,7 @@ def test_a_record_with_something_odd_in_it(data: st.DataObject) -> None:
 
 
 @given(value=st.recursive(ODD, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_value_can_be_matched(value: Any) -> None:
     for each in FORMATS:
         assert each.matches(value) == Match.NO or list(each.read(value, "file, line 1"))

@@ -26,6 +26,7 @@ from trm_engine.data.formats.raw import RAW
 from trm_engine.data.formats.responses import RESPONSES
 from trm_engine.data.formats.sharegpt import SHAREGPT
 from trm_engine.data.formats.tau_bench import TAU_BENCH
+from trm_engine.data.formats.templated import TEMPLATED
 from trm_engine.data.formats.toolace import TOOLACE
 from trm_engine.data.formats.trl import TRL
 from trm_engine.data.formats.verdict import VERDICT
@@ -36,7 +37,8 @@ __all__ = ["FORMATS", "Conversation", "Format", "Match", "Message", "detect", "f
 
 FORMATS: tuple[Format, ...] = (
     *(VERDICT, PREFERENCE, CHAT_LOGS, TAU_BENCH, BFCL, TOOLACE, GLAIVE, XLAM, ALPACA, TRL),
-    *(LLAMA_FACTORY, SHAREGPT, GEMINI, FRAMES, RASA, OPENAI, ANTHROPIC, RESPONSES, RAW),
+    *(LLAMA_FACTORY, SHAREGPT, GEMINI, FRAMES, RASA, TEMPLATED),
+    *(OPENAI, ANTHROPIC, RESPONSES, RAW),
 )
 """All formats. Of those that fit equally well the first is taken."""
 

@@ -14,6 +14,7 @@ from typing import Any
 from trm_engine.data.fields import as_arguments, as_name, as_object, each, fail
 from trm_engine.data.formats.columns import name_of, turns_of
 from trm_engine.data.formats.conversation import Call, Conversation, Format, Match, Message, Role
+from trm_engine.data.formats.frame_columns import turns_of_columns
 from trm_engine.data.formats.parts import objects_in, text_of
 
 SPEAKERS: dict[str, Role] = {"USER": "user", "SYSTEM": "assistant"}
@@ -21,14 +22,19 @@ SPEAKERS: dict[str, Role] = {"USER": "user", "SYSTEM": "assistant"}
 
 def matches(record: Any) -> Match:
     """Whether a record has turns with a speaker, an utterance and frames."""
-    turns = objects_in(record.get("turns")) if isinstance(record, dict) else []
+    turns = objects_in(_turns(record))
     known = [turn for turn in turns if {"speaker", "utterance"} <= turn.keys()]
     return Match.CERTAIN if known and len(known) * 2 >= len(turns) else Match.NO
 
 
+def _turns(record: Any) -> Any:
+    turns = record.get("turns") if isinstance(record, dict) else None
+    return turns_of_columns(turns) if isinstance(turns, dict) else turns
+
+
 def read(record: Any, where: str) -> Iterator[Conversation]:
     """The conversation of a dialogue."""
-    turns = turns_of(record, where, ("turns",))
+    turns = turns_of({**as_object(record, where, None), "turns": _turns(record)}, where, ("turns",))
     numbered = enumerate(turns, 1)
     state = _State()
     read = each(numbered, lambda turn: _messages(turn[1], state, f"{where}, turn {turn[0]}"))

@@ -40,6 +40,7 @@ _CALLS = (
     _tagged(r"\[TOOL_CALLS\]", r"\[/TOOL_CALLS\]|</s>"),
     re.compile(r"(<function=[^>\n]+>.*?(?:</function>|\Z))", re.DOTALL),
 )
+_OPENINGS = re.compile(r"<tool_call>|<functioncall>|<\|python_tag\|>|\[TOOL_CALLS\]|<function=")
 _RESPONSES = (
     _tagged(r"<tool_response>", r"</tool_response>"),
     _tagged(r"\[TOOL_RESULTS\]", r"\[/TOOL_RESULTS\]"),
@@ -130,12 +131,13 @@ def _tagged_tools(text: str) -> tuple[str, list[dict[str, Any]]]:
 def _read(message: Message, parameters: Parameters) -> Iterator[Message]:
     if message.role == "assistant" and not message.calls:
         text, calls = calls_in(message.text, parameters, message.where)
-        yield replace(message, text=text, calls=tuple(calls))
+        is_read = calls or text != message.text
+        yield replace(message, text=text, calls=tuple(calls)) if is_read else message
     elif message.role == "user":
         text, responses = _responses(message.text, message)
         yield from responses
         if text or not responses:
-            yield replace(message, text=text)
+            yield replace(message, text=text) if responses else message
     elif message.role == "tool" and isinstance(message.response, str):
         _, responses = _responses(message.response, message)
         yield from responses or [message]
@@ -184,12 +186,12 @@ def _joined(message: Message, called: set[str]) -> list[Message]:
 
 def may_hold_calls(text: str) -> bool:
     """Whether an assistant's text may hold calls, for all that can be seen without its tools."""
-    return text.lstrip()[:1] in ("[", "{") or any(markup.search(text) for markup in _CALLS)
+    return text.lstrip()[:1] in ("[", "{") or bool(_OPENINGS.search(text))
 
 
 def without_thought(text: str) -> str:
     """The text without what the model thinks before it answers."""
-    return _THOUGHT.sub("", text)
+    return _THOUGHT.sub("", text) if text.lstrip().startswith("<think>") else text
 
 
 def calls_in(text: str, parameters: Parameters, where: str) -> tuple[str, list[Call]]:
@@ -198,7 +200,7 @@ def calls_in(text: str, parameters: Parameters, where: str) -> tuple[str, list[C
     Raises ConvertError if something between tags begins like a call but is none.
     """
     text = without_thought(text)
-    for markup in _CALLS:
+    for markup in _CALLS if _OPENINGS.search(text) else ():
         calls: list[Call] = []
         rest, last = [], 0
         for match in markup.finditer(text):
