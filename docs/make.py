@@ -21,6 +21,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from trm_engine.config import RETIRED, Config
+from trm_engine.data.formats import FORMATS
 from trm_engine.runs.schema.evaluation import METRICS
 from trm_engine.training.terms import TERMS
 from trm_tui.cli import app
@@ -203,6 +204,18 @@ def _subject(path: Path) -> str:
     return told.partition("\n")[0].replace("``", "`")
 
 
+# Data -------------------------------------------------------------------------------------------
+
+
+def formats() -> str:
+    """Every format of conversations, with the first line of its module."""
+    rows = []
+    for each in sorted(FORMATS, key=lambda each: each.title.lower()):
+        path = HERE.parent / (each.read.__module__.replace(".", "/") + ".py")
+        rows.append((f"`{each.name}`", each.title, _subject(path).partition(": ")[2]))
+    return _table(("`--format`", "named", "what it is"), rows)
+
+
 # Tables -----------------------------------------------------------------------------------------
 
 
@@ -222,6 +235,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "commands": commands,
     "keys": keys,
     "rooms": rooms,
+    "formats": formats,
 }
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FORMATS = (
     *("openai", "raw", "anthropic", "responses", "gemini", "sharegpt", "llama-factory", "trl"),
     *("alpaca", "preference", "kto", "chat-logs", "glaive", "xlam", "toolace", "tau-bench"),
-    *("bfcl", "sgd", "rasa"),
+    *("bfcl", "sgd", "rasa", "template"),
 )
 """Names of all formats, for --help, which does not import them."""
 
