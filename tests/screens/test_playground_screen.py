@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 from textual.events import Key
 from textual.pilot import Pilot
+from textual.widgets import TabbedContent, TextArea
 
 from tests.predicted import prediction, step, value, without
 from tests.screens.whole_screen import shown, until
@@ -312,6 +313,29 @@ async def test_tools_on_offer_are_chosen() -> None:
         await answered(pilot, "1 tool: find_customer")
         await until(pilot, lambda: models.asked[-1]["tools"])
         assert models.asked[-1]["tools"][0]["function"]["name"] == "find_customer"
+
+
+async def test_tools_are_written_in_any_shape() -> None:
+    models = MadeUp()
+    schema = {"properties": {"amount": {"anyOf": [{"type": "integer"}, {"type": "null"}]}}}
+    async with app_of(models).run_test(size=SIZE) as pilot:
+        await type_text(pilot, "hello")
+        await answered(pilot, "answered in")
+        await pilot.press("escape", "t")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ToolsDialog))
+        dialog = cast(ToolsDialog, pilot.app.screen)
+        dialog.query_one(TabbedContent).active = "json"
+        await until(pilot, lambda: bool(dialog.query_one("#json TextArea", TextArea).text))
+        text = dialog.query_one("#json TextArea", TextArea)
+        text.text = '[{"description": "nameless"}]'
+        dialog.choose(0)
+        await answered(pilot, "field 'tools[0].name': expected the name of a tool")
+        text.text = json.dumps({"tools": [{"name": "heat", "inputSchema": schema}]})
+        dialog.choose(0)
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlaygroundScreen))
+        await until(pilot, lambda: models.asked[-1]["tools"])
+        parameters = models.asked[-1]["tools"][0]["function"]["parameters"]
+        assert parameters["properties"] == {"amount": {"type": "integer"}}
 
 
 async def test_conversations_are_saved_and_reopened(tmp_path: Path) -> None:

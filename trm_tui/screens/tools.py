@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pydantic import TypeAdapter
 from textual import on
 from textual.widget import Widget
 from textual.widgets import SelectionList, Static, TabbedContent, TabPane, TextArea
 from textual.widgets.selection_list import Selection
 
-from trm_engine.data.catalogue import inferred_tool
-from trm_engine.data.samples import Tool, explain
-from trm_engine.files import strict_json
+from trm_engine.data.catalogue import inferred_tool, read_tools
+from trm_engine.data.fields import ConvertError
 from trm_engine.files.jsonl import to_json
 from trm_engine.printable import one_line
 from trm_tui.screens.dialogs import Choice, Dialog
@@ -21,7 +19,6 @@ from trm_tui.screens.dialogs import Choice, Dialog
 Record = Mapping[str, Any]
 Tools = Sequence[Record]
 
-TOOLS = TypeAdapter(list[Tool])
 LIST, JSON = "list", "json"
 
 
@@ -89,18 +86,16 @@ class ToolsDialog(Dialog[Tools | None]):
             return
         try:
             self.dismiss(self._written())
-        except ValueError as error:
-            self.query_one("#problem", Static).update(one_line(explain(error)[0]))
+        except ConvertError as error:
+            self.query_one("#problem", Static).update(one_line(error.problems[0]))
 
     def _ticked(self) -> list[Record]:
         chosen = set(self.query_one(SelectionList).selected)
         return [tool for name, tool in self._all.items() if name in chosen]
 
-    def _written(self) -> list[Record]:
-        """The tools in the JSON. Raises ValueError if they are invalid."""
-        tools: list[Record] = strict_json.parse(self.query_one(TextArea).text)
-        TOOLS.validate_python(tools)
-        return tools
+    def _written(self) -> Tools:
+        """The tools in the JSON, in any shape. Raises ConvertError if they are invalid."""
+        return read_tools(self.query_one(TextArea).text, "tools")
 
 
 def _parameters(labels: Record) -> list[list[str]]:
