@@ -113,6 +113,20 @@ class TestAnthropic:
             ("tool", {"t": 12}),
         ]
 
+    def test_a_log_of_request_and_response(self) -> None:
+        call = {"type": "tool_use", "id": "a", "name": "weather", "input": {"city": "Lima"}}
+        message = {"type": "message", "role": "assistant", "content": [call]}
+        request = {"messages": [USER], "tools": [{"name": "weather", "input_schema": {}}]}
+        for record in (
+            {"request": request, "response": message},
+            {"custom_id": "1", "params": request, "result": {"message": message}},
+        ):
+            (conversation,) = read_all("anthropic", record)
+
+            assert detect([("line 1", record)]).name == "anthropic"
+            assert said(conversation.messages)[1] == ("assistant", [LIMA])
+            assert conversation.tools == request["tools"]
+
     def test_a_plain_chat_is_one_of_openai(self) -> None:
         assert detect([("line 1", self.blocks("Hi", "Hello", system="Be kind."))]).name == "openai"
 
@@ -226,6 +240,9 @@ class TestResponses:
             ("assistant", [Call("run", {"input": "ls"})]),
             ("tool", "a.txt"),
         ]
+
+    def test_a_pair_of_texts_is_no_list_of_items(self) -> None:
+        assert format_named("responses").matches({"input": "Hi", "output": "Hello"}) == Match.NO
 
     def test_an_unknown_item_is_refused(self) -> None:
         message = problem("responses", {"input": [USER, {"type": "function_cal"}]})
@@ -344,6 +361,15 @@ class TestShareGpt:
 
         assert said(messages)[1] == ("assistant", [LIMA])
 
+    def test_roles_with_names_like_those(self) -> None:
+        turns = [{"role": "human", "content": "Hi"}, {"role": "bot", "content": "Hello"}]
+
+        assert detect([("line 1", {"messages": turns})]).name == "sharegpt"
+        assert said(read("sharegpt", {"messages": turns})) == [
+            ("user", "Hi"),
+            ("assistant", "Hello"),
+        ]
+
     def test_faults_have_their_place(self) -> None:
         record = self.turns(("human", "Lima?"), ("function_call", "weather"), ("robot", "12"))
 
@@ -403,6 +429,17 @@ class TestGlaive:
             ("system", "Use these -"), ("user", "Hi"), ("assistant", "USER: is no turn here."),
         ]  # fmt: skip
 
+    def test_version_1_has_one_column(self) -> None:
+        record = {"sample": f"SYSTEM: Use -\n{json.dumps(TOOL)}\nUSER: Hi\nASSISTANT: Hello"}
+
+        (conversation,) = read_all("glaive", record)
+
+        assert detect([("line 1", record)]).name == "glaive"
+        assert conversation.tools == [TOOL]
+        assert said(conversation.messages) == [
+            ("system", "Use -"), ("user", "Hi"), ("assistant", "Hello"),
+        ]  # fmt: skip
+
     def test_a_chat_that_begins_with_no_speaker_is_refused(self) -> None:
         assert "field 'chat'" in problem("glaive", {"chat": "Hi\nUSER: Hi"})
         assert format_named("glaive").matches({"chat": "Hi"}) == Match.NO
@@ -429,6 +466,13 @@ class TestToolAce:
 
         assert conversation.messages[0].text == "Use these:\n. Call them."
         assert conversation.tools == [TOOL]
+
+    def test_roles_and_contents_will_do(self) -> None:
+        system = {"role": "system", "content": f"Use {json.dumps([TOOL])}"}
+        record = {"messages": [system, USER, ASSISTANT]}
+
+        assert detect([("line 1", record)]).name == "toolace"
+        assert read_all("toolace", record)[0].tools == [TOOL]
 
     def test_a_system_turn_will_do(self) -> None:
         system = {"from": "system", "value": json.dumps([TOOL])}

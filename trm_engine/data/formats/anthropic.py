@@ -1,7 +1,8 @@
 """Anthropic messages: contents of blocks, with ``tool_use`` and ``tool_result`` among them.
 
-A record is a request, ``{"system": …, "messages": […], "tools": […]}``. A user message holds the
-responses to all calls of the message before. Bedrock's blocks are read, too: ``{"toolUse": …}``.
+A record is a request, ``{"system": …, "messages": […], "tools": […]}``, or a log of it (under
+``request``, ``params`` or ``body``) and its response. A user message holds the responses to all
+calls of the message before. Bedrock's blocks are read, too: ``{"toolUse": …}``.
 Source: docs.anthropic.com, Messages API.
 """
 
@@ -23,22 +24,46 @@ from trm_engine.data.formats.parts import (
 )
 
 CERTAIN_BLOCKS = ("tool_use", "tool_result", "thinking", "redacted_thinking", "server_tool_use")
+REQUESTS = ("request", "params", "body")
+RESPONSES = ("response", "result")
 BEDROCK_BLOCKS = {"toolUse": "tool_use", "toolResult": "tool_result"}
 
 
 def matches(record: Any) -> Match:
     """Whether a record has messages of users and assistants, with texts or blocks."""
-    turns = [turn for turn in turns_in(record) if isinstance(turn, dict)]
+    request = _request(record)
+    turns = [*(turn for turn in turns_in(request) if isinstance(turn, dict)), *_answer(record)]
     if not turns or any(turn.get("role") not in ("user", "assistant") for turn in turns):
         return Match.NO
     if any(turn.get("tool_calls") or turn.get("function_call") for turn in turns):
         return Match.NO
     blocks = [block for turn in turns for block in objects_in(turn.get("content"))]
-    if any(_kind(block) in CERTAIN_BLOCKS for block in blocks) or _has_input_schema(record):
+    if any(_kind(block) in CERTAIN_BLOCKS for block in blocks) or _has_input_schema(request):
         return Match.CERTAIN
     is_text = all(isinstance(turn.get("content"), str | list) for turn in turns)
     is_text = is_text and all(isinstance(block.get("text"), str) for block in blocks)
     return Match.POSSIBLE if is_text else Match.NO
+
+
+def _request(record: Any) -> Any:
+    """The request of a record: itself, or what it has under a key."""
+    if isinstance(record, dict) and not turns_in(record):
+        for key in REQUESTS:
+            if isinstance(record.get(key), dict):
+                return record[key]
+    return record
+
+
+def _answer(record: Any) -> list[dict[str, Any]]:
+    """The assistant's turn that a log has beside its request."""
+    if not isinstance(record, dict):
+        return []
+    for key in RESPONSES:
+        response = record.get(key)
+        inner = response.get("message", response) if isinstance(response, dict) else None
+        if isinstance(inner, dict) and objects_in(inner.get("content")):
+            return [{"role": "assistant", "content": inner["content"]}]
+    return []
 
 
 def _kind(block: dict[str, Any]) -> Any:
@@ -52,10 +77,11 @@ def _has_input_schema(record: Any) -> bool:
 
 def read(record: Any, where: str) -> Iterator[Conversation]:
     """The conversation of a record."""
-    messages = read_messages(turns_of(record, where), where)
-    if isinstance(record, dict):
-        messages = with_system(system_message(record.get("system"), where, "system"), messages)
-    yield Conversation(where, messages, tools_of(record), name_of(record))
+    request = _request(record)
+    messages = read_messages([*turns_of(request, where), *_answer(record)], where)
+    if isinstance(request, dict):
+        messages = with_system(system_message(request.get("system"), where, "system"), messages)
+    yield Conversation(where, messages, tools_of(request), name_of(record))
 
 
 def read_messages(turns: list[Any], where: str) -> tuple[Message, ...]:

@@ -1,8 +1,8 @@
 """Glaive v2: columns ``system``, with the tools, and ``chat``, with all turns as one text.
 
 Turns begin with USER:, ASSISTANT: or FUNCTION RESPONSE:, and the assistant's end with
-``<|endoftext|>``; calls stand behind ``<functioncall>``.
-Source: glaiveai/glaive-function-calling-v2 on Hugging Face.
+``<|endoftext|>``; calls stand behind ``<functioncall>``. Version 1 has all in one column, ``sample``.
+Sources: glaiveai/glaive-function-calling and -v2 on Hugging Face.
 """
 
 from __future__ import annotations
@@ -24,17 +24,28 @@ _SYSTEM = re.compile(r"\A\s*SYSTEM:\s*")
 
 def matches(record: Any) -> Match:
     """Whether a record has a text with turns under ``chat``."""
-    chat = record.get("chat") if isinstance(record, dict) else None
+    _, chat = _columns(record)
     return Match.CERTAIN if isinstance(chat, str) and _TURN.match(chat) else Match.NO
+
+
+def _columns(record: Any) -> tuple[Any, Any]:
+    """The system text and the turns."""
+    if not isinstance(record, dict):
+        return None, None
+    sample = record.get("sample")
+    if isinstance(sample, str) and (found := _TURN.search(sample)) and _SYSTEM.match(sample):
+        return sample[: found.start()], sample[found.start() :]
+    return record.get("system"), record.get("chat")
 
 
 def read(record: Any, where: str) -> Iterator[Conversation]:
     """The conversation of a record."""
-    chat = text_of(record.get("chat"), where, "chat")
-    before, *pieces = _TURN.split(chat)
-    if before.strip() or not pieces:
+    before, turns = _columns(record)
+    chat = text_of(turns, where, "chat")
+    start, *pieces = _TURN.split(chat)
+    if start.strip() or not pieces:
         fail(where, "chat", "turns that begin with USER:, ASSISTANT: or FUNCTION RESPONSE:", chat)
-    system = _SYSTEM.sub("", text_of(record.get("system"), where, "system"))
+    system = _SYSTEM.sub("", text_of(before, where, "system"))
     text, tools = tools_in(system)
     messages = [Message(where, "system", text)] if text else []
     for number, (name, said) in enumerate(zip(pieces[::2], pieces[1::2], strict=True), 1):

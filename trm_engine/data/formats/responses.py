@@ -25,6 +25,7 @@ from trm_engine.data.formats.parts import (
 )
 from trm_engine.errors import did_you_mean
 
+LISTS = ("items", "input", "output")
 CALLS = ("function_call", "custom_tool_call", "mcp_call")
 OUTPUTS = ("function_call_output", "custom_tool_call_output")
 UNHEARD = ("reasoning", "item_reference", "mcp_list_tools", "mcp_approval_request", "compaction")
@@ -43,7 +44,8 @@ def matches(record: Any) -> Match:
     is_said = items and all("role" in item and "content" in item for item in items)
     if is_said and (is_response or "message" in kinds):
         return Match.CERTAIN
-    return Match.POSSIBLE if is_said and not isinstance(record, list) else Match.NO
+    has_list = isinstance(record, dict) and any(objects_in(record.get(key)) for key in LISTS)
+    return Match.POSSIBLE if is_said and has_list else Match.NO
 
 
 def _sources(record: Any) -> list[dict[str, Any]]:
@@ -59,7 +61,7 @@ def _items(record: Any) -> list[dict[str, Any]]:
         return objects_in(record)
     items: list[dict[str, Any]] = []
     for source in filter(lambda source: isinstance(source, dict), _sources(record)):
-        for key in ("items", "input", "output"):
+        for key in LISTS:
             value = source.get(key)
             if key == "input" and isinstance(value, str):
                 value = [{"role": "user", "content": value}]

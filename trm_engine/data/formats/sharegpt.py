@@ -23,12 +23,18 @@ from trm_engine.data.formats.conversation import Call, Conversation, Format, Mat
 from trm_engine.data.formats.parts import calls_of, id_of, is_learnt, speaker, speaker_of, text_of
 from trm_engine.data.formats.text_calls import calls_in, without_thought
 
+OPENAI_ROLES = ("user", "system", "developer", "assistant", "tool", "function")
+
 
 def matches(record: Any) -> Match:
-    """Whether a record has turns with ``from`` and ``value``."""
+    """Whether a record has turns with ``from`` and ``value``, or roles with names like those."""
     turns = [turn for turn in turns_in(record) if isinstance(turn, dict)]
     known = [turn for turn in turns if "value" in turn and speaker(turn.get("from"))]
-    return Match.CERTAIN if known and len(known) * 2 >= len(turns) else Match.NO
+    if known and len(known) * 2 >= len(turns):
+        return Match.CERTAIN
+    spoken = [turn.get("role") for turn in turns if "content" in turn and speaker(turn.get("role"))]
+    has_names = len(spoken) == len(turns) and any(role not in OPENAI_ROLES for role in spoken)
+    return Match.POSSIBLE if has_names else Match.NO
 
 
 def read(record: Any, where: str) -> Iterator[Conversation]:

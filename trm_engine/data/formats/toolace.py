@@ -20,7 +20,9 @@ def matches(record: Any) -> Match:
     """Whether a record has ShareGPT's turns, and a system text with the definitions of tools."""
     if not isinstance(record, dict) or record.get("tools"):
         return Match.NO
-    turns = objects_in(turns_in(record, ("conversations",)))
+    turns = objects_in(turns_in(record))
+    if any(turn.get("tool_calls") or turn.get("function_call") for turn in turns):
+        return Match.NO
     spoken = [speaker(turn.get("from", turn.get("role"))) for turn in turns]
     if not spoken or not all(spoken):
         return Match.NO
