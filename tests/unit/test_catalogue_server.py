@@ -97,6 +97,7 @@ def test_a_server_that_fails_is_quoted() -> None:
     [
         ("", "expected the command of an MCP server, such as"),
         ("'npx", "No closing quotation"),
+        ("https://mcp.example/sse", "expected a command; only servers that talk over standard"),
         ("/nonesuch/server", "cannot be started: No such file or directory"),
     ],
 )

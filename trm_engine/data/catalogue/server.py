@@ -27,7 +27,8 @@ TIMEOUT = 120.0
 """Seconds for a server to start and to list its tools. `npx` and `uvx` may have to install it."""
 MOST_PAGES = 1000
 LINES_SHOWN = 3
-ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+ENDING = [signal.SIGTERM, signal.SIGHUP] if os.name == "posix" else []
+"""Signals that end a process that does not handle them."""
 
 
 class ServerError(DataError):
@@ -69,6 +70,11 @@ def _words(command: str) -> list[str]:
         words = shlex.split(command)
     except ValueError as error:
         raise ServerError(f"MCP server '{one_line(command)}': {error}") from None
+    if words and words[0].startswith(("http://", "https://")):
+        raise ServerError(
+            f"MCP server '{one_line(command)}': expected a command; only servers that talk over "
+            "standard input and output are asked"
+        )
     if not words:
         raise ServerError("expected the command of an MCP server, such as 'npx -y some-server'")
     return words
@@ -115,7 +121,8 @@ async def _pages(client: Client) -> AsyncIterator[dict[str, Any]]:
 async def _until_ended() -> AsyncIterator[None]:
     """Has a signal that ends this process end the server first."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
-    signals = ENDING if threading.current_thread() is threading.main_thread() else []
+    is_main = threading.current_thread() is threading.main_thread()
+    signals = [each for each in ENDING if is_main and signal.getsignal(each) == signal.SIG_DFL]
     received: list[int] = []
 
     def end(number: int) -> None:
