@@ -22,6 +22,8 @@ from pydantic.fields import FieldInfo
 
 from trm_engine.config import RETIRED, Config
 from trm_engine.data.formats import FORMATS
+from trm_engine.data.problems.kind import COSTS
+from trm_engine.data.problems.kinds import KINDS as PROBLEMS
 from trm_engine.runs.schema.evaluation import METRICS
 from trm_engine.training.terms import TERMS
 from trm_tui.cli import app
@@ -169,6 +171,13 @@ def _argument(parameter: Any) -> str:
 # Keys -------------------------------------------------------------------------------------------
 
 
+def problems() -> str:
+    """A table of the kinds of problems of a data file, most costly first."""
+    order = sorted(PROBLEMS, key=lambda kind: COSTS.index(kind.cost))
+    rows = [(kind.title, kind.cost, kind.explanation, kind.repair) for kind in order]
+    return _table(("problem", "cost", "what it is", "what to do"), rows)
+
+
 def keys() -> str:
     """A table for each part of the screens."""
     tables = []
@@ -234,6 +243,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "losses": losses,
     "commands": commands,
     "keys": keys,
+    "problems": problems,
     "rooms": rooms,
     "formats": formats,
 }

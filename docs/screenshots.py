@@ -8,19 +8,23 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from textual.pilot import Pilot
 from textual.screen import Screen
 
 from trm_engine.config import Config
+from trm_engine.data.problems.view import ViewOptions
 from trm_engine.runs.folder import RunFolder, find_checkpoint
 from trm_tui.app import TrmApp
 from trm_tui.commands.playground import read_sample
+from trm_tui.screens.data_view import ViewScreen
 from trm_tui.screens.inspect import InspectScreen
 from trm_tui.screens.playground import PlaygroundScreen
 from trm_tui.screens.train import TrainScreen
 from trm_tui.sessions.checkpoint import CheckpointSession
+from trm_tui.sessions.data_view import DataSession
 from trm_tui.sessions.models import Model, ModelSession
 from trm_tui.sessions.run import AttachedRun
 from trm_tui.settings import Remembered, Settings
@@ -112,6 +116,27 @@ def _line_of_a_call(samples: Path) -> int:
     raise ValueError(f"{samples}: no call after {TURNS} turns")
 
 
+async def draw_data(folder: RunFolder, name: str, theme: str) -> None:
+    """The run's validation samples with some labels changed, so that there are problems to show."""
+    with TemporaryDirectory() as place:
+        path = Path(place) / "samples.jsonl"
+        lines = folder.validation.read_text(encoding="utf-8").splitlines()
+        samples = [json.loads(line) for line in lines]
+        calls = [each for each in samples if each["decision"] == "tool_call"]
+        changed = [{**each, "decision": "direct_answer", "tool": {}} for each in calls[::40]]
+        emptied = [{**each, "tool": {**each["tool"], "arguments": {}}} for each in calls[5::60]]
+        texts = (json.dumps(each, ensure_ascii=False) for each in (*samples, *changed, *emptied))
+        path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+        session = DataSession(path, ViewOptions(max_length=256, cache=Path(place)))
+        await draw(
+            name,
+            theme,
+            lambda _: ViewScreen(session),
+            "2 enter down",
+            lambda: bool(session.figures),
+        )
+
+
 async def draw_all(folder: RunFolder) -> None:
     """All pictures of a run."""
     await draw_training(folder, "train-dark", "trm-dark", "1")
@@ -119,6 +144,7 @@ async def draw_all(folder: RunFolder) -> None:
     await draw_training(folder, "tools-dark", "trm-dark", "4")
     await draw_errors(folder, "errors-dark", "trm-dark")
     await draw_playground(folder, "playground-dark", "trm-dark")
+    await draw_data(folder, "data-dark", "trm-dark")
 
 
 def main() -> None:

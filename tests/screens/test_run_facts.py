@@ -97,3 +97,13 @@ async def test_a_new_checkpoint_leaves_the_scrolling() -> None:
         pane.show(STARTED, FOLDER, "running", CHECKPOINTS)
         await pilot.pause()
         assert shown(pilot.app).splitlines()[1] == before.splitlines()[1]
+
+
+async def test_problems_of_the_training_data_most_costly_first() -> None:
+    found = {"nowhere": 540, "two-labels": 2, "later[kind]": 1}
+    data = {**RECORD["data"], "train": {**DATA, "problems": found}}
+    text = await text_of((80, 60), event_of({**RECORD, "data": data}), FOLDER)
+    listed = re.findall(r"^.*?(\d+)  (Same conversation.*?|Values that.*?|later.*?)  ", text, re.M)
+    assert [count for count, _ in listed] == ["2", "540", "1"]
+    assert "trm-tui data view /data/conversations.jsonl" in text
+    assert "samples with problems" not in await text_of((80, 60), STARTED, FOLDER)
