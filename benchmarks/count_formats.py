@@ -126,7 +126,9 @@ def ours(path: str, answers: str | None, tools: str | None) -> tuple[str, Counts
         is_stop = sample["decision"] != "tool_call" and sample["history"][-1]["role"] == "tool_call"
         calls += sample["decision"] == "tool_call"
         said += sample["decision"] != "tool_call" and not is_stop
-    found = Counts(sum(conversion.account.conversations.values()), calls, said)
+    account = conversion.account.rows()
+    read = sum(count for kind, _, count in account if kind == "conversation")
+    found = Counts(read, calls, said)
     return conversion.format.title, found
 
 

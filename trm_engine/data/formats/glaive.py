@@ -1,7 +1,7 @@
 """Glaive v2: columns ``system``, with the tools, and ``chat``, with all turns as one text.
 
 Turns begin with USER:, ASSISTANT: or FUNCTION RESPONSE:, and the assistant's end with
-``<|endoftext|>``; calls stand behind ``<functioncall>``. Version 1 has all in one column, ``sample``.
+``<|endoftext|>``; calls stand behind ``<functioncall>``. Version 1 has one column, ``sample``.
 Sources: glaiveai/glaive-function-calling and -v2 on Hugging Face.
 """
 
