@@ -12,6 +12,7 @@ NAMES = (
     "step_memory",
     "training_speed",
     "startup",
+    "data_speed",
     "chart",
     "open_run",
     "screen",
