@@ -40,6 +40,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from trm_engine.worker.serve import serve
 
         return serve(arguments.device)
+    if arguments.task == "errors":
+        from trm_engine.worker.label_errors import find_label_errors
+
+        return find_label_errors(arguments)
     from trm_engine.worker.infer import evaluate_file, predict_lines
 
     task = evaluate_file if arguments.task == "eval" else predict_lines
@@ -71,9 +75,15 @@ def _parser() -> argparse.ArgumentParser:
     prediction.add_argument("checkpoint")
     prediction.add_argument("file", nargs="?", default="-")
     prediction.add_argument("--steps", type=int)
+    errors = tasks.add_parser("errors", help="find label errors in a file of samples")
+    errors.add_argument("data")
+    errors.add_argument("folder")
+    errors.add_argument("--folds", type=int, default=4)
+    errors.add_argument("--config")
+    errors.add_argument("--set", action="append", default=[])
     server = tasks.add_parser("serve", help="answer questions on standard input")
     server.add_argument("--device", default="auto")
-    for task in (train, evaluation, prediction, server):
+    for task in (train, evaluation, prediction, errors, server):
         task.add_argument("--parent", type=int, help="end when this process ends, its parent")
     for task in (evaluation, prediction):
         task.add_argument("--raw", action="store_true", help="raw instead of averaged weights")

@@ -11,6 +11,7 @@ import typer
 from trm_tui.commands.data_convert import convert
 from trm_tui.commands.data_output import Force, refuse_existing, write_lines
 from trm_tui.commands.data_tools import tools
+from trm_tui.commands.data_errors import correct, errors
 from trm_tui.commands.data_view import view
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ app = typer.Typer(
 )
 app.command()(view)
 app.command()(tools)
+app.command()(errors)
+app.command()(correct)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 InputFile = Annotated[

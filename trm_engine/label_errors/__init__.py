@@ -1,0 +1,1 @@
+"""Label errors: labels that models which never saw them confidently disagree with."""
