@@ -7,6 +7,7 @@ work of its workers. Only training is left out: its worker is replaced by one th
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import io
 import json
@@ -34,6 +35,7 @@ from trm_engine.files.jsonl import from_message, to_message
 from trm_engine.inspection.client import InferenceServer
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.requests import REQUESTS
+from trm_engine.label_errors.suspect import RESULT, Suspect, write_records
 from trm_engine.runs.events import EventWriter
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.schema.events import StateChanged
@@ -59,7 +61,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with everything that the documentation names."""
     place = tmp_path_factory.mktemp("documented")
     shutil.copytree(ROOT / "configs", place / "configs")
-    for block in blocks("json"):
+    for block in blocks("json", "jsonl"):
         if block.mark.startswith("file: "):
             (place / block.mark.removeprefix("file: ")).write_text(block.text)
     (place / "tools.json").write_text(json.dumps(TOOLS))
@@ -144,7 +146,7 @@ class Inference:
 
     def __init__(self, task: str, *arguments: str, stdout: int | None = -1, **_: Any) -> None:
         parsed = worker_parser().parse_args([task, *arguments])
-        work = evaluate_file if task == "eval" else predict_lines
+        work = {"eval": evaluate_file, "predict": predict_lines, "errors": _find_errors}[task]
         written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         with redirect_stdout(written if stdout else sys.stdout):
             self._status = work(parsed)
@@ -156,6 +158,18 @@ class Inference:
 
     def kill(self) -> None:
         """It has ended."""
+
+    terminate = kill
+
+
+def _find_errors(arguments: argparse.Namespace) -> int:
+    """One label error, without any training."""
+    folder = Path(arguments.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    suspect = Suspect(2, "slot", "name", "An Nguyễn", "An", 0.9)
+    write_records(folder / RESULT, [suspect])
+    print(json.dumps({"type": "result", "suspects": 1}))
+    return 0
 
 
 class _Job:

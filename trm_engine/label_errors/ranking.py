@@ -85,7 +85,10 @@ def _disagreement(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.nda
     from cleanlab.count import get_confident_thresholds
 
     rows = probabilities / probabilities.sum(axis=1, keepdims=True)
-    relative = rows - get_confident_thresholds(labels, rows)
+    usual = get_confident_thresholds(labels, rows)
+    relative = rows - usual
     predicted = relative.argmax(axis=1)
     places = np.arange(len(labels))
-    return (1 + relative[places, predicted] - relative[places, labels]) / 2, predicted
+    lead = relative[places, predicted] - relative[places, labels]
+    most = 1 + usual[labels] - usual[predicted]  # that of a model that is quite sure
+    return (1 + lead / most) / 2, predicted

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trm_tui.commands.data_convert import convert
+from trm_tui.commands.data_errors import correct, errors
 from trm_tui.commands.data_output import Force, refuse_existing, write_lines
 from trm_tui.commands.data_tools import tools
-from trm_tui.commands.data_errors import correct, errors
 from trm_tui.commands.data_view import view
 
 if TYPE_CHECKING:
