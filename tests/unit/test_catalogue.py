@@ -345,9 +345,50 @@ class TestInferredTools:
         assert read(inferred.tools()) == Catalogue(inferred.tools())
 
 
+def test_the_intents_of_services_are_tools() -> None:
+    size = {"name": "size", "is_categorical": True, "possible_values": ["1", "2"]}
+    place = {"name": "place", "description": "Where", "is_categorical": False}
+    find = {"name": "Find", "required_slots": ["place"], "optional_slots": {"size": "1"}}
+    find_other = {"name": "Find", "required_slots": ["place"], "optional_slots": {"day": "x"}}
+    found = read(
+        [
+            {"service_name": "A", "slots": [size, place], "intents": [find]},
+            {"service_name": "B", "slots": [place, {"name": "day"}], "intents": [find_other]},
+            {"service_name": "C", "slots": [], "intents": [{"name": "Stop"}, {}]},
+        ]
+    )
+    tools = {tool["function"]["name"]: tool["function"]["parameters"] for tool in found.tools}
+    assert tools == {
+        "Find": {
+            "type": "object",
+            "properties": {
+                "place": {"type": "string", "description": "Where"},
+                "size": {"type": "string", "enum": ["1", "2"]},
+                "day": {"type": "string"},
+            },
+            "required": ["place"],
+        },
+        "Stop": BARE,
+    }
+    assert found.warnings == ["t.json, field '[2].intents[1].name': expected the name of an intent"]
+
+
 WORDS = [
     *("tools", "result", "function", "name", "type", "parameters", "properties", "input_schema"),
-    *("heat", "object", "openapi", "paths", "get", "$ref", "#/tools", "required", "anyOf"),
+    *(
+        "service_name",
+        "slots",
+        "intents",
+        "heat",
+        "object",
+        "openapi",
+        "paths",
+        "get",
+        "$ref",
+        "#/tools",
+        "required",
+        "anyOf",
+    ),
 ]
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.sampled_from(WORDS) | st.text(max_size=6),

@@ -11,6 +11,7 @@ from typing import Any
 
 from trm_engine.data.catalogue.openapi import is_openapi, operations
 from trm_engine.data.catalogue.plain import Warn
+from trm_engine.data.catalogue.services import intents, is_service
 from trm_engine.data.catalogue.tool import SCHEMA_KEYS, WRAPPERS
 from trm_engine.data.catalogue.type_names import parsed_expression
 from trm_engine.data.fields import fail, parse_json
@@ -47,13 +48,15 @@ def entries(value: Any, where: str, path: str, warn: Warn) -> Iterator[Entry]:
 
 
 def _of_list(value: list[Any], where: str, path: str, warn: Warn) -> Iterator[Entry]:
+    services = [(f"{path}[{n}]", item) for n, item in enumerate(value) if is_service(item)]
+    yield from (Entry(place, tool) for place, tool in intents(services, warn))
     for index, item in enumerate(value):
         place = f"{path or 'tools'}[{index}]"
         if isinstance(item, str) and item.lstrip().startswith(("{", "[")):
             item = _parsed(item, where, place)
         if isinstance(item, dict) and _list_key(item):
             yield from _of_object(item, where, place, warn)
-        elif item is not None:
+        elif item is not None and not is_service(item):
             yield Entry(place, item)
 
 
@@ -61,6 +64,8 @@ def _of_object(value: dict[str, Any], where: str, path: str, warn: Warn) -> Iter
     if is_openapi(value):
         found = operations(value, path, warn)
         yield from (Entry(place, tool, (value,)) for place, tool in found)
+    elif is_service(value):
+        yield from _of_list([value], where, path, warn)
     elif key := _list_key(value):
         if value.get("nextCursor"):
             warn(_below(path, "nextCursor"), "the server has more tools than this answer lists")
