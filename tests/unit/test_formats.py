@@ -56,6 +56,25 @@ def test_decisions_of_formats_without_responses(name: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("name", RECORDS)
+def test_nulls_of_tables_are_absent(name: str, tmp_path: Path) -> None:
+    record = with_nulls(RECORDS[name])
+
+    assert detect([("line 1", record)]).name == name
+    assert samples_of(tmp_path, record) == samples_of(tmp_path, RECORDS[name])
+
+
+def with_nulls(value: Any) -> Any:
+    """A value as a table has it: the objects of a list have the same keys, some of them null."""
+    if isinstance(value, dict):
+        return {key: with_nulls(each) for key, each in value.items()}
+    if not isinstance(value, list):
+        return value
+    keys = dict.fromkeys(key for each in value if isinstance(each, dict) for key in each)
+    filled = [dict.fromkeys(keys) | each if isinstance(each, dict) else each for each in value]
+    return [with_nulls(each) for each in filled]
+
+
+@pytest.mark.parametrize("name", RECORDS)
 def test_samples_are_valid(name: str, tmp_path: Path) -> None:
     for sample in samples_of(tmp_path, RECORDS[name]):
         parse_sample(json.dumps(sample).encode())

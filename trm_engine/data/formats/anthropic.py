@@ -11,7 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from trm_engine.data.fields import as_arguments, as_list, as_name, as_object, each, response_of
+from trm_engine.data.fields import (
+    as_arguments,
+    as_name,
+    as_object,
+    each,
+    present,
+    response_of,
+)
 from trm_engine.data.formats.columns import name_of, tools_of, turns_in, turns_of, with_system
 from trm_engine.data.formats.conversation import Call, Conversation, Format, Match, Message, Role
 from trm_engine.data.formats.parts import (
@@ -67,7 +74,8 @@ def _answer(record: Any) -> list[dict[str, Any]]:
 
 
 def _kind(block: dict[str, Any]) -> Any:
-    return next((kind for key, kind in BEDROCK_BLOCKS.items() if key in block), block.get("type"))
+    found = (kind for key, kind in BEDROCK_BLOCKS.items() if present(block.get(key)) is not None)
+    return next(found, block.get("type"))
 
 
 def _has_input_schema(record: Any) -> bool:
@@ -120,7 +128,7 @@ def _text(content: Any, where: str) -> str:
 
 
 def _call(block: dict[str, Any], where: str, place: str) -> Call:
-    call = block.get("toolUse", block)
+    call = present(block.get("toolUse")) or block
     name = as_name(as_object(call, where, place).get("name"), where, f"{place}.name")
     arguments = as_arguments(call.get("input"), where, f"{place}.input")
     return Call(name, arguments, id_of(call.get("id") or call.get("toolUseId")))
@@ -128,7 +136,7 @@ def _call(block: dict[str, Any], where: str, place: str) -> Call:
 
 def _response(block: dict[str, Any], where: str, place: str) -> Message:
     """A response. What a failed call returns stands under ``error``."""
-    result = as_object(block.get("toolResult", block), where, place)
+    result = as_object(present(block.get("toolResult")) or block, where, place)
     value = _response_value(result.get("content"), where, f"{place}.content")
     if result.get("is_error") is True or result.get("status") == "error":
         value = {"error": value}
@@ -139,8 +147,8 @@ def _response(block: dict[str, Any], where: str, place: str) -> Message:
 def _response_value(content: Any, where: str, place: str) -> Any:
     if isinstance(content, dict):
         return content
-    if isinstance(content, list) and any("json" in block for block in objects_in(content)):
-        values = [block["json"] for block in as_list(content, where, place) if "json" in block]
+    values = [found for block in objects_in(content) if (found := present(block.get("json")))]
+    if values:
         return values[0] if len(values) == 1 else values
     return response_of(text_of(content, where, place))
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from trm_engine.data.fields import as_arguments, as_name, as_object, each, fail
+from trm_engine.data.fields import as_arguments, as_name, as_object, each, fail, present
 from trm_engine.data.formats.columns import name_of, turns_of
 from trm_engine.data.formats.conversation import Call, Conversation, Format, Match, Message, Role
 from trm_engine.data.formats.frame_columns import turns_of_columns
@@ -90,12 +90,11 @@ def _messages(turn: Any, state: _State, where: str) -> list[Message]:
             if isinstance(values, dict):
                 state.update(str(frame.get("service")), values)
         return [Message(where, role, text, slots=dict(state.slots))]
-    called = [(place, frame) for place, frame in frames if frame.get("service_call")]
+    called = [(place, frame) for place, frame in frames if present(frame.get("service_call"))]
     calls = tuple(_call(frame["service_call"], where, place) for place, frame in called)
     messages = [Message(where, role, calls=calls)] if calls else []
     for (_, frame), call in zip(called, calls, strict=True):
-        if "service_results" in frame:
-            results = frame["service_results"]
+        if (results := frame.get("service_results")) is not None:
             messages.append(Message(where, "tool", response=results, tool_name=call.name))
     return [*messages, Message(where, role, text)]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from trm_engine.data.fields import as_arguments, as_list, as_name, as_object, each
+from trm_engine.data.fields import as_arguments, as_list, as_name, as_object, each, present
 from trm_engine.data.formats.columns import name_of
 from trm_engine.data.formats.conversation import Call, Conversation, Format, Match, Message
 from trm_engine.data.formats.parts import id_of, is_learnt, objects_in, speaker_of, text_of
@@ -55,7 +55,7 @@ def _get(value: Any, keys: tuple[str, ...]) -> Any:
     """What stands under the first of the keys that an object has."""
     if not isinstance(value, dict):
         return None
-    return next((value[key] for key in keys if value.get(key) is not None), None)
+    return next((value[key] for key in keys if present(value.get(key)) is not None), None)
 
 
 def _declarations(tools: Any) -> Any:

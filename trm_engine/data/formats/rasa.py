@@ -67,9 +67,8 @@ class _Document:
         step = as_object(step, where, None)
         if alternatives := objects_in(step.get("or")):
             return self._messages(alternatives[0], slots, where)
-        if "slot_was_set" in step:
-            slots.update(_set_slots(step["slot_was_set"]))
-        if "user" in step or "intent" in step:
+        slots.update(_set_slots(step.get("slot_was_set")))
+        if step.get("user") is not None or step.get("intent") is not None:
             text, entities = self._said(step, where)
             slots.update(entities)
             return [Message(where, "user", text, slots=dict(slots))]
