@@ -33,7 +33,7 @@ from trm_engine.data.said_slots import with_said_slots
 from trm_engine.data.sources import Record, Source
 from trm_engine.errors import did_you_mean
 
-__all__ = ["Conversion", "ConvertError", "convert_file", "detect_format"]
+__all__ = ["Conversion", "ConvertError", "convert_file", "convert_source", "detect_format"]
 
 Tools = list[dict[str, Any]]
 Progress = Callable[[str, float], None]
@@ -46,8 +46,26 @@ EVERY = 64
 """Number of records between two reports of progress."""
 
 
-def convert_file(
-    path: str | PathLike[str],
+def convert_file(path: str | PathLike[str], **options: Any) -> Conversion:
+    """The samples of a file of conversations, in the order of the file.
+
+    Args:
+        path: the file, or "-" for standard input.
+        options: those of ``convert_source``.
+
+    Raises:
+        ConvertError: before the first sample, with all problems of the file.
+    """
+    source = Source(path)
+    try:
+        return convert_source(source, **options)
+    except BaseException:
+        source.close()
+        raise
+
+
+def convert_source(
+    source: Source,
     *,
     format: str | None = None,
     tools_path: str | PathLike[str] | None = None,
@@ -57,10 +75,10 @@ def convert_file(
     on_error: Literal["fail", "skip"] = "fail",
     progress: Progress = lambda what, share: None,
 ) -> Conversion:
-    """The samples of a file of conversations, in the order of the file.
+    """The samples of the conversations in a source.
 
     Args:
-        path: the file, or "-" for standard input.
+        source: the open source. It is closed with the conversion.
         format: name of its format; by default it is found out from the structure of the file.
         tools_path: file with the tools of conversations that list none.
         tools: these tools themselves.
@@ -76,23 +94,18 @@ def convert_file(
     listed = tools or (read_tools_file(Path(tools_path)) if tools_path else Catalogue())
     if on_error == "fail":
         listed.all_tools()
-    source = Source(path)
-    try:
-        reader = _Reader(source, progress)
-        found = given or _detected(reader)
-        if answers_path and found is not BFCL:
-            expected = "only BFCL questions have answers in a file"
-            raise ConvertError(f"{path}: {expected}, not {found.title}")
-        wanted = tuple(dict.fromkeys(slots))
-        conversion = Conversion(reader, found, listed.tools, wanted, answers_path)
-        conversion.problems += listed.problems
-        conversion.warnings += listed.warnings
-        conversion.survey()
-        if conversion.problems and (on_error == "fail" or not conversion.is_usable):
-            raise ConvertError(*conversion.problems, *_more(conversion))
-    except BaseException:
-        source.close()
-        raise
+    reader = _Reader(source, progress)
+    found = given or _detected(reader)
+    if answers_path and found is not BFCL:
+        expected = "only BFCL questions have answers in a file"
+        raise ConvertError(f"{source.name}: {expected}, not {found.title}")
+    wanted = tuple(dict.fromkeys(slots))
+    conversion = Conversion(reader, found, listed.tools, wanted, answers_path)
+    conversion.problems += listed.problems
+    conversion.warnings += listed.warnings
+    conversion.survey()
+    if conversion.problems and (on_error == "fail" or not conversion.is_usable):
+        raise ConvertError(*conversion.problems, *_more(conversion))
     return conversion
 
 
@@ -208,6 +221,19 @@ class Conversion:
             self.account.add((step.role, step.outcome) for step in steps)
             tools = read.tools or self._inferred
             yield from samples_of(steps, tools, self.slots, self._name(read))
+
+    def requests(self) -> Iterator[dict[str, Any]]:
+        """What is to be predicted: what follows a conversation that ends with a user or a tool,
+        else every decision of it. Conversations that list no tools may use any."""
+        for read in self._conversations("writing", []):
+            steps = steps_of(read.conversation, has_stops=False)
+            kept = [step for step in steps if step.is_kept]
+            if kept and kept[-1].role in ("user", "tool_response"):
+                history = [{"role": step.role, "content": step.content} for step in kept]
+                yield {"tools": read.tools, "history": history, "conversation": self._name(read)}
+                continue
+            for sample in samples_of(steps, read.tools, (), self._name(read)):
+                yield {key: sample[key] for key in ("tools", "history", "conversation")}
 
     def _conversations(self, what: str, problems: list[str]) -> Iterator[_Read]:
         """The conversations that can be used. Problems are added to the list."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from os import PathLike
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import IO, Any, BinaryIO, Self
 
 from trm_engine.data.fields import ConvertError
 from trm_engine.data.sources.record import Record
@@ -52,13 +52,14 @@ class Source:
 
     Args:
         path: the file, or "-" for standard input.
+        stdin: what is read in place of standard input.
 
     Raises:
         ConvertError: it cannot be read, or is of another kind.
     """
 
-    def __init__(self, path: str | PathLike[str]) -> None:
-        self._storage = Storage(path)
+    def __init__(self, path: str | PathLike[str], stdin: IO[bytes] | None = None) -> None:
+        self._storage = Storage(path, stdin)
         self.name = self._storage.name
         try:
             self._kind = self._find_kind()

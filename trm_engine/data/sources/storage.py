@@ -43,12 +43,13 @@ class Storage:
 
     Args:
         path: the file, or "-" for standard input.
+        stdin: what is read in place of standard input.
 
     Raises:
         ConvertError: it cannot be read.
     """
 
-    def __init__(self, path: str | PathLike[str]) -> None:
+    def __init__(self, path: str | PathLike[str], stdin: IO[bytes] | None = None) -> None:
         self.name = "standard input" if str(path) == STDIN else str(path)
         self._path = Path(path)
         self._copy: IO[bytes] | None = None
@@ -58,7 +59,7 @@ class Storage:
         with self.translated_errors():
             self._refuse_missing()
             if str(path) == STDIN:
-                self._take(sys.stdin.buffer)
+                self._take(stdin or sys.stdin.buffer)
             elif not stat.S_ISREG(os.stat(self._path).st_mode):
                 with open(self._path, "rb") as file:
                     self._take(file)

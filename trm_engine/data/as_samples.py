@@ -1,0 +1,202 @@
+"""As samples: any file of conversations, as a JSON Lines file of samples.
+
+Code that reads samples needs lines, and their places in a file. A file that is none of ours is
+converted once, into the cache: other formats, and our samples in a list, a table or compressed. Its
+messages still name the file itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+from trm_engine.data.cache import build_once, code_hash, default_cache_dir, key_of
+from trm_engine.files.jsonl import to_line
+
+if TYPE_CHECKING:
+    from trm_engine.data.sources import Source
+
+Wanted = Literal["samples", "requests"]
+Progress = Callable[[str, float], None]
+
+PROBLEM = "$problem"
+"""Key of a line that stands for a conversation with a problem. The line has its place too."""
+
+HEAD = 1 << 20
+LOOKED_AT = 20
+"""Number of lines at the beginning by which our own files are told."""
+
+EVERY = 64
+"""Number of records between two reports of progress."""
+
+OWN_KEYS = {"history", "decision", "slots", "tool"}
+CODE = (
+    *("account", "as_samples", "convert", "decisions", "fields", "said_slots"),
+    *("catalogue", "formats", "sources"),
+)
+
+_known: dict[tuple[Any, ...], Path] = {}
+
+
+def samples_file(
+    path: str | Path,
+    wanted: Wanted = "samples",
+    cache_dir: Path | None = None,
+    progress: Progress = lambda what, share: None,
+    stream: IO[bytes] | None = None,
+) -> Path:
+    """The JSON Lines file that a file stands for: itself, or a converted copy in the cache.
+
+    A file that is missing or has no record at all stands for itself, so that whoever reads it says
+    why it cannot be used.
+
+    Args:
+        path: the file, or "-" for standard input, which is read once by each process.
+        wanted: "samples" with their answers, or "requests" for what comes next.
+        cache_dir: folder of the copy; by default the user's cache folder.
+        progress: called while the file is converted.
+        stream: what to read in place of standard input.
+
+    Raises:
+        DataError: it cannot be converted, or the cache cannot be written.
+    """
+    identity = _identity(path)
+    if identity is None:
+        return Path(path)
+    key = (*identity, wanted)
+    if key not in _known or not _known[key].exists():
+        own = identity[0] != "-" and has_samples(Path(path))
+        cache = cache_dir or default_cache_dir()
+        _known[key] = Path(path) if own else _converted(path, wanted, cache, progress, stream)
+    return _known[key]
+
+
+def is_sample(value: Any) -> bool:
+    """Whether a value is a sample or a request of ours, maybe a wrong one."""
+    if not isinstance(value, dict):
+        return False
+    history = value.get("history")
+    turns = isinstance(history, list) and history and all(map(_is_turn, history))
+    is_alone = turns and not any(isinstance(value.get(key), list) for key in ("messages", "turns"))
+    return len(OWN_KEYS & value.keys()) > 1 or bool(is_alone)
+
+
+def has_samples(path: Path) -> bool:
+    """Whether a file has a sample a line, as it is, judged by its beginning."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEAD)
+    except OSError:
+        return True
+    lines = [line for line in head.splitlines()[: 2 * LOOKED_AT] if line.strip()]
+    if not lines or any(is_sample(_value(line)) for line in lines[:LOOKED_AT]):
+        return True
+    is_cut = len(lines) == 1 and len(head) == HEAD and head.startswith(b"{")
+    return is_cut and b'"history"' in head and b'"decision"' in head
+
+
+def _is_turn(value: Any) -> bool:
+    return isinstance(value, dict) and "role" in value and "content" in value
+
+
+def _value(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _identity(path: str | Path) -> tuple[Any, ...] | None:
+    """What tells a file from others, and from itself after a change; None for no file."""
+    if str(path) == "-":
+        return ("-",)
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    if stat.S_ISDIR(status.st_mode):
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return (os.path.abspath(path),)
+    return os.path.abspath(path), status.st_ino, status.st_size, status.st_mtime_ns
+
+
+# Conversion -------------------------------------------------------------------------------------
+
+
+def _converted(
+    path: str | Path, wanted: Wanted, cache: Path, progress: Progress, stream: IO[bytes] | None
+) -> Path:
+    from trm_engine.data.sources import Source
+
+    with Source(path, stream) as source:
+        if not any(each.problem is None for each in source) and str(path) != "-":
+            return Path(path)
+        stem = "stdin" if str(path) == "-" else Path(path).stem
+        key = key_of(source.digest(), stem, wanted, code_hash(*CODE))
+        folder = cache / f"{wanted}-{key}"
+        build_once(folder, partial(_build, source, wanted, progress))
+    return folder / f"{wanted}.jsonl"
+
+
+def _build(source: Source, wanted: Wanted, progress: Progress, folder: Path) -> None:
+    first = next((each.value for each in source if each.problem is None), None)
+    lines = _copied(source, progress) if is_sample(first) else _cut(source, wanted, progress)
+    with open(folder / f"{wanted}.jsonl", "wb") as file:
+        for line in lines:
+            file.write(line)
+
+
+def _copied(source: Source, progress: Progress) -> Iterator[bytes]:
+    """The samples of a list, a table or a compressed file. Lines keep their numbers."""
+    written = 0
+    for record in source:
+        if written % EVERY == 0:
+            progress(f"reading {source.name}", source.share)
+        while record.number.isdecimal() and written + 1 < int(record.number):
+            written += 1
+            yield b"\n"
+        written += 1
+        if record.problem is None:
+            yield to_line(record.value)
+        else:
+            yield _problem_line(str(record.problem), source)
+
+
+def _cut(source: Source, wanted: Wanted, progress: Progress) -> Iterator[bytes]:
+    """A line for each problem, then the samples or requests of the conversations."""
+    from trm_engine.data.convert import convert_source
+
+    def tell(what: str, share: float) -> None:
+        progress(f"converting {source.name}: {what}", share)
+
+    conversion = convert_source(source, on_error="skip", progress=tell)
+    yield from (_problem_line(problem, source) for problem in conversion.problems)
+    yield from map(to_line, conversion if wanted == "samples" else conversion.requests())
+
+
+# Problems ---------------------------------------------------------------------------------------
+
+
+def _problem_line(problem: str, source: Source) -> bytes:
+    """A line for a problem: its line in the file, and the rest of the message."""
+    place = re.match(r", (?:line|row) (\d+)(?:, |: )", problem.removeprefix(source.name))
+    if place is None:
+        return to_line({PROBLEM: problem, "line": 1})
+    rest = problem.removeprefix(source.name)[place.end() :]
+    return to_line({PROBLEM: rest, "line": int(place[1])})
+
+
+def problem_in(raw: bytes) -> tuple[int, str] | None:
+    """The line and the message of a problem, if a line stands for one."""
+    if not raw.startswith(b'{"$problem":'):
+        return None
+    value = _value(raw)
+    is_problem = isinstance(value, dict) and isinstance(value.get("line"), int)
+    return (value["line"], str(value[PROBLEM])) if is_problem else None
