@@ -107,12 +107,12 @@ BAD_LINES: list[tuple[str, dict[str, Any] | bytes, str]] = [
     (
         "a missing slot",
         sample(slots={"phone": "", "name": ""}),
-        "slots: 'plan' is missing; every line has the slots of the first line",
+        "slots: 'plan' is missing; every line has the slots of most lines",
     ),
     (
         "another slot",
         sample(slots={"phone": "", "name": "", "plan": "", "fone": ""}),
-        "slots: 'fone' is not a slot of the first line (did you mean 'phone'?)",
+        "slots: 'fone' is not a slot of most lines (did you mean 'phone'?)",
     ),
     ("bad UTF-8", b'{"history": "\xff"}', "not UTF-8 text (byte 14 of the line)"),
 ]

@@ -135,11 +135,11 @@ BAD_LINES: list[tuple[dict[str, Any] | bytes, str]] = [
     ),
     (
         sample(slots={"phone": "", "name": ""}),
-        "slots: 'plan' is missing; every line has the slots of the first line, empty ones as \"\"",
+        "slots: 'plan' is missing; every line has the slots of most lines, empty ones as \"\"",
     ),
     (
         sample(slots={**GOOD["slots"], "phon": ""}),
-        "slots: 'phon' is not a slot of the first line (did you mean 'phone'?)",
+        "slots: 'phon' is not a slot of most lines (did you mean 'phone'?)",
     ),
 ]
 

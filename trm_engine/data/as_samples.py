@@ -11,12 +11,14 @@ import json
 import os
 import re
 import stat
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from trm_engine.data.cache import build_once, code_hash, default_cache_dir, key_of
+from trm_engine.data.fields import ConvertError
 from trm_engine.files.jsonl import to_line
 
 if TYPE_CHECKING:
@@ -49,12 +51,12 @@ def samples_file(
     wanted: Wanted = "samples",
     cache_dir: Path | None = None,
     progress: Progress = lambda what, share: None,
-    stream: IO[bytes] | None = None,
+    stream: Rejoined | None = None,
 ) -> Path:
     """The JSON Lines file that a file stands for: itself, or a converted copy in the cache.
 
-    A file that is missing or has no record at all stands for itself, so that whoever reads it says
-    why it cannot be used.
+    A file that is missing, or whose text is of no known format, stands for itself, so that whoever
+    reads it says why it cannot be used.
 
     Args:
         path: the file, or "-" for standard input, which is read once by each process.
@@ -71,7 +73,8 @@ def samples_file(
         return Path(path)
     key = (*identity, wanted)
     if key not in _known or not _known[key].exists():
-        own = identity[0] != "-" and has_samples(Path(path))
+        is_regular = len(identity) > 1
+        own = is_regular and has_samples(Path(path))
         cache = cache_dir or default_cache_dir()
         _known[key] = Path(path) if own else _converted(path, wanted, cache, progress, stream)
     return _known[key]
@@ -87,6 +90,24 @@ def is_sample(value: Any) -> bool:
     return len(OWN_KEYS & value.keys()) > 1 or bool(is_alone)
 
 
+def is_request_line(line: bytes) -> bool:
+    """Whether a line of standard input is a sample or a request, maybe a wrong one, or blank."""
+    return not line.strip() or is_sample(_value(line)) or b'"history"' in line
+
+
+class Rejoined:
+    """A stream and what was read of it already."""
+
+    def __init__(self, begun: bytes, stream: IO[bytes]) -> None:
+        self._begun = begun
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, b"" at the end."""
+        begun, self._begun = self._begun, b""
+        return begun or self._stream.read(size)
+
+
 def has_samples(path: Path) -> bool:
     """Whether a file has a sample a line, as it is, judged by its beginning."""
     try:
@@ -94,6 +115,8 @@ def has_samples(path: Path) -> bool:
             head = file.read(HEAD)
     except OSError:
         return True
+    if head.startswith(BOM_UTF8):
+        return False
     lines = [line for line in head.splitlines()[: 2 * LOOKED_AT] if line.strip()]
     if not lines or any(is_sample(_value(line)) for line in lines[:LOOKED_AT]):
         return True
@@ -107,13 +130,16 @@ def _is_turn(value: Any) -> bool:
 
 def _value(line: bytes) -> Any:
     try:
-        return json.loads(line)
+        return json.loads(line.decode())
     except (ValueError, RecursionError):
         return None
 
 
 def _identity(path: str | Path) -> tuple[Any, ...] | None:
-    """What tells a file from others, and from itself after a change; None for no file."""
+    """What tells a file from others, and from itself after a change; None for no file.
+
+    Of standard input and pipes, which are read once, it is only the name.
+    """
     if str(path) == "-":
         return ("-",)
     try:
@@ -131,18 +157,32 @@ def _identity(path: str | Path) -> tuple[Any, ...] | None:
 
 
 def _converted(
-    path: str | Path, wanted: Wanted, cache: Path, progress: Progress, stream: IO[bytes] | None
+    path: str | Path, wanted: Wanted, cache: Path, progress: Progress, stream: Rejoined | None
 ) -> Path:
+    from trm_engine.data.formats import UnknownFormatError
     from trm_engine.data.sources import Source
 
     with Source(path, stream) as source:
-        if not any(each.problem is None for each in source) and str(path) != "-":
+        if source.is_plain and not _has_records(source):
             return Path(path)
         stem = "stdin" if str(path) == "-" else Path(path).stem
         key = key_of(source.digest(), stem, wanted, code_hash(*CODE))
         folder = cache / f"{wanted}-{key}"
-        build_once(folder, partial(_build, source, wanted, progress))
+        try:
+            build_once(folder, partial(_build, source, wanted, progress))
+        except UnknownFormatError:
+            if source.is_plain:
+                return Path(path)
+            raise
     return folder / f"{wanted}.jsonl"
+
+
+def _has_records(source: Source) -> bool:
+    """Whether a file has anything that can be read."""
+    try:
+        return any(each.problem is None for each in source)
+    except ConvertError:
+        return False
 
 
 def _build(source: Source, wanted: Wanted, progress: Progress, folder: Path) -> None:

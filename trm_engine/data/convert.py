@@ -26,7 +26,14 @@ from trm_engine.data.account import Account
 from trm_engine.data.catalogue import Catalogue, InferredTools, ToolReader, read_tools_file
 from trm_engine.data.decisions import Step, has_parallel_calls, samples_of, steps_of
 from trm_engine.data.fields import ConvertError, each, fail
-from trm_engine.data.formats import Conversation, Format, detect, format_named, looks_like
+from trm_engine.data.formats import (
+    Conversation,
+    Format,
+    UnknownFormatError,
+    detect,
+    format_named,
+    looks_like,
+)
 from trm_engine.data.formats.bfcl import BFCL, with_answers
 from trm_engine.data.formats.text_calls import with_text_calls
 from trm_engine.data.said_slots import with_said_slots
@@ -135,8 +142,8 @@ def _detected(reader: _Reader) -> Format:
 
     try:
         return detect(values())
-    except ConvertError as error:
-        raise ConvertError(*(problems or error.problems)) from None
+    except UnknownFormatError as error:
+        raise UnknownFormatError(*(problems or error.problems)) from None
 
 
 @dataclass(frozen=True)

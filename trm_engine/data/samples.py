@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import msgspec
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -22,6 +25,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from trm_engine.data.as_samples import problem_in, samples_file
 from trm_engine.data.quick import NOT_READ, read_fields, read_value
 from trm_engine.errors import DataError, did_you_mean, no_such_file
 from trm_engine.files import strict_json
@@ -29,6 +33,9 @@ from trm_engine.vocabulary import ROLES, TOOL_ROLES
 
 DECISIONS = ("tool_call", "direct_answer")
 MAX_PROBLEMS_SHOWN = 5
+
+MOST_SLOT_SETS = 1000
+"""Number of different sets of slots that are counted."""
 
 CACHED_TOOL_LISTS = 64
 """Number of lists of tools that are kept, for the lines of a conversation repeat one."""
@@ -190,11 +197,12 @@ class Line:
 
 @dataclass
 class SampleReader:
-    """Reads a JSONL file line by line, in constant memory.
+    """Reads the samples of a file line by line, in constant memory.
 
-    With ``on_error="skip"`` bad lines are skipped and collected in ``problems``. With ``"fail"``
-    the whole file is read too, then a DataError lists the first problems and their number.
-    ``digest`` is the SHA-256 of all bytes read.
+    A file of another format is converted first (``as_samples``). A line whose slots are not those
+    of most lines is bad. With ``on_error="skip"`` bad lines are skipped and collected in
+    ``problems``. With ``"fail"`` the whole file is read too, then a DataError lists the first
+    problems and their number. ``digest`` is the SHA-256 of all bytes read.
     """
 
     path: str | Path
@@ -203,14 +211,13 @@ class SampleReader:
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def __iter__(self) -> Iterator[tuple[Line, Sample]]:
-        slot_names: list[str] | None = None
         self.problems.clear()
         self.digest = hashlib.sha256()
+        slot_names = usual_slots(self.path)
         found = 0
         for line in iter_lines(self.path, self.digest):
             try:
                 sample = parse_sample(line.raw)
-                slot_names = slot_names if slot_names is not None else list(sample.slots)
                 _refuse_other_slots(sample, slot_names)
             except ValueError as error:
                 self._note(line, error)
@@ -223,20 +230,24 @@ class SampleReader:
             raise DataError(_nothing_usable(self.path, self.problems))
 
     def _note(self, line: Line, error: ValueError) -> None:
-        self.problems += [
-            Problem(str(self.path), line.number, message) for message in explain(error)
-        ]
+        path = "standard input" if str(self.path) == "-" else str(self.path)
+        if told := problem_in(line.raw):
+            self.problems.append(Problem(path, *told))
+            return
+        self.problems += [Problem(path, line.number, message) for message in explain(error)]
 
 
 def iter_lines(path: str | Path, digest: hashlib._Hash | None = None) -> Iterator[Line]:
     """Yield the lines of a file that are not blank. ``digest`` is updated with all bytes.
+
+    A file that has no samples is converted first.
 
     Raises:
         DataError: the file is missing or cannot be read.
     """
     offset = 0
     try:
-        with open(path, "rb") as file:
+        with open(samples_file(path), "rb") as file:
             for number, raw in enumerate(file, 1):
                 if digest:
                     digest.update(raw)
@@ -247,6 +258,26 @@ def iter_lines(path: str | Path, digest: hashlib._Hash | None = None) -> Iterato
         raise DataError(no_such_file(path, "*.jsonl")) from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def usual_slots(path: str | Path) -> frozenset[str]:
+    """The names of the slots that most lines of a file have; of the first ones, if as many do."""
+    counts: Counter[frozenset[str]] = Counter()
+    for line in iter_lines(path):
+        with suppress(*NOT_READ):
+            slots = frozenset(_slots_of(line.raw).slots)
+            if slots in counts or len(counts) < MOST_SLOT_SETS:
+                counts[slots] += 1
+    return max(counts, key=counts.__getitem__, default=frozenset())
+
+
+class _Slots(msgspec.Struct):
+    """The slots of a line, without the rest of it."""
+
+    slots: dict[str, msgspec.Raw]
+
+
+_slots_of = msgspec.json.Decoder(_Slots).decode
 
 
 def parse_sample(raw: bytes) -> Sample:
@@ -339,17 +370,19 @@ def _as_call(content: Any) -> dict[str, Any]:
     return content
 
 
-def _refuse_other_slots(sample: Sample, names: list[str]) -> None:
-    missing = [name for name in names if name not in sample.slots]
+def _refuse_other_slots(sample: Sample, names: frozenset[str]) -> None:
+    if sample.slots.keys() == names:
+        return
+    missing = [name for name in sorted(names) if name not in sample.slots]
     extra = [name for name in sample.slots if name not in names]
     if missing:
         raise ValueError(
-            f"slots: '{missing[0]}' is missing; every line has the slots of the first line, "
+            f"slots: '{missing[0]}' is missing; every line has the slots of most lines, "
             f'empty ones as ""'
         )
     if extra:
         raise ValueError(
-            f"slots: '{extra[0]}' is not a slot of the first line{did_you_mean(extra[0], names)}"
+            f"slots: '{extra[0]}' is not a slot of most lines{did_you_mean(extra[0], names)}"
         )
 
 

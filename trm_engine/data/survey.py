@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from trm_engine.data.as_samples import samples_file
 from trm_engine.data.cache import (
     ArrayWriter,
     build_once,
@@ -91,13 +92,13 @@ def survey_file(
     on_error: Literal["fail", "skip"] = "fail",
     progress: Progress = no_progress,
 ) -> Survey:
-    """Survey a JSONL file, or read its survey from the cache.
+    """Survey a file, or read its survey from the cache. Other formats are converted first.
 
     Raises:
         DataError: the file is missing, empty, or has bad lines and ``on_error`` is "fail".
     """
     for _ in range(READINGS):
-        content = content_hash(path)
+        content = content_hash(samples_file(path, cache_dir=cache_dir, progress=progress))
         folder = _folder(cache_dir, content, on_error)
         try:
             build_once(folder, partial(_build, Path(path), content, on_error, progress))
@@ -167,7 +168,7 @@ def _build(
     builder = LabelBuilder()
     prefixes = PrefixIndex()
     faults = CheapProblems()
-    size = max(1, path.stat().st_size)
+    size = max(1, samples_file(path).stat().st_size)
     end = 0
     with ArrayWriter(folder) as arrays:
         for line, sample in reader:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from trm_engine.checkpoints.contents import explained
 from trm_engine.config import BUILTIN_PREFIX, Config, DataConfig
+from trm_engine.data.as_samples import samples_file
 from trm_engine.data.cache import build_once, code_hash, content_hash, default_cache_dir, key_of
 from trm_engine.data.dataset import TRMToolCallingDataset, problems_of
 from trm_engine.data.problems.kinds import BY_NAME
@@ -174,7 +175,7 @@ def _survey(
 def content_of(path: Path) -> str | None:
     """The hash of what a file holds; None if it cannot be read."""
     try:
-        return content_hash(path)
+        return content_hash(samples_file(path))
     except DataError:
         return None
 

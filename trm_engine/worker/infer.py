@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any
 
 from msgspec import to_builtins
 
+from trm_engine.data.as_samples import Rejoined, is_request_line, problem_in, samples_file
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.samples import Conversation, explain, parse_conversation
 from trm_engine.errors import DataError, UserError, in_words
@@ -69,7 +73,7 @@ def predict_lines(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _batches(file: BinaryIO, name: str) -> Iterator[list[Conversation]]:
+def _batches(file: Iterable[bytes], name: str) -> Iterator[list[Conversation]]:
     """Conversations to answer together; one by one where somebody may wait for each answer.
 
     Lines before a bad one are answered before it is reported.
@@ -80,6 +84,9 @@ def _batches(file: BinaryIO, name: str) -> Iterator[list[Conversation]]:
         if not raw.strip():
             continue
         try:
+            if told := problem_in(raw):
+                number, message = told
+                raise ValueError(message)
             batch.append(parse_conversation(raw))
         except ValueError as error:
             yield batch
@@ -90,11 +97,20 @@ def _batches(file: BinaryIO, name: str) -> Iterator[list[Conversation]]:
     yield batch
 
 
-def _open(name: str) -> BinaryIO:
+@contextmanager
+def _open(name: str) -> Iterator[Iterable[bytes]]:
+    """The lines of a file, or of standard input as they come. Other formats are converted first."""
     if name == "-":
-        return sys.stdin.buffer
+        first = sys.stdin.buffer.readline().removeprefix(BOM_UTF8)
+        if is_request_line(first):
+            yield chain([first], sys.stdin.buffer)
+            return
+        path = samples_file(name, "requests", stream=Rejoined(first, sys.stdin.buffer))
+    else:
+        path = samples_file(name, "requests")
     try:
-        return open(name, "rb")
+        with open(path, "rb") as file:
+            yield file
     except OSError as error:
         raise DataError(f"{name}: cannot be read: {error.strerror}") from None
 

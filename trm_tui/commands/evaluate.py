@@ -43,7 +43,8 @@ def _run_worker(*arguments: str) -> Metrics:
     from trm_tui.plain.progress import progress_bar
 
     with tempfile.TemporaryFile() as log:
-        worker = launch.start_inference("eval", *arguments, stdin=subprocess.DEVNULL, stderr=log)
+        stdin = None if arguments[-1] == "-" else subprocess.DEVNULL
+        worker = launch.start_inference("eval", *arguments, stdin=stdin, stderr=log)
         try:
             with progress_bar("evaluating", 1) as done:
                 metrics = _read_metrics(worker.stdout or (), done)

@@ -10,15 +10,17 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from trm_engine.data.as_samples import samples_file
 from trm_engine.errors import DataError
 
 BLOCK = 1 << 22
 
 
 class SampleFile:
-    """Reads records of a JSONL file by line number, from 1. Thread-safe.
+    """Reads the samples of a file by line number, from 1. Thread-safe.
 
-    The line offsets are computed on first use, and again after the file changed.
+    A file of another format is converted first; its samples are numbered as they come. The line
+    offsets are computed on first use, and again after the file changed.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -53,11 +55,11 @@ class SampleFile:
 
     def __len__(self) -> int:
         """The number of lines, including blank ones."""
-        with self._lock, open(self.path, "rb") as file:
+        with self._lock, open(samples_file(self.path), "rb") as file:
             return len(self._line_starts(file)) - 1
 
     def _read(self, line: int) -> bytes:
-        with self._lock, open(self.path, "rb") as file:
+        with self._lock, open(samples_file(self.path), "rb") as file:
             starts = self._line_starts(file)
             if not 1 <= line < len(starts):
                 return b""

@@ -33,7 +33,16 @@ from trm_engine.data.formats.verdict import VERDICT
 from trm_engine.data.formats.xlam import XLAM
 from trm_engine.errors import did_you_mean
 
-__all__ = ["FORMATS", "Conversation", "Format", "Match", "Message", "detect", "format_named"]
+__all__ = [
+    "FORMATS",
+    "Conversation",
+    "Format",
+    "Match",
+    "Message",
+    "UnknownFormatError",
+    "detect",
+    "format_named",
+]
 
 FORMATS: tuple[Format, ...] = (
     *(VERDICT, PREFERENCE, CHAT_LOGS, TAU_BENCH, BFCL, TOOLACE, GLAIVE, XLAM, ALPACA, TRL),
@@ -41,6 +50,10 @@ FORMATS: tuple[Format, ...] = (
     *(OPENAI, ANTHROPIC, RESPONSES, RAW),
 )
 """All formats. Of those that fit equally well the first is taken."""
+
+
+class UnknownFormatError(ConvertError):
+    """No record of a file fits any format."""
 
 
 def format_named(name: str) -> Format:
@@ -59,7 +72,7 @@ def detect(records: Iterable[tuple[str, Any]]) -> Format:
     It is the one that most records fit, then the one that most fit for certain, then the first.
 
     Raises:
-        ConvertError: no record fits any format.
+        UnknownFormatError: no record fits any format.
     """
     fits: Counter[str] = Counter()
     certain: Counter[str] = Counter()
@@ -72,7 +85,7 @@ def detect(records: Iterable[tuple[str, Any]]) -> Format:
             certain[each.name] += match == Match.CERTAIN
     best = max(FORMATS, key=lambda each: (fits[each.name], certain[each.name]))
     if not fits[best.name]:
-        raise ConvertError(_unknown(*first) if first else "there are no conversations")
+        raise UnknownFormatError(_unknown(*first) if first else "there are no conversations")
     return best
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from trm_engine.data.as_samples import samples_file
 from trm_engine.data.cache import ArrayWriter, build_once, code_hash, is_whole, key_of, read_arrays
 from trm_engine.data.labels import Field, LabelBuilder
 from trm_engine.data.problems import constant, cut, nowhere
@@ -154,7 +155,8 @@ def _read_file(
     path: Path, target: Path, other: Path | None, lengths: Lengths, progress: Progress
 ) -> None:
     reader = SampleReader(path, on_error="skip")
-    size = max(1, path.stat().st_size) if path.is_file() else 1
+    lines = samples_file(path)
+    size = max(1, lines.stat().st_size) if lines.is_file() else 1
     if other is None:
         with ArrayWriter(target) as arrays:
             facts = _collect(reader, arrays, None, lengths, size, progress)

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from os import PathLike
 from types import TracebackType
-from typing import IO, Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 from trm_engine.data.fields import ConvertError
 from trm_engine.data.sources.record import Record
-from trm_engine.data.sources.storage import STDIN, Storage
+from trm_engine.data.sources.storage import STDIN, Readable, Storage
 
 __all__ = ["STDIN", "Record", "Source", "read_text", "read_value"]
 
@@ -58,7 +58,7 @@ class Source:
         ConvertError: it cannot be read, or is of another kind.
     """
 
-    def __init__(self, path: str | PathLike[str], stdin: IO[bytes] | None = None) -> None:
+    def __init__(self, path: str | PathLike[str], stdin: Readable | None = None) -> None:
         self._storage = Storage(path, stdin)
         self.name = self._storage.name
         try:
@@ -81,6 +81,11 @@ class Source:
     def close(self) -> None:
         """Remove the temporary file, if there is one."""
         self._storage.close()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a file of JSON in UTF-8, so that other code can read it too."""
+        return self._kind == "JSON" and self._storage.is_plain
 
     @property
     def share(self) -> float:

@@ -9,7 +9,6 @@ import hashlib
 import io
 import lzma
 import os
-import shutil
 import stat
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, Protocol
 
 from trm_engine.data.fields import ConvertError
 from trm_engine.errors import did_you_mean
@@ -38,6 +37,12 @@ CHARSETS = {
 DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 
 
+class Readable(Protocol):
+    """What bytes can be read from."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 class Storage:
     """The bytes of a file, a pipe or standard input.
 
@@ -49,13 +54,15 @@ class Storage:
         ConvertError: it cannot be read.
     """
 
-    def __init__(self, path: str | PathLike[str], stdin: IO[bytes] | None = None) -> None:
+    def __init__(self, path: str | PathLike[str], stdin: Readable | None = None) -> None:
         self.name = "standard input" if str(path) == STDIN else str(path)
         self._path = Path(path)
         self._copy: IO[bytes] | None = None
         self._raw: BinaryIO | None = None
         self._size = 1
         self.row_share: float | None = None
+        self.is_plain = False
+        """Whether the file has these bytes itself, not a copy of it."""
         with self.translated_errors():
             self._refuse_missing()
             if str(path) == STDIN:
@@ -64,6 +71,7 @@ class Storage:
                 with open(self._path, "rb") as file:
                     self._take(file)
             self._to_utf8()
+        self.is_plain = self._copy is None and isinstance(self.open(), _Unclosed)
 
     def open(self) -> BinaryIO:
         """The bytes from the beginning, decompressed. Only one reader at a time."""
@@ -127,10 +135,11 @@ class Storage:
             self._raw.close()
         return open(self._path, "rb")
 
-    def _take(self, file: IO[bytes]) -> None:
+    def _take(self, file: Readable) -> None:
         """Copy a stream to a temporary file, which is read from now on."""
         copy = tempfile.TemporaryFile()  # noqa: SIM115
-        shutil.copyfileobj(file, copy, BUFFER)
+        while block := file.read(BUFFER):
+            copy.write(block)
         copy.flush()
         if self._copy:
             self._copy.close()
