@@ -194,6 +194,8 @@ class TestPlainSchema:
             ({"minimum": "low"}, "minimum: expected a number"),
             ({"properties": "x"}, "properties: expected an object"),
             ({"properties": {"a": 5}}, "properties.a: expected a schema"),
+            ({"properties": [{"name": ["a"]}, {}]}, "properties: expected a schema with a name"),
+            ({"properties": {"a": {}}, "required": [["a"]]}, "required: '['a']' is no property"),
             ({"anyOf": {}}, "anyOf: expected a list"),
             (
                 {"properties": {"city": {}}, "required": ["cty"]},

@@ -183,7 +183,10 @@ class SchemaReader:
     ) -> None:
         """Properties by name, or a list of schemas that have a name."""
         if isinstance(value, list):
-            value = {each.get("name", ""): each for each in value if isinstance(each, dict)}
+            named = [each for each in value if isinstance(each, dict) and each.get("name")]
+            if len(named) < len(value):
+                self.warn(path, "expected a schema with a name in each place")
+            value = {str(each["name"]): each for each in named}
         if not isinstance(value, dict):
             self.warn(path, "expected an object with a schema for each name")
             return
@@ -202,10 +205,10 @@ class SchemaReader:
         """The names that are required, those of properties that say so themselves included."""
         properties = schema.get("properties")
         if properties and isinstance(properties, dict) and not COMBINED & schema.keys():
-            for name in names:
+            for name in map(str, names):
                 if name not in properties:
-                    hint = did_you_mean(str(name), properties)
-                    self.warn(f"{path}.required", f"'{one_line(str(name))}' is no property{hint}")
+                    hint = did_you_mean(name, properties)
+                    self.warn(f"{path}.required", f"'{one_line(name)}' is no property{hint}")
         given = [*found.get("required", ()), *names]
         return list(dict.fromkeys(name for name in given if isinstance(name, str)))
 
