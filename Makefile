@@ -47,8 +47,9 @@ format: $(READY) ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## Measure speed and memory
-	$(BIN)/python -m benchmarks
+bench: $(READY) ## Measure speed and memory; figures of each commit go to outputs/benchmarks.jsonl
+	@mkdir -p outputs
+	$(BIN)/python -m benchmarks --json outputs/benchmarks.jsonl
 
 docs: $(READY) ## Make the tables of the documentation from the code
 	$(BIN)/python -m docs.make
