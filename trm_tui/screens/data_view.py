@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
+from trm_engine.data.problems.figures import first_of_conversations
 from trm_engine.data.problems.kind import Table
 from trm_engine.errors import UserError, WorkerError
 from trm_engine.files.atomic import write_atomically
@@ -120,7 +121,7 @@ class ViewScreen(Screen[None]):
     def _show_header(self, busy: str = "") -> None:
         figures: list[str] = []
         if view := self.session.view:
-            conversations = len(np.unique(view.file.columns["dialogue"]))
+            conversations = len(first_of_conversations(view.file))
             figures = [f"{len(view.file):,} samples", f"{conversations:,} conversations"]
             figures.append(f"{len(view.problems)} kinds of problems")
         if other := self.session.options.against:

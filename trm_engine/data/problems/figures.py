@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -49,6 +50,12 @@ def figures_of(reading: Reading, max_length: int) -> list[Figure]:
     ]
 
 
+def first_of_conversations(reading: Reading) -> np.ndarray:
+    """The first sample of each conversation."""
+    dialogues = np.asarray(reading.columns["dialogue"])
+    return np.flatnonzero(dialogues == np.arange(len(dialogues)))
+
+
 def script_counts(reading: Reading) -> dict[str, int]:
     """Samples by the script of their last user turn, most first."""
     counts = np.bincount(reading.columns["script"], minlength=len(SCRIPTS)).tolist()
@@ -58,29 +65,27 @@ def script_counts(reading: Reading) -> dict[str, int]:
 
 def _whole(reading: Reading) -> Iterator[Figure]:
     size = len(reading)
-    dialogues = np.asarray(reading.columns["dialogue"])
-    first = np.unique(dialogues)
-    yield _figure("Samples", "samples", np.arange(size), size)
+    yield Figure("Samples", "samples", size, 1.0, lambda: Table.of(np.arange(size), ""))
+    first = first_of_conversations(reading)
     mean = (f"{size / max(1, len(first)):.1f} samples each",)
     yield Figure("Samples", "conversations", len(first), None, lambda: Table.of(first, ""), mean)
 
 
 def _decisions(reading: Reading) -> Iterator[Figure]:
     roles, decisions = (np.asarray(reading.columns[name]) for name in ("role", "decision"))
-    for role, role_name in enumerate(ROLES):
-        for decision, decision_name in enumerate(DECISIONS):
-            rows = np.flatnonzero((roles == role) & (decisions == decision))
-            if len(rows):
-                name = f"{decision_name} after {role_name}"
-                yield _figure("Decisions", name, rows, len(reading))
+    codes = roles * len(DECISIONS) + decisions
+    names = [f"{decision} after {role}" for role in ROLES for decision in DECISIONS]
+    for code, count in enumerate(np.bincount(codes, minlength=len(names)).tolist()):
+        if count:
+            yield _figure("Decisions", names[code], count, len(reading), codes, code)
 
 
 def _tools(reading: Reading) -> Iterator[Figure]:
     tools = np.asarray(reading.columns["tool"])
     counts = np.bincount(tools[tools >= 0], minlength=len(reading.tools))
     for code in np.argsort(-counts, kind="stable").tolist():
-        rows = np.flatnonzero(tools == code)
-        yield _figure("Tools called", reading.tools[code], rows, int(counts.sum()))
+        count, calls = int(counts[code]), int(counts.sum())
+        yield _figure("Tools called", reading.tools[code], count, calls, tools, code)
     never = reading.tables["never-called"]
     for code, note in enumerate(never.notes):
         rows = never.rows[never.codes == code]
@@ -91,20 +96,19 @@ def _tools(reading: Reading) -> Iterator[Figure]:
 
 def _fields(reading: Reading, kind: str, section: str) -> Iterator[Figure]:
     """The fields of a kind, with how their values are said."""
-    rows, fields, places = (np.asarray(reading.values[name]) for name in ("row", "field", "place"))
+    fields, places = (np.asarray(reading.values[name]) for name in ("field", "place"))
     whole = len(reading) if kind == "slot" else int((reading.columns["tool"] >= 0).sum())
-    order = np.argsort(fields, kind="stable")
-    bounds = np.searchsorted(fields[order], np.arange(len(reading.fields) + 1))
+    size = len(reading.fields) * len(SAID)
+    counts = np.bincount(fields * len(SAID) + places, minlength=size).reshape(-1, len(SAID))
     for code, (own_kind, name) in enumerate(reading.fields):
         if own_kind != kind:
             continue
-        mine = np.sort(order[bounds[code] : bounds[code + 1]])
-        counts = np.bincount(places[mine], minlength=len(SAID)).tolist()
-        said = (share(count, len(mine)) or 0.0 for count in counts)
+        filled = int(counts[code].sum())
+        said = (share(count, filled) or 0.0 for count in counts[code].tolist())
         words = (f"{word} {part:.0%}" for word, part in zip(SHORT, said, strict=True) if part)
         more = tuple(filter(None, (*words, reading.types[f"{kind} {name}"])))
-        samples = _placed(rows[mine], places[mine])
-        yield Figure(section, name, len(mine), share(len(mine), whole), samples, more)
+        samples = partial(_placed, reading, code)
+        yield Figure(section, name, filled, share(filled, whole), samples, more)
 
 
 SHORT = ("user", "said", "tool turn", "nowhere")
@@ -113,48 +117,58 @@ SHORT = ("user", "said", "tool turn", "nowhere")
 def _tokens(reading: Reading, max_length: int) -> Iterator[Figure]:
     tokens = np.asarray(reading.columns["tokens"])
     borders = [max_length // 4, max_length // 2, max_length]
-    bounds = zip([0, *borders], [*borders, None], strict=True)
-    for least, most in bounds:
-        fits = (tokens > least) & (tokens <= most if most else True)
+    codes = np.searchsorted(borders, tokens, side="left")
+    counts = np.bincount(codes, minlength=len(borders) + 1).tolist()
+    for code, count in enumerate(counts):
+        least, most = ([0, *borders][code], [*borders, None][code])
         name = f"{least + 1:,} to {most:,} tokens" if most else f"more than {least:,} tokens"
         more = () if most else ("over max_length: cut off",)
-        yield _figure("Lengths", name, np.flatnonzero(fits), len(reading), more)
+        yield _figure("Lengths", name, count, len(reading), codes, code, more)
 
 
 def _turns(reading: Reading) -> Iterator[Figure]:
     turns = np.asarray(reading.columns["turns"])
-    for place, least in enumerate(TURN_BORDERS):
-        most = TURN_BORDERS[place + 1] - 1 if place + 1 < len(TURN_BORDERS) else None
-        rows = np.flatnonzero((turns >= least) & (turns <= most if most else True))
-        if not len(rows):
+    codes = np.searchsorted(TURN_BORDERS, turns, side="right") - 1
+    for code, count in enumerate(np.bincount(codes, minlength=len(TURN_BORDERS)).tolist()):
+        if not count:
             continue
+        least = TURN_BORDERS[code]
+        most = TURN_BORDERS[code + 1] - 1 if code + 1 < len(TURN_BORDERS) else None
         name = f"{least} or more turns" if most is None else f"{least} to {most} turns"
         name = ("1 turn" if least == 1 else f"{least} turns") if most == least else name
-        yield _figure("Lengths", name, rows, len(reading))
+        yield _figure("Lengths", name, count, len(reading), codes, code)
 
 
 def _scripts(reading: Reading) -> Iterator[Figure]:
     scripts = np.asarray(reading.columns["script"])
     for name, count in script_counts(reading).items():
-        rows = np.flatnonzero(scripts == SCRIPTS.index(name))
-        yield Figure(
-            "Writing of the last user turn", name, count, share(count, len(reading)), _of(rows, "")
-        )
+        code = SCRIPTS.index(name)
+        yield _figure("Script of the last user turn", name, count, len(reading), scripts, code)
 
 
 def _figure(
-    section: str, name: str, rows: np.ndarray, whole: int, more: tuple[str, ...] = ()
+    section: str,
+    name: str,
+    count: int,
+    whole: int,
+    codes: np.ndarray,
+    code: int,
+    more: tuple[str, ...] = (),
 ) -> Figure:
-    return Figure(section, name, len(rows), share(len(rows), whole), _of(rows, ""), more)
+    """A figure of the samples with a code. They are looked for when they are asked for."""
+
+    def samples() -> Table:
+        return Table.of(np.flatnonzero(codes == code), "")
+
+    return Figure(section, name, count, share(count, whole), samples, more)
 
 
 def _of(rows: np.ndarray, note: str) -> Callable[[], Table]:
     return lambda: Table.of(rows, note)
 
 
-def _placed(rows: np.ndarray, places: np.ndarray) -> Callable[[], Table]:
-    def samples() -> Table:
-        parts = (Table.of(rows[places == place], note) for place, note in enumerate(SAID))
-        return Table.joined(parts)
-
-    return samples
+def _placed(reading: Reading, field: int) -> Table:
+    """The samples in which a field is filled, by how its value is said."""
+    mine = np.flatnonzero(np.asarray(reading.values["field"]) == field)
+    rows, places = (np.asarray(reading.values[name])[mine] for name in ("row", "place"))
+    return Table.joined(Table.of(rows[places == place], note) for place, note in enumerate(SAID))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from trm_engine.data.problems.words import Said
 from trm_engine.data.samples import Turn
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.vocabulary import TOOL_ROLES
@@ -31,21 +32,22 @@ class Lengths:
         """Short text; equal methods have equal ones."""
         return self._tokenizer.fingerprint if self._tokenizer else str(CHARACTERS_PER_TOKEN)
 
-    def tokens(self, history: Sequence[Turn]) -> int:
-        """The tokens of a conversation, with markers."""
+    def tokens(self, history: Sequence[Turn], said: Sequence[Said]) -> int:
+        """The tokens of a conversation, with markers. ``said``: its roles and texts."""
         if self._tokenizer:
             return len(self._tokenizer.encode_turns(history, NO_LIMIT))
-        return 2 + sum(map(self._estimate, history))
+        return 2 + sum(_estimate(text) for _, text in said)
 
-    def tool_tokens(self, history: Sequence[Turn]) -> int:
+    def tool_tokens(self, history: Sequence[Turn], said: Sequence[Said]) -> int:
         """The tokens of the longest tool turn; 0 if there is none."""
-        turns = [turn for turn in history if turn.role in TOOL_ROLES]
-        if not turns:
+        places = [place for place, (role, _) in enumerate(said) if role in TOOL_ROLES]
+        if not places:
             return 0
+        longest = max(places, key=lambda place: len(said[place][1]))
         if self._tokenizer:
-            longest = max(turns, key=lambda turn: len(turn.text()))
-            return len(self._tokenizer.encode_turns([longest], NO_LIMIT)) - 2
-        return max(map(self._estimate, turns))
+            return len(self._tokenizer.encode_turns([history[longest]], NO_LIMIT)) - 2
+        return _estimate(said[longest][1])
 
-    def _estimate(self, turn: Turn) -> int:
-        return 1 + round(len(turn.text()) / CHARACTERS_PER_TOKEN)
+
+def _estimate(text: str) -> int:
+    return 1 + round(len(text) / CHARACTERS_PER_TOKEN)

@@ -13,7 +13,7 @@ import numpy as np
 from trm_engine.data.cache import ArrayWriter, build_once, is_whole, key_of, read_arrays
 from trm_engine.data.problems.minhash import nearest
 from trm_engine.data.problems.reading import Progress, Reading, signatures_of
-from trm_engine.data.problems.words import LEAST_WORDS, alike, all_words, compared
+from trm_engine.data.problems.words import LEAST_WORDS, alike, all_words, compared, said_in
 from trm_engine.data.samples import Turn
 
 LEAST_ALIKE = 0.7
@@ -118,4 +118,4 @@ class _Words:
         file = self._files[place]
         file.seek(int(self._offsets[place][row]))
         raw = _decode(file.readline())
-        return all_words(compared([Turn.model_validate(turn) for turn in raw.history]))
+        return all_words(compared(said_in([Turn.model_validate(each) for each in raw.history])))

@@ -27,8 +27,8 @@ from trm_engine.data.problems.schema import Schema
 from trm_engine.data.problems.scripts import script_of
 from trm_engine.data.problems.tools import NeverCalled, NotOffered
 from trm_engine.data.problems.two_labels import TwoLabels
-from trm_engine.data.problems.words import all_words, compared
-from trm_engine.data.samples import DECISIONS, Line, Sample, SampleReader, Turn
+from trm_engine.data.problems.words import Said, all_words, compared, said_in
+from trm_engine.data.samples import DECISIONS, Line, Sample, SampleReader
 from trm_engine.data.stats import SeenValue, Statistics
 from trm_engine.errors import DataError, no_such_file
 from trm_engine.vocabulary import ROLES
@@ -215,11 +215,12 @@ class Collector:
             detector.add(row, sample)
         for seen in self.statistics.add(sample):
             self._add_value(row, seen)
-        texts = compared(sample.history)
+        said = said_in(sample.history)
+        texts = compared(said)
         words = len(all_words(texts))
         if self._signer:
             self._signatures.append(self._signer(texts))
-        ends = _ends(sample.history)
+        ends = _ends(said)
         self._ends.append(ends)
         tool = sample.tool.name if sample.tool else None
         self._rows.append(
@@ -231,9 +232,9 @@ class Collector:
                 -1 if tool is None else self._tools.setdefault(tool, len(self._tools)),
                 len(sample.history),
                 self.statistics.characters[-1],
-                self._lengths.tokens(sample.history),
-                self._lengths.tool_tokens(sample.history),
-                script_of(_last_said(sample.history)),
+                self._lengths.tokens(sample.history, said),
+                self._lengths.tool_tokens(sample.history, said),
+                script_of(_last_said(said)),
                 words,
                 ends[0],
             )
@@ -303,27 +304,26 @@ class Collector:
         return found.table()
 
 
-def _ends(history: Sequence[Turn]) -> tuple[int, int, int]:
+def _ends(said: Sequence[Said]) -> tuple[int, int, int]:
     """Hashes of the first turns, the last turns, and those before the last one; 0 for too few."""
-    turns = [turn for turn in history if turn.role != "system"]
+    turns = [turn for turn in said if turn[0] != "system"]
     parts = (turns[:HEAD_TURNS], turns[-HEAD_TURNS:], turns[-HEAD_TURNS - 1 : -1])
     hashes = [_hash(part) if len(part) == HEAD_TURNS else 0 for part in parts]
     return hashes[0], hashes[1], hashes[2]
 
 
-def _hash(turns: Sequence[Turn]) -> int:
+def _hash(turns: Sequence[Said]) -> int:
     """A hash of some turns; 0 if they say little."""
-    if len(all_words(turn.text() for turn in turns if turn.role == "user")) < HEAD_WORDS:
+    if len(all_words(text for role, text in turns if role == "user")) < HEAD_WORDS:
         return 0
-    joined = "\0".join(f"{turn.role}\1{turn.text()}" for turn in turns)
+    joined = "\0".join(f"{role}\1{text}" for role, text in turns)
     digest = hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "little") or 1
 
 
-def _last_said(history: Sequence[Turn]) -> str:
+def _last_said(said: Sequence[Said]) -> str:
     """The user's last turn, or the last turn if there is none."""
-    said = [turn for turn in history if turn.role == "user"] or history
-    return said[-1].text()
+    return next((text for role, text in reversed(said) if role == "user"), said[-1][1])
 
 
 def _type_text(field: Field) -> str:

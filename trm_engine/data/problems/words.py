@@ -12,6 +12,9 @@ from trm_engine.data.samples import Turn
 LEAST_WORDS = 4
 """Shorter conversations are never near copies: 'hello' is said in all."""
 
+Said = tuple[str, str]
+"""Role and text of a turn."""
+
 CACHED_TURNS = 4096
 LONGEST_TEXT = 20_000
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -19,9 +22,14 @@ _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 _DIGITS = re.compile(r"\d+")
 
 
-def compared(history: Sequence[Turn]) -> list[str]:
+def compared(turns: Iterable[Said]) -> list[str]:
     """The texts that count: what is said and called. Prompts and tools' answers are often equal."""
-    return [turn.text() for turn in history if turn.role in ("user", "assistant", "tool_call")]
+    return [text for role, text in turns if role in ("user", "assistant", "tool_call")]
+
+
+def said_in(history: Sequence[Turn]) -> list[Said]:
+    """Role and text of each turn."""
+    return [(turn.role, turn.text()) for turn in history]
 
 
 @lru_cache(CACHED_TURNS)
