@@ -95,6 +95,7 @@ COMMANDS: dict[str, tuple[int, list[Any]]] = {
     "check of bad data --json": (2, ["data", "check", f"bad{NAME}.jsonl", "--json"]),
     "check of a missing file": (2, ["data", "check", f"{NAME}.jsonk"]),
     "stats": (0, ["data", "stats", DATA]),
+    "view": (0, ["data", "view", DATA, "--plain", "--against", f"bad{NAME}.jsonl"]),
     "stats --json": (0, ["data", "stats", DATA, "--json"]),
     "stats of bad data": (2, ["data", "stats", f"bad{NAME}.jsonl"]),
     "stats, bad tokenizer": (2, ["data", "stats", DATA, "--tokenizer", f"{NAME}.pt"]),

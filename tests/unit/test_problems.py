@@ -304,3 +304,16 @@ def test_clean_training_data_have_none(tmp_path: Path, tokenizer: TRMTokenizer) 
     dataset = TRMToolCallingDataset(path, tokenizer, cache_dir=tmp_path / "cache")
     assert problems_of(dataset) == {}
     assert problems_of(dataset.subset([0, 1])) == {}
+
+
+def test_a_file_of_conversations_is_converted(tmp_path: Path) -> None:
+    chats = [
+        {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "Yes."}]}
+        for text in TALK
+    ]
+    path = tmp_path / "chats.json"
+    path.write_text(json.dumps([*chats, {"messages": chats[0]["messages"][::-1]}, chats[3]]))
+    view = open_view(path, ViewOptions(cache=tmp_path / "cache"))
+    assert view.to_dict()["samples"] >= len(TALK)
+    assert lines(view, "copies") and view.to_dict()["file"] == str(path)
+    assert any("converted" in note for note in view.notes)

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 def view(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="JSON Lines file with one sample a line.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="File of samples or conversations; - for standard input."
+        ),
     ],
     against: Annotated[
         Path | None,
@@ -56,7 +59,7 @@ def view(
     from trm_tui.screens.show import has_screen
 
     options = _options(against, config, tokenizer)
-    if plain or as_json or not has_screen():
+    if plain or as_json or str(file) == "-" or not has_screen():
         _print(file, options, as_json)
     else:
         raise typer.Exit(_show(file, options))

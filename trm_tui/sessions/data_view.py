@@ -104,7 +104,7 @@ class DataSession:
     def _raw(self, row: int, side: str) -> bytes:
         reading = self._reading(side)
         offset = int(reading.columns["offset"][row])
-        with self._lock, open(reading.path, "rb") as file:
+        with self._lock, open(reading.lines, "rb") as file:
             file.seek(offset)
             return file.readline()
 

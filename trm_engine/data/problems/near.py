@@ -96,7 +96,7 @@ class _Words:
     """Reads the words of samples from their files, which are counted one after the other."""
 
     def __init__(self, readings: Sequence[Reading]) -> None:
-        self._files = [open(each.path, "rb") for each in readings]  # noqa: SIM115
+        self._files = [open(each.lines, "rb") for each in readings]  # noqa: SIM115
         self._offsets = [each.columns["offset"] for each in readings]
         self._cached = lru_cache(CACHED_SAMPLES)(self._read)
 

@@ -33,7 +33,7 @@ from trm_engine.data.stats import SeenValue, Statistics
 from trm_engine.errors import DataError, no_such_file
 from trm_engine.vocabulary import ROLES
 
-ROW_CODE = "samples stats problems labels spans borders survey tokenizer"
+ROW_CODE = "samples quick stats problems labels spans borders survey tokenizer"
 BATCH = 4096
 NOWHERE = 3
 HEAD_TURNS = 2
@@ -67,7 +67,8 @@ class Reading:
     """What one pass over a file found, N samples.
 
     Attributes:
-        path: the file.
+        path: the file, as it was named.
+        lines: the file of samples that it stands for: itself, or a converted copy.
         key: names this state of the file in the cache.
         columns: a value of each sample, by name [N]; see ``COLUMNS``. ``dialogue``: index of the
             first sample of its conversation.
@@ -83,6 +84,7 @@ class Reading:
     """
 
     path: Path
+    lines: Path
     key: str
     columns: dict[str, np.ndarray]
     values: dict[str, np.ndarray]
@@ -108,10 +110,11 @@ def reading_of(
     Raises:
         DataError: the file is missing, cannot be read or has no sample.
     """
-    key = file_key(path, lengths)
+    lines = samples_file(path, cache_dir=cache, progress=progress)
+    key = file_key(lines, lengths)
     folder = cache / f"view-{key}"
     build_once(folder, lambda target: _build(Path(path), target, cache, key, lengths, progress))
-    return _read(Path(path), key, folder)
+    return _read(Path(path), lines, key, folder)
 
 
 def signatures_of(reading: Reading, cache: Path) -> np.ndarray:
@@ -335,13 +338,14 @@ def _type_text(field: Field) -> str:
 # Opening ----------------------------------------------------------------------------------------
 
 
-def _read(path: Path, key: str, folder: Path) -> Reading:
+def _read(path: Path, lines: Path, key: str, folder: Path) -> Reading:
     arrays = read_arrays(folder)
     facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
     tables = {name: Table.read(name, arrays, each) for name, each in facts["tables"].items()}
     names = (*COLUMNS, "dialogue")
     return Reading(
         path=path,
+        lines=lines,
         key=key,
         columns={name: arrays[name] for name in names},
         values={name: arrays[f"values.{name}"] for name in ("row", "field", "place")},

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from trm_engine.data.as_samples import has_samples
 from trm_engine.data.cache import default_cache_dir
 from trm_engine.data.problems import copies, cut, too_long
 from trm_engine.data.problems.figures import script_counts
@@ -164,7 +165,10 @@ def is_indexed(path: str | Path, options: ViewOptions) -> bool:
         DataError: a file is missing or cannot be read.
     """
     cache, lengths = _tools_of(options)
-    keys = [file_key(each, lengths) for each in (path, options.against) if each]
+    files = [Path(each) for each in (path, options.against) if each]
+    if not all(map(has_samples, files)):
+        return False  # it is not known whether a converted copy is there
+    keys = [file_key(each, lengths) for each in files]
     folders_are_there = all((cache / f"view-{key}").exists() for key in keys)
     compared = [keys[:1], keys] if is_available() else []
     return folders_are_there and all(are_known(each, cache) for each in compared)
@@ -235,6 +239,8 @@ def _alike(pairs: dict[str, np.ndarray]) -> Table:
 def _notes(file: Reading, options: ViewOptions) -> list[str]:
     method = file.length_method
     notes = [f"Tokens are {method}."]
+    if file.lines != file.path:
+        notes.append(f"{file.path.name} was converted; line numbers count its samples.")
     if file.bad_lines:
         notes.append(
             f"{file.bad_lines:,} lines are no samples and are left out; "
