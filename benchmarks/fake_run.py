@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from tests.events import read_events
 from trm_engine.config import Config
-from trm_engine.data.labels import Field, Labels
+from trm_engine.data.field import Field
+from trm_engine.data.labels import Labels
 from trm_engine.data.telecom.schema import SLOTS, TOOLS
 from trm_engine.files.jsonl import append
 from trm_engine.runs.events import FLUSH_SECONDS, VERSION

@@ -16,7 +16,8 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.labels import Labels
 from trm_engine.data.next_call import whole_next_call
 from trm_engine.data.samples import Sample, ToolCall
-from trm_engine.data.spans import is_verbatim, value_text
+from trm_engine.data.spans import is_verbatim
+from trm_engine.data.values import value_text
 from trm_engine.inference.predictor import Predictor
 
 BATCH = 16

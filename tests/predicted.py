@@ -27,7 +27,9 @@ NO_TOKENS = TokenColumns(ids=[], pieces=[], roles=[], turns=[], begins=[], ends=
 def value(name: str, text: str, presence: float = 0.9, span: Span | None = None) -> FieldPrediction:
     """A slot's or an argument's value; ``span`` is turn, begin, end."""
     place = Place(*span) if span else None
-    return FieldPrediction(name=name, presence=presence, value=text, span=place, choice=None)
+    return FieldPrediction(
+        name=name, presence=presence, value=text, json_type=None, span=place, choice=None
+    )
 
 
 def said(
@@ -43,6 +45,7 @@ def said(
         decision="tool_call" if call else "direct_answer",
         decision_probability=(0.9 if call else 0.1) if probability is None else probability,
         tool=call,
+        calls=[call] if call else [],
         slots=slots or {},
         slot_probabilities={},
         missing=missing or {},

@@ -28,6 +28,10 @@ FIRST_MARKER_ID: Final = EOS_ID + 1
 MASK_ID: Final = FIRST_MARKER_ID + len(MARKERS)
 
 
+NOWHERE: Final = 0
+"""The token, BOS, at which the value of a field stands that stands nowhere in the conversation."""
+
+
 def marker_id(role: str) -> int:
     """The token id that opens a turn of ``role``."""
     return FIRST_MARKER_ID + ROLE_IDS[role]

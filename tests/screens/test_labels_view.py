@@ -12,7 +12,8 @@ from textual.widgets import Input
 
 from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown
-from trm_engine.data.labels import Field, Labels
+from trm_engine.data.field import Field
+from trm_engine.data.labels import Labels
 from trm_tui.widgets.checkpoint.labels import LabelsView, fields_of, tools_of
 from trm_tui.widgets.table.search_bar import SearchBar
 

@@ -292,7 +292,7 @@ class TestOpenAI:
 
     def test_arguments_that_no_user_said_are_no_slots(self, path: Path) -> None:
         messages = [
-            {"role": "user", "content": "yesterday, two beds"},
+            {"role": "user", "content": "yesterday, some beds"},
             {"role": "assistant", "tool_calls": [
                 openai_call("1", {"name": "f", "arguments": {"day": "2024-02-01", "beds": 2}})]},
         ]  # fmt: skip

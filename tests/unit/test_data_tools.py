@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from tests.support import ROOT
 from trm_engine.data.convert import convert_file
-from trm_engine.data.labels import LabelBuilder
+from trm_engine.data.label_builder import LabelBuilder
 from trm_engine.data.samples import Sample
 from trm_tui.cli import app
 

@@ -31,7 +31,8 @@ from trm_engine.data.collator import (
     padding_share,
 )
 from trm_engine.data.dataset import TRMToolCallingDataset, describe
-from trm_engine.data.labels import Field, Labels
+from trm_engine.data.field import Field
+from trm_engine.data.labels import Labels
 from trm_engine.data.prefixes import read_from
 from trm_engine.data.samples import Sample
 from trm_engine.data.survey import PrefixIndex, split_dialogues, survey_file

@@ -15,7 +15,7 @@ from tests.models import batch_of, checkpoint_of, fitted_config, inputs_of, smal
 from tests.support import dialogues, write_jsonl
 from trm_engine.checkpoints.file import save_atomically
 from trm_engine.data.dataset import TRMToolCallingDataset
-from trm_engine.data.spans import value_text
+from trm_engine.data.values import value_text
 from trm_engine.inspection.evaluation import evaluate
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.prediction import predict

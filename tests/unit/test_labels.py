@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from tests.support import TOOLS, dialogues, sample
 from trm_engine.data.encoding import NONE, UNKNOWN_TOOL, encode_sample, tool_mask
-from trm_engine.data.labels import MAX_CHOICES, Field, LabelBuilder, Labels
+from trm_engine.data.field import Field
+from trm_engine.data.label_builder import MAX_CHOICES, LabelBuilder
+from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Conversation, Sample
 from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.vocabulary import NOWHERE
 
 
 def learn(records: list[dict[str, Any]]) -> Labels:
@@ -80,7 +83,8 @@ def test_a_field_that_is_said_is_a_span_and_one_that_is_not_is_a_choice(labels: 
     kinds = {each.name: each.kind for each in labels.slots}
     assert kinds == {"phone": "span", "name": "span", "plan": "choice"}
     assert set(labels.slots[2].values) == {"basic", "premium"}
-    assert labels.args[2] == Field("months", "span", (), "integer")
+    assert (labels.args[2].kind, labels.args[2].json_type) == ("span", "integer")
+    assert labels.args[2].limits.type == "integer"
 
 
 @pytest.mark.parametrize(("verbatim", "kind"), [(89, "choice"), (90, "span"), (100, "span")])
@@ -117,7 +121,8 @@ def test_an_enum_makes_a_choice_of_what_is_said() -> None:
 def test_an_enum_with_other_values_seen_keeps_them_last() -> None:
     tools = [tool("f", plan={"enum": ["a", "b"]})]
     seen = [{**call("f", "hm", plan="B"), "tools": tools}] * 99 + [call("f", "hm", plan="c")]
-    assert learn(seen).args[0] == Field("plan", "choice", ("a", "b", "c"))
+    [field] = learn(seen).args
+    assert (field.kind, field.values) == ("choice", ("a", "b", "c"))
 
 
 def test_an_enum_that_the_data_does_not_keep_to_is_none() -> None:
@@ -128,7 +133,8 @@ def test_an_enum_that_the_data_does_not_keep_to_is_none() -> None:
 
 def test_an_enum_too_long_to_choose_from_is_a_span() -> None:
     tools = [tool("f", city={"enum": [f"city {n}" for n in range(MAX_CHOICES + 1)]})]
-    assert learn([sample(tools=tools, slots={})]).args == (Field("city"),)
+    [field] = learn([sample(tools=tools, slots={})]).args
+    assert (field.kind, len(field.limits.enum)) == ("span", MAX_CHOICES + 1)
 
 
 def test_tools_and_parameters_that_only_calls_name_are_learnt() -> None:
@@ -147,7 +153,10 @@ def test_tools_and_parameters_that_only_calls_name_are_learnt() -> None:
         ("number", "12", 12),
         ("number", "-1.5e3", -1500.0),
         ("number", "0901", "0901"),
-        ("number", "twelve", "twelve"),
+        ("number", "twelve", 12),
+        ("number", "1,200.50", 1200.5),
+        ("number", "5.0", 5.0),
+        ("number", "dozen", "dozen"),
         ("number", "true", "true"),
         ("number", '"12"', '"12"'),
         ("number", "null", "null"),
@@ -157,7 +166,10 @@ def test_tools_and_parameters_that_only_calls_name_are_learnt() -> None:
         ("number", "", ""),
         ("integer", "12", 12),
         ("integer", "-3", -3),
-        ("integer", "1.5", "1.5"),
+        ("integer", "1.5", 1.5),
+        ("integer", "5.00", 5),
+        ("integer", "1,200", 1200),
+        ("integer", "two", 2),
         ("integer", "true", "true"),
         ("integer", "0901", "0901"),
         ("boolean", "True", True),
@@ -182,7 +194,7 @@ def test_any_text_can_be_parsed(json_type: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "json_type"),
-    [("x", "string"), (3, "number"), (2.5, "number"), (True, "boolean"), ([1], "json")],
+    [("x", "string"), (3, "integer"), (2.5, "number"), (True, "boolean")],
 )
 def test_an_arguments_type_is_that_of_its_values(value: Any, json_type: str) -> None:
     [field] = learn([call("f", "hm", a=value)]).args
@@ -198,14 +210,15 @@ def test_an_arguments_type_is_that_of_its_values(value: Any, json_type: str) -> 
         ("integer", "3", "integer"),
         ("number", "3", "number"),
         ("boolean", "true", "boolean"),
-        ("array", "x", "json"),
         ("object", "x", "json"),
         (["integer", "null"], "3", "integer"),
-        (["integer", "string"], 3, "number"),
-        (["null"], 3, "number"),
-        ([], 3, "number"),
-        ([["x"]], 3, "number"),
-        ("int", 3, "number"),
+        (["integer", "string"], 3, "integer"),
+        (["integer", "string"], 3.5, "number"),
+        (["null"], 3, "integer"),
+        ([], 3, "integer"),
+        ([["x"]], 3, "integer"),
+        ("int", "3", "integer"),
+        ("what", 3, "integer"),
         ("null", True, "boolean"),
         (None, "x", "string"),
         (7, "x", "string"),
@@ -224,9 +237,8 @@ def test_schemas_that_disagree_leave_the_type_to_the_values() -> None:
     tools = [tool("f", a={"type": "string"}), tool("g", a={"type": "integer"})]
     seen = [{**call("f", "hm", a=value), "tools": tools} for value in (1.5, 2.5, "x")]
     assert learn(seen).args[0].json_type == "number"
-    assert learn([{**seen[0], "tools": tools[1:], "tool": {"name": "g"}}]).args == (
-        Field("a", json_type="integer"),
-    )
+    [field] = learn([{**seen[0], "tools": tools[1:], "tool": {"name": "g"}}]).args
+    assert field.json_type == "integer"
 
 
 def test_a_slots_type_is_not_that_of_a_parameter_of_its_name() -> None:
@@ -315,7 +327,7 @@ def test_a_sample_becomes_labels(labels: Labels, tokenizer: TRMTokenizer) -> Non
     assert (np.diff(lookup.slots.spans[:, 0]) >= 0).all()
 
 
-def test_a_value_that_was_cut_off_has_presence_but_no_span(
+def test_a_value_that_was_cut_off_is_present_and_stands_nowhere(
     labels: Labels, tokenizer: TRMTokenizer
 ) -> None:
     history = [
@@ -328,7 +340,9 @@ def test_a_value_that_was_cut_off_has_presence_but_no_span(
     short = encode_sample(record, tokenizer, labels, 16)
     whole = encode_sample(record, tokenizer, labels, 512)
     assert short.slots.presence.tolist() == whole.slots.presence.tolist() == [1, 0, 0]
-    assert (len(short.slots.spans), len(whole.slots.spans)) == (0, 1)
+    assert short.slots.spans.tolist() == [[0, NOWHERE, NOWHERE]]
+    assert len(whole.slots.spans) == 1
+    assert whole.slots.spans[0, 1] > NOWHERE
 
 
 @pytest.mark.parametrize(
@@ -358,3 +372,80 @@ def test_what_are_no_labels_is_refused_on_one_line(changes: dict[str, Any]) -> N
         with pytest.raises(ValueError) as caught:
             Labels.from_dict(values)
         assert "\n" not in str(caught.value)
+
+
+# --- what values mean ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ("pay 12.50 euros", 12.5),
+        ("pay 1,200 euros", 1200),
+        ("pay 5 euros", 5.0),
+        ("pay two euros", 2),
+        ("go to Joe’s bar", "Joe's bar"),
+        ("go to New\u00a0York", "New York"),
+        ("go to Nguye\u0302\u0303n", "Nguyễn"),
+        ("go to New\nYork", "new york"),
+    ],
+)
+def test_a_value_is_found_in_any_spelling(tokenizer: TRMTokenizer, said: str, value: Any) -> None:
+    record = call("f", said, a=value)
+    labels = learn([record])
+    assert labels.args[0].kind == "span"
+    encoded = encode_sample(Sample.model_validate(record), tokenizer, labels, 512)
+    [[channel, first, last]] = encoded.args.spans.tolist()
+    assert channel == 0
+    found = said[encoded.encoding.begins[first] : encoded.encoding.ends[last]]
+    assert labels.args[0].same(found, value)
+
+
+def test_nested_arguments_have_a_channel_for_each_path(tokenizer: TRMTokenizer) -> None:
+    properties = {
+        "place": {"type": "object", "properties": {"city": {"type": "string"}}},
+        "names": {"type": "array", "items": {"type": "string"}},
+        "quiet": {"type": "boolean"},
+    }
+    arguments = {"place": {"city": "Hue"}, "names": ["An", "Bo"], "quiet": True, "more": {}}
+    record = {**call("f", "An and Bo in Hue", **arguments), "tools": [tool("f", **properties)]}
+    labels = learn([record])
+    assert [each.name for each in labels.args] == ["place.city", "quiet", "names[0]", "names[1]"]
+    assert [each.kind for each in labels.args] == ["span", "choice", "span", "span"]
+    assert labels.args[1].values == ("true", "false")
+    encoded = encode_sample(Sample.model_validate(record), tokenizer, labels, 512)
+    assert encoded.args.presence.tolist() == [1, 1, 1, 1]
+    assert encoded.args.choices.tolist() == [-1, 0, -1, -1]
+    assert encoded.args.spans[:, 0].tolist() == [0, 2, 3]
+
+
+def test_limits_that_the_data_does_not_keep_to_are_ignored() -> None:
+    day = {"type": "string", "format": "date"}
+    kept = [{**call("f", "on 2024-02-01", day="2024-02-01"), "tools": [tool("f", day=day)]}]
+    loose = [{**call("f", "on Monday", day="Monday"), "tools": [tool("f", day=day)]}]
+    [field] = learn(kept * 19 + loose).args
+    assert (field.limits.format, field.ignored) == ("date", ())
+    [field] = learn(kept * 18 + loose * 2).args
+    assert (field.limits.format, field.limits.type, field.ignored) == (None, "string", ("format",))
+
+
+def test_numbers_that_no_schema_declares_are_numbers() -> None:
+    field, mixed = learn([call("f", "7 or 8", a=7, b=8), call("f", "9 or all", a=9, b="all")]).args
+    assert (field.json_type, field.limits.type) == ("integer", "number")
+    assert mixed.limits.type is None
+
+
+def test_calls_made_together_are_known_by_a_history_that_ends_with_a_call() -> None:
+    assert not learn(dialogues(2)).calls_together
+    made = call("f", "both", a="x")
+    made["history"] = [*made["history"], {"role": "tool_call", "content": {"name": "f"}}]
+    assert learn([made]).calls_together
+    assert Labels.from_dict(learn([made]).to_dict()).calls_together
+
+
+def test_values_that_stand_nowhere_are_counted() -> None:
+    builder = LabelBuilder()
+    for number in range(200):
+        said = f"number {number}" if number % 10 else "no number"
+        builder.add(Sample.model_validate(call("f", said, a=f"{number}")))
+    assert builder.nowhere() == [("argument", "a", 20, 200, ["0", "10", "20"])]

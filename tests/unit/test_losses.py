@@ -20,6 +20,7 @@ from tests.models import batch_of, inputs_of, small_config, small_model
 from trm_engine.config import TRMConfig
 from trm_engine.data.collator import Batch
 from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.inference.decoding import value_borders
 from trm_engine.models import TRMOutput
 from trm_engine.models.heads import MASKED_LOGIT
 from trm_engine.training.losses import SIZES, TOTAL, DeepSupervisionLoss, count_labels
@@ -260,10 +261,10 @@ def test_argument_loss_is_presence_and_value(dataset: TRMToolCallingDataset, bat
     labels = batch["arg_presence_labels"]
     asked = labels >= 0
     presence = F.binary_cross_entropy_with_logits(output.arg_presence_logits[asked], labels[asked])
-    flags = batch["text_flags"][..., None]
+    begins, ends = value_borders(batch["text_flags"])
     values = span_loss(
-        output.arg_start_logits.masked_fill(flags & BEGINS_WORD == 0, MASKED_LOGIT),
-        output.arg_end_logits.masked_fill(flags & ENDS_WORD == 0, MASKED_LOGIT),
+        output.arg_start_logits.masked_fill(~begins[..., None], MASKED_LOGIT),
+        output.arg_end_logits.masked_fill(~ends[..., None], MASKED_LOGIT),
         batch["arg_span_labels"],
         everywhere(output.arg_start_logits),
     ) + choice_loss(output.arg_choice_logits, batch["arg_choice_labels"])

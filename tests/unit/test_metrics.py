@@ -19,7 +19,8 @@ from sklearn import metrics as sklearn_metrics
 from tests.models import batch_of, inputs_of, small_config, small_model
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.encoding import UNKNOWN_TOOL
-from trm_engine.data.labels import Field, Labels
+from trm_engine.data.field import Field
+from trm_engine.data.labels import Labels
 from trm_engine.data.samples import parse_sample
 from trm_engine.runs.schema.evaluation import Halting
 from trm_engine.training.evaluate import Evaluator, evaluate

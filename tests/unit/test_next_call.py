@@ -13,7 +13,8 @@ from trm_engine.config import TRMConfig
 from trm_engine.data.collator import TRMCollator
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.encoding import NONE, encode_sample
-from trm_engine.data.labels import Field, Labels
+from trm_engine.data.field import Field
+from trm_engine.data.labels import Labels
 from trm_engine.data.next_call import next_call, next_calls, whole_next_call, with_next_call
 from trm_engine.data.samples import Sample, ToolCall
 from trm_engine.data.tokenizer import TRMTokenizer

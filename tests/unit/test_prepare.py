@@ -56,3 +56,19 @@ def test_a_split_has_nothing_in_both(train_file: Path, tokenizer: TRMTokenizer) 
     found = prepared(train_file, tokenizer, val_split=0.2)
     assert (found.overlap, found.notes) == (0, [])
     assert not set(found.val.digests) & set(found.train.digests)
+
+
+def test_values_that_stand_nowhere_are_warned_of_once(
+    tokenizer: TRMTokenizer, tmp_path: Path
+) -> None:
+    def file(share: int) -> Path:
+        records = dialogues(60)
+        for number, record in enumerate(records[1::3]):  # each looks a phone up
+            if number % share == 0:
+                record["tool"]["arguments"]["phone"] = f"+84\x1b {number}"
+        return write_jsonl(tmp_path / f"{share}.jsonl", records)
+
+    [note] = prepared(file(2), tokenizer, val_split=0.2).notes
+    assert "2.jsonl: values that stand nowhere" in note
+    assert "argument 'phone': 30 of 60 values (50%), such as '+84\\x1b 0'," in note
+    assert prepared(file(60), tokenizer, val_split=0.2).notes == []

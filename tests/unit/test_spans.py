@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trm_engine.data.samples import Turn
-from trm_engine.data.spans import (
-    MAX_OCCURRENCES,
-    TokenSpans,
-    find_value,
-    is_verbatim,
-    same_text,
-    value_text,
-)
+from trm_engine.data.spans import MAX_OCCURRENCES, TokenSpans, is_verbatim
 from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.data.values import find_value
 
 
 def said(*texts: str, role: str = "user") -> list[Turn]:
@@ -59,9 +52,10 @@ def found(tokenizer: TRMTokenizer, history: list[Turn], value: str) -> list[tupl
         ("go 😀 now😀", "😀", [(3, 4), (8, 9)]),
         ("a+b (c)", "(c)", [(4, 7)]),
         ("a.c abc", "a.c", [(0, 3)]),
-        ("new\nline", "new line", []),
+        ("new\nline", "new line", [(0, 8)]),
         ("ılık", "ilik", []),
-        ("Straße", "strasse", []),
+        ("Straße", "strasse", [(0, 6)]),
+        ("Straße", "stras", []),
         ("Nguye\u0302\u0303n", "nguye", []),
         ("नमस्ते जी", "नमस्ते", [(0, 6)]),
         ("नमस्ते जी", "नमस", []),
@@ -77,35 +71,12 @@ def test_values_are_found_at_word_borders(
 
 
 @given(text=st.text("ab 1.北"), value=st.text("aB 1.北", min_size=1, max_size=3))
-def test_what_is_found_is_the_value_and_does_not_overlap(text: str, value: str) -> None:
+def test_a_word_is_found_where_it_stands(text: str, value: str) -> None:
     spans = find_value(text, value)
-    assert all(same_text(text[begin:end], value) for begin, end in spans)
     assert all(earlier[1] <= later[0] for earlier, later in pairwise(spans))
     words = f" {text} ".lower().split(" ")
     if " " not in value and value.lower() in words:
         assert spans
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (None, ""),
-        (" An\n", "An"),
-        ("  ", ""),
-        (True, "true"),
-        (0, "0"),
-        (2.5, "2.5"),
-        ([1, "é"], '[1,"é"]'),
-        ({"a": {"b": None}}, '{"a":{"b":null}}'),
-    ],
-)
-def test_every_value_has_a_text(value: Any, text: str) -> None:
-    assert value_text(value) == text
-
-
-def test_equal_is_case_and_outer_spaces_aside() -> None:
-    assert same_text(" Straße ", "STRASSE\n")
-    assert not same_text("An Nguyen", "AnNguyen")
 
 
 def test_verbatim_is_what_somebody_said() -> None:
@@ -142,7 +113,7 @@ def test_the_newest_occurrences_are_kept(tokenizer: TRMTokenizer) -> None:
 
 def test_case_and_inner_spaces(tokenizer: TRMTokenizer) -> None:
     history = said("I am AN NGUYỄN.", "an  nguyễn", "An Nguyễnx")
-    assert found(tokenizer, history, "An Nguyễn") == [(0, "AN NGUYỄN")]
+    assert found(tokenizer, history, "An Nguyễn") == [(0, "AN NGUYỄN"), (1, "an  nguyễn")]
 
 
 def test_a_value_of_bytes_that_the_tokenizer_never_saw(tokenizer: TRMTokenizer) -> None:

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from tests.mutations import mutate
 from tests.support import dialogues, rounds, write_jsonl
 from trm_engine.data.samples import Turn
-from trm_engine.data.spans import TokenSpans, find_value, same_text
+from trm_engine.data.spans import TokenSpans
 from trm_engine.data.tokenizer import MIN_VOCAB_SIZE, NO_TURN, Encoding, TRMTokenizer
+from trm_engine.data.values import find_value, same_text
 from trm_engine.errors import DataError, TokenizerError
 from trm_engine.vocabulary import (
     BEGINS_WORD,

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from tests.support import sample
 from trm_engine.data.dataset import TRMToolCallingDataset
-from trm_engine.data.labels import LabelBuilder
+from trm_engine.data.label_builder import LabelBuilder
 from trm_engine.data.samples import Sample
-from trm_engine.data.spans import find_value, is_verbatim
+from trm_engine.data.spans import is_verbatim
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.data.value_exchange import ValueExchange, collect_values, in_case_of
+from trm_engine.data.values import find_value
 
 POOLS = {
     "name": ("Ann", "Ann Lee", "Bo", "O'Neil", "Jo 😀", "East San Jose"),

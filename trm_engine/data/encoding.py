@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from trm_engine.data.labels import Field, Labels
+from trm_engine.data.field import Field
+from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Conversation, Sample
-from trm_engine.data.spans import TokenSpans, value_text
+from trm_engine.data.spans import TokenSpans
 from trm_engine.data.tokenizer import Encoding, TRMTokenizer
+from trm_engine.data.values import flatten, is_empty
+from trm_engine.vocabulary import NOWHERE
 
 NONE = -1
 UNKNOWN_TOOL = -2
@@ -23,9 +26,9 @@ class FieldLabels:
     """Labels of the slots, or of the arguments, of one sample, with F channels.
 
     ``presence`` [F]: 1 filled, 0 empty, -1 ignored. ``choices`` [F]: index of a choice field's
-    value, else -1. ``spans`` [M, 3]: channel, first and last token of each verbatim occurrence,
-    sorted by channel, for choice fields too. ``cut_values``: number of values that occur only in
-    the truncated part.
+    value, else -1. ``spans`` [M, 3]: channel, first and last token of each occurrence, sorted by
+    channel, for choice fields too; the token NOWHERE for a span that stands nowhere.
+    ``cut_values``: number of values that occur only in the truncated part.
     """
 
     presence: np.ndarray
@@ -55,7 +58,7 @@ def encode_sample(
     max_length: int,
     max_tool_tokens: int | None = None,
 ) -> EncodedSample:
-    """Encode a sample. A value that is not in the kept text has presence but no span.
+    """Encode a sample. A value that is not in the kept text is present and stands nowhere.
 
     An answer has arguments only if it has a next call (``with_next_call``). Then the presence of
     choice fields is ignored, as the user may have expressed a choice in other words.
@@ -64,7 +67,7 @@ def encode_sample(
     spans = TokenSpans(sample.history, encoding)
     tool = _tool_label(sample, labels)
     asked = set(labels.parameters[tool]) if tool >= 0 else set()
-    arguments = sample.tool.arguments if sample.tool else {}
+    arguments = flatten(sample.tool.arguments) if sample.tool else {}
     args = _field_labels(labels.args, arguments, asked, spans)
     is_call = sample.decision == "tool_call"
     if not is_call:
@@ -105,15 +108,16 @@ def _field_labels(
     cut_values = 0
     for channel in sorted(asked):
         field = fields[channel]
-        text = value_text(values.get(field.name))
-        presence[channel] = bool(text)
-        if not text:
+        value = values.get(field.name)
+        presence[channel] = not is_empty(value)
+        if is_empty(value):
             continue
         if field.kind == "choice":
-            choices[channel] = field.choice_of(text)
-        places = finder.find(text)
-        spans += [(channel, start, end) for start, end in places]
+            choices[channel] = field.choice_of(value)
+        places = finder.find(value, field.meant)
         if field.kind == "span" and not places:
-            cut_values += finder.is_cut_off(text)
+            cut_values += finder.is_cut_off(value, field.meant)
+            places = [(NOWHERE, NOWHERE)]
+        spans += [(channel, start, end) for start, end in places]
     rows = np.array(spans, dtype=np.int32).reshape(-1, 3)
     return FieldLabels(presence, choices, rows, cut_values)

@@ -8,7 +8,8 @@ import numpy as np
 
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.samples import Sample, ToolCall
-from trm_engine.data.spans import is_verbatim, value_text
+from trm_engine.data.spans import is_verbatim
+from trm_engine.data.values import flatten, unflatten
 
 
 def next_calls(dataset: TRMToolCallingDataset) -> dict[int, ToolCall]:
@@ -33,12 +34,12 @@ def next_call(sample: Sample, dialogue: Sequence[Sample]) -> ToolCall | None:
     call = whole_next_call(sample, dialogue)
     if call is None:
         return None
-    arguments = {
-        name: value
-        for name, value in call.arguments.items()
-        if is_verbatim(sample.history, value_text(value))
+    said = {
+        path: value
+        for path, value in flatten(call.arguments).items()
+        if is_verbatim(sample.history, value)
     }
-    return ToolCall(name=call.name, arguments=arguments) if arguments else None
+    return ToolCall(name=call.name, arguments=unflatten(said)) if said else None
 
 
 def whole_next_call(sample: Sample, dialogue: Sequence[Sample]) -> ToolCall | None:

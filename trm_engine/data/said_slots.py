@@ -8,14 +8,12 @@ empty if no user has said the value. An argument that a call leaves out changes 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
-from trm_engine.data.borders import is_border
 from trm_engine.data.decisions import Step
+from trm_engine.data.values import find_value
 
 
 def with_said_slots(steps: Sequence[Step], names: Sequence[str]) -> list[Step]:
@@ -59,13 +57,6 @@ def _argument(step: Step, name: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-@lru_cache(1 << 14)
 def is_said(value: str, text: str) -> bool:
-    """Whether a value stands in a text at word borders, whatever its case."""
-    if not value:
-        return False
-    found = re.finditer(f"(?={re.escape(value)})", text, re.IGNORECASE)
-    return any(
-        is_border(text, each.start()) and is_border(text, each.start() + len(value))
-        for each in found
-    )
+    """Whether a value stands in a text, however it is written."""
+    return find_value(text, value) != ()

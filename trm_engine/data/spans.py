@@ -2,62 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
-from trm_engine.data.borders import is_border
 from trm_engine.data.samples import Turn
 from trm_engine.data.tokenizer import Encoding
+from trm_engine.data.values import JsonType, find_value
 from trm_engine.vocabulary import TOOL_ROLES
 
 MAX_OCCURRENCES = 8
 
-CACHED_SEARCHES = 4096
-"""Size of the cache of searches: the samples of a dialogue share turns and values, and are read
-together. A larger cache has no more hits, and its entries fragment the heap: resident memory then
-grows during a run (benchmarks/memory.py)."""
+
+def is_verbatim(history: Sequence[Turn], value: Any, json_type: JsonType | None = None) -> bool:
+    """Whether ``value`` stands in a turn of the user, the assistant or the system."""
+    spoken = (turn for turn in history if turn.role not in TOOL_ROLES)
+    return any(find_value(turn.text(), value, json_type) for turn in spoken)
 
 
-def value_text(value: Any) -> str:
-    """A value of a slot or argument as text: "" for null, JSON if it is not text."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value.strip()
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def same_text(one: str, other: str) -> bool:
-    """Whether two values are equal, ignoring case and outer spaces."""
-    return one.strip().casefold() == other.strip().casefold()
-
-
-@lru_cache(CACHED_SEARCHES)
-def find_value(text: str, value: str) -> tuple[tuple[int, int], ...]:
-    """Character spans of ``value`` in ``text``, ignoring case, only at word borders."""
-    if not value or len(value) > len(text):
-        return ()
-    pattern = re.compile(re.escape(value), re.IGNORECASE)
-    found: list[tuple[int, int]] = []
-    position = 0
-    while match := pattern.search(text, position):
-        begin, end = match.span()
-        fits = is_border(text, begin) and is_border(text, end)
-        fits = fits and same_text(match[0], value)  # to re, a Turkish dotless i equals i
-        if fits:
-            found.append((begin, end))
-        position = end if fits else begin + 1
-    return tuple(found)
-
-
-def is_verbatim(history: Sequence[Turn], value: str) -> bool:
-    """Whether ``value`` occurs verbatim in a turn of the user or the assistant."""
-    return any(find_value(turn.text(), value) for turn in history if turn.role not in TOOL_ROLES)
+def stands_anywhere(history: Sequence[Turn], value: Any, json_type: JsonType | None = None) -> bool:
+    """Whether ``value`` stands in any turn, those of tools too."""
+    return any(find_value(turn.text(), value, json_type) for turn in history)
 
 
 class TokenSpans:
@@ -68,25 +35,31 @@ class TokenSpans:
         self._is_whole = not encoding.dropped_tokens and not encoding.cut_tokens
         self._borders = cache(partial(_token_borders, encoding))
 
-    def find(self, value: str) -> list[tuple[int, int]]:
+    def find(self, value: Any, json_type: JsonType | None = None) -> list[tuple[int, int]]:
         """The newest occurrences in user turns, else in the other spoken turns, else in tool turns.
 
-        An occurrence that does not begin and end at token borders is skipped.
+        Text that may be a number is searched as text first. An occurrence that does not begin and
+        end at token borders is skipped.
         """
-        for is_source in (_is_user, _is_said, _is_tool):
-            if found := list(self._search(value, is_source)):
-                return found[-MAX_OCCURRENCES:]
+        may_be_number = isinstance(value, str) and json_type != "string"
+        ways: tuple[JsonType | None, ...] = ("string", json_type) if may_be_number else (json_type,)
+        for way in ways:
+            for is_source in (_is_user, _is_said, _is_tool):
+                if found := list(self._search(value, way, is_source)):
+                    return found[-MAX_OCCURRENCES:]
         return []
 
-    def is_cut_off(self, value: str) -> bool:
-        """Whether a value that ``find`` does not find occurs in the truncated part."""
-        return not self._is_whole and any(find_value(turn.text(), value) for turn in self._history)
+    def is_cut_off(self, value: Any, json_type: JsonType | None = None) -> bool:
+        """Whether a value that ``find`` does not find stands in the truncated part."""
+        return not self._is_whole and stands_anywhere(self._history, value, json_type)
 
-    def _search(self, value: str, is_source: Callable[[Turn], bool]) -> Iterator[tuple[int, int]]:
+    def _search(
+        self, value: Any, json_type: JsonType | None, is_source: Callable[[Turn], bool]
+    ) -> Iterator[tuple[int, int]]:
         for index, turn in enumerate(self._history):
             if not is_source(turn):
                 continue
-            for begin, end in find_value(turn.text(), value):
+            for begin, end in find_value(turn.text(), value, json_type):
                 starts, ends = self._borders(index)  # empty for a truncated turn
                 if begin in starts and end in ends:
                     yield starts[begin], ends[end]

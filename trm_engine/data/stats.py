@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from trm_engine.data.samples import Sample, SampleReader
-from trm_engine.data.spans import find_value, value_text
 from trm_engine.data.survey import PrefixIndex
 from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.data.values import find_value, flatten, is_empty, meaning
 
 PERCENTILES = (5, 25, 50, 75, 95, 99)
 NO_LIMIT = 2**31 - 1
@@ -41,9 +41,9 @@ class SeenValue(NamedTuple):
 
 
 class DistinctCount:
-    """The number of distinct texts: exact up to ``EXACT_DISTINCT``, then an estimate.
+    """The number of distinct values: exact up to ``EXACT_DISTINCT``, then an estimate.
 
-    The hashes of n texts divide the range of all hashes evenly, so the smallest k of them tell n
+    The hashes of n values divide the range of all hashes evenly, so the smallest k of them tell n
     with an error of about 1/sqrt(k), in constant memory.
     """
 
@@ -51,8 +51,9 @@ class DistinctCount:
         self._kept: set[int] = set()
         self._limit = HASHES
 
-    def add(self, text: str) -> None:
-        """Count one text, unless it was counted before."""
+    def add(self, value: Any) -> None:
+        """Count one value, unless an equal one was counted before."""
+        text = repr(meaning(value))
         digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         number = int.from_bytes(digest, "little")
         if number >= self._limit:
@@ -82,12 +83,11 @@ class ValueCounts:
 
         Returns its place in ``PLACES``; None for an empty value, which is not filled.
         """
-        text = value_text(value)
-        if not text:
+        if is_empty(value):
             return None
         self.filled += 1
-        self.distinct.add(text.casefold())
-        place = place_of(text, history)
+        self.distinct.add(value)
+        place = place_of(value, history)
         self.in_user += place == 0
         self.in_said += place <= 1
         self.anywhere += place <= 2
@@ -166,7 +166,7 @@ class Statistics:
     def _add_values(
         self, sample: Sample, history: Sequence[tuple[str, str]]
     ) -> Iterator[SeenValue]:
-        arguments = sample.tool.arguments if sample.tool else {}
+        arguments = flatten(sample.tool.arguments) if sample.tool else {}
         for kind, counts, values in (
             ("slot", self.slots, sample.slots),
             ("argument", self.arguments, arguments),
@@ -194,9 +194,9 @@ def file_statistics(
     return {"file": str(path), **statistics.to_dict()}
 
 
-def place_of(text: str, history: Sequence[tuple[str, str]]) -> int:
-    """The place of a value's text in ``PLACES``."""
-    roles = {role for role, said in history if find_value(said, text)}
+def place_of(value: Any, history: Sequence[tuple[str, str]]) -> int:
+    """The place of a value in ``PLACES``."""
+    roles = {role for role, said in history if find_value(said, value)}
     if roles & SAID_BY_USER:
         return 0
     return 1 if roles & SAID else 2 if roles else 3

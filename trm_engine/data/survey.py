@@ -24,10 +24,17 @@ from trm_engine.data.cache import (
     read_arrays,
     short,
 )
-from trm_engine.data.labels import LabelBuilder, Labels
+from trm_engine.data.label_builder import LabelBuilder, Nowhere
+from trm_engine.data.labels import Labels
 from trm_engine.data.problems.cheap import CheapProblems
 from trm_engine.data.samples import Problem, Sample, SampleReader, parse_sample
 from trm_engine.errors import DataError
+
+LABELS_CODE = (
+    *("labels", "label_builder", "field", "declared", "catalogue"),
+    *("spans", "values", "borders"),
+)
+"""The modules that decide which labels data has and where its values stand."""
 
 READINGS = 3
 """Number of attempts to read a file that changes while it is read."""
@@ -50,7 +57,7 @@ class Survey:
     file is not needed any more. ``ends`` [N]: end of each line in ``text``. ``lines`` [N]: line
     numbers. ``dialogues`` [N]: id of the sample's dialogue. ``digests`` [N]: hash of history and
     answer. ``faults``: number of samples by kind of problem (``data/problems``). ``folder``: where
-    the survey is in the cache.
+    the survey is in the cache. ``nowhere``: fields with values that stand nowhere.
     """
 
     path: Path
@@ -64,6 +71,7 @@ class Survey:
     faults: dict[str, int]
     problems: list[Problem]
     folder: Path
+    nowhere: list[Nowhere]
 
     def __reduce__(self) -> tuple[Callable[..., Survey], tuple[Path, str, Path]]:
         """Another process reads it from its folder of the cache."""
@@ -117,7 +125,7 @@ def earlier_survey(
 
 
 def _folder(cache_dir: Path, content: str, on_error: Literal["fail", "skip"]) -> Path:
-    code = code_hash("survey", "samples", "quick", "labels", "spans", "borders", "problems")
+    code = code_hash("survey", "samples", "quick", "problems", *LABELS_CODE)
     return cache_dir / f"survey-{key_of(content, on_error, code)}"
 
 
@@ -137,6 +145,7 @@ def _read(path: Path, content: str, folder: Path) -> Survey:
         faults=facts["faults"],
         problems=[Problem(str(path), line, message) for line, message in facts["problems"]],
         folder=folder,
+        nowhere=[Nowhere(*each) for each in facts["nowhere"]],
     )
 
 
@@ -189,6 +198,7 @@ def _build(
         "labels": builder.build().to_dict(),
         "faults": faults.counts(),
         "problems": [(problem.line, problem.message) for problem in reader.problems],
+        "nowhere": builder.nowhere(),
     }
     (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
 

@@ -13,12 +13,12 @@ from trm_engine.data.cache import ArrayWriter, build_once, code_hash, key_of
 from trm_engine.data.encoding import EncodedSample, FieldLabels, encode_sample
 from trm_engine.data.labels import Labels
 from trm_engine.data.parts import build_in_parts
-from trm_engine.data.survey import Progress, Survey
+from trm_engine.data.survey import LABELS_CODE, Progress, Survey
 from trm_engine.data.tokenizer import Limits, TRMTokenizer
 
 MODULES = (
     *("token_cache", "parts", "dataset", "encoding", "tokenizer"),
-    *("samples", "quick", "labels", "spans", "borders"),
+    *("samples", "quick", *LABELS_CODE),
 )
 """The code that decides what the cache holds."""
 

@@ -238,7 +238,8 @@ class TRMTokenizer:
     ) -> Encoding:
         """Like ``encode_conversation``, with turns and character offsets. ``max_length`` >= 8.
 
-        A tool turn is truncated to ``max_tool_tokens`` tokens, including its role marker.
+        A tool turn is truncated to ``max_tool_tokens`` tokens, including its role marker. Calls at
+        the end of the history are not: what they ask decides which calls are still to be made.
 
         Raises:
             ValueError: the history is empty.
@@ -266,12 +267,15 @@ class TRMTokenizer:
 def _without_tool_tails(
     turns: Sequence[Turn], encoded: list[_EncodedTurn], limit: int | None
 ) -> list[_EncodedTurn]:
-    """Truncate tool turns to ``limit`` tokens."""
+    """Truncate tool turns to ``limit`` tokens, but not calls without a response at the end."""
     if limit is None:
         return encoded
+    closed = len(turns)
+    while closed and turns[closed - 1].role == "tool_call":
+        closed -= 1
     return [
-        each.head(limit) if turn.role in TOOL_ROLES else each
-        for turn, each in zip(turns, encoded, strict=True)
+        each.head(limit) if turn.role in TOOL_ROLES and place < closed else each
+        for place, (turn, each) in enumerate(zip(turns, encoded, strict=True))
     ]
 
 

@@ -6,7 +6,7 @@ values of the same field, consistently in turns, slots and calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ import numpy as np
 
 from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Sample, Turn
-from trm_engine.data.spans import find_value, is_verbatim, same_text
+from trm_engine.data.spans import is_verbatim
+from trm_engine.data.values import find_value, flatten, folded, meaning, same_text
 
 STREAM = 0x5641
 """Separates this random stream from others with the same seed."""
@@ -64,29 +65,29 @@ class ValueExchange:
         return np.random.default_rng((self.seed, STREAM, epoch, dialogue))
 
     def _choose(self, samples: Sequence[Sample], random: np.random.Generator) -> dict[str, str]:
-        """A new value for each spoken value, by the case-folded old value."""
+        """A new value for each spoken value, by the folded old value."""
         values = dict.fromkeys(pair for sample in samples for pair in _values(sample))
-        kept = {value.casefold() for name, value in values if name not in self.pools}
+        kept = {folded(value) for name, value in values if name not in self.pools}
+        ways = _spellings(samples)
         turns = {turn.text(): turn for sample in samples for turn in sample.history}
         new_values: dict[str, str] = {}
         for name, value in values:
-            folded = value.casefold()
-            if folded in kept or folded in new_values or not is_verbatim([*turns.values()], value):
+            old = folded(value)
+            if old in kept or old in new_values or len(ways[meaning(value)]) > 1:
                 continue
-            others = [
-                other
-                for other in self.pools.get(name, ())
-                if not any(same_text(other, used) for used in new_values.values())
-            ]
+            if not is_verbatim([*turns.values()], value, "string"):
+                continue
+            used = {folded(new) for new in new_values.values()}
+            others = [other for other in self.pools.get(name, ()) if folded(other) not in used]
             if not others:
                 continue
             other = others[int(random.integers(len(others)))]
             if not any(find_value(text, other) for text in turns):
-                new_values[folded] = other
+                new_values[old] = other
         return new_values
 
     def _kept(self, samples: Sequence[Sample], new_values: dict[str, str]) -> set[str]:
-        values = (value.casefold() for sample in samples for _, value in _values(sample))
+        values = (folded(value) for sample in samples for _, value in _values(sample))
         return {value for value in values if value not in new_values}
 
 
@@ -103,8 +104,7 @@ def in_case_of(example: str, value: str) -> str:
 def _rewrite(sample: Sample, replace: _Replacement) -> Sample:
     tool = sample.tool
     if tool:
-        arguments = {name: replace.whole(value) for name, value in tool.arguments.items()}
-        tool = tool.model_copy(update={"arguments": arguments})
+        tool = tool.model_copy(update={"arguments": replace.leaves(tool.arguments)})
     return sample.model_copy(
         update={
             "history": [_rewrite_turn(turn, replace) for turn in sample.history],
@@ -131,11 +131,19 @@ class _Replacement:
         self._longest_first = sorted({*new_values, *kept}, key=lambda value: (-len(value), value))
         self._texts: dict[str, str] = {}  # cache: samples of a dialogue share turns
 
+    def leaves(self, value: Any) -> Any:
+        """The same with new values in place of whole texts, however deep."""
+        if isinstance(value, dict):
+            return {key: self.leaves(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.leaves(each) for each in value]
+        return self.whole(value)
+
     def whole(self, value: Any) -> Any:
         """The new value of a field, or the old one if it is not exchanged."""
         if not isinstance(value, str):
             return value
-        new = self._new_values.get(value.strip().casefold())
+        new = self._new_values.get(folded(value))
         return value if new is None else in_case_of(value, new)
 
     def everywhere(self, content: Any) -> Any:
@@ -154,7 +162,7 @@ class _Replacement:
     def _exchanged(self, text: str) -> str:
         taken: list[tuple[int, int]] = []
         for value in self._longest_first:
-            for begin, end in find_value(text, value):
+            for begin, end in find_value(text, value, "string"):
                 if all(end <= first or begin >= last for first, last in taken):
                     taken.append((begin, end))
         parts, position = [], 0
@@ -172,21 +180,35 @@ def _is_faithful(old: Sample, new: Sample, new_values: dict[str, str]) -> bool:
     for before, after in zip(old.history, new.history, strict=True):
         old_text, new_text = before.text(), after.text()
         for value, other in new_values.items():
-            if len(find_value(new_text, other)) > len(find_value(old_text, value)):
+            after_count = len(find_value(new_text, other, "string"))
+            if after_count > len(find_value(old_text, value, "string")):
                 return False
     pairs = zip(_values(old), _values(new), strict=True)
     return all(
-        is_verbatim(new.history, after) or not is_verbatim(old.history, before)
+        is_verbatim(new.history, after, "string") or not is_verbatim(old.history, before, "string")
         for (_, before), (_, after) in pairs
     )
 
 
 def _values(sample: Sample) -> list[tuple[str, str]]:
     """Names and values of filled slots and arguments, if they are text."""
-    arguments = sample.tool.arguments if sample.tool else {}
-    fields = [*sample.slots.items(), *arguments.items()]
-    texts = [(name, value.strip()) for name, value in fields if isinstance(value, str)]
-    return [(name, value) for name, value in texts if value]
+    texts = [(name, value.strip()) for name, value in _fields(sample) if isinstance(value, str)]
+    return [(name, value) for name, value in texts if folded(value)]
+
+
+def _spellings(samples: Sequence[Sample]) -> dict[Hashable, set[str | None]]:
+    """The texts of each value, by meaning; None for a number, which has no text of its own."""
+    ways: dict[Hashable, set[str | None]] = {}
+    for sample in samples:
+        for _, value in _fields(sample):
+            way = folded(value) if isinstance(value, str) else None
+            ways.setdefault(meaning(value), set()).add(way)
+    return ways
+
+
+def _fields(sample: Sample) -> list[tuple[str, Any]]:
+    arguments = flatten(sample.tool.arguments) if sample.tool else {}
+    return [*sample.slots.items(), *arguments.items()]
 
 
 def _span_names(labels: Labels) -> set[str]:

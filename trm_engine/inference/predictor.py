@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from trm_engine.checkpoints.contents import check_finite, check_weights, explained
@@ -14,24 +15,29 @@ from trm_engine.checkpoints.file import Checkpoint, load_checkpoint, token_limit
 from trm_engine.checkpoints.values import InvalidContents
 from trm_engine.config import ModelConfig
 from trm_engine.data.collator import INPUTS, SEQUENCES
+from trm_engine.data.declared import declared_of
 from trm_engine.data.encoding import tool_mask
 from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Conversation, Turn
 from trm_engine.data.tokenizer import Encoding, TRMTokenizer
+from trm_engine.data.values import unflatten
 from trm_engine.errors import CheckpointError, TokenizerError
-from trm_engine.inference.decoding import (
-    Decoded,
+from trm_engine.inference.decoding import Decoded, decode, predicted_tool
+from trm_engine.inference.halting import halts
+from trm_engine.inference.values import (
+    FieldValue,
     TokenTexts,
-    decode,
+    argument_values,
     missing_arguments,
-    predicted_tool,
     read_arguments,
     slot_values,
 )
-from trm_engine.inference.halting import halts
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.schema.answers import Call, Prediction
 from trm_engine.training.device import choose_device
+
+MOST_CALLS = 8
+"""Calls that are made together at most."""
 
 
 class FullPrediction(Prediction, frozen=True, kw_only=True):
@@ -47,6 +53,7 @@ class FullPrediction(Prediction, frozen=True, kw_only=True):
 class ReadBatch:
     """Encoded conversations: their encodings, their texts (for spans), and padded tensors."""
 
+    conversations: Sequence[Conversation]
     encodings: list[Encoding]
     texts: list[TokenTexts]
     tensors: dict[str, torch.Tensor]
@@ -112,6 +119,46 @@ class Predictor:
         halt_threshold: float | None = None,
     ) -> list[FullPrediction]:
         """The prediction for each conversation at its halting step, else at the last step."""
+        answers = self._answers(conversations, steps, halt_threshold)
+        return self.with_further_calls(conversations, answers, steps, halt_threshold)
+
+    def with_further_calls(
+        self,
+        conversations: Sequence[Conversation],
+        answers: Sequence[FullPrediction],
+        steps: int | None = None,
+        halt_threshold: float | None = None,
+    ) -> list[FullPrediction]:
+        """The answers with all calls that are made together.
+
+        A model that has learnt them is asked again, with the call appended, until it answers,
+        repeats a call, or has made MOST_CALLS. Other models are not asked.
+        """
+        whole = list(answers)
+        asked = dict(enumerate(conversations)) if self.labels.calls_together else {}
+        for _ in range(MOST_CALLS - 1):
+            asked = {
+                row: _after(asked[row], whole[row].calls[-1]) for row in asked if whole[row].calls
+            }
+            further = self._answers([*asked.values()], steps, halt_threshold)
+            for row, answer in zip([*asked], further, strict=True):
+                if answer.tool is None or answer.tool in whole[row].calls:
+                    del asked[row]
+                    continue
+                whole[row] = replace(
+                    whole[row],
+                    calls=[*whole[row].calls, answer.tool],
+                    missing={**answer.missing, **whole[row].missing},
+                )
+        return whole
+
+    def _answers(
+        self,
+        conversations: Sequence[Conversation],
+        steps: int | None,
+        halt_threshold: float | None,
+    ) -> list[FullPrediction]:
+        """The prediction of one decision of each conversation."""
         if not conversations:
             return []
         batch = self.read(conversations)
@@ -149,7 +196,7 @@ class Predictor:
         masks = [torch.from_numpy(tool_mask(each, self.labels)) for each in conversations]
         tensors = {**_padded(encodings), "tool_mask": torch.stack(masks)}
         on_device = {name: tensor.to(self.device) for name, tensor in tensors.items()}
-        return ReadBatch(encodings, texts, on_device)
+        return ReadBatch(conversations, encodings, texts, on_device)
 
     @torch.inference_mode()
     def decode_steps(self, batch: ReadBatch, steps: int | None = None) -> Iterator[Decoded]:
@@ -167,27 +214,41 @@ class Predictor:
 
     def answer(self, batch: ReadBatch, decoded: Decoded, row: int, step: int) -> FullPrediction:
         """The prediction for one conversation of a batch at one step."""
-        texts = batch.texts[row]
         probabilities = decoded.coming_tools(row)
         tool = predicted_tool(probabilities)
         calls = bool(decoded.decision[row] > 0.5)
+        made: list[Call] = []
+        values: list[FieldValue] = []
+        if calls and tool >= 0:
+            values = self.arguments(batch, decoded, row, tool)
+            made = [Call(self.labels.tools[tool], unflatten(argument_values(values)))]
+        lacks = missing_arguments(decoded, row, tool, self.labels, values) if tool >= 0 else {}
         presences = decoded.slot_presence[row].tolist()
         return FullPrediction(
             decision="tool_call" if calls else "direct_answer",
             decision_probability=float(decoded.decision[row]),
-            tool=self._call(decoded, row, tool, texts) if calls and tool >= 0 else None,
+            tool=made[0] if made else None,
+            calls=made,
             tool_probabilities=dict(zip(self.labels.tools, probabilities.tolist(), strict=False)),
-            slots=slot_values(decoded, row, self.labels, texts),
+            slots=slot_values(decoded, row, self.labels, batch.texts[row]),
             slot_probabilities=dict(zip(self.labels.slot_names, presences, strict=True)),
-            missing=missing_arguments(decoded, row, tool, self.labels) if tool >= 0 else {},
+            missing=lacks,
             q=float(decoded.q[row]),
             steps_used=step,
         )
 
-    def _call(self, decoded: Decoded, row: int, tool: int, texts: TokenTexts) -> Call:
-        values = read_arguments(decoded, row, tool, self.labels, texts)
-        arguments = {v.field.name: v.field.parse(v.text) for v in values if v.is_present}
-        return Call(self.labels.tools[tool], arguments)
+    def arguments(
+        self, batch: ReadBatch, decoded: Decoded, row: int, tool: int
+    ) -> list[FieldValue]:
+        """The likeliest value of every parameter of ``tool``, including those predicted absent."""
+        declarations = declared_of(batch.conversations[row].tools, self.labels.tools[tool])
+        return read_arguments(decoded, row, tool, self.labels, batch.texts[row], declarations)
+
+
+def _after(conversation: Conversation, call: Call) -> Conversation:
+    """A conversation in which a call was made, and no response has come."""
+    turn = Turn(role="tool_call", content={"name": call.name, "arguments": call.arguments})
+    return conversation.model_copy(update={"history": [*conversation.history, turn]})
 
 
 def _padded(encodings: list[Encoding]) -> dict[str, torch.Tensor]:

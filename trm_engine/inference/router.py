@@ -8,19 +8,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from trm_engine.data.values import flatten, unflatten
 from trm_engine.inference.batcher import Batcher
-from trm_engine.inference.decoding import (
-    Decoded,
-    FieldValue,
-    predicted_tool,
-    read_arguments,
-    read_slots,
-)
+from trm_engine.inference.decoding import Decoded, predicted_tool
 from trm_engine.inference.fitting import Misfit
 from trm_engine.inference.halting import halts
 from trm_engine.inference.predictor import Predictor, ReadBatch
 from trm_engine.inference.question import Question, read_question
 from trm_engine.inference.route import Route, RoutedCall, Span
+from trm_engine.inference.values import FieldValue, argument_values, read_slots
 from trm_engine.runs.folder import find_checkpoint
 from trm_engine.runs.schema.answers import Place
 
@@ -190,15 +186,16 @@ class _Reader:
         if tool < 0:
             return True, [], "the model knows none of the tools on offer"
         name = self.labels.tools[tool]
-        values = read_arguments(self.decoded, self.row, tool, self.labels, self.texts)
-        arguments = {v.field.name: v.field.parse(v.text) for v in values if v.is_present}
+        values = self.predictor.arguments(self.batch, self.decoded, self.row, tool)
+        arguments = unflatten(argument_values(values))
         reason = ""
         if schema := question.schemas.get(name):
             try:
                 arguments = schema.fit(arguments)
             except Misfit as error:
                 reason = f"{name}: {error}"
-        spans = {name: span for name, span in self._spans(values).items() if name in arguments}
+        kept = flatten(arguments)
+        spans = {path: span for path, span in self._spans(values).items() if path in kept}
         call = RoutedCall(
             name=name, arguments=arguments, probability=float(probabilities[tool]), spans=spans
         )

@@ -7,20 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from trm_engine.data.encoding import FieldLabels, encode_sample
-from trm_engine.data.labels import Field
+from trm_engine.data.field import Field
 from trm_engine.data.samples import Sample
-from trm_engine.data.spans import value_text
+from trm_engine.data.values import flatten, value_text
 from trm_engine.errors import UserError, did_you_mean
-from trm_engine.inference.decoding import (
-    Decoded,
-    FieldValue,
-    TokenTexts,
-    predicted_tool,
-    read_arguments,
-    read_slots,
-)
+from trm_engine.inference.decoding import Decoded, predicted_tool
 from trm_engine.inference.halting import halting_step
 from trm_engine.inference.predictor import Predictor, ReadBatch
+from trm_engine.inference.values import FieldValue, TokenTexts, read_slots
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Job
 from trm_engine.inspection.threads import half_the_threads
@@ -87,13 +81,15 @@ def _step(
     probabilities = decoded.coming_tools(0)
     likeliest = predicted_tool(probabilities)
     shown = {likeliest, labels.tool_name_to_id[tool] if tool else -1} - {-1}
+    answer = predictor.answer(batch, decoded, 0, number)
+    [answer] = predictor.with_further_calls(batch.conversations, [answer], number)
     return StepPrediction(
-        prediction=predictor.answer(batch, decoded, 0, number).printed(),
+        prediction=answer.printed(),
         tools=_ranking(predictor, batch, probabilities.tolist()),
         slots=[_field(value) for value in read_slots(decoded, 0, labels, texts)],
         arguments={
             labels.tools[index]: [
-                _field(value) for value in read_arguments(decoded, 0, index, labels, texts)
+                _field(value) for value in predictor.arguments(batch, decoded, 0, index)
             ]
             for index in sorted(shown)
         },
@@ -118,6 +114,7 @@ def _field(value: FieldValue) -> FieldPrediction:
         name=value.field.name,
         presence=round(value.presence, DIGITS),
         value=value.text,
+        json_type=value.field.meant,
         span=value.place,
         choice=value.choice if value.choice >= 0 else None,
     )
@@ -128,7 +125,7 @@ def _truth(sample: Sample, predictor: Predictor, texts: TokenTexts) -> Truth:
     labels = predictor.labels
     limits = (predictor.max_length, predictor.max_tool_tokens)
     encoded = encode_sample(sample, predictor.tokenizer, labels, *limits)
-    arguments = sample.tool.arguments if sample.tool else {}
+    arguments = flatten(sample.tool.arguments) if sample.tool else {}
     return Truth(
         decision="tool_call" if encoded.decision else "direct_answer",
         tool=sample.tool.name if sample.tool else None,

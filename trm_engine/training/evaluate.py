@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,17 +13,13 @@ from torch import Tensor
 
 from trm_engine.data.collator import Batch, create_dataloader
 from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.declared import declared_of
+from trm_engine.data.field import Field
 from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Sample
-from trm_engine.data.spans import same_text, value_text
-from trm_engine.inference.decoding import (
-    Decoded,
-    TokenTexts,
-    argument_values,
-    decode,
-    predicted_tool,
-    slot_values,
-)
+from trm_engine.data.values import flatten, is_empty
+from trm_engine.inference.decoding import Decoded, decode, predicted_tool
+from trm_engine.inference.values import TokenTexts, argument_values, read_arguments, slot_values
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.schema.evaluation import Evaluation, JudgedSample
 from trm_engine.runs.schema.fields import DecisionName
@@ -261,17 +258,17 @@ def _wrong_parts(truth: Truth, answers: Answers, right: Correctness, place: int)
 
 
 class _TruthTexts:
-    """A sample's true values as text, and its tokens' places to read predictions off."""
+    """A sample's true values by path, and its tokens' places to read predictions off."""
 
     def __init__(self, dataset: TRMToolCallingDataset, index: int) -> None:
         sample: Sample = dataset.sample(index)
         self.labels: Labels = dataset.labels
         self.tool = sample.tool.name if sample.tool else None
         self.last_text = sample.history[-1].text()[-SHOWN_TEXT:]
-        self.slots = {name: value_text(value) for name, value in sample.slots.items()}
-        arguments = sample.tool.arguments if sample.tool else {}
-        texts = {name: value_text(value) for name, value in arguments.items()}
-        self.arguments = {name: text for name, text in texts.items() if text}
+        self.slots = sample.slots
+        arguments = flatten(sample.tool.arguments) if sample.tool else {}
+        self.arguments = {path: each for path, each in arguments.items() if not is_empty(each)}
+        self.declarations = declared_of(sample.tools, self.tool or "")
         self.tokens = TokenTexts(
             [turn.text() for turn in sample.history], *dataset.token_offsets(index)
         )
@@ -279,11 +276,22 @@ class _TruthTexts:
     def right_slots(self, decoded: Decoded, row: int) -> list[bool]:
         """For each slot: whether its predicted value, "" if absent, is the true one."""
         predicted = slot_values(decoded, row, self.labels, self.tokens)
-        return [same_text(predicted[name], self.slots[name]) for name in self.labels.slot_names]
+        return [
+            _same_slot(slot, predicted[slot.name], self.slots[slot.name])
+            for slot in self.labels.slots
+        ]
 
     def args_are_right(self, decoded: Decoded, row: int, tool: int) -> bool:
         """Whether the arguments predicted for the true tool are the true ones, all of them."""
-        predicted = argument_values(decoded, row, tool, self.labels, self.tokens)
+        values = read_arguments(decoded, row, tool, self.labels, self.tokens, self.declarations)
+        fields = {value.field.name: value.field for value in values}
+        predicted = argument_values(values)
         return predicted.keys() == self.arguments.keys() and all(
-            same_text(predicted[name], text) for name, text in self.arguments.items()
+            fields[path].same(predicted[path], value) for path, value in self.arguments.items()
         )
+
+
+def _same_slot(slot: Field, predicted: str, true: Any) -> bool:
+    if is_empty(true) or not predicted:
+        return is_empty(true) and not predicted
+    return slot.same(predicted, true)

@@ -16,6 +16,7 @@ from trm_engine.config import BUILTIN_PREFIX, Config, DataConfig
 from trm_engine.data.as_samples import samples_file
 from trm_engine.data.cache import build_once, code_hash, content_hash, default_cache_dir, key_of
 from trm_engine.data.dataset import TRMToolCallingDataset, problems_of
+from trm_engine.data.problems import nowhere
 from trm_engine.data.problems.kinds import BY_NAME
 from trm_engine.data.survey import (
     Progress,
@@ -29,10 +30,15 @@ from trm_engine.data.telecom import generate_samples
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import ConfigError, DataError, did_you_mean
 from trm_engine.models.trm import TRMForToolCalling
+from trm_engine.printable import one_line
 from trm_engine.training.device import choose_dtype
 
 BUILTINS = ("builtin:telecom",)
 VALIDATION_FROM_TRAINING = 1000
+NOWHERE_WARNED_OF = 0.05
+"""A share of the values of a field."""
+
+SHOWN_FIELDS, SHOWN = 10, 40
 OVERLAP_WARNED_OF = 0.05
 """A share of the validation samples. A few short conversations are the same by chance."""
 
@@ -103,7 +109,8 @@ def prepare_data(
     else:
         val = train.subset(np.arange(min(len(train), VALIDATION_FROM_TRAINING)))
     overlap = int(np.isin(val.digests, train.digests).sum())
-    notes += _overlap(overlap, len(val)) + _truncation(train, data) + _problems(train)
+    notes += _overlap(overlap, len(val)) + _truncation(train, data)
+    notes += _problems(train) + _nowhere(survey)
     return Prepared(tokenizer, train, val, overlap, notes)
 
 
@@ -245,17 +252,38 @@ def _overlap(overlap: int, samples: int) -> list[str]:
 
 
 def _problems(train: TRMToolCallingDataset) -> list[str]:
-    """The costly problems of the training file; the screen lists the others too."""
+    """The costly problems of the training file; the screen lists the others too.
+
+    Values that stand nowhere have a warning of their own.
+    """
     counts = problems_of(train)
     listed = [
         f"{BY_NAME[name].title.lower()}: {count}"
         for name, count in counts.items()
-        if BY_NAME[name].cost == "high"
+        if BY_NAME[name].cost == "high" and name != nowhere.KIND.name
     ]
     if not listed:
         return []
     path = train.survey.path
     return [f"{path}: samples with problems ({'; '.join(listed)}); see `trm-tui data view {path}`"]
+
+
+def _nowhere(survey: Survey) -> list[str]:
+    """A warning of fields whose values often stand nowhere in their conversations."""
+    often = [each for each in survey.nowhere if each.lacking > NOWHERE_WARNED_OF * each.filled]
+    if not often:
+        return []
+    fields = [
+        f"{each.kind} '{one_line(each.name)}': {each.lacking} of {each.filled} values"
+        f" ({each.lacking / each.filled:.0%}), such as "
+        + ", ".join(f"'{one_line(example)[:SHOWN]}'" for example in each.examples)
+        for each in sorted(often, key=lambda each: -each.lacking)
+    ]
+    more = [f"and {len(fields) - SHOWN_FIELDS} more fields"] if len(fields) > SHOWN_FIELDS else []
+    return [
+        f"{survey.path}: values that stand nowhere in their conversation cannot be read off it:\n"
+        + "\n".join(fields[:SHOWN_FIELDS] + more)
+    ]
 
 
 def _truncation(train: TRMToolCallingDataset, data: DataConfig) -> list[str]:

@@ -17,10 +17,10 @@ HALT = "▲"
 
 
 def answer_tables(answer: Answer, title: str) -> RenderableType:
-    """The answer to ``predict``: a row for each step, then the last step's values and call."""
+    """The answer to ``predict``: a row for each step, then the last step's values and calls."""
     last = answer.steps[-1]
     parts: list[RenderableType] = [_steps(answer, title), _values(last)]
-    if call := last.prediction.tool:
+    for call in last.prediction.calls:
         parts.append(Text(f"call: {to_json(to_builtins(call))}"))
     if lacks := missing(last):
         parts.append(Text(f"missing: {one_line(lacks)}"))

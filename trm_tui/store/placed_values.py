@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from trm_engine.data.samples import Turn
-from trm_engine.data.spans import find_value, value_text
+from trm_engine.data.values import find_value, flatten, is_empty, same_value, value_text
 from trm_tui.store.step_answer import TRUE, Mark
 from trm_tui.text.figures import NOTHING
 
@@ -36,7 +36,7 @@ def placed_values(sample: Record) -> PlacedValues:
         ]
         found.marks += marks
         if not marks:
-            found.nowhere.append((name, value))
+            found.nowhere.append((name, value_text(value)))
     return found
 
 
@@ -44,13 +44,17 @@ def differences(one: Record, other: Record) -> list[str]:
     """How the labels of two samples differ, a line each."""
     own, theirs = _label(one), _label(other)
     return [
-        f"{name}: {own.get(name) or NOTHING} here, {theirs.get(name) or NOTHING} there"
+        f"{name}: {_shown(own.get(name))} here, {_shown(theirs.get(name))} there"
         for name in {**own, **theirs}
-        if own.get(name, "").casefold() != theirs.get(name, "").casefold()
+        if not same_value(own.get(name), theirs.get(name))
     ]
 
 
-def _label(sample: Record) -> dict[str, str]:
+def _shown(value: Any) -> str:
+    return value_text(value) or NOTHING
+
+
+def _label(sample: Record) -> dict[str, Any]:
     tool = sample.get("tool")
     name = tool.get("name") if isinstance(tool, dict) else None
     return {
@@ -60,13 +64,13 @@ def _label(sample: Record) -> dict[str, str]:
     }
 
 
-def _values(sample: Record) -> Iterator[tuple[str, str]]:
+def _values(sample: Record) -> Iterator[tuple[str, Any]]:
     tool = sample.get("tool")
     arguments = tool.get("arguments") if isinstance(tool, dict) else None
     for kind, values in (("slot", sample.get("slots")), ("argument", arguments)):
-        for name, value in values.items() if isinstance(values, dict) else ():
-            if text := value_text(value):
-                yield f"{kind} {name}", text
+        for name, value in flatten(values).items() if isinstance(values, dict) else ():
+            if not is_empty(value):
+                yield f"{kind} {name}", value
 
 
 def _records(value: Any) -> Sequence[Record]:

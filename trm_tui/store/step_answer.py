@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from trm_engine.data.values import same_value
 from trm_engine.runs.schema.answers import (
     Answer,
     FieldPrediction,
@@ -130,14 +131,10 @@ def _compared(
 
 
 def _verdict(true_value: str, value: FieldPrediction) -> str:
-    if bool(true_value) != value.is_present:
+    if bool(true_value) != bool(value.predicted):
         return MISSED if true_value else INVENTED
-    return RIGHT if not true_value or _same(true_value, value.value) else OTHER
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether two values are equal in evaluations: ignoring case and surrounding spaces."""
-    return one.strip().casefold() == other.strip().casefold()
+    is_right = not true_value or same_value(true_value, value.value, value.json_type)
+    return RIGHT if is_right else OTHER
 
 
 def _texts(fields: Iterable[FieldTruth]) -> dict[str, str]:

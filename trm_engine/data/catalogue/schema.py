@@ -9,6 +9,7 @@ from typing import Any
 
 from trm_engine.data.catalogue.merging import types_of
 from trm_engine.data.catalogue.plain import plain_schema
+from trm_engine.data.values.paths import escaped
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class ParameterSchema:
         format: such as "date", "date-time" or "email".
         minimum, maximum: limits of a number, themselves allowed (but for fractions where the
             schema excludes the limit itself).
+        pattern: a regular expression that occurs in a text.
         required: whether a call must have it; a part of something optional need not be there.
         description: what it is.
     """
@@ -31,6 +33,7 @@ class ParameterSchema:
     format: str | None = None
     minimum: float | None = None
     maximum: float | None = None
+    pattern: str | None = None
     required: bool = False
     description: str = ""
 
@@ -39,7 +42,7 @@ def parameters_of(schema: Any) -> dict[str, ParameterSchema]:
     """The parameters of a tool by path, those in objects and arrays included.
 
     ``schema`` is what stands under `parameters`: any JSON Schema. A path is "unit" for a value,
-    "place.city" for one in an object, "cities[]" for each item of an array.
+    "place.city" for one in an object, "cities[]" for each item of an array (data/values/paths.py).
     """
     return dict(_parameters(plain_schema(schema), "", True))
 
@@ -53,7 +56,7 @@ def _parameters(
     if properties:
         needed = schema.get("required", ())
         for name, inner in properties.items():
-            inner_path = f"{path}.{name}" if path else name
+            inner_path = f"{path}.{escaped(name)}" if path else escaped(name)
             yield from _parameters(inner, inner_path, required and name in needed)
     if "array" in types or items:
         yield from _parameters(items or {}, f"{path}[]", required)
@@ -71,6 +74,7 @@ def _parameter(schema: dict[str, Any], types: list[str], required: bool) -> Para
         format=schema.get("format"),
         minimum=_limit(schema, "minimum", "exclusiveMinimum", kind),
         maximum=_limit(schema, "maximum", "exclusiveMaximum", kind),
+        pattern=schema.get("pattern"),
         required=required,
         description=schema.get("description", ""),
     )

@@ -9,6 +9,7 @@ from trm_engine.data.problems.schema import Schema
 from trm_engine.data.problems.tools import NeverCalled, NotOffered
 from trm_engine.data.problems.two_labels import TwoLabels
 from trm_engine.data.samples import Sample
+from trm_engine.vocabulary import NOWHERE
 
 
 class CheapProblems:
@@ -40,6 +41,7 @@ def samples_with_values_nowhere(
     """
     missing = (presence == 1) & is_span
     rows = np.repeat(np.arange(len(presence)), borders[:, 1] - borders[:, 0])
-    missing[rows, spans[:, 0]] = False
+    stands = spans[:, 1] != NOWHERE
+    missing[rows[stands], spans[stands, 0]] = False
     found: np.ndarray = missing.any(axis=1)
     return found

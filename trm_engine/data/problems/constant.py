@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from trm_engine.data.labels import FieldCounts
+from trm_engine.data.label_builder import FieldCounts
 from trm_engine.data.problems.kind import Kind
+from trm_engine.data.values import meaning
 
 KIND = Kind(
     name="constant",
@@ -23,7 +24,7 @@ def fault(kind: str, name: str, counts: FieldCounts) -> str | None:
     """What is wrong with a field; None if nothing is."""
     if not counts.filled:
         return f"{kind} {name} is never filled" if kind == "slot" else None
-    values = {text.casefold() for text in counts.values}
+    values = {meaning(text) for text in counts.values}
     if counts.filled >= LEAST_FILLED and len(values) == 1 and not counts.many_values:
         return f"{kind} {name} always has the same value"
     return None

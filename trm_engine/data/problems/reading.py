@@ -18,7 +18,8 @@ import numpy as np
 
 from trm_engine.data.as_samples import samples_file
 from trm_engine.data.cache import ArrayWriter, build_once, code_hash, is_whole, key_of, read_arrays
-from trm_engine.data.labels import Field, LabelBuilder
+from trm_engine.data.field import Field
+from trm_engine.data.label_builder import LabelBuilder
 from trm_engine.data.problems import constant, cut, nowhere
 from trm_engine.data.problems.kind import Detector, Found, Table
 from trm_engine.data.problems.lengths import Lengths
@@ -30,10 +31,11 @@ from trm_engine.data.problems.two_labels import TwoLabels
 from trm_engine.data.problems.words import Said, all_words, compared, said_in
 from trm_engine.data.samples import DECISIONS, Line, Sample, SampleReader
 from trm_engine.data.stats import SeenValue, Statistics
+from trm_engine.data.survey import LABELS_CODE
 from trm_engine.errors import DataError, no_such_file
 from trm_engine.vocabulary import ROLES
 
-ROW_CODE = "samples quick stats problems labels spans borders survey tokenizer"
+ROW_CODE = ("samples", "quick", "stats", "problems", "survey", "tokenizer", *LABELS_CODE)
 BATCH = 4096
 NOWHERE = 3
 HEAD_TURNS = 2
@@ -136,7 +138,7 @@ def file_key(path: str | Path, lengths: Lengths) -> str:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    code = code_hash(*ROW_CODE.split())
+    code = code_hash(*ROW_CODE)
     return key_of(os.path.realpath(path), state, lengths.fingerprint, is_available(), code)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from trm_engine.data.problems.kind import Found, Kind, Table
 from trm_engine.data.samples import Sample
-from trm_engine.data.spans import value_text
+from trm_engine.data.values import is_empty, meaning
 
 KIND = Kind(
     name="two-labels",
@@ -69,9 +69,9 @@ def _compare(rows: np.ndarray, labels: list[np.ndarray], found: Found) -> None:
 
 
 def _texts(values: dict[str, Any]) -> str:
-    """The filled values, as they are compared: case and order aside."""
-    texts = ((name, value_text(value)) for name, value in values.items())
-    return "\0".join(sorted(f"{name}\1{text.casefold()}" for name, text in texts if text))
+    """The meanings of the filled values, in any order."""
+    filled = ((name, value) for name, value in values.items() if not is_empty(value))
+    return "\0".join(sorted(f"{name}\1{meaning(value)!r}" for name, value in filled))
 
 
 def _hash(text: str) -> int:

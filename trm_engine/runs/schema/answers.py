@@ -6,7 +6,7 @@ are from 0 to 1.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, to_builtins
 
@@ -74,15 +74,18 @@ class Call(Struct, frozen=True):
 class Prediction(Struct, frozen=True, kw_only=True):
     """A model's answer to a conversation, as ``trm-tui predict`` prints it.
 
-    ``decision_probability`` is that of a call. ``tool`` is None for a direct answer, or if the
-    model knows no available tool. ``slots`` has every slot's value, "" where it is predicted empty.
-    ``missing`` has the arguments that the next call still lacks, the largest penalty first;
-    penalties are in units of the decision's logit. ``steps_used`` are supervision steps.
+    ``decision_probability`` is that of a call. ``tool`` is the first call; None for a direct
+    answer, or if the model knows no available tool. ``calls`` are all calls that are made
+    together, ``tool`` among them. ``slots`` has every slot's value, "" where it is predicted empty.
+    ``missing`` has the arguments that the next call still lacks, or for which no valid value
+    stands anywhere, the largest penalty first; penalties are in units of the decision's logit.
+    ``steps_used`` are supervision steps.
     """
 
     decision: DecisionName
     decision_probability: float
     tool: Call | None
+    calls: list[Call]
     slots: dict[str, str]
     slot_probabilities: dict[str, float]
     missing: dict[str, float]
@@ -95,6 +98,7 @@ class Prediction(Struct, frozen=True, kw_only=True):
             decision=self.decision,
             decision_probability=round(self.decision_probability, PRINTED_DIGITS),
             tool=self.tool,
+            calls=self.calls,
             slots=self.slots,
             slot_probabilities=_rounded(self.slot_probabilities),
             missing=_rounded(self.missing),
@@ -120,12 +124,14 @@ class FieldPrediction(Struct, frozen=True, kw_only=True):
     """The likeliest ``value`` of a slot or an argument, and the probability that it has one.
 
     ``span`` is where the value stands, None if nowhere; for a choice, the word that the model
-    points at. ``choice`` is the number of a choice, from 0, and None for other values.
+    points at. ``choice`` is the number of a choice, from 0, and None for other values. ``value`` is
+    "" if no valid one stands anywhere. ``json_type`` decides which values are equal to it.
     """
 
     name: str
     presence: float
     value: str
+    json_type: Literal["string", "number", "integer", "boolean", "json"] | None
     span: Place | None
     choice: int | None
 

@@ -1,4 +1,4 @@
-"""AnswerJson: the predicted tool call at one step, as JSON."""
+"""AnswerJson: the predicted tool calls at one step, as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_TOOL = "Call, but the model knows none of the available tools."
 
 
 class AnswerJson(Drawing):
-    """Shows a tool call."""
+    """Shows the calls that are made together."""
 
     DEFAULT_CSS = """
     AnswerJson {
@@ -36,13 +36,14 @@ class AnswerJson(Drawing):
         self.invalidate()
 
     def draw(self, width: int) -> RenderableType:
-        """A heading and the call, or the reason why there is none."""
+        """A heading and the calls, or the reason why there is none."""
         if not self._prediction:
             return Text()
-        heading = Text("Call\n", self.look("json--heading"))
-        call = self._prediction.tool
-        if call is None:
+        calls = self._prediction.calls
+        number = f"{len(calls)} calls" if len(calls) > 1 else "Call"
+        heading = Text(f"{number}\n", self.look("json--heading"))
+        if not calls:
             words = ANSWERS if self._prediction.decision == "direct_answer" else NO_TOOL
             return heading.append(words, self.look("json--faint"))
-        text = to_json(to_builtins(call), indent=2)
+        text = "\n".join(to_json(to_builtins(call), indent=2) for call in calls)
         return heading.append(text, self.look("json--call"))
