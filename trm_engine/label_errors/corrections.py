@@ -16,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from trm_engine.data.samples import explain, iter_lines, parse_sample
+from trm_engine.data.values import flatten, unflatten
 from trm_engine.errors import DataError, did_you_mean, no_such_file
 from trm_engine.files.atomic import atomic_file
 from trm_engine.files.jsonl import to_json, to_line
@@ -179,7 +180,7 @@ def _label(record: Record, decision: Decision) -> Any:
     if decision.kind == "slot":
         return record["slots"].get(decision.field, "")
     if decision.kind == "argument":
-        return (record.get("tool") or {}).get("arguments", {}).get(decision.field, "")
+        return flatten((record.get("tool") or {}).get("arguments", {})).get(decision.field, "")
     return record.get("tool") or record["decision"]
 
 
@@ -193,11 +194,12 @@ def _set(record: Record, decision: Decision, value: Any) -> None:
         call = record.get("tool") or {}
         if not call:
             raise DataError(f"{_named(decision.label)}: the sample is no call")
-        arguments = call.setdefault("arguments", {})
+        arguments = flatten(call.get("arguments", {}))
         if value in ("", None):
             arguments.pop(decision.field, None)
         else:
             arguments[decision.field] = value
+        call["arguments"] = unflatten(arguments)
     elif value == "direct_answer":
         record |= {"decision": "direct_answer", "tool": {}}
     elif isinstance(value, dict):

@@ -11,21 +11,19 @@ from torch import Tensor
 
 from trm_engine.data.collator import Batch, create_dataloader
 from trm_engine.data.dataset import TRMToolCallingDataset
-from trm_engine.data.labels import Field
+from trm_engine.data.declared import declared_of
+from trm_engine.data.field import Field
 from trm_engine.data.samples import Sample
-from trm_engine.data.spans import same_text, value_text
-from trm_engine.inference.decoding import (
-    Decoded,
+from trm_engine.data.values import flatten, is_empty, unflatten
+from trm_engine.inference.decoding import Decoded, decode, predicted_tool, value_borders
+from trm_engine.inference.predictor import Predictor
+from trm_engine.inference.values import (
     FieldValue,
     TokenTexts,
-    decode,
-    predicted_tool,
+    argument_values,
     read_arguments,
     read_slots,
-    read_value,
-    value_borders,
 )
-from trm_engine.inference.predictor import Predictor
 from trm_engine.label_errors.suspect import FieldOpinion, Kind, Opinion
 from trm_engine.models.heads import TRMOutput
 from trm_engine.training.supervision import embed
@@ -151,9 +149,13 @@ class _Reading:
         """The call that the model would make."""
         if tool < 0:
             return None
-        values = read_arguments(self._decoded, self._row, tool, self._labels, self._tokens)
-        arguments = {v.field.name: v.field.parse(v.text) for v in values if v.is_present}
+        arguments = unflatten(argument_values(self._read_arguments(tool)))
         return {"name": self._labels.tools[tool], "arguments": arguments}
+
+    def _read_arguments(self, tool: int) -> list[FieldValue]:
+        declarations = declared_of(self._sample.tools, self._labels.tools[tool])
+        place = (self._decoded, self._row, tool)
+        return read_arguments(*place, self._labels, self._tokens, declarations)
 
     def _slot_opinions(self) -> Iterator[FieldOpinion]:
         values = read_slots(self._decoded, self._row, self._labels, self._tokens)
@@ -167,25 +169,24 @@ class _Reading:
         if call is None or self._sample.decision != "tool_call":
             return
         tool = self._labels.tool_name_to_id.get(call.name)
-        for channel in self._labels.parameters[tool] if tool is not None else ():
-            field, row, decoded = self._labels.args[channel], self._row, self._decoded
-            value = read_value(
-                field,
-                decoded.arg_presence[row, channel],
-                decoded.arg_choices[row, channel],
-                decoded.arg_spans[row, channel],
-                self._tokens,
-            )
-            given = call.arguments.get(field.name, "")
-            yield from self._on_field("argument", self._args, channel, value, given)
+        if tool is None:
+            return
+        given = flatten(call.arguments)
+        channels = zip(self._labels.parameters[tool], self._read_arguments(tool), strict=True)
+        for channel, value in channels:
+            label = given.get(value.field.name, "")
+            yield from self._on_field("argument", self._args, channel, value, label)
 
     def _on_field(
         self, kind: Kind, channels: _Channels, channel: int, value: FieldValue, given: Any
     ) -> Iterator[FieldOpinion]:
         """The opinion on one field, if the model's value is another one."""
-        text = value_text(given)
+        is_given = not is_empty(given)
         presence = float(channels.presence[self._row, channel])
-        if same_text(value.text if value.is_present else "", text):
+        predicted = value.value if value.is_present else None
+        if predicted is None and not is_given:
+            return
+        if predicted is not None and is_given and value.field.same(predicted, given):
             return
         of_given, of_best = channels.of(self._row, channel, value.field)
         if not value.is_present:  # then the question is whether it is filled, not with what
@@ -193,9 +194,9 @@ class _Reading:
         yield FieldOpinion(
             kind=kind,
             field=value.field.name,
-            given=given if text else "",
-            predicted=value.field.parse(value.text) if value.is_present else "",
-            given_probability=round(presence * of_given if text else 1 - presence, DIGITS),
+            given=given if is_given else "",
+            predicted="" if predicted is None else predicted,
+            given_probability=round(presence * of_given if is_given else 1 - presence, DIGITS),
             predicted_probability=round(
                 presence * of_best if value.is_present else 1 - presence, DIGITS
             ),

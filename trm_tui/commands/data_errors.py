@@ -192,7 +192,7 @@ def _print(file: Path, folder: Path, suspects: list[Suspect], rows: int) -> None
 
 
 def _shown(value: Any) -> str:
-    from trm_engine.data.spans import value_text
+    from trm_engine.data.values import value_text
 
     return value_text(value) or "–"
 
