@@ -20,6 +20,7 @@ from trm_engine.data.fields import ConvertError
 from trm_engine.data.formats import Match, detect, format_named
 from trm_engine.data.formats.bfcl import with_answers
 from trm_engine.data.formats.conversation import Call, Conversation, Message
+from trm_engine.data.formats.text_calls import with_text_calls
 from trm_engine.data.sources.record import Record
 
 LIMA = Call("weather", {"city": "Lima"})
@@ -331,6 +332,34 @@ class TestPreferences:
         assert [each.is_trained for each in read("kto", bad)] == [False, False]
 
 
+class TestGaps:
+    """A record that lacks what makes its format does not turn the whole file into another one."""
+
+    @pytest.mark.parametrize(
+        ("name", "key", "expected"),
+        [
+            ("kto", "label", "expected a conversation and a verdict"),
+            ("preference", "chosen", "field 'chosen': expected the preferred output"),
+            ("chat-logs", "choices", "expected messages of a request, and choices"),
+        ],
+    )
+    def test_it_is_refused(self, name: str, key: str, expected: str) -> None:
+        records = {
+            "kto": {"messages": [USER, ASSISTANT], "label": True},
+            "preference": {"messages": [USER], "chosen": ASSISTANT, "rejected": ASSISTANT},
+            "chat-logs": {"messages": [USER], "choices": [{"message": ASSISTANT}]},
+        }
+        whole, gap = records[name], {**records[name], key: None}
+
+        assert detect([("line 1", whole), ("line 2", gap)]).name == name
+        assert expected in problem(name, gap)
+
+    def test_a_pair_without_its_worse_side_is_read(self) -> None:
+        record = {"messages": [USER], "chosen": ASSISTANT, "rejected": None}
+
+        assert said(read("preference", record))[1] == ("assistant", ASSISTANT["content"])
+
+
 class TestShareGpt:
     def turns(self, *turns: tuple[str, Any]) -> dict[str, Any]:
         return {"conversations": [{"from": who, "value": what} for who, what in turns]}
@@ -462,7 +491,7 @@ class TestToolAce:
     def test_the_system_text_keeps_its_words(self) -> None:
         record = dict(FULL["toolace"], system=f"Use these:\n{json.dumps([TOOL])}. Call them.")
 
-        (conversation,) = read_all("toolace", record)
+        conversation = with_text_calls(*read_all("toolace", record))
 
         assert conversation.messages[0].text == "Use these:\n. Call them."
         assert conversation.tools == [TOOL]
@@ -472,14 +501,14 @@ class TestToolAce:
         record = {"messages": [system, USER, ASSISTANT]}
 
         assert detect([("line 1", record)]).name == "toolace"
-        assert read_all("toolace", record)[0].tools == [TOOL]
+        assert with_text_calls(*read_all("toolace", record)).tools == [TOOL]
 
     def test_a_system_turn_will_do(self) -> None:
         system = {"from": "system", "value": json.dumps([TOOL])}
         record = {"conversations": [system, *FULL["toolace"]["conversations"]]}
 
         assert detect([("line 1", record)]).name == "toolace"
-        assert read_all("toolace", record)[0].tools == [TOOL]
+        assert with_text_calls(*read_all("toolace", record)).tools == [TOOL]
 
 
 class TestTauBench:

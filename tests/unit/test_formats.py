@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.format_samples import ANSWER, ASK, CALL, FULL, PARTLY, RESULT
-from trm_engine.data.convert import convert_file
+from trm_engine.data.convert import ConvertError, convert_file
 from trm_engine.data.formats import FORMATS, detect
 from trm_engine.data.samples import parse_sample
 
@@ -72,6 +72,28 @@ def with_nulls(value: Any) -> Any:
     keys = dict.fromkeys(key for each in value if isinstance(each, dict) for key in each)
     filled = [dict.fromkeys(keys) | each if isinstance(each, dict) else each for each in value]
     return [with_nulls(each) for each in filled]
+
+
+@pytest.mark.parametrize("name", sorted(RECORDS.keys() - {"openai", "raw", "kto"}))
+def test_a_record_of_another_format_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConvertError, match=r"line 3.*, got OpenAI messages"):
+        samples_of(tmp_path, RECORDS[name], RECORDS[name], RECORDS["openai"])
+
+
+def test_answers_stand_in_a_second_file(tmp_path: Path) -> None:
+    record, calls = PARTLY["bfcl"]
+    question = {key: value for key, value in record.items() if key != "ground_truth"}
+    answer = {key: record[key] for key in ("id", "ground_truth")}
+    questions, answers = tmp_path / "questions.json", tmp_path / "answers.json"
+    questions.write_text(json.dumps(question), encoding="utf-8")
+    answers.write_text(json.dumps(answer), encoding="utf-8")
+
+    samples = list(convert_file(questions, answers_path=answers))
+
+    assert [sample["tool"] for sample in samples] == calls
+    questions.write_text(json.dumps(FULL["openai"]), encoding="utf-8")
+    with pytest.raises(ConvertError, match="only BFCL questions have answers in a file"):
+        convert_file(questions, answers_path=answers)
 
 
 @pytest.mark.parametrize("name", RECORDS)

@@ -1,5 +1,6 @@
 """Calls that models write as text are found where the structure is certain, and only there."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -170,6 +171,19 @@ class TestConversations:
 
         assert self.read(Message("line 1", "system", text)).messages == ()
 
+    def test_schemas_in_the_system_text(self) -> None:
+        system = Message("line 1", "system", f"Use {TOOLS}.".replace("'", '"'))
+        called = Message("line 1", "assistant", calls=(LIMA,))
+        other = Message("line 1", "assistant", calls=(Call("other"),))
+
+        read = self.read(system, called)
+
+        assert (read.tools, read.messages[0].text) == (TOOLS, "Use .")
+        assert self.read(system, other).tools is None  # the text has not all of them
+        assert self.read(system, tools=[{"name": "now"}]).messages == (system,)
+        goods = replace(system, text='[{"name": "Lamp", "description": "It shines."}]')
+        assert self.read(goods).messages == (goods,)
+
     def test_listed_tools_come_before_those_of_the_text(self) -> None:
         text = '<tools>[{"name": "now", "description": "time"}]</tools>'
 
@@ -228,7 +242,7 @@ class TestToolsInTexts:
             'Use these:\n[{"name": "f", "parameters": {}}]\n\n{"name": "g", "description": "x"} ok'
         )
 
-        rest, tools = tools_in(text)
+        rest, tools = tools_in(text, ("parameters", "description"))
 
         assert [tool["name"] for tool in tools] == ["f", "g"]
         assert rest == "Use these:\n\n\n ok"

@@ -24,6 +24,8 @@ def matches(record: Any) -> Match:
 
 def read(record: Any, where: str) -> Iterator[Conversation]:
     """The conversation of a record."""
+    if not matches(record):
+        fail(where, None, "an instruction and an output", record)
     answer = Message(where, "assistant", text_of(record.get("output"), where, "output"))
     messages = with_system(system_of(record, where), [*prompt_of(record, where), answer])
     yield Conversation(where, messages, tools_of(record), name_of(record))

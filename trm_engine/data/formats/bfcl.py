@@ -76,6 +76,8 @@ def _truth(record: dict[str, Any]) -> Any:
 
 def read(record: Any, where: str) -> Iterator[Conversation]:
     """The conversation of a record: each turn of the question and the calls that answer it."""
+    if not isinstance(record, dict) or not record.get("question"):
+        fail(where, None, "a question", record)
     tools = next((record[key] for key in TOOL_KEYS if record.get(key)), None)
     tools = [decoded(tools)] if isinstance(decoded(tools), dict) else decoded(tools)
     turns = _turns(record.get("question"), where)

@@ -22,7 +22,13 @@ RESPONSES = ("response", "output", "outputs", "completion")
 
 def matches(record: Any) -> Match:
     """Whether a record has the messages of a request, and the choices of its response."""
-    return Match.CERTAIN if _request(record) and _answer(record) else Match.NO
+    if _request(record) is None:
+        return Match.NO
+    if _answer(record) is not None:
+        return Match.CERTAIN
+    # A request that failed is no conversation without an answer.
+    has_choices = any("choices" in each for each in _opened(record, RESPONSES))
+    return Match.POSSIBLE if has_choices else Match.NO
 
 
 def _opened(record: Any, keys: tuple[str, ...]) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 from trm_engine.data.fields import fail, response_of
 from trm_engine.data.formats.columns import name_of
 from trm_engine.data.formats.conversation import Conversation, Format, Match, Message, Role
-from trm_engine.data.formats.json_texts import tools_in
+from trm_engine.data.formats.json_texts import SCHEMA_KEYS, tools_in
 from trm_engine.data.formats.parts import text_of
 
 _SPEAKERS: dict[str, Role] = {"USER": "user", "ASSISTANT": "assistant", "FUNCTION RESPONSE": "tool"}
@@ -46,7 +46,7 @@ def read(record: Any, where: str) -> Iterator[Conversation]:
     if start.strip() or not pieces:
         fail(where, "chat", "turns that begin with USER:, ASSISTANT: or FUNCTION RESPONSE:", chat)
     system = _SYSTEM.sub("", text_of(before, where, "system"))
-    text, tools = tools_in(system)
+    text, tools = tools_in(system, (*SCHEMA_KEYS, "description"))
     messages = [Message(where, "system", text)] if text else []
     for number, (name, said) in enumerate(zip(pieces[::2], pieces[1::2], strict=True), 1):
         messages.append(_message(_SPEAKERS[name], said, f"{where}, turn {number}"))

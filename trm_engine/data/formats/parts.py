@@ -23,6 +23,7 @@ SPEAKERS: dict[str, Speaker] = {
 }
 """Who speaks under which names. "call" is an assistant that calls tools."""
 
+OPENAI_CALLS = ("tool_calls", "function_call")
 LEARN_FLAGS = ("weight", "loss_weight", "train", "training", "loss")
 """Keys that say, by 0 or false, that a message is not to be learnt."""
 UNREADABLE_PARTS = ("image", "audio", "video", "file", "document", "thinking", "reasoning")
@@ -38,8 +39,10 @@ def speaker(value: Any) -> Speaker | None:
 
 
 def speaker_of(message: Any, key: str, where: str) -> Speaker:
-    """Who speaks in a message, named under a key."""
+    """Who speaks in a message, named under a key. OpenAI's calls are refused, not lost."""
     role = as_object(message, where, None).get(key)
+    if called := next((name for name in OPENAI_CALLS if message.get(name)), None):
+        fail(where, called, "no calls as OpenAI messages have them", message[called])
     if (found := speaker(role)) is None:
         known = ("system", "user", "assistant", "tool", "function_call")
         hint = did_you_mean(role, SPEAKERS) if isinstance(role, str) else ""

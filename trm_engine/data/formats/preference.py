@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from trm_engine.data.fields import fail
 from trm_engine.data.formats.alpaca import prompt_of
 from trm_engine.data.formats.columns import name_of, system_of, tools_of, with_system
 from trm_engine.data.formats.conversation import Conversation, Format, Match, Message, Role
@@ -29,20 +30,28 @@ _SPOKEN = re.compile(r"\n\n(Human|Assistant):")
 
 def matches(record: Any) -> Match:
     """Whether a record has two outputs for one prompt."""
-    sides = _sides(record)
-    return Match.CERTAIN if sides and all(is_dialogue(record[key]) for key in sides) else Match.NO
+    if (sides := _sides(record)) is None:
+        return Match.NO
+    given = [record[key] for key in sides if record[key] is not None]
+    if not all(map(is_dialogue, given)):
+        return Match.NO
+    return Match.CERTAIN if len(given) == len(sides) else Match.POSSIBLE
 
 
 def _sides(record: Any) -> tuple[str, str] | None:
     """The keys of the preferred and of the other output."""
     if not isinstance(record, dict):
         return None
-    return next((keys for keys in SIDES if all(record.get(k) is not None for k in keys)), None)
+    return next((keys for keys in SIDES if all(key in record for key in keys)), None)
 
 
 def read(record: Any, where: str) -> Iterator[Conversation]:
     """The conversation of a record with the preferred output."""
-    preferred, _ = _sides(record) or SIDES[0]
+    if (sides := _sides(record)) is None:
+        fail(where, None, "two outputs, such as chosen and rejected", record)
+    preferred, _ = sides
+    if record[preferred] is None:
+        fail(where, preferred, "the preferred output", None)
     output = _dialogue(record.get(preferred), "assistant", f"{where}, field {preferred!r}")
     given = record["input"] if isinstance(record.get("input"), dict) else record
     prompt = _prompt(given, where)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from trm_engine.data.fields import as_list, as_object, each, json_or_text
+from trm_engine.data.fields import as_list, as_object, each, fail, json_or_text
 from trm_engine.data.formats.conversation import Call, Conversation, Format, Match, Message
 from trm_engine.data.formats.parts import id_of, objects_in, text_of
 
@@ -34,7 +34,9 @@ def matches(record: Any) -> Match:
 
 def read(record: Any, where: str) -> Iterator[Conversation]:
     """A conversation a story."""
-    document = _Document(as_object(record, where, None))
+    if not matches(record):
+        fail(where, None, "stories or rules with steps", record)
+    document = _Document(record)
     told = [
         (story, kind, f"{where}, {kind} {number}")
         for key, kind in KINDS.items()

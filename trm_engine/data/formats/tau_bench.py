@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from trm_engine.data.fields import as_list, as_object, each
+from trm_engine.data.fields import as_list, as_object, each, fail
 from trm_engine.data.formats.columns import tools_of
 from trm_engine.data.formats.conversation import Conversation, Format, Match
 from trm_engine.data.formats.dialogue import read_dialogue
@@ -52,6 +52,8 @@ def read(record: Any, where: str) -> Iterator[Conversation]:
 
 def _conversation(record: Any, where: str) -> Conversation:
     record = as_object(record, where, None)
+    if "task_id" not in record:
+        fail(where, "task_id", "the task of a trajectory", None)
     key = _key(record) or TURN_KEYS[0]
     turns = [turn for turn in as_list(record.get(key), where, key) if not _is_of_user(turn)]
     parts = [record.get("task_id"), record.get("trial")]

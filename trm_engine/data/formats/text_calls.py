@@ -20,7 +20,7 @@ from typing import Any
 
 from trm_engine.data.fields import ConvertError, fail, json_or_text, response_of
 from trm_engine.data.formats.conversation import Call, Conversation, Message
-from trm_engine.data.formats.json_texts import json_values, tools_in
+from trm_engine.data.formats.json_texts import SCHEMA_KEYS, json_values, tools_in
 from trm_engine.data.formats.parts import call_of, id_of
 from trm_engine.data.formats.python_calls import literal, python_calls
 
@@ -67,7 +67,7 @@ def with_text_calls(conversation: Conversation, listed: Any = None) -> Conversat
 
     ``listed`` are the tools of conversations that list none. Raises ConvertError.
     """
-    messages, found = _without_tools(conversation.messages)
+    messages, found = _without_tools(conversation.messages, is_blank(conversation.tools))
     tools = found if found and is_blank(conversation.tools) else conversation.tools
     parameters = parameters_of(listed if is_blank(tools) else tools)
     read: list[Message] = []
@@ -103,13 +103,22 @@ def _property_names(tool: dict[str, Any]) -> list[str]:
     return list(properties) if isinstance(properties, dict) else []
 
 
-def _without_tools(messages: Sequence[Message]) -> tuple[list[Message], list[dict[str, Any]]]:
-    """The messages without the tools that system texts hold between tags, and these tools."""
+def _without_tools(
+    messages: Sequence[Message], are_needed: bool
+) -> tuple[list[Message], list[dict[str, Any]]]:
+    """The messages without the tools that system texts hold, and these tools.
+
+    They stand between tags, or are JSON schemas if the conversation lists no others.
+    """
     kept: list[Message] = []
     tools: list[dict[str, Any]] = []
+    called = {call.name for message in messages for call in message.calls}
     for message in messages:
         if message.role == "system":
             text, found = _tagged_tools(message.text)
+            if are_needed and not found and any(key in text for key in SCHEMA_KEYS):
+                text, found = tools_in(text)
+                found = found if called <= parameters_of(found).keys() else []
             tools += found
             message = replace(message, text=text) if found else message
             if found and not text:
@@ -122,7 +131,7 @@ def _tagged_tools(text: str) -> tuple[str, list[dict[str, Any]]]:
     tools: list[dict[str, Any]] = []
     for markup in _TOOLS:
         for match in list(markup.finditer(text)):
-            _, found = tools_in(match[1])
+            _, found = tools_in(match[1], (*SCHEMA_KEYS, "description"))
             tools += found
             text = text.replace(match[0], "") if found else text
     return text.strip() if tools else text, tools

@@ -5,15 +5,13 @@ Source: Team-ACE/ToolACE on Hugging Face.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-from trm_engine.data.formats.columns import name_of, turns_in, turns_of
-from trm_engine.data.formats.conversation import Conversation, Format, Match, Message
+from trm_engine.data.formats import sharegpt
+from trm_engine.data.formats.columns import turns_in
+from trm_engine.data.formats.conversation import Format, Match
 from trm_engine.data.formats.json_texts import tools_in
 from trm_engine.data.formats.parts import objects_in, speaker
-from trm_engine.data.formats.sharegpt import read_messages
 
 
 def matches(record: Any) -> Match:
@@ -39,16 +37,4 @@ def _system_text(record: dict[str, Any], turns: list[dict[str, Any]]) -> str:
     return text if isinstance(text, str) else ""
 
 
-def read(record: Any, where: str) -> Iterator[Conversation]:
-    """The conversation of a record."""
-    messages = [*read_messages(turns_of(record, where), where)]
-    if isinstance(record.get("system"), str) and messages and messages[0].role != "system":
-        messages.insert(0, Message(where, "system", record["system"]))
-    tools: list[dict[str, Any]] = []
-    if messages and messages[0].role == "system":
-        text, tools = tools_in(messages[0].text)
-        messages[:1] = [replace(messages[0], text=text)] if text else []
-    yield Conversation(where, tuple(messages), tools or None, name_of(record))
-
-
-TOOLACE = Format("toolace", "ToolACE", matches, read)
+TOOLACE = Format("toolace", "ToolACE", matches, sharegpt.read)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from trm_engine.data.fields import fail
 from trm_engine.data.formats.columns import name_of, system_of, tools_of, with_system
 from trm_engine.data.formats.conversation import Conversation, Format, Match
 from trm_engine.data.formats.dialogue import is_dialogue, read_dialogue
@@ -24,6 +25,8 @@ def matches(record: Any) -> Match:
 
 def read(record: Any, where: str) -> Iterator[Conversation]:
     """The conversation of a record."""
+    if not matches(record):
+        fail(where, None, "a prompt and a completion", record)
     answer = next((key for key in ANSWERS if record.get(key) is not None), ANSWERS[0])
     prompt = read_dialogue(record.get("prompt"), "user", f"{where}, field 'prompt'")
     completion = read_dialogue(record.get(answer), "assistant", f"{where}, field {answer!r}")

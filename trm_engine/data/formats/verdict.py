@@ -25,9 +25,13 @@ JUDGED = (SHAREGPT, LLAMA_FACTORY, ALPACA, TRL, OPENAI, ANTHROPIC)
 
 
 def matches(record: Any) -> Match:
-    """Whether a record is a conversation with a verdict."""
-    has_verdict = _verdict(record) is not None
-    return Match.CERTAIN if has_verdict and _format_of(record) else Match.NO
+    """Whether a record is a conversation with a verdict, or with a place for it."""
+    if not isinstance(record, dict) or not any(key in record for key in VERDICTS):
+        return Match.NO
+    if _verdict(record) is None:
+        is_open = all(record.get(key) is None for key in VERDICTS)
+        return Match.POSSIBLE if is_open and _format_of(record) else Match.NO
+    return Match.CERTAIN if _format_of(record) else Match.NO
 
 
 def _verdict(record: Any) -> bool | None:
@@ -44,10 +48,11 @@ def _format_of(record: Any) -> Format | None:
 
 def read(record: Any, where: str) -> Iterator[Conversation]:
     """The conversation of a record, not to be learnt if its verdict is false."""
-    if (form := _format_of(record)) is None:
-        fail(where, None, "a conversation beside the verdict", record)
+    form, verdict = _format_of(record), _verdict(record)
+    if form is None or verdict is None:
+        fail(where, None, "a conversation and a verdict, true or false", record)
     for conversation in form.read(record, where):
-        if _verdict(record) is False:
+        if not verdict:
             judged = (replace(message, is_trained=False) for message in conversation.messages)
             conversation = replace(conversation, messages=tuple(judged))
         yield conversation

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from trm_engine.data.fields import decoded
+from trm_engine.data.fields import decoded, fail
 from trm_engine.data.formats.columns import name_of, system_of, tools_of, with_system
 from trm_engine.data.formats.conversation import Conversation, Format, Match, Message
 from trm_engine.data.formats.parts import calls_of, text_of
@@ -25,6 +25,8 @@ def matches(record: Any) -> Match:
 
 def read(record: Any, where: str) -> Iterator[Conversation]:
     """The conversation of a record: a question and the calls that answer it."""
+    if not matches(record):
+        fail(where, None, "a query, answers and tools", record)
     question = Message(where, "user", text_of(record.get("query"), where, "query"))
     calls = calls_of(record.get("answers"), where, "answers")
     messages = [question, Message(where, "assistant", calls=calls)]
