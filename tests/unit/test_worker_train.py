@@ -190,3 +190,11 @@ def test_processes_share_the_threads_that_there_are(
         {"training": {"num_threads": configured, "nproc_per_node": processes}}
     )
     assert module._threads(config, Place()) == threads
+
+
+def test_a_stage_tells_its_time_left_by_its_speed_so_far() -> None:
+    stage = module._Stage("tokenising", 0.2, 100.0)
+    assert stage.seconds_left(0.2, 100.5) is None  # its first moments
+    assert stage.seconds_left(0.2, 200.0) is None  # nothing done
+    assert stage.seconds_left(0.4, 110.0) == 30.0
+    assert stage.seconds_left(1.0, 110.0) == 0.0

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import sentencepiece
@@ -47,6 +48,9 @@ from trm_engine.worker.control import Control, Follower
 from trm_engine.worker.place import Place
 
 PROGRESS_SECONDS = 0.1
+LEAST_SECONDS = 1.0
+"""A stage lasts so long before its time left is told."""
+
 ENGINE_LOG = logging.getLogger("trm_engine")
 
 
@@ -175,15 +179,36 @@ def _refuse_other_checkpoints(checkpoints: Path) -> None:
 def _progress_events(report: Report, control: Control | Follower) -> Callable[[str, float], None]:
     """Progress as events, a few a second at most; a stop is obeyed here too."""
     last = [0.0]
+    stage = _Stage("", 0.0, 0.0)
 
     def progress(what: str, share: float) -> None:
+        nonlocal stage
         now = time.monotonic()
+        if what != stage.what:
+            stage = _Stage(what, share, now)
         if now - last[0] >= PROGRESS_SECONDS:
             last[0] = now
-            report(Progress(what=what, share=round(share, 4)))
+            left = stage.seconds_left(share, now)
+            report(Progress(what=what, share=round(share, 4), seconds_left=left))
             abort_if_asked(control, "stop", "abort")
 
     return progress
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A stage of the preparation, and the share done and the time when it was first heard of."""
+
+    what: str
+    share: float
+    time: float
+
+    def seconds_left(self, share: float, now: float) -> float | None:
+        """How long it will take, at its speed so far; None in its first moments."""
+        seconds, done = now - self.time, share - self.share
+        if seconds < LEAST_SECONDS or done <= 0:
+            return None
+        return round(seconds * (1 - share) / done, 1)
 
 
 def _write_config(config: Config, folder: RunFolder) -> None:

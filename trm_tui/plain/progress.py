@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Self
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from trm_engine.runs.schema.events import Steps
@@ -78,7 +78,7 @@ class Lines:
     def refresh(self) -> None:
         """Redraw. Called a few times a second."""
 
-    def preparing(self, what: str, share: float) -> None:
+    def preparing(self, what: str, share: float, seconds_left: float | None = None) -> None:
         if what != self._last_stage:
             self._last_stage = what
             self.show(Text(f"{what} …"))
@@ -124,8 +124,9 @@ class Bars(Lines):
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def preparing(self, what: str, share: float) -> None:
-        self._update("preparing", share, [what])
+    def preparing(self, what: str, share: float, seconds_left: float | None = None) -> None:
+        left = [] if seconds_left is None else [f"{duration(seconds_left)} left"]
+        self._update("preparing", share, [what, *left])
 
     def training(self, pace: Pace) -> None:
         self._remove("preparing")
@@ -168,6 +169,7 @@ def progress_bar(what: str, total: int) -> Iterator[Callable[[float], None]]:
     with Progress(
         TextColumn(what, markup=False),
         BarColumn(),
+        TimeRemainingColumn(compact=True),
         console=console,
         transient=True,
         redirect_stdout=False,

@@ -141,7 +141,7 @@ class PlainViewer:
     def _show_event(self, event: Event) -> None:
         match event:
             case Progress():
-                self._display.preparing(event.what, event.share)
+                self._display.preparing(event.what, event.share, event.seconds_left)
             case EvalProgress():
                 self._display.evaluating(event.done, event.total)
             case Steps():

@@ -27,7 +27,7 @@ class RunStatus:
     waits_for: str = ""
     figures: tuple[str, ...] = ()
     training: float = 0.0
-    preparing: tuple[str, float] | None = None
+    preparing: tuple[str, float, float | None] | None = None
     evaluating: tuple[int, int] | None = None
     next_evaluation: str = ""
 
@@ -37,7 +37,7 @@ def status_of(run: AttachedRun) -> RunStatus:
     store, started = run.store, run.store.started
     preparing = None if run.is_over else store.preparing
     if run.behind:
-        preparing = ("reading the run", 1 - run.behind)
+        preparing = ("reading the run", 1 - run.behind, None)
     return RunStatus(
         name=one_line(run.folder.path.name),
         device="  ".join(map(one_line, (started.device, started.dtype))) if started else "",

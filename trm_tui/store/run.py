@@ -49,7 +49,7 @@ class RunStore:
         self.state_since = 0.0
         self.reason = ""
         self.failure: RunFailed | None = None
-        self.preparing: tuple[str, float] | None = None
+        self.preparing: tuple[str, float, float | None] | None = None
         self.evaluating: tuple[int, int] | None = None
         self.evaluations: list[Evaluated] = []
         self.metrics = {metric.name: Points() for metric in METRICS}
@@ -93,7 +93,7 @@ class RunStore:
                 self._note(event, "info", f"saved {event.path}", event.step)
                 return {"checkpoints", "log"}
             case Progress():
-                self.preparing = (event.what, event.share)
+                self.preparing = (event.what, event.share, event.seconds_left)
                 return {"preparing"}
             case EvalProgress():
                 self.evaluating = (event.done, event.total)

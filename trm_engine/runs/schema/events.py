@@ -168,10 +168,14 @@ class Steps(Base, kw_only=True, tag="steps", gc=False):
 
 
 class Progress(Base, kw_only=True, tag="progress"):
-    """Progress of the preparation: the finished ``share`` (0 to 1) of the stage ``what``."""
+    """Progress of the preparation: the finished ``share`` (0 to 1) of the stage ``what``.
+
+    ``seconds_left``: of the stage, once that can be told.
+    """
 
     what: str
     share: float
+    seconds_left: float | None = None
 
 
 class EvalProgress(Base, kw_only=True, tag="eval_progress"):

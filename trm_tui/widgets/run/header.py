@@ -8,6 +8,7 @@ from textual.app import RenderResult
 from textual.widget import Widget
 
 from trm_tui.sessions.run_state import RunStatus
+from trm_tui.text.words import duration
 
 STATES = {
     "starting": ("◌", "note"),
@@ -80,8 +81,9 @@ class RunHeader(Widget):
     def _second_row(self, width: int) -> Text:
         now = self._status
         if now.preparing:
-            what, share = now.preparing
-            return self._bar(f"preparing: {what}", share, "", width)
+            what, share, seconds = now.preparing
+            left = "" if seconds is None else f"{duration(seconds)} left"
+            return self._bar(f"preparing: {what}", share, left, width)
         if now.evaluating:
             done, total = now.evaluating
             half = (width - len(GAP)) // 2
