@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import dialogues, write_jsonl
+from trm_engine.data.cache import content_hash
+from trm_engine.data.problems.view import DataView, ViewOptions, open_view
 from trm_engine.errors import DataError
 from trm_engine.label_errors.corrections import (
     Decision,
@@ -23,6 +25,7 @@ from trm_engine.label_errors.corrections import (
 from trm_engine.label_errors.folds import assign_folds
 from trm_engine.label_errors.ranking import rank
 from trm_engine.label_errors.suspect import (
+    RESULT,
     FieldOpinion,
     Opinion,
     Suspect,
@@ -233,3 +236,40 @@ def test_lines_that_are_no_decisions_are_named(line: str, said: str, tmp_path: P
 def test_a_file_of_decisions_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.jsonl"):
         read_decisions(tmp_path / "none.jsonl")
+
+
+# In `data view`
+
+
+@pytest.fixture
+def searched(file: Path, tmp_path: Path) -> Path:
+    """The folder of a search in the file."""
+    folder = tmp_path / "search"
+    folder.mkdir()
+    (folder / "search.json").write_text(json.dumps({"content": content_hash(file)}))
+    write_records(folder / RESULT, SUSPECTS)
+    return folder
+
+
+def seen(file: Path, folder: Path) -> DataView:
+    return open_view(file, ViewOptions(cache=file.parent / "cache", errors=folder, val_split=0))
+
+
+def test_suspects_are_a_problem_of_the_file(file: Path, searched: Path) -> None:
+    [found] = [each for each in seen(file, searched).problems if each.kind.name == "wrong-labels"]
+    assert found.table.rows.tolist() == [each.line - 1 for each in SUSPECTS]
+    assert found.table.notes[:2] == [
+        "decision: rather tool_call than direct_answer",
+        "slot name: rather An than An Nguyễn",
+    ]
+
+
+def test_a_search_in_another_file_is_refused(file: Path, searched: Path) -> None:
+    file.write_bytes(file.read_bytes().replace(b"An ", b"Ah "))
+    with pytest.raises(DataError, match=r"holds the search of another file, or .* has changed"):
+        seen(file, searched)
+
+
+def test_a_folder_without_a_search_is_refused(file: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"search\.json: no such file"):
+        seen(file, tmp_path / "none")

@@ -45,6 +45,10 @@ def errors(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting. Can be repeated."),
     ] = None,
     folder: Folder = None,
+    draft: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write decisions that keep all labels, to be edited."),
+    ] = None,
     rows: Annotated[int, typer.Option(min=1, help="Rows of the table.")] = SHOWN,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print each suspect as a line of JSON.")
@@ -60,6 +64,7 @@ def errors(
     Examples:
       trm-tui data errors train.jsonl
       trm-tui data errors train.jsonl --folds 5 --config configs/default.yaml
+      trm-tui data errors train.jsonl --draft draft.jsonl
       trm-tui data errors train.jsonl --json | jq 'select(.kind == "tool")'
     """
     from trm_engine.files.jsonl import write_json
@@ -72,6 +77,8 @@ def errors(
     if not _search(file, place, options):
         raise typer.Exit(1)
     suspects = read_suspects(place / RESULT)
+    if draft:
+        _draft(draft, suspects)
     if as_json:
         for each in suspects:
             write_json(_builtins(each))
@@ -189,6 +196,21 @@ def _print(file: Path, folder: Path, suspects: list[Suspect], rows: int) -> None
     left = len(suspects) - rows
     more = f", {left:,} more in {folder}/label_errors.jsonl" if left > 0 else ""
     console.print(f"{file}: {len(suspects):,} suspects{more}", soft_wrap=True)
+
+
+def _draft(path: Path, suspects: list[Suspect]) -> None:
+    """Write a decision for each suspect that keeps the label. "keep" is to become "take"."""
+    from trm_engine.errors import DataError
+    from trm_engine.files.atomic import atomic_file
+    from trm_engine.files.jsonl import to_json
+
+    if path.exists():
+        raise DataError(f"{path}: exists already; give another name")
+    with atomic_file(path) as file:
+        for each in suspects:
+            named = {"line": each.line, "kind": each.kind, "field": each.field, "action": "keep"}
+            known = {"given": each.given, "predicted": each.predicted, "score": each.score}
+            file.write(to_json({**named, **known}).encode() + b"\n")
 
 
 def _shown(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +40,10 @@ def view(
         Path | None,
         typer.Option(metavar="MODEL", help="SentencePiece model. Default: estimate tokens."),
     ] = None,
+    errors: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Search of `data errors`, whose suspects are shown."),
+    ] = None,
     plain: Annotated[
         bool, typer.Option("--plain", help="Print tables; do not open the screen.")
     ] = False,
@@ -58,7 +63,7 @@ def view(
     """
     from trm_tui.screens.show import has_screen
 
-    options = _options(against, config, tokenizer)
+    options = replace(_options(against, config, tokenizer), errors=errors)
     if plain or as_json or str(file) == "-" or not has_screen():
         _print(file, options, as_json)
     else:

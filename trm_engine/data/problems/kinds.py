@@ -11,11 +11,13 @@ from trm_engine.data.problems import (
     too_long,
     tools,
     two_labels,
+    wrong_labels,
 )
 from trm_engine.data.problems.kind import Kind
 
 KINDS: tuple[Kind, ...] = (
     two_labels.KIND,
+    wrong_labels.KIND,
     schema.KIND,
     copies.ACROSS,
     cut.ACROSS,

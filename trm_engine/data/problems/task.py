@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trm_engine.data.problems.view import ViewOptions
 
-PATHS = ("against", "tokenizer", "cache")
+PATHS = ("against", "tokenizer", "cache", "errors")
 
 
 def task_of(file: Path, options: ViewOptions) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from trm_engine.data.as_samples import has_samples
 from trm_engine.data.cache import default_cache_dir
-from trm_engine.data.problems import copies, cut, too_long
+from trm_engine.data.problems import copies, cut, too_long, wrong_labels
 from trm_engine.data.problems.figures import script_counts
 from trm_engine.data.problems.kind import COSTS, Kind, Table
 from trm_engine.data.problems.kinds import BY_NAME, KINDS
@@ -42,6 +42,7 @@ class ViewOptions:
         val_split: share of the file that training holds out; 0 for none.
         seed: seed of that split.
         cache: folder of the index.
+        errors: folder of a search for label errors.
     """
 
     against: Path | None = None
@@ -51,6 +52,7 @@ class ViewOptions:
     val_split: float = 0.1
     seed: int = 0
     cache: Path | None = None
+    errors: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,8 @@ def _of_file(file: Reading, options: ViewOptions) -> Iterator[FoundProblem]:
     tokens, tool_tokens = file.columns["tokens"], file.columns["tool_tokens"]
     limits = (options.max_length, options.max_tool_tokens)
     yield FoundProblem(too_long.KIND, too_long.find(tokens, tool_tokens, *limits))
+    if options.errors:
+        yield FoundProblem(wrong_labels.KIND, wrong_labels.find(file, options.errors))
 
 
 def _of_split(
