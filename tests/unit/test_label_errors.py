@@ -195,6 +195,7 @@ BAD: list[tuple[Decision, str]] = [
     (Decision(2, "slot", "take", "phone"), "line 2, slot phone: the models suspect no such label"),
     (Decision(2, "slot", "edit", "nam", "x"), "no such slot (did you mean 'name'?)"),
     (Decision(1, "argument", "edit", "a", 1), "line 1, argument a: the sample is no call"),
+    (Decision(2, "argument", "edit", "a[", 1), "line 2, argument a[: not a path: a["),
     (Decision(1, "decision", "edit", "", "call"), "expected direct_answer or a call"),
     (
         Decision(1, "tool", "edit", "", {"name": "find_custmer"}),

@@ -199,7 +199,10 @@ def _set(record: Record, decision: Decision, value: Any) -> None:
             arguments.pop(decision.field, None)
         else:
             arguments[decision.field] = value
-        call["arguments"] = unflatten(arguments)
+        try:
+            call["arguments"] = unflatten(arguments)
+        except ValueError as error:
+            raise DataError(f"{_named(decision.label)}: {error}") from None
     elif value == "direct_answer":
         record |= {"decision": "direct_answer", "tool": {}}
     elif isinstance(value, dict):

@@ -11,7 +11,7 @@ from trm_engine.data.as_samples import samples_file
 from trm_engine.data.cache import content_hash
 from trm_engine.data.problems.kind import Found, Kind, Table
 from trm_engine.data.problems.reading import Reading
-from trm_engine.data.spans import value_text
+from trm_engine.data.values import value_text
 from trm_engine.errors import DataError, no_such_file
 from trm_engine.label_errors.suspect import RESULT, Suspect, read_suspects
 
