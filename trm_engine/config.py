@@ -427,6 +427,19 @@ class TrainingConfig(Section):
         "exact_match_values",
         description="Metric that chooses best.pt. If two are equal, the lower loss wins.",
     )
+    target_accuracy: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Share of answers that must be right. The model is saved with the least "
+        "confidence that keeps it, and abstains below. Higher abstains more. null: never.",
+    )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="Stop after this many evaluations in a row in which best_metric did not "
+        "improve. Higher waits longer. null: train to the end.",
+    )
     save_interval: int = Field(
         1000, ge=1, description="Updates between checkpoints. Lower loses less in a crash."
     )

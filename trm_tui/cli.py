@@ -324,6 +324,15 @@ def evaluate(
     batch_size: BatchSize = None,
     raw: Raw = False,
     halt_threshold: HaltThreshold = None,
+    target_accuracy: Annotated[
+        Number,
+        _option(
+            "X",
+            "Accuracy of whole answers that is to be kept by abstaining (0 to 1). Default: 0.99.",
+            min=0,
+            max=1,
+        ),
+    ] = None,
 ) -> None:
     """Evaluate a checkpoint on a file of samples.
 
@@ -331,10 +340,16 @@ def evaluate(
     Examples:
       trm-tui eval outputs/first/checkpoints/best.pt val.jsonl
       trm-tui eval outputs/first val.jsonl --json | jq .exact_match
+      trm-tui eval outputs/first val.jsonl --target-accuracy 0.95
     """
     from trm_tui.commands import evaluate as evaluate_command
 
-    options = {"--device": device, "--batch-size": batch_size, "--halt-threshold": halt_threshold}
+    options = {
+        "--device": device,
+        "--batch-size": batch_size,
+        "--halt-threshold": halt_threshold,
+        "--target-accuracy": target_accuracy,
+    }
     evaluate_command.evaluate(checkpoint, data, options, raw, as_json)
 
 
@@ -348,6 +363,16 @@ def predict(
     device: Device = None,
     raw: Raw = False,
     halt_threshold: HaltThreshold = None,
+    abstain_below: Annotated[
+        Number,
+        _option(
+            "X",
+            "Mark answers with a lower confidence (0 to 1) as abstentions. "
+            "Default: the model's threshold, if training.target_accuracy was set.",
+            min=0,
+            max=1,
+        ),
+    ] = None,
 ) -> None:
     """Predict the next action for each line of a file.
 
@@ -360,5 +385,10 @@ def predict(
     """
     from trm_tui.commands import predict as predict_command
 
-    options = {"--steps": steps, "--device": device, "--halt-threshold": halt_threshold}
+    options = {
+        "--steps": steps,
+        "--device": device,
+        "--halt-threshold": halt_threshold,
+        "--abstain-below": abstain_below,
+    }
     raise typer.Exit(predict_command.predict(checkpoint, file, options, raw))

@@ -19,6 +19,7 @@ from tests.trainers import tiny_config, trainer_of
 from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.config import TrainingConfig
 from trm_engine.data.labels import Labels
+from trm_engine.inference.calibration import IDENTITY
 from trm_engine.runs.best import BestMetric, Score, reported_score, score_resumed, score_saved
 from trm_engine.runs.schema.evaluation import Evaluation
 from trm_engine.runs.schema.events import Evaluated
@@ -108,7 +109,9 @@ def test_every_metric_is_a_figure_of_an_evaluation() -> None:
     values = {metric: Score.of(found, metric).value for metric in METRICS}
     assert values.pop("loss") == 1.5
     assert (values.pop("slots_accuracy"), values.pop("slots_value_accuracy")) == (0.25, 0.75)
-    assert set(values.values()) == {1.0}
+    unmeasured = {name for name, value in values.items() if value is None}
+    assert {name.rsplit("_", 1)[1] for name in unmeasured} == {"answered", "ece", "brier"}
+    assert {value for name, value in values.items() if name not in unmeasured} == {1.0}
 
 
 def test_the_default_is_all_that_must_be_right() -> None:
@@ -176,7 +179,7 @@ def test_the_event_names_the_figure_that_best_pt_has(
     events: list[Record] = []
     trainer = trainer_of(config, events)
     waiting = iter(evaluations)
-    monkeypatch.setattr(loop, "evaluate", lambda *_, **__: next(waiting))
+    monkeypatch.setattr(loop, "evaluate_and_calibrate", lambda *_, **__: (next(waiting), IDENTITY))
     for _ in evaluations:
         trainer._evaluate()
     told = [msgspec.convert(event, Evaluated) for event in events if event["type"] == "eval"]

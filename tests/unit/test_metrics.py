@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,6 @@ from trm_engine.training.metrics import (
     Truth,
     binary_metrics,
     cheapest_halting,
-    confidences,
     confusion,
     confusion_cells,
     correctness,
@@ -242,22 +241,6 @@ def test_a_samples_loss_is_that_of_its_parts(case: tuple[Truth, Answers]) -> Non
         for given_, present in zip(answers.presence[-1, index], truth.presence[index], strict=True):
             probability.append(given_ if present else 1 - given_)
         assert loss == pytest.approx(-sum(math.log(max(p, 1e-9)) for p in probability), abs=1e-9)
-
-
-@given(evaluations())
-def test_a_confidence_is_what_the_answers_parts_are_given(case: tuple[Truth, Answers]) -> None:
-    truth, answers = case
-    for index, confidence in enumerate(confidences(answers)):
-        decision = answers.decision[-1, index]
-        parts = [decision if decision > 0.5 else 1 - decision]
-        if decision > 0.5 and answers.tool[-1, index] >= 0:
-            parts.append(answers.tool_confidence[-1, index])
-        parts += [p if p > 0.5 else 1 - p for p in answers.presence[-1, index]]
-        assert confidence == pytest.approx(math.prod(max(p, 1e-9) for p in parts))
-    sure = replace(answers, tool_confidence=answers.tool_probability)
-    right = correctness(truth, sure).exact[-1]
-    losses = sample_losses(truth, sure)
-    assert confidences(sure)[right] == pytest.approx(np.exp(-losses[right]))
 
 
 @given(evaluations())

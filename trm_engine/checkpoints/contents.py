@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from trm_engine.checkpoints.values import LONGEST_SHOWN, InvalidContents, shown
 from trm_engine.config import TRMConfig
+from trm_engine.inference.calibration import Calibration
 from trm_engine.models.trm import TRMForToolCalling
 
 LARGEST_RATE = 1e12
@@ -43,6 +44,7 @@ class _Contents(_Part):
     labels: dict[str, Any]
     tokenizer: bytes
     metrics: dict[str, Any] | None = None
+    calibration: Calibration | None = None
     ema_state_dict: _Average | None = None
 
 
@@ -67,9 +69,20 @@ class _Skipped(_Part):
     in_a_row: Count
 
 
+class _Trend(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    lowest: Number | None = None
+    epoch: Number = 0.0
+    training: Number | None = None
+    since: Count = 0
+
+
 class _Progress(_Part):
     epoch: Count
     position: Count
+    stale: Count = 0
+    trend: _Trend = _Trend()
     safeguard: _Skipped = _Skipped(skipped=0, in_a_row=0)
     evaluated_at: Annotated[int, Field(ge=-1, le=10**12)]
     elapsed: Annotated[Number, Field(ge=0)]

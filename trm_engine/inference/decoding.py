@@ -62,6 +62,8 @@ class Decoded:
     after an answer. Presences [B, F] are probabilities. Spans [B, F, 2] are the first and the last
     token. Choices [B, F] are indices. ``missing_penalty`` [B, A] is as in ``TRMOutput``.
     ``alternatives`` are those of the arguments.
+    ``arg_spans_right`` and ``arg_choices_right`` [B, A] are the probabilities of the arguments'
+    spans and choices.
     """
 
     decision: np.ndarray
@@ -75,12 +77,19 @@ class Decoded:
     arg_spans: np.ndarray
     arg_choices: np.ndarray
     missing_penalty: np.ndarray
+    arg_spans_right: np.ndarray
+    arg_choices_right: np.ndarray
     alternatives: Alternatives | None = None
 
     def coming_tools(self, row: int) -> np.ndarray:
         """The tool probabilities [T] of a sample: of its call, or of the call after an answer."""
         tools = self.tools if self.decision[row] > 0.5 else self.next_tools
         return np.asarray(tools[row])
+
+    def arg_values(self, labels: Labels) -> np.ndarray:
+        """The probability of each argument's likeliest value, [B, A]."""
+        is_choice = np.array([field.kind == "choice" for field in labels.args], bool)
+        return np.where(is_choice, self.arg_choices_right, self.arg_spans_right)
 
 
 @torch.no_grad()
@@ -94,11 +103,13 @@ def decode(
     starts = torch.cat((output.slot_start_logits, output.arg_start_logits), dim=-1)
     ends = torch.cat((output.slot_end_logits, output.arg_end_logits), dim=-1)
     starts, ends = at_borders(starts, ends, *value_borders(text_flags))
-    spans = best_spans(starts, ends, turn_ids, max_span).cpu().numpy()
+    best = best_spans(starts, ends, turn_ids, max_span)
+    right_spans = span_probabilities(starts, ends, best)
+    spans = best.cpu().numpy()
     slots = output.slot_presence_logits.shape[-1]
     return Decoded(
-        decision=output.decision_logits[:, 0].sigmoid().cpu().numpy(),
-        q=output.q_logits[:, 0].sigmoid().cpu().numpy(),
+        decision=output.decision_logits[:, 0].double().sigmoid().cpu().numpy(),
+        q=output.q_logits[:, 0].double().sigmoid().cpu().numpy(),
         tools=_among_offered(output.tool_logits, tool_mask.bool()),
         next_tools=_among_offered(output.next_tool_logits, tool_mask.bool()),
         slot_presence=output.slot_presence_logits.sigmoid().cpu().numpy(),
@@ -108,6 +119,8 @@ def decode(
         arg_spans=spans[:, slots:],
         arg_choices=_choices(output.arg_choice_logits),
         missing_penalty=output.missing_penalty.cpu().numpy(),
+        arg_spans_right=right_spans[:, slots:].cpu().numpy(),
+        arg_choices_right=_likeliest(output.arg_choice_logits),
         alternatives=Alternatives(
             starts[:, slots:], ends[:, slots:], turn_ids, output.arg_choice_logits, max_span
         ),
@@ -166,6 +179,19 @@ def _best_ends(ends: Tensor, turn_ids: Tensor, max_span: int) -> tuple[Tensor, T
     return best, places
 
 
+def span_probabilities(starts: Tensor, ends: Tensor, spans: Tensor) -> Tensor:
+    """P(start) P(end) of spans [B, F, 2] among all tokens at borders, [B, F]; 0 without a span.
+
+    ``starts`` and ``ends`` are as in ``best_spans``.
+    """
+    places = spans.clamp(min=0)
+    logs = [
+        logits.log_softmax(dim=-1).gather(-1, places[..., side, None])[..., 0]
+        for side, logits in enumerate((starts, ends))
+    ]
+    return (logs[0] + logs[1]).exp().masked_fill(spans[..., 0] < 0, 0.0)
+
+
 def predicted_tool(tools: np.ndarray) -> int:
     """The likeliest available tool, given probabilities [T]; -1 if none is known."""
     return int(tools.argmax()) if tools.any() else -1
@@ -182,3 +208,10 @@ def _choices(logits: Tensor) -> np.ndarray:
     if not logits.shape[-1]:
         return np.full(logits.shape[:-1], -1)
     return logits.argmax(dim=-1).cpu().numpy()
+
+
+def _likeliest(logits: Tensor) -> np.ndarray:
+    """The largest of softmax(logits) over the last axis; 1 if that is empty."""
+    if not logits.shape[-1]:
+        return np.ones(logits.shape[:-1])
+    return logits.softmax(dim=-1).max(dim=-1).values.cpu().numpy()

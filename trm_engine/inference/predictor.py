@@ -22,6 +22,8 @@ from trm_engine.data.samples import Conversation, Turn
 from trm_engine.data.tokenizer import Encoding, TRMTokenizer
 from trm_engine.data.values import unflatten
 from trm_engine.errors import CheckpointError, TokenizerError
+from trm_engine.inference.calibration import Calibration
+from trm_engine.inference.certainty import certainty
 from trm_engine.inference.decoding import Decoded, decode, predicted_tool
 from trm_engine.inference.halting import halts
 from trm_engine.inference.values import (
@@ -60,7 +62,12 @@ class ReadBatch:
 
 
 class Predictor:
-    """Predicts with the model of a checkpoint.
+    """Predicts with the model of a checkpoint. All probabilities are calibrated.
+
+    Attributes:
+        calibration: that of the checkpoint.
+        abstain_below: answers less sure than this are marked as abstentions. It is the
+            calibration's, and may be set.
 
     Args:
         checkpoint: from ``load_checkpoint``.
@@ -79,9 +86,13 @@ class Predictor:
             sizes = {"vocab_size": self.tokenizer.vocab_size, **self.labels.sizes()}
             self.config = settings.sized(**sizes)
             self.max_length, self.max_tool_tokens = token_limits(checkpoint["config"])
+            self.calibration = Calibration.of(checkpoint, self.labels)
         except ValidationError as error:
             problem = explained(error)
-            raise CheckpointError(f"the checkpoint's configuration is invalid: {problem}") from None
+            part = error.title if error.title == Calibration.__name__ else "configuration"
+            raise CheckpointError(
+                f"the checkpoint's {part.lower()} is invalid: {problem}"
+            ) from None
         except ValueError as error:
             raise CheckpointError(f"the checkpoint cannot predict: {error}") from None
         weights = checkpoint["model_state_dict"]
@@ -92,6 +103,7 @@ class Predictor:
             check_finite(weights)
         except InvalidContents as error:
             raise CheckpointError(f"the checkpoint's weights do not fit: {error}") from None
+        self.abstain_below = self.calibration.abstain_below
         self.device = choose_device(device)
         self.model = TRMForToolCalling(self.config)
         self.model.load_state_dict(weights)
@@ -204,13 +216,14 @@ class Predictor:
         model, tensors = self.model, batch.tensors
         context = model.embedding(**{name: tensors[name] for name in INPUTS})
         for output in model.supervision_steps(context, steps):
-            yield decode(
+            raw = decode(
                 output,
                 tensors["text_flags"],
                 tensors["turn_ids"],
                 tensors["tool_mask"],
                 self.config.max_span_tokens,
             )
+            yield self.calibration.decoded(raw)
 
     def answer(self, batch: ReadBatch, decoded: Decoded, row: int, step: int) -> FullPrediction:
         """The prediction for one conversation of a batch at one step."""
@@ -224,6 +237,7 @@ class Predictor:
             made = [Call(self.labels.tools[tool], unflatten(argument_values(values)))]
         lacks = missing_arguments(decoded, row, tool, self.labels, values) if tool >= 0 else {}
         presences = decoded.slot_presence[row].tolist()
+        sure = certainty(decoded, row, self.labels, self.calibration)
         return FullPrediction(
             decision="tool_call" if calls else "direct_answer",
             decision_probability=float(decoded.decision[row]),
@@ -234,6 +248,9 @@ class Predictor:
             slot_probabilities=dict(zip(self.labels.slot_names, presences, strict=True)),
             missing=lacks,
             q=float(decoded.q[row]),
+            confidence=sure.confidence,
+            abstain=sure.confidence < self.abstain_below,
+            abstain_reason=sure.reason(self.abstain_below),
             steps_used=step,
         )
 

@@ -47,7 +47,7 @@ def evaluate(
         progress=job.progress,
         max_tool_tokens=predictor.max_tool_tokens,
     )
-    evaluator = Evaluator(predictor.model, dataset, steps, job.check)
+    evaluator = Evaluator(predictor.model, dataset, steps, job.check, predictor.calibration)
     total = len(dataset)
     job.progress("evaluating", 0.0, done=0, total=total)
     for samples in evaluator.batches(batch_size):

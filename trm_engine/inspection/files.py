@@ -166,6 +166,8 @@ def _companion(run: RunFolder) -> tuple[Checkpoint, dict[str, str]]:
             with suppress(CheckpointError):
                 other = load_checkpoint(checkpoints / name)
                 parts = {part: other[part] for part in SHARED}
+                if name == COMPANIONS[0]:  # weights alone are those of the run's end
+                    parts["calibration"] = other.get("calibration")
                 return parts, dict.fromkeys(SHARED, str(checkpoints / name))
     return {}, {}
 

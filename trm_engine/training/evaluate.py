@@ -18,22 +18,25 @@ from trm_engine.data.field import Field
 from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Sample
 from trm_engine.data.values import flatten, is_empty
+from trm_engine.inference.calibration import IDENTITY, Calibration, scaled
 from trm_engine.inference.decoding import Decoded, decode, predicted_tool
 from trm_engine.inference.values import TokenTexts, argument_values, read_arguments, slot_values
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.schema.evaluation import Evaluation, JudgedSample
 from trm_engine.runs.schema.fields import DecisionName
+from trm_engine.training.calibration import cross_fitted, fit
 from trm_engine.training.losses import NUM_COUNTS, TOTAL, DeepSupervisionLoss, count_labels
 from trm_engine.training.metrics import (
     Answers,
     Correctness,
     Truth,
-    confidences,
     confusion_cells,
     correctness,
     evaluation_metrics,
     sample_losses,
 )
+from trm_engine.training.observed import Observed, with_calibration
+from trm_engine.training.reliability import DEFAULT_TARGET, coverage, reliability
 from trm_engine.training.step_log import significant
 from trm_engine.training.supervision import embed
 from trm_engine.training.targets import Targets
@@ -55,16 +58,36 @@ def evaluate(
     batch_size: int = BATCH_SIZE,
     done: Done = lambda samples, total: None,
     halt_threshold: float | None = None,
+    calibration: Calibration = IDENTITY,
+    target_accuracy: float | None = None,
 ) -> Evaluation:
     """Every figure of the model on ``dataset``, with the weights as they are in the model.
 
     ``halt_threshold`` is the configuration's unless given. After each batch,
     ``done(finished, total)`` is called.
     """
-    evaluator = Evaluator(model, dataset)
+    evaluator = Evaluator(model, dataset, calibration=calibration)
     for _ in evaluator.batches(batch_size):
         done(evaluator.finished, len(dataset))
-    return evaluator.evaluation(halt_threshold)
+    return evaluator.evaluation(halt_threshold, target_accuracy)
+
+
+def evaluate_and_calibrate(
+    model: TRMForToolCalling,
+    dataset: TRMToolCallingDataset,
+    done: Done = lambda samples, total: None,
+    target_accuracy: float | None = None,
+) -> tuple[Evaluation, Calibration]:
+    """The same with a calibration fitted on ``dataset``; ``evaluate`` with it gives these figures.
+
+    With a ``target_accuracy`` it abstains where that would not be kept.
+    """
+    evaluator = Evaluator(model, dataset)
+    for _ in evaluator.batches():
+        done(evaluator.finished, len(dataset))
+    evaluator.calibrate()
+    evaluation = evaluator.evaluation(target_accuracy=target_accuracy)
+    return evaluation, abstaining(evaluator.calibration, evaluation, target_accuracy)
 
 
 class Evaluator:
@@ -75,6 +98,7 @@ class Evaluator:
         dataset: with the samples.
         steps: supervision steps to run; the configuration's N_sup if not given.
         between: called between supervision steps; may raise to break off.
+        calibration: of the probabilities that figures and judged samples show.
     """
 
     def __init__(
@@ -83,9 +107,11 @@ class Evaluator:
         dataset: TRMToolCallingDataset,
         steps: int | None = None,
         between: Callable[[], None] = lambda: None,
+        calibration: Calibration = IDENTITY,
     ) -> None:
         self.model = model
         self.dataset = dataset
+        self.calibration = calibration
         self.labels: Labels = dataset.labels
         self.steps = steps or model.config.N_supervision
         self.between = between
@@ -105,6 +131,7 @@ class Evaluator:
             value_right=np.zeros((*shape, slots), bool),
             args_right=np.zeros(shape, bool),
         )
+        self.seen = Observed.empty(dataset.dialogues, self.labels)
         self._losses = np.zeros(self.steps)
         self._texts = [""] * samples
         self._tools: list[str | None] = [None] * samples
@@ -129,13 +156,21 @@ class Evaluator:
             self.finished += len(samples)
             yield samples
 
-    def evaluation(self, halt_threshold: float | None = None) -> Evaluation:
+    def calibrate(self) -> None:
+        """Fit the calibration on these samples, all of which are evaluated."""
+        seen = self._judged_last()
+        self.calibration = fit(seen, seen.fingerprint(self._texts))
+
+    def evaluation(
+        self, halt_threshold: float | None = None, target_accuracy: float | None = None
+    ) -> Evaluation:
         """The figures, the worst samples, and some samples to watch from one time to the next."""
         given = self.model.config.halt_threshold if halt_threshold is None else halt_threshold
-        metrics = evaluation_metrics(self.truth, self.answers, self.labels, given)
+        answers = with_calibration(self.answers, self.truth, self.seen, self.calibration)
+        metrics = evaluation_metrics(self.truth, answers, self.labels, given)
         lines = np.array([self.dataset.line_number(index) for index in range(len(self.dataset))])
         cells = confusion_cells(self.truth.tool, self.answers.tool[-1], lines)
-        losses = sample_losses(self.truth, self.answers)
+        losses = sample_losses(self.truth, answers)
         worst = np.argsort(-losses, kind="stable")[:WORST_SAMPLES]
         shown = np.linspace(0, len(losses) - 1, min(SHOWN_SAMPLES, len(losses))).astype(int)
         by_step = [
@@ -143,7 +178,7 @@ class Evaluator:
             for step, loss in zip(metrics.by_step, self._losses, strict=True)
         ]
         return replace(
-            metrics,
+            self._with_confidence(metrics, target_accuracy or DEFAULT_TARGET),
             tool=replace(metrics.tool, cells=cells),
             by_step=by_step,
             loss=significant(float(self._losses.mean())),
@@ -151,11 +186,37 @@ class Evaluator:
             shown=self.judged(shown),
         )
 
+    def _with_confidence(self, evaluation: Evaluation, target: float) -> Evaluation:
+        """With calibration errors and coverage.
+
+        If the calibration was fitted on these samples, each one is judged by what the other
+        dialogues say: the figures are those of conversations that calibration never saw.
+        """
+        seen, calibration = self._judged_last(), self.calibration
+        if calibration.fitted_on == seen.fingerprint(self._texts):
+            call, answer = cross_fitted(seen)
+        else:
+            call, answer = scaled(seen.decision, calibration.decision), seen.confidence(calibration)
+        return replace(
+            evaluation,
+            decision_confidence=reliability(
+                _of_decision(call), seen.decision_is_right, _of_decision(seen.decision)
+            ),
+            answer_confidence=reliability(answer, seen.right, seen.confidence(IDENTITY)),
+            coverage=coverage(answer, seen.right, target),
+        )
+
+    def _judged_last(self) -> Observed:
+        """The last step's raw probabilities, with what is right."""
+        right = correctness(self.truth, self.answers)
+        return self.seen.judged(right, self.answers.args_right[-1])
+
     def judged(self, samples: np.ndarray) -> list[JudgedSample]:
         """What became of some samples: truth, answers by step, loss, confidence, what is wrong."""
-        truth, answers = self.truth.of(samples), self.answers.of(samples)
+        truth, seen = self.truth.of(samples), self.seen.of(samples)
+        answers = with_calibration(self.answers.of(samples), truth, seen, self.calibration)
         right = correctness(truth, answers)
-        losses, confidence = sample_losses(truth, answers), confidences(answers)
+        losses, confidence = sample_losses(truth, answers), seen.confidence(self.calibration)
         return [
             JudgedSample(
                 index=index,
@@ -189,6 +250,7 @@ class Evaluator:
             self._losses[step] += loss
             self._add_step(step, where, decoded, truths)
             self.between()
+        self.seen.put(where, decoded, batch, self.labels)
         return where
 
     def _run(
@@ -226,6 +288,17 @@ class Evaluator:
         return self.labels.tools[tool] if tool >= 0 else None
 
 
+def abstaining(
+    calibration: Calibration, evaluation: Evaluation, target_accuracy: float | None
+) -> Calibration:
+    """The calibration with the threshold that keeps a wanted accuracy; 1 if none keeps it."""
+    if target_accuracy is None:
+        return calibration
+    threshold = evaluation.coverage.threshold
+    least = 1.0 if threshold is None else threshold
+    return calibration.model_copy(update={"abstain_below": least})
+
+
 @contextmanager
 def _as_in_use(model: TRMForToolCalling) -> Iterator[None]:
     """The model as inference runs it, not compiled and in fp32; afterwards as it was."""
@@ -237,6 +310,12 @@ def _as_in_use(model: TRMForToolCalling) -> Iterator[None]:
     finally:
         model.train(before[0])
         model.compute_dtype, model.run_core = before[1:]
+
+
+def _of_decision(call: np.ndarray) -> np.ndarray:
+    """The probabilities of the likelier decisions, given those of a call."""
+    likelier: np.ndarray = np.maximum(call, 1 - call)
+    return likelier
 
 
 def _decision(is_call: bool) -> DecisionName:

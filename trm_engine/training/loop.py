@@ -23,7 +23,8 @@ from trm_engine.runs.schema.fields import State
 from trm_engine.training.checkpoint_store import CheckpointStore, Kind, Moment
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.epochs import Epochs
-from trm_engine.training.evaluate import evaluate
+from trm_engine.training.evaluate import evaluate_and_calibrate
+from trm_engine.training.losses import TOTAL
 from trm_engine.training.run_control import Commands, Report, RunControl, Stop
 from trm_engine.training.state import TrainingState
 from trm_engine.training.step_log import StepLog, significant
@@ -98,6 +99,7 @@ class Trainer:
             "data": {"train": train.survey.content, "val": val.survey.content},
         }
         self._log = StepLog()
+        self._is_stale = False
 
     def load(self, checkpoint: Checkpoint) -> None:
         """Go on where a checkpoint was saved.
@@ -106,6 +108,8 @@ class Trainer:
             CheckpointError: it is one of another model or another training.
         """
         self.state.load(checkpoint)
+        patience = self.config.training.patience
+        self._is_stale = patience is not None and self.state.stale >= patience
         self._log = StepLog(self.state.elapsed)
 
     @property
@@ -139,7 +143,7 @@ class Trainer:
         try:
             self._do_what_is_due()
             self._train_epoch()
-            while self.state.global_step < self.total_steps:
+            while self._goes_on:
                 self._train_epoch()
         except Stop:
             self._flush_log()
@@ -167,9 +171,14 @@ class Trainer:
         if ends_epoch and not self.checkpoints.path("epoch", state.epoch - 1).exists():
             self._save("epoch", state.epoch - 1)
 
+    @property
+    def _goes_on(self) -> bool:
+        """Whether there are updates left, and patience."""
+        return self.state.global_step < self.total_steps and not self._is_stale
+
     def _train_epoch(self) -> None:
         state, groups = self.state, list(self._plan(self.state.epoch))
-        while state.position < len(groups) and state.global_step < self.total_steps:
+        while state.position < len(groups) and self._goes_on:
             self._note(self._update(groups[state.position]))
             self._after_update()
         if state.position >= len(groups):
@@ -215,6 +224,7 @@ class Trainer:
 
     def _flush_log(self) -> None:
         if columns := self._log.take():
+            self.state.trend.trained(columns.columns[TOTAL])
             self._report(columns)
 
     def _evaluate_once(self) -> None:
@@ -227,10 +237,16 @@ class Trainer:
         self._flush_log()
         if not self._group.is_main:
             state.evaluated_at = state.global_step
+            self._check_patience()
             return
         began = time.perf_counter()
         with state.averaged():
-            evaluation = evaluate(self.model, self._val, done=self._evaluation_progress())
+            evaluation, state.calibration = evaluate_and_calibrate(
+                self.model,
+                self._val,
+                self._evaluation_progress(),
+                self.config.training.target_accuracy,
+            )
         state.metrics, state.evaluated_at = to_builtins(evaluation), state.global_step
         score = Score.of(evaluation, self.config.training.best_metric)
         is_best = score.is_better_than(state.best)
@@ -241,12 +257,26 @@ class Trainer:
             best=is_best,
             best_metric=score.metric,
             metrics=evaluation,
+            overfitting=state.trend.evaluated(evaluation.loss, self.moment.epoch),
         )
         self._report(evaluated)
+        state.stale = 0 if is_best else state.stale + 1
         if is_best:
             state.best = score
             self._save("best")
         self._log.restart_clock()
+        self._check_patience()
+
+    def _check_patience(self) -> None:
+        """End the training, in all processes, if nothing has improved for too long."""
+        patience = self.config.training.patience
+        if patience is None or self._is_stale:
+            return
+        self._is_stale = bool(self._group.agree("stale" * (self.state.stale >= patience)))
+        if self._is_stale and self.state.global_step < self.total_steps:
+            metric = self.config.training.best_metric
+            message = f"{metric} has not improved for {patience} evaluations: training ends early"
+            self._report(LogMessage(level="info", message=f"{message} (training.patience)"))
 
     def _evaluation_progress(self) -> Callable[[int, int], None]:
         """Reports progress, a few times a second at most, and obeys an abort."""

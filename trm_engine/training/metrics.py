@@ -174,20 +174,6 @@ def sample_losses(truth: Truth, answers: Answers) -> np.ndarray:
     return -_log_joint(decision, tool, presence)
 
 
-def confidences(answers: Answers) -> np.ndarray:
-    """The probability that the model gives to its own last answer, [N]: decision, tool, presences.
-
-    It is exp(-loss) of an answer that is right in these parts. A call of no known tool counts as
-    an answer without a tool.
-    """
-    decision = np.maximum(answers.decision[-1], 1 - answers.decision[-1])
-    names_tool = (answers.decision[-1] > 0.5) & (answers.tool[-1] >= 0)
-    tool = np.where(names_tool, answers.tool_confidence[-1], 1.0)
-    presence = np.maximum(answers.presence[-1], 1 - answers.presence[-1])
-    confidence: np.ndarray = np.exp(_log_joint(decision, tool, presence))
-    return confidence
-
-
 def halting_curve(
     truth: Truth, answers: Answers, thresholds: Sequence[float] = THRESHOLDS
 ) -> list[Halting]:

@@ -12,10 +12,12 @@ from trm_engine.checkpoints.file import FORMAT_VERSION, Checkpoint
 from trm_engine.checkpoints.values import InvalidContents
 from trm_engine.config import Config
 from trm_engine.errors import CheckpointError
+from trm_engine.inference.calibration import IDENTITY, Calibration
 from trm_engine.models.ema import EMA
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.best import Score, score_resumed
 from trm_engine.training.optim import build_optimizer, build_scheduler
+from trm_engine.training.overfitting import Trend
 from trm_engine.training.safeguard import Safeguard
 
 
@@ -27,7 +29,9 @@ class TrainingState:
         position: how many updates of it are done.
         global_step: how many updates are done in all.
         metrics: the last evaluation, as JSON has it; ``evaluated_at`` is its update, -1 for none.
-        best: the best score so far.
+        calibration: that of the last evaluation.
+        best: the best score so far; ``stale`` evaluations have not improved on it.
+        trend: where the validation loss is going.
         elapsed: seconds of training, as of the last checkpoint.
     """
 
@@ -43,7 +47,10 @@ class TrainingState:
         self.position = 0
         self.global_step = 0
         self.best: Score | None = None
+        self.stale = 0
+        self.trend = Trend()
         self.metrics: dict[str, Any] | None = None
+        self.calibration = IDENTITY
         self.evaluated_at = -1
         self.elapsed = 0.0
 
@@ -83,12 +90,15 @@ class TrainingState:
             "epoch": self.epoch,
             "config": self.config.to_dict(),
             "metrics": self.metrics,
+            "calibration": self.calibration.model_dump(),
             "rng_state": {"cpu": torch.get_rng_state()},
             "data_state": {
                 "processes": processes,
                 "epoch": self.epoch,
                 "position": self.position,
                 "best": (self.best.value, self.best.loss) if self.best else None,
+                "stale": self.stale,
+                "trend": self.trend.state_dict(),
                 "evaluated_at": self.evaluated_at,
                 "elapsed": self.elapsed,
                 "safeguard": self.safeguard.state_dict(),
@@ -126,7 +136,10 @@ class TrainingState:
         self.safeguard.load_state_dict(progress["safeguard"])
         self.global_step = checkpoint["global_step"]
         self.epoch, self.position = progress["epoch"], progress["position"]
+        self.stale = progress.get("stale", 0)
+        self.trend.load_state_dict(progress.get("trend", {}))
         self.best = score_resumed(checkpoint, self.config.training.best_metric)
         self.metrics, self.evaluated_at = checkpoint["metrics"], progress["evaluated_at"]
+        self.calibration = Calibration.model_validate(checkpoint.get("calibration") or {})
         self.elapsed = progress["elapsed"]
         torch.set_rng_state(checkpoint["rng_state"]["cpu"])

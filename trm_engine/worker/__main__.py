@@ -88,6 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     for task in (evaluation, prediction):
         task.add_argument("--raw", action="store_true", help="raw instead of averaged weights")
         task.add_argument("--halt-threshold", type=float)
+        task.add_argument("--target-accuracy", type=float)
+        task.add_argument("--abstain-below", type=float)
         task.add_argument("--device", default="auto")
     return parser
 

@@ -42,6 +42,8 @@ def evaluate_file(arguments: argparse.Namespace) -> int:
             arguments.batch_size,
             _tell_progress,
             arguments.halt_threshold,
+            predictor.calibration,
+            arguments.target_accuracy,
         )
     except UserError as error:
         _tell({"type": "error", "message": str(error)})
@@ -57,6 +59,8 @@ def predict_lines(arguments: argparse.Namespace) -> int:
     """Print a prediction for each line of a file or of standard input, in order."""
     try:
         predictor = Predictor.load(arguments.checkpoint, arguments.device, arguments.raw)
+        if arguments.abstain_below is not None:
+            predictor.abstain_below = arguments.abstain_below
         with _open(arguments.file) as file:
             for batch in _batches(file, arguments.file):
                 for answer in predictor.predict(batch, arguments.steps, arguments.halt_threshold):

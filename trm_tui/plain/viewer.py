@@ -168,6 +168,8 @@ class PlainViewer:
         if event.best:
             score = reported_score(event)
             self._show(f"The best so far{f': {score}' if score else ''}.", "green")
+        if event.overfitting:
+            self._show(f"warning: {event.overfitting}", LOG_COLOURS["warning"])
 
     def _show_state(self, event: StateChanged) -> None:
         self.state = event.state

@@ -66,6 +66,8 @@ def warnings_of(run: AttachedRun) -> list[str]:
         warnings.append(f"no events from the worker for {duration(seconds)}")
     if unanswered := run.unanswered():
         warnings.append(f"no answer yet to: {', '.join(unanswered)}")
+    if store.overfitting:
+        warnings.append(str(store.overfitting))
     return warnings + _overlap(run)
 
 

@@ -18,6 +18,7 @@ from trm_engine.runs.schema.events import (
     Evaluated,
     Event,
     LogMessage,
+    Overfitting,
     Progress,
     RunFailed,
     RunStarted,
@@ -57,6 +58,7 @@ class RunStore:
         self.checkpoints: list[CheckpointSaved] = []
         self.log: list[LogLine] = []
         self.alarms: list[str] = []
+        self._overfitted: Overfitting | None = None
         self.step = 0
         self.epoch = 0.0
         self.last_event = 0.0
@@ -130,6 +132,10 @@ class RunStore:
         figure = f": {score}" if score else ""
         best = ", the best so far" if event.best else ""
         self._note(event, "info", f"evaluated{figure}{best}", event.step)
+        if event.overfitting:
+            is_new = self._overfitted is None
+            self._note(event, "warning" if is_new else "info", str(event.overfitting), event.step)
+        self._overfitted = event.overfitting
         return {"evaluations", "evaluating", "log"}
 
     def _take_message(self, event: LogMessage) -> Topics:
@@ -190,6 +196,11 @@ class RunStore:
     def best(self) -> Evaluated | None:
         """The best evaluation so far."""
         return next((event for event in reversed(self.evaluations) if event.best), None)
+
+    @property
+    def overfitting(self) -> Overfitting | None:
+        """What the newest evaluation says of it."""
+        return self.evaluations[-1].overfitting if self.evaluations else None
 
     @property
     def has_ended(self) -> bool:

@@ -12,7 +12,7 @@ def metric_text(metric: Metric, value: float | None) -> str:
 
 
 def metric_grade(metric: Metric, value: float | None) -> Grade:
-    """How good a share is; a loss is neither good nor poor."""
+    """How good a share is; losses and errors are neither good nor poor."""
     return grade(value) if metric.kind == "share" else "none"
 
 

@@ -79,6 +79,9 @@ class Prediction(Struct, frozen=True, kw_only=True):
     together, ``tool`` among them. ``slots`` has every slot's value, "" where it is predicted empty.
     ``missing`` has the arguments that the next call still lacks, or for which no valid value
     stands anywhere, the largest penalty first; penalties are in units of the decision's logit.
+    ``q`` is the probability that decision, tool and slot presences are right, ``confidence`` that
+    decision, tool and arguments are. ``abstain``: the confidence is below the model's threshold,
+    and ``abstain_reason`` says what is unsure.
     ``steps_used`` are supervision steps.
     """
 
@@ -90,6 +93,9 @@ class Prediction(Struct, frozen=True, kw_only=True):
     slot_probabilities: dict[str, float]
     missing: dict[str, float]
     q: float
+    confidence: float = 1.0
+    abstain: bool = False
+    abstain_reason: str | None = None
     steps_used: int
 
     def printed(self) -> Prediction:
@@ -103,6 +109,9 @@ class Prediction(Struct, frozen=True, kw_only=True):
             slot_probabilities=_rounded(self.slot_probabilities),
             missing=_rounded(self.missing),
             q=round(self.q, PRINTED_DIGITS),
+            confidence=round(self.confidence, PRINTED_DIGITS),
+            abstain=self.abstain,
+            abstain_reason=self.abstain_reason,
             steps_used=self.steps_used,
         )
 

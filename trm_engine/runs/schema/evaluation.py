@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from trm_engine.runs.schema.confidence import Coverage, Reliability
 from trm_engine.runs.schema.fields import Count, DecisionName, Share
 
 
@@ -131,8 +132,8 @@ class JudgedSample(Struct, frozen=True, kw_only=True):
 
     ``index`` is its index in the data set (from 0), ``line`` its line in the data file (from 1),
     and ``text`` the end of its last turn. Lists have one entry for each supervision step [N_sup].
-    ``confidence`` is the probability of the model's final answer, ``loss`` is -log of the
-    probability of the right one.
+    ``confidence`` is the probability that the final answer's decision, tool and arguments are
+    right; ``loss`` is -log of the probability of the right decision, tool and slot presences.
     """
 
     index: Count | None = None
@@ -157,7 +158,9 @@ class Evaluation(Struct, frozen=True, kw_only=True):
     ``exact_match`` is the share of samples whose decision, tool and slot presences are right. For
     ``exact_match_values``, slot values and arguments must be right too. ``loss`` is the mean over
     supervision steps. ``worst`` are the samples with the highest loss. ``shown`` are samples that
-    are the same in every evaluation of a run.
+    are the same in every evaluation of a run. ``decision_confidence`` is about the probability of
+    the decision, ``answer_confidence`` and ``coverage`` about that of the answer: decision, tool
+    and arguments.
     """
 
     samples: Count | None = None
@@ -172,6 +175,9 @@ class Evaluation(Struct, frozen=True, kw_only=True):
     loss: float | None = None
     worst: list[JudgedSample] | None = None
     shown: list[JudgedSample] | None = None
+    decision_confidence: Reliability = Reliability()
+    answer_confidence: Reliability = Reliability()
+    coverage: Coverage = Coverage()
 
 
 def evaluation_of(record: Any) -> Evaluation | None:
@@ -182,7 +188,7 @@ def evaluation_of(record: Any) -> Evaluation | None:
         return None
 
 
-Kind = Literal["share", "loss", "count", "steps"]
+Kind = Literal["share", "error", "loss", "count", "steps"]
 
 
 @dataclass(frozen=True)
@@ -194,7 +200,8 @@ class Metric:
         title: the name in tables.
         short: the short name in charts, columns and lines.
         help: a description in one sentence.
-        kind: a share from 0 to 1, a loss, a count, or a number of supervision steps.
+        kind: a share from 0 to 1, an error from 0 (best) to 1, a loss, a count, or a number of
+            supervision steps.
         rank: if there is not enough room, metrics with a low rank are shown. None: only in tables.
         by_step: the field in ``StepFigures``, or "".
         is_detail: whether the metric is left out of the headlines.
@@ -311,6 +318,45 @@ METRICS = (
         "Share of samples that are exact matches with all slot values and arguments right.",
         rank=1,
         by_step="exact_match_values",
+    ),
+    Metric(
+        "coverage.answered",
+        "Answered at Target",
+        "answered",
+        "Share of samples that can be answered so that the target accuracy (0.99 unless set) of "
+        "decision, tool and arguments is kept.",
+    ),
+    Metric(
+        "decision_confidence.ece",
+        "Decision ECE",
+        "ECE",
+        "Expected calibration error of the decision's probability, over 15 bins of equal width.",
+        kind="error",
+    ),
+    Metric(
+        "decision_confidence.brier",
+        "Decision Brier Score",
+        "Brier",
+        "Mean squared distance between the decision's probability and its being right.",
+        kind="error",
+        is_detail=True,
+    ),
+    Metric(
+        "answer_confidence.ece",
+        "Answer ECE",
+        "answer ECE",
+        "Expected calibration error of the probability that decision, tool and arguments are "
+        "right.",
+        kind="error",
+        is_detail=True,
+    ),
+    Metric(
+        "answer_confidence.brier",
+        "Answer Brier Score",
+        "answer Brier",
+        "Mean squared distance between that probability and the answer's being right.",
+        kind="error",
+        is_detail=True,
     ),
     Metric(
         "loss",

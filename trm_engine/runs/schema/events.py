@@ -186,10 +186,31 @@ class EvalProgress(Base, kw_only=True, tag="eval_progress"):
     total: Count
 
 
+class Overfitting(Struct, frozen=True, kw_only=True):
+    """The validation loss was ``lowest`` at ``epoch``, ``evaluations`` ago; now it is ``loss``.
+
+    The training loss has fallen since.
+    """
+
+    lowest: float
+    epoch: float
+    loss: float
+    evaluations: Count
+
+    def __str__(self) -> str:
+        """For example "validation loss is lowest at epoch 9 (4.8); …"."""
+        return (
+            f"validation loss is lowest at epoch {self.epoch:.4g} ({self.lowest:.4g}); it has been "
+            f"higher for {self.evaluations} evaluations (now {self.loss:.4g}) while the training "
+            f"loss fell: the model overfits"
+        )
+
+
 class Evaluated(Base, kw_only=True, tag="eval"):
     """An evaluation after update ``step``, which took ``seconds``. ``epoch`` is fractional.
 
-    ``best`` is whether it is the best so far, by the metric ``best_metric``.
+    ``best`` is whether it is the best so far, by the metric ``best_metric``. ``overfitting`` is
+    None if there is no sign of it.
     """
 
     step: Count
@@ -198,6 +219,7 @@ class Evaluated(Base, kw_only=True, tag="eval"):
     best: bool = False
     best_metric: str | None = None
     metrics: Evaluation
+    overfitting: Overfitting | None = None
 
 
 class CheckpointSaved(Base, kw_only=True, tag="checkpoint"):

@@ -142,7 +142,7 @@ class CheckpointTable(Drawing):
         values = [metric.of(each) for each in measured]
         for value in values:
             quality = metric_grade(metric, value)
-            look = "" if metric.kind == "loss" else quality
+            look = "" if metric.kind in ("loss", "error") else quality
             yield self._text(f"{MARKS[quality]} {metric_text(metric, value)}", look)
         if len(values) == 2:
             arrow, text = difference(*values)

@@ -62,7 +62,10 @@ class HeadlineFigures(RowsView):
         look = direction(metric, arrow)
         return {
             "name": (metric.title if layout["name"] >= LONG else metric.short, ""),
-            "this": (metric_text(metric, value), "" if metric.kind == "loss" else quality),
+            "this": (
+                metric_text(metric, value),
+                "" if metric.kind in ("loss", "error") else quality,
+            ),
             "mark": (MARKS[quality], quality),
             "other": (metric_text(metric, other), ""),
             "arrow": (arrow, look),

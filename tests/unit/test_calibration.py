@@ -1,0 +1,259 @@
+"""Calibration: fitted temperatures, calibration error, coverage, and parity with a run."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from tests.inspected import finished_run
+from tests.models import checkpoint_of, fitted_config, small_model
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.errors import CheckpointError
+from trm_engine.inference.calibration import (
+    HIGHEST,
+    IDENTITY,
+    LOWEST,
+    Calibration,
+    Scale,
+    logit,
+    scaled,
+    sharpened,
+)
+from trm_engine.inference.predictor import Predictor
+from trm_engine.training.calibration import fit_line, fit_slope, fit_softmax, folds
+from trm_engine.training.evaluate import evaluate, evaluate_and_calibrate
+from trm_engine.training.overfitting import RISEN, Trend
+from trm_engine.training.reliability import coverage, expected_calibration_error, reliability
+
+TEMPERATURES = st.floats(LOWEST, HIGHEST)
+SHARES = arrays.arrays(np.float64, st.integers(1, 20), elements=st.floats(0, 1))
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    shares: np.ndarray = 1 / (1 + np.exp(-logits))
+    return shares
+
+
+def drawn(temperature: float, samples: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of a model, and labels that are right at another temperature."""
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 4, samples)
+    return logits, random.random(samples) < sigmoid(logits / temperature)
+
+
+# What a temperature does --------------------------------------------------------------------------
+
+
+@given(SHARES, TEMPERATURES)
+def test_a_temperature_changes_neither_order_nor_side(p: np.ndarray, temperature: float) -> None:
+    calibrated = scaled(p, temperature)
+    assert ((calibrated >= 0) & (calibrated <= 1)).all()
+    assert (np.diff(calibrated[np.argsort(p)]) >= 0).all()
+    clear = abs(p - 0.5) > 1e-9
+    assert ((calibrated > 0.5) == (p > 0.5))[clear].all()
+
+
+@given(SHARES, TEMPERATURES)
+def test_a_sharpened_distribution_keeps_its_order(p: np.ndarray, temperature: float) -> None:
+    shares = p / p.sum() if p.sum() else p
+    calibrated = sharpened(shares[None], temperature)[0]
+    assert calibrated.sum() == pytest.approx(1 if shares.any() else 0)
+    assert (np.diff(calibrated[np.argsort(shares)]) >= -1e-12).all()
+
+
+@given(SHARES)
+def test_the_identity_changes_no_bit(p: np.ndarray) -> None:
+    assert scaled(p, 1.0) is p
+    assert sharpened(p, 1.0) is p
+    assert Scale()(p) is p
+
+
+@given(st.floats(1e-9, 1 - 1e-9))
+def test_logit_is_the_inverse_of_sigmoid(p: float) -> None:
+    assert sigmoid(logit(np.array([p])))[0] == pytest.approx(p)
+
+
+# Fits ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_the_temperature_is_found(temperature: float) -> None:
+    logits, labels = drawn(temperature)
+    (slope,) = fit_slope(logits, labels)
+    assert 1 / slope == pytest.approx(temperature, rel=0.08)
+    line = fit_line(logits, labels)
+    assert line == pytest.approx((1 / temperature, 0), abs=0.12)
+    two = np.stack((sigmoid(logits), sigmoid(-logits)), axis=-1)  # the same as two classes
+    assert fit_softmax(two, np.where(labels, 0, 1)) == pytest.approx(slope, rel=1e-4)
+
+
+@given(st.integers(0, 3), st.booleans())
+def test_few_samples_change_little(samples: int, right: bool) -> None:
+    logits, labels = np.full(samples, 3.0), np.full(samples, right)
+    (slope,) = fit_slope(logits, labels)
+    assert abs(slope - 1) < (0.5 if right else 1.5)
+    if not samples:
+        assert slope == 1
+        assert fit_line(logits, labels) == (1, 0)
+        assert fit_softmax(np.zeros((0, 4)), np.zeros(0, int)) == 1
+
+
+@given(SHARES, st.randoms(use_true_random=False))
+def test_a_fit_ends_with_usable_numbers(p: np.ndarray, random: Any) -> None:
+    labels = np.array([random.random() < 0.5 for _ in p])
+    assert np.isfinite(fit_line(logit(p), labels)).all()
+    assert np.isfinite(fit_slope(logit(p), labels)).all()
+
+
+@given(arrays.arrays(np.int64, st.integers(0, 40), elements=st.integers(0, 9)))
+def test_folds_keep_dialogues_together(dialogues: np.ndarray) -> None:
+    parts = list(folds(dialogues))
+    assert sum(parts, np.zeros(len(dialogues), int)).tolist() == [1] * len(dialogues)
+    for one, other in pairwise(parts):
+        assert not set(dialogues[one]) & set(dialogues[other])
+
+
+# Figures ------------------------------------------------------------------------------------------
+
+
+def test_the_calibration_error_of_known_data() -> None:
+    sure = np.array([0.9] * 10 + [0.6] * 10)
+    right = np.array([True] * 9 + [False] + [True] * 3 + [False] * 7)
+    assert expected_calibration_error(sure, right) == pytest.approx(0.5 * 0 + 0.5 * 0.3)
+    found = reliability(sure, right, raw=np.ones(20))
+    assert [each.samples for each in found.bins] == [10, 10]
+    assert found.raw_ece == pytest.approx(1 - 12 / 20)
+    assert found.brier == pytest.approx((9 * 0.01 + 0.81 + 3 * 0.16 + 7 * 0.36) / 20)
+    assert reliability(np.zeros(0), np.zeros(0, bool)).ece is None
+
+
+def test_coverage_is_the_largest_share_that_keeps_the_target() -> None:
+    sure = np.array([0.99, 0.9, 0.9, 0.8, 0.5])
+    right = np.array([True, True, False, True, False])
+    found = coverage(sure, right, 0.75)
+    assert (found.threshold, found.answered, found.accuracy) == (0.8, 0.8, 0.6)
+    assert coverage(sure, right, 0.99).answered == 0.2  # the two of 0.9 go together
+    assert coverage(sure, ~right, 0.99).threshold is None
+    assert coverage(sure, ~right, 0.99).answered == 0
+
+
+@given(SHARES, st.randoms(use_true_random=False), st.floats(0.01, 0.99))
+def test_a_threshold_keeps_its_target(p: np.ndarray, random: Any, target: float) -> None:
+    right = np.array([random.random() < 0.7 for _ in p])
+    found = coverage(p, right, target)
+    if found.threshold is None:
+        assert found.answered == 0
+    else:
+        answered = p >= found.threshold
+        assert answered.mean() == found.answered
+        assert right[answered].mean() >= target - 1e-9
+    shares = [point.coverage or 0 for point in found.curve]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+# In use -------------------------------------------------------------------------------------------
+
+
+def test_an_evaluation_repeats_that_of_the_run(dataset: TRMToolCallingDataset) -> None:
+    model = small_model(fitted_config(dataset))
+    found, calibration = evaluate_and_calibrate(model, dataset, target_accuracy=0.5)
+    assert evaluate(model, dataset, calibration=calibration, target_accuracy=0.5) == found
+    assert calibration.samples == len(dataset)
+    assert calibration.abstain_below == (found.coverage.threshold or 1.0)
+    raw = evaluate(model, dataset)
+    assert (raw.decision, raw.tool, raw.slots) == (found.decision, found.tool, found.slots)
+    assert (raw.loss, raw.exact_match_values) == (found.loss, found.exact_match_values)
+    assert raw.decision_confidence.ece == found.decision_confidence.raw_ece
+
+
+def test_other_samples_are_judged_by_the_calibration_itself(
+    dataset: TRMToolCallingDataset,
+) -> None:
+    model = small_model(fitted_config(dataset))
+    _, calibration = evaluate_and_calibrate(model, dataset.subset(range(30)))
+    some = dataset.subset(range(30, 60))
+    known = evaluate(model, some, calibration=calibration)
+    forgot = calibration.model_copy(update={"fitted_on": ""})
+    assert known == evaluate(model, some, calibration=forgot)
+
+
+def test_a_prediction_abstains_below_the_threshold(dataset: TRMToolCallingDataset) -> None:
+    model = small_model(fitted_config(dataset))
+    state = checkpoint_of(model, dataset)
+    conversations = [dataset.sample(index) for index in range(8)]
+    plain = Predictor(state, "cpu").predict(conversations)
+    assert not any(answer.abstain or answer.abstain_reason for answer in plain)
+    least = sorted(answer.confidence for answer in plain)[4]
+    state["calibration"] = {"abstain_below": least}
+    strict = Predictor(state, "cpu").predict(conversations)
+    assert [answer.abstain for answer in strict] == [each.confidence < least for each in plain]
+    for answer in strict:
+        assert ("least sure" in (answer.abstain_reason or "")) == answer.abstain
+        assert answer.to_dict()["abstain"] == answer.abstain
+
+
+def test_a_temperature_changes_no_answer(dataset: TRMToolCallingDataset) -> None:
+    state = checkpoint_of(small_model(fitted_config(dataset)), dataset)
+    conversations = [dataset.sample(index) for index in range(8)]
+    plain = Predictor(state, "cpu").predict(conversations)
+    labels = dataset.labels
+    state["calibration"] = Calibration(
+        decision=3.0, tool=0.4, slots=[2.0] * len(labels.slots), args=[5.0] * len(labels.args)
+    ).model_dump()
+    other = Predictor(state, "cpu").predict(conversations)
+    for one, two in zip(plain, other, strict=True):
+        assert (one.decision, one.tool, one.slots) == (two.decision, two.tool, two.slots)
+        assert one.decision_probability != two.decision_probability
+
+
+def test_a_calibration_of_other_labels_is_refused(dataset: TRMToolCallingDataset) -> None:
+    state = checkpoint_of(small_model(fitted_config(dataset)), dataset)
+    state["calibration"] = {"slots": [1.0] * (len(dataset.labels.slots) + 1)}
+    with pytest.raises(CheckpointError, match=r"calibration\.slots"):
+        Predictor(state, "cpu")
+
+
+def test_a_checkpoint_without_calibration_has_the_identity(
+    dataset: TRMToolCallingDataset, tmp_path: Any
+) -> None:
+    run = finished_run(tmp_path / "run", dataset)
+    predictor = Predictor.load(run.path / "checkpoints" / "best.pt", "cpu")
+    assert predictor.calibration == IDENTITY
+
+
+# Overfitting --------------------------------------------------------------------------------------
+
+
+def warnings(trend: Trend, validation: list[float], training: list[float]) -> list[bool]:
+    found = []
+    for epoch, (loss, trained) in enumerate(zip(validation, training, strict=True), 1):
+        trend.trained([trained, float("nan"), None])
+        found.append(trend.evaluated(loss, epoch) is not None)
+    return found
+
+
+def test_overfitting_is_a_rising_validation_loss_while_the_training_loss_falls() -> None:
+    rising, falling = [4.0, 3.0, 3.1, 3.2, 3.3, 3.4], [9.0, 8.0, 7.0, 6.0, 5.0, 4.0]
+    assert RISEN == 3
+    assert warnings(Trend(), rising, falling) == [False] * 4 + [True] * 2
+    assert not any(warnings(Trend(), rising, [*falling[:2], 8.0, 8.0, 8.1, 8.2]))
+    assert not any(warnings(Trend(), falling, falling))
+    assert not any(warnings(Trend(), [1.0, float("nan"), float("inf")], falling[:3]))
+
+
+def test_a_trend_goes_on_after_a_resume() -> None:
+    before, after = Trend(), Trend()
+    assert not any(warnings(before, [4.0, 3.0, 3.1], [9.0, 8.0, 7.0]))
+    after.load_state_dict(before.state_dict())
+    assert warnings(after, [3.2, 3.3], [6.0, 5.0]) == [False, True]
+    after.trained([4.0])
+    said = str(after.evaluated(3.4, 6.0))
+    assert "lowest at epoch 2 (3)" in said
+    assert "4 evaluations (now 3.4)" in said
