@@ -31,7 +31,7 @@ from trm_tui.keys import KEYS
 
 HERE = Path(__file__).parent
 PACKAGES = ("trm_engine", "trm_tui")
-MARKED = re.compile(r"(<!-- made from .+: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- made from [^\n]+: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 BOUNDS = {Ge: ("≥", "ge"), Gt: (">", "gt"), Le: ("≤", "le"), Lt: ("<", "lt")}
 KINDS = {int: "integer", float: "number", str: "text", bool: "true, false"}
 

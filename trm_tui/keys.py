@@ -75,12 +75,12 @@ KEYS: dict[str, list[Key]] = {
         _command("s", "save", "Save"),
         _command("S", "stop", "Stop"),
         _command("A", "abort"),
-        Key("1", "1 … 8", "tab(1)", "", "Open a tab"),
-        *(Key(str(number), "", f"tab({number})", "", "") for number in range(2, 9)),
+        Key("1", "1 … 9", "tab(1)", "", "Open a tab"),
+        *(Key(str(number), "", f"tab({number})", "", "") for number in range(2, 10)),
     ],
     INSPECT: [
-        Key("1", "1 … 8", "tab(1)", "", "Open a tab"),
-        *(Key(str(number), "", f"tab({number})", "", "") for number in range(2, 9)),
+        Key("1", "1 … 9", "tab(1)", "", "Open a tab"),
+        *(Key(str(number), "", f"tab({number})", "", "") for number in range(2, 10)),
         Key("p", "p", "play", "", "Open the selected sample in the playground"),
     ],
     PLAYGROUND: [

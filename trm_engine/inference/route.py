@@ -44,9 +44,11 @@ class Route(Struct, frozen=True, kw_only=True):
         decision: "tool_call" or "direct_answer".
         calls: the calls to make now, in order; none for a direct answer.
         probability: that of the decision.
-        q: the probability that all of the answer is right: decision, tools, arguments and slots.
-        abstains: why the answer should not be used, such as an argument that the tool's schema
-            refuses; "" if it can be. Calls of such an answer are those that were refused.
+        q: the probability that decision, tool and the presence of every slot are right.
+        confidence: the probability that decision, tool and arguments are right.
+        abstains: why the answer should not be used: an argument that the tool's schema refuses, or
+            a confidence below the model's threshold; "" if it can be. Calls of such an answer are
+            those that were refused.
         missing: the arguments that the next call needs and nobody has given yet, with the weight
             that each has in the decision, largest first.
         tools: the probability of each tool that the model knows: of the call, or for a direct
@@ -64,6 +66,7 @@ class Route(Struct, frozen=True, kw_only=True):
     calls: list[RoutedCall]
     probability: float
     q: float
+    confidence: float = 1.0
     abstains: str = ""
     missing: dict[str, float]
     tools: dict[str, float]

@@ -82,6 +82,8 @@ def results_table(evaluation: Evaluation, title: str) -> Table:
         text = metric_text(metric, metric.of(evaluation))
         if metric.name == "tool.accuracy":
             text += f" ({evaluation.tool.samples:,} s)"
+        if metric.name == "coverage.answered" and evaluation.coverage.threshold is not None:
+            text += f" (≥ {evaluation.coverage.threshold:.3f})"
         table.add_row(metric.title, text)
     return table
 

@@ -249,7 +249,7 @@ class InspectScreen(Screen[None]):
         selected = next((each.selected for each in self.query(JudgedList)), None)
         sample = await asyncio.to_thread(self._load, selected.line) if selected else None
         if sample is None:
-            self.notify("No sample is selected. Select one on the last tab.")
+            self.notify("No sample is selected. Select one on the tab Errors.")
             return
         session = self.session
         other = Model(session.other) if session.other else None

@@ -19,8 +19,12 @@ PARTS = ("decision", "tool", "slot presence", "slot value", "arguments")
 """The parts of an answer that can be wrong."""
 
 WRONG, RIGHT, ALL = "wrong", "right", "all"
+ANSWER = "answer"
+"""Decision, tool or arguments are wrong: what ``confidence`` is about."""
+
+OF_ANSWER = ("decision", "tool", "arguments")
 ONLY_THIS, ONLY_OTHER = "only this right", "only other right"
-KINDS = (WRONG, *PARTS, RIGHT, ALL)
+KINDS = (WRONG, ANSWER, *PARTS, RIGHT, ALL)
 COMPARED = (ONLY_THIS, ONLY_OTHER)
 
 LOSS, CONFIDENT, UNSURE, FILE = "loss", "confident", "unsure", "file"
@@ -119,6 +123,8 @@ class JudgedSamples:
         flags: Flags
         if kind in PARTS:
             flags = (wrong & 1 << PARTS.index(kind)) != 0
+        elif kind == ANSWER:
+            flags = (wrong & _bits(OF_ANSWER)) != 0
         elif kind in COMPARED:
             only_this = kind == ONLY_THIS
             flags = ((wrong == 0) == only_this) & (self._right_in_other() == (not only_this))

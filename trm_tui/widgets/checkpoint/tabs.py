@@ -9,8 +9,10 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from trm_tui.sessions.checkpoint import CheckpointSession
+from trm_tui.widgets.chart.confidence import ConfidenceCurves
 from trm_tui.widgets.chart.halting_curve import HaltingCurve
 from trm_tui.widgets.chart.histogram import HistogramView
+from trm_tui.widgets.checkpoint.confident_wrong import ConfidentWrong
 from trm_tui.widgets.checkpoint.facts import CheckpointFacts
 from trm_tui.widgets.checkpoint.headline_figures import HeadlineFigures
 from trm_tui.widgets.checkpoint.judged_samples import JudgedList
@@ -25,7 +27,7 @@ from trm_tui.widgets.run.config import ConfigView
 from trm_tui.widgets.run.slot_accuracy import SlotAccuracy
 from trm_tui.widgets.run.supervision_steps import SupervisionSteps
 
-JUDGING = frozenset({"evaluation", "tools", "slots", "errors"})
+JUDGING = frozenset({"evaluation", "tools", "slots", "errors", "confidence"})
 """The tabs that need an evaluation."""
 
 
@@ -41,8 +43,9 @@ class InspectTabs(LazyTabs):
         "Tools",
         "Slots",
         "Errors",
+        "Confidence",
     )
-    SHORT = {"Vocabulary": "Vocab."}
+    SHORT = {"Parameters": "Param.", "Vocabulary": "Vocab.", "Confidence": "Conf."}
 
     def __init__(self, session: CheckpointSession) -> None:
         super().__init__()
@@ -96,6 +99,10 @@ class InspectTabs(LazyTabs):
         panes = (JudgedList(classes="panel"), SampleDetail(classes="panel"))
         return Container(*panes, id="error-panes")
 
+    def _confidence(self) -> Widget:
+        panes = (ConfidenceCurves(classes="panel"), ConfidentWrong(classes="panel"))
+        return Vertical(*panes, id="confidence-panes")
+
     # Updates ----------------------------------------------------------------------------------
 
     def show_summary(self) -> None:
@@ -129,6 +136,8 @@ class InspectTabs(LazyTabs):
         now, other = self.session.judgement, self.session.other_judgement
         for samples in self.query(JudgedList):
             samples.show(now.samples, self.status)
+        for wrong in self.query(ConfidentWrong):
+            wrong.show_wrong(now.samples)
         if now.result is None or now.metrics is None:
             return
         evaluation, compared = now.metrics, other.metrics
@@ -143,5 +152,7 @@ class InspectTabs(LazyTabs):
         for steps in self.query(SupervisionSteps):
             by_step = compared.by_step if compared else ()
             steps.show_evaluation(evaluation.by_step, by_step, evaluation.halting)
+        for curves in self.query(ConfidenceCurves):
+            curves.show(evaluation)
         for curve in self.query(HaltingCurve):
             curve.show(now.result.halting_curve, now.result.cheapest_halting)

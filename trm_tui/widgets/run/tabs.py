@@ -21,7 +21,9 @@ from trm_tui.store.run import Topics
 from trm_tui.store.trace import Trace
 from trm_tui.text.words import size
 from trm_tui.widgets.chart.chart import Chart
+from trm_tui.widgets.chart.confidence import ConfidenceCurves
 from trm_tui.widgets.chart.view import View
+from trm_tui.widgets.checkpoint.confident_wrong import ConfidentWrong
 from trm_tui.widgets.lazy_tabs import LazyTabs
 from trm_tui.widgets.log.view import LogView
 from trm_tui.widgets.matrix.decision import DecisionMatrix
@@ -34,7 +36,6 @@ from trm_tui.widgets.run.moving_samples import MovingSamples
 from trm_tui.widgets.run.slot_accuracy import SlotAccuracy
 from trm_tui.widgets.run.supervision_steps import SupervisionSteps
 
-TABS = ("Live", "Charts", "Evaluation", "Tools", "Slots", "Samples", "Log", "Run")
 TOTAL = "total_loss"
 CHARTS_A_TICK = 3
 COLUMNS = {
@@ -53,7 +54,11 @@ class TrainTabs(LazyTabs):
     ``selected`` is the index of the shown evaluation; None means the newest one.
     """
 
-    TABS = ("Live", "Charts", "Evaluation", "Tools", "Slots", "Samples", "Log", "Run")
+    TABS = (
+        *("Live", "Charts", "Evaluation", "Tools", "Slots", "Samples", "Log", "Run"),
+        "Confidence",
+    )
+    SHORT = {"Confidence": "Conf."}
 
     def __init__(self, run: AttachedRun, settings: Settings) -> None:
         super().__init__(settings.tab)
@@ -113,6 +118,10 @@ class TrainTabs(LazyTabs):
 
     def _samples(self) -> Widget:
         return MovingSamples(classes="panel")
+
+    def _confidence(self) -> Widget:
+        panes = (ConfidenceCurves(classes="panel"), ConfidentWrong(classes="panel"))
+        return Vertical(*panes, id="confidence-panes")
 
     def _log(self) -> Widget:
         return LogView(classes="panel")
@@ -229,6 +238,10 @@ class TrainTabs(LazyTabs):
             samples.set_evaluations(self._up_to_selected())
         for matrix in self.query(DecisionMatrix):
             matrix.show(new.decision if new else None, old.decision if old else None)
+        for curves in self.query(ConfidenceCurves):
+            curves.show(new)
+        for wrong in self.query(ConfidentWrong):
+            wrong.show_worst((new and new.worst) or ())
         for tools in self.query(ToolMatrix):
             tools.show(new.tool if new else None)
         for slots in self.query(SlotAccuracy):
@@ -246,6 +259,7 @@ class TrainTabs(LazyTabs):
         yield from self.query(DecisionMatrix)
         yield from self.query(SlotAccuracy)
         yield from self.query(SupervisionSteps)
+        yield from self.query(ConfidenceCurves)
 
     def _which(self, evaluation: Evaluated | None) -> str:
         if evaluation is None:

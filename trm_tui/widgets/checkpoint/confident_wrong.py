@@ -1,0 +1,27 @@
+"""ConfidentWrong: the wrong answers that the model is most sure of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from trm_engine.runs.schema.evaluation import JudgedSample
+from trm_tui.store.judged import ANSWER, CONFIDENT, JudgedSamples
+from trm_tui.widgets.checkpoint.judged_samples import JudgedRows
+
+
+class ConfidentWrong(JudgedRows):
+    """Samples whose decision, tool or arguments are wrong, the most confident first."""
+
+    ALLOW_MAXIMIZE = True
+    BORDER_TITLE = "Confident and wrong"
+    DEFAULT_CSS = "ConfidentWrong { height: 1fr; }"
+
+    def show_wrong(self, samples: JudgedSamples) -> None:
+        """Show those of some judged samples."""
+        self.show(samples, samples.view(ANSWER, CONFIDENT), empty="No evaluation yet")
+
+    def show_worst(self, worst: Iterable[JudgedSample]) -> None:
+        """Show those of an evaluation's worst samples."""
+        samples = JudgedSamples()
+        samples.add(worst)
+        self.show_wrong(samples)
