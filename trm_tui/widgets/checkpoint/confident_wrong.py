@@ -14,6 +14,7 @@ class ConfidentWrong(JudgedRows):
 
     ALLOW_MAXIMIZE = True
     BORDER_TITLE = "Confident and wrong"
+    DEFAULT_CLASSES = "panel"
     DEFAULT_CSS = "ConfidentWrong { height: 1fr; }"
 
     def show_wrong(self, samples: JudgedSamples) -> None:

@@ -100,7 +100,7 @@ class InspectTabs(LazyTabs):
         return Container(*panes, id="error-panes")
 
     def _confidence(self) -> Widget:
-        panes = (ConfidenceCurves(classes="panel"), ConfidentWrong(classes="panel"))
+        panes = (ConfidenceCurves(classes="panel"), ConfidentWrong())
         return Vertical(*panes, id="confidence-panes")
 
     # Updates ----------------------------------------------------------------------------------

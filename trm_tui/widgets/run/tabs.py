@@ -120,7 +120,7 @@ class TrainTabs(LazyTabs):
         return MovingSamples(classes="panel")
 
     def _confidence(self) -> Widget:
-        panes = (ConfidenceCurves(classes="panel"), ConfidentWrong(classes="panel"))
+        panes = (ConfidenceCurves(classes="panel"), ConfidentWrong())
         return Vertical(*panes, id="confidence-panes")
 
     def _log(self) -> Widget:
