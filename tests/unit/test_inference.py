@@ -170,6 +170,9 @@ def test_an_answer_prints_as_json(predictor: Predictor, conversations: list[Conv
             "slot_probabilities",
             "missing",
             "q",
+            "confidence",
+            "abstain",
+            "abstain_reason",
             "steps_used",
         ]
         assert (printed["tool"] is None) == (printed["decision"] == "direct_answer")

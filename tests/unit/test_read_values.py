@@ -95,6 +95,8 @@ def decoded_of(spans: list[tuple[int, int]], **changes: np.ndarray) -> Decoded:
         arg_spans=np.array([spans]),
         arg_choices=np.zeros((1, count), int),
         missing_penalty=np.zeros((1, count)),
+        arg_spans_right=np.ones((1, count)),
+        arg_choices_right=np.ones((1, count)),
     )
     return replace(plain, **changes)
 

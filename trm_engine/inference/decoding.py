@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trm_engine.data.labels import Labels
 from trm_engine.models.heads import TRMOutput
 from trm_engine.vocabulary import BEGINS_WORD, ENDS_WORD, NOWHERE
 
