@@ -130,8 +130,10 @@ HaltThreshold = Annotated[
 def train(
     config: ConfigFile = None,
     config_option: ConfigOption = None,
-    train_data: Annotated[Text, _option("FILE", "Training samples, or builtin:telecom.")] = None,
-    val_data: Annotated[Text, _option("FILE", "Validation samples.")] = None,
+    train_data: Annotated[
+        Text, _option("FILE", "Samples, conversations or builtin:telecom.")
+    ] = None,
+    val_data: Annotated[Text, _option("FILE", "The same, to validate on.")] = None,
     val_split: Annotated[
         Number, _option("SHARE", "Share of the training samples to validate on (0 to 1).")
     ] = None,
@@ -317,7 +319,8 @@ def playground(
 def evaluate(
     checkpoint: Checkpoint,
     data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="JSON Lines file with one sample a line.")
+        Path,
+        typer.Argument(metavar="DATA", help="Samples or conversations; - for standard input."),
     ],
     as_json: Annotated[bool, _flag("--json", "Print one JSON object.")] = False,
     device: Device = None,
@@ -357,7 +360,8 @@ def evaluate(
 def predict(
     checkpoint: Checkpoint,
     file: Annotated[
-        str, typer.Argument(metavar="FILE|-", help="JSON Lines file; - for standard input.")
+        str,
+        typer.Argument(metavar="FILE|-", help="Samples or conversations; - for standard input."),
     ] = "-",
     steps: Annotated[Count, _option("N", "Number of supervision steps.", min=1)] = None,
     device: Device = None,
@@ -374,9 +378,11 @@ def predict(
         ),
     ] = None,
 ) -> None:
-    """Predict the next action for each line of a file.
+    """Predict the next action for each sample or conversation of a file.
 
-    A line is a sample, or just {"history": [...]}. The predictions are printed as JSON lines.
+    A line is a sample, or just {"history": [...]}. For a conversation of another format, what
+    follows is predicted if it ends with a user or a tool, else every decision of it. The
+    predictions are printed as JSON lines.
 
     \b
     Examples:

@@ -113,10 +113,11 @@ def _open(name: str) -> Iterator[Iterable[bytes]]:
     else:
         path = samples_file(name, "requests")
     try:
-        with open(path, "rb") as file:
-            yield file
+        file = open(path, "rb")  # noqa: SIM115
     except OSError as error:
         raise DataError(f"{name}: cannot be read: {error.strerror}") from None
+    with file:
+        yield file
 
 
 def _tell_progress(done: int, total: int) -> None:

@@ -29,7 +29,7 @@ app.command()(correct)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 InputFile = Annotated[
-    Path, typer.Argument(metavar="FILE", help="JSON Lines file with one sample a line.")
+    Path, typer.Argument(metavar="FILE", help="Samples or conversations; - for standard input.")
 ]
 
 

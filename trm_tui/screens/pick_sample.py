@@ -138,7 +138,12 @@ class PickSampleDialog(ModalScreen[dict[str, Any] | None]):
             box.border_title = self._title
             shown = (f"{key.shown} {key.label.lower()}" for key in KEYS[PICKER] if key.label)
             box.border_subtitle = " · ".join(shown)
-            yield Input(self._path, placeholder="a JSONL file", compact=True, id="path")
+            yield Input(
+                self._path,
+                placeholder="a file of samples",
+                compact=True,
+                id="path",
+            )
             yield Input(placeholder="search in text, decision, tool", compact=True, id="words")
             yield Static(id="status", markup=False)
             yield SampleRows()
