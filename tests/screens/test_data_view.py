@@ -73,6 +73,15 @@ async def opened(pilot: Pilot[Any], *keys: str) -> str:
     return shown(pilot.app)
 
 
+async def settled(pilot: Pilot[Any]) -> str:
+    """The screen once it stays the same."""
+    seen = ""
+    while seen != shown(pilot.app):
+        seen = shown(pilot.app)
+        await pilot.pause(0.4)
+    return seen
+
+
 def panes(text: str) -> str:
     """The screen without its header and tabs, whose underline moves."""
     return text[text.index("╭") :]
@@ -89,7 +98,7 @@ async def test_problems_as_text(session: OwnProcess, size: tuple[int, int]) -> N
     async with app_of(session).run_test(size=size) as pilot:
         text = await opened(pilot, "2")
         await until(pilot, lambda: size == (80, 24) or "correct answer" in shown(pilot.app))
-        text = shown(pilot.app)
+        text = await settled(pilot)
     assert_golden(f"data_problems_{size[0]}x{size[1]}", panes(text))
 
 
@@ -98,7 +107,7 @@ async def test_overview_as_text(session: OwnProcess, size: tuple[int, int]) -> N
     async with app_of(session).run_test(size=size) as pilot:
         await opened(pilot, *["down"] * 4)
         await until(pilot, lambda: size == (80, 24) or "correct answer" in shown(pilot.app))
-        text = shown(pilot.app)
+        text = await settled(pilot)
     assert_golden(f"data_overview_{size[0]}x{size[1]}", panes(text))
 
 
