@@ -85,7 +85,7 @@ class AnswerApp(PaneApp):
 async def test_an_answer_as_text(size: tuple[int, int]) -> None:
     pane = AnswerPane("EMA")
     async with AnswerApp(pane).run_test(size=size) as pilot:
-        truth = {"tool": NAME, "slots": [("phone", "0912 345")]}
+        truth = {"tool": NAME, "slots": [("phone", "0912 346")]}
         pane.show(answer(truth=truth, halts_at=3), 2, "unknown: a,\nb")
         await pilot.pause()
         assert_golden(f"answer_pane_{size[0]}x{size[1]}", shown(pilot.app))
