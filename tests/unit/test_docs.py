@@ -152,7 +152,7 @@ def test_samples_that_are_shown_are_valid() -> None:
 
 
 def test_predictions_that_are_shown_have_the_keys_of_predictions() -> None:
-    shown = [each.text.replace("{...}", "{}") for each in blocks("text")]
+    shown = [each.text.replace("{...}", "{}").replace("[...]", "[]") for each in blocks("text")]
     answers = [json.loads(text) for text in shown if "steps_used" in text]
     assert answers
     assert all(tuple(each) == Prediction.__struct_fields__ for each in answers)
