@@ -398,3 +398,75 @@ def predict(
         "--abstain-below": abstain_below,
     }
     raise typer.Exit(predict_command.predict(checkpoint, file, options, raw))
+
+
+@app.command()
+def serve(
+    checkpoint: Checkpoint,
+    host: Annotated[
+        str, _option("ADDRESS", "Address to listen on. Others than loopback need a key.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, _option("N", "Port to listen on; 0 for any free one.", min=0, max=65535)
+    ] = 8321,
+    api_key: Annotated[
+        Text,
+        _option("KEY", "Key that clients must send. Better: the variable TRM_TUI_API_KEY."),
+    ] = None,
+    upstream: Annotated[
+        Text,
+        _option(
+            "URL",
+            "OpenAI-compatible server that answers what the model calls no tool for. Its key: "
+            "TRM_TUI_UPSTREAM_API_KEY.",
+        ),
+    ] = None,
+    device: Device = None,
+    raw: Raw = False,
+    halt_threshold: HaltThreshold = None,
+    threads: Annotated[Count, _option("N", "Threads of the model. Default: 1.", min=1)] = None,
+    max_batch: Annotated[
+        Count, _option("N", "Requests that are computed together. Default: 32.", min=1)
+    ] = None,
+    max_wait_ms: Annotated[
+        Number, _option("X", "Milliseconds to wait for more of them. Default: 0.", min=0, max=1000)
+    ] = None,
+    max_body: Annotated[
+        Count, _option("BYTES", "Largest body of a request. Default: 1 MiB.", min=1)
+    ] = None,
+    max_turns: Annotated[
+        Count, _option("N", "Most messages in a request. Default: 1000.", min=1)
+    ] = None,
+    max_tools: Annotated[
+        Count, _option("N", "Most tools in a request. Default: 512.", min=1)
+    ] = None,
+) -> None:
+    """Serve a model over HTTP, in the interfaces of OpenAI and System One.
+
+    Clients of OpenAI need another base URL: http://127.0.0.1:8321/v1. The server answers
+    /v1/chat/completions with calls of tools, questions at /v1/decisions and /v1/systemone, and
+    /v1/route with all that the model says. A new checkpoint is loaded when the file changes. Ctrl+C
+    stops after the requests that have begun.
+
+    \b
+    Examples:
+      trm-tui serve outputs/first
+      trm-tui serve outputs/first --port 9000 --upstream https://api.example.com/v1
+      TRM_TUI_API_KEY=$(cat key.txt) trm-tui serve outputs/first --host 0.0.0.0
+    """
+    from trm_tui.commands import serve as serve_command
+
+    options = {
+        "--host": host,
+        "--port": port,
+        "--upstream": upstream,
+        "--device": device,
+        "--halt-threshold": halt_threshold,
+        "--threads": threads,
+        "--max-batch": max_batch,
+        "--max-wait-ms": max_wait_ms,
+        "--max-body": max_body,
+        "--max-turns": max_turns,
+        "--max-tools": max_tools,
+    }
+    raise typer.Exit(serve_command.serve(checkpoint, options, api_key, raw))

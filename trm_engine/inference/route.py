@@ -51,8 +51,9 @@ class Route(Struct, frozen=True, kw_only=True):
             those that were refused.
         missing: the arguments that the next call needs and nobody has given yet, with the weight
             that each has in the decision, largest first.
-        tools: the probability of each tool that the model knows: of the call, or for a direct
-            answer of the call after it. Tools that are not on offer have 0.
+        tools: for each tool that the model knows, the probability that a call made now would be of
+            it. Tools that are not on offer have 0.
+        next_tools: the same for the call after a direct answer. ``missing`` is about that call.
         slots: the facts that are known so far, "" where none is.
         slot_probabilities: the probability that each slot has a value.
         slot_spans: the places of the slots that were copied from the conversation.
@@ -70,6 +71,7 @@ class Route(Struct, frozen=True, kw_only=True):
     abstains: str = ""
     missing: dict[str, float]
     tools: dict[str, float]
+    next_tools: dict[str, float]
     slots: dict[str, str]
     slot_probabilities: dict[str, float]
     slot_spans: dict[str, Span] = field(default_factory=dict)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from trm_engine.data.values import flatten, unflatten
 from trm_engine.inference.batcher import Batcher
 from trm_engine.inference.decoding import Decoded, predicted_tool
@@ -167,7 +169,8 @@ class _Reader:
             abstains=reason or prediction.abstain_reason or "",
             confidence=prediction.confidence,
             missing=prediction.missing,
-            tools=prediction.tool_probabilities,
+            tools=self._by_name(self.decoded.tools),
+            next_tools=self._by_name(self.decoded.next_tools),
             slots=prediction.slots,
             slot_probabilities=prediction.slot_probabilities,
             slot_spans=self._spans(slots),
@@ -176,6 +179,9 @@ class _Reader:
             tokens=len(encoding),
             dropped_tokens=encoding.dropped_tokens + encoding.cut_tokens,
         )
+
+    def _by_name(self, probabilities: np.ndarray) -> dict[str, float]:
+        return dict(zip(self.labels.tools, probabilities[self.row].tolist(), strict=False))
 
     def _calls(self, probability: float) -> tuple[bool, list[RoutedCall], str]:
         """Whether it is a call; the calls; and why they cannot be made, if they cannot."""

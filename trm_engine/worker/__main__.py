@@ -13,6 +13,15 @@ from trm_engine.worker.parent import end_with
 
 EXIT_INTERRUPTED = 130
 
+LISTEN_COUNTS = {
+    "--threads": 1,
+    "--max-batch": 32,
+    "--max-body": 1 << 20,
+    "--max-turns": 1000,
+    "--max-tools": 512,
+}
+"""Options of ``listen`` that are counts, and their defaults."""
+
 
 def main() -> int:
     """Run the command given; returns the exit status."""
@@ -44,6 +53,11 @@ def _run(arguments: argparse.Namespace) -> int:
         from trm_engine.worker.label_errors import find_label_errors
 
         return find_label_errors(arguments)
+    if arguments.task == "listen":
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        from trm_engine.worker.listen import listen
+
+        return listen(arguments)
     from trm_engine.worker.infer import evaluate_file, predict_lines
 
     task = evaluate_file if arguments.task == "eval" else predict_lines
@@ -83,14 +97,23 @@ def _parser() -> argparse.ArgumentParser:
     errors.add_argument("--set", action="append", default=[])
     server = tasks.add_parser("serve", help="answer questions on standard input")
     server.add_argument("--device", default="auto")
-    for task in (train, evaluation, prediction, errors, server):
+    listener = tasks.add_parser("listen", help="serve a checkpoint over HTTP")
+    listener.add_argument("checkpoint")
+    listener.add_argument("--host", default="127.0.0.1")
+    listener.add_argument("--port", type=int, default=8321)
+    listener.add_argument("--upstream")
+    for name, number in LISTEN_COUNTS.items():
+        listener.add_argument(name, type=int, default=number)
+    listener.add_argument("--max-wait-ms", type=float, default=0.0)
+    for task in (train, evaluation, prediction, errors, server, listener):
         task.add_argument("--parent", type=int, help="end when this process ends, its parent")
-    for task in (evaluation, prediction):
+    for task in (evaluation, prediction, listener):
         task.add_argument("--raw", action="store_true", help="raw instead of averaged weights")
         task.add_argument("--halt-threshold", type=float)
         task.add_argument("--target-accuracy", type=float)
         task.add_argument("--abstain-below", type=float)
         task.add_argument("--device", default="auto")
+    listener.set_defaults(device="cpu")
     return parser
 
 

@@ -1,0 +1,123 @@
+"""Server: listens until it is asked to stop, and loads the checkpoint anew when it changes."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import torch
+import uvicorn
+
+from trm_engine.errors import UserError
+from trm_engine.printable import one_line
+from trm_engine.serving.app import app_of
+from trm_engine.serving.engine import Engine
+from trm_engine.serving.metrics import Metrics
+from trm_engine.serving.service import Service
+from trm_engine.serving.settings import Settings, refuse_open_address
+from trm_engine.serving.upstream import Upstream
+
+LOOK_SECONDS = 1.0
+"""Time between two looks at the checkpoint's file."""
+KEEP_ALIVE_SECONDS = 75
+BACKLOG = 2048
+
+
+def serve(settings: Settings, threads: int = 1) -> int:
+    """Serve until SIGINT or SIGTERM. SIGHUP loads the checkpoint anew. Returns the exit status.
+
+    Raises:
+        UserError: the checkpoint or the address cannot be used.
+    """
+    refuse_open_address(settings.host, settings.api_key)
+    torch.set_num_threads(threads)
+    engine = Engine(settings)
+    upstream = Upstream(settings) if settings.upstream else None
+    service = Service(settings, engine, Metrics(engine), upstream)
+    with _listening(settings) as listener:
+        address = _address_of(listener)
+
+        @asynccontextmanager
+        async def running() -> AsyncIterator[None]:
+            loop = asyncio.get_running_loop()
+            asked = asyncio.Event()
+            loop.add_signal_handler(signal.SIGHUP, asked.set)
+            watch = asyncio.create_task(_watch(engine, asked))
+            _greet(service, address)
+            yield
+            watch.cancel()
+            loop.remove_signal_handler(signal.SIGHUP)
+            await asyncio.to_thread(engine.close)
+            if upstream:
+                await upstream.close()
+            log("stopped")
+
+        config = uvicorn.Config(
+            app_of(service, log, running),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="none",
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=settings.stop_seconds,
+        )
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again when all is done
+            uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def log(line: str) -> None:
+    """Write a line for people; a terminal that is gone is no reason to fail."""
+    with suppress(OSError, ValueError):
+        print(one_line(line), flush=True)
+
+
+async def _watch(engine: Engine, asked: asyncio.Event) -> None:
+    """Load the checkpoint anew when its file has changed, or when that is asked for."""
+    while True:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await asked.wait()
+        is_asked_for = asked.is_set()
+        asked.clear()
+        if said := await engine.reload(is_asked_for):
+            log(said)
+
+
+def _greet(service: Service, address: str) -> None:
+    model, settings = service.engine.model, service.settings
+    router = model.router
+    log(f"model     {model.path} ({len(router.tools)} tools, {len(router.slots)} slots)")
+    if settings.upstream:
+        log(f"upstream  {settings.upstream}")
+    log(f"key       {'needed' if settings.api_key else 'none, only this machine is answered'}")
+    log(f"listening on {address}; Ctrl+C stops, {address}/docs describes it")
+
+
+def _listening(settings: Settings) -> socket.socket:
+    """A socket that listens. Raises UserError if the address cannot be had."""
+    host, port = settings.host, settings.port
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise UserError(f"--host {host} --port {port}: {error.strerror or error}") from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def _address_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
