@@ -421,7 +421,7 @@ def serve(
             "TRM_TUI_UPSTREAM_API_KEY.",
         ),
     ] = None,
-    device: Device = None,
+    device: Annotated[Text, _option("NAME", "cpu (default), auto, cuda, cuda:N or mps.")] = None,
     raw: Raw = False,
     halt_threshold: HaltThreshold = None,
     threads: Annotated[Count, _option("N", "Threads of the model. Default: 1.", min=1)] = None,
@@ -452,7 +452,7 @@ def serve(
     Examples:
       trm-tui serve outputs/first
       trm-tui serve outputs/first --port 9000 --upstream https://api.example.com/v1
-      TRM_TUI_API_KEY=$(cat key.txt) trm-tui serve outputs/first --host 0.0.0.0
+      trm-tui serve outputs/first --host 0.0.0.0 --api-key KEY
     """
     from trm_tui.commands import serve as serve_command
 

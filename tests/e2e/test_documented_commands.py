@@ -146,7 +146,8 @@ class Inference:
 
     def __init__(self, task: str, *arguments: str, stdout: int | None = -1, **_: Any) -> None:
         parsed = worker_parser().parse_args([task, *arguments])
-        work = {"eval": evaluate_file, "predict": predict_lines, "errors": _find_errors}[task]
+        works = {"eval": evaluate_file, "predict": predict_lines, "errors": _find_errors}
+        work = works.get(task, lambda _: 0)  # a server would listen for ever
         written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         with redirect_stdout(written if stdout else sys.stdout):
             self._status = work(parsed)

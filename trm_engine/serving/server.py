@@ -23,6 +23,7 @@ from trm_engine.serving.upstream import Upstream
 LOOK_SECONDS = 1.0
 """Time between two looks at the checkpoint's file."""
 KEEP_ALIVE_SECONDS = 75
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 BACKLOG = 2048
 
 
@@ -65,8 +66,9 @@ def serve(settings: Settings, threads: int = 1) -> int:
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=settings.stop_seconds,
         )
-        with suppress(KeyboardInterrupt):  # uvicorn raises it again when all is done
-            uvicorn.Server(config).run(sockets=[listener])
+        for number in STOP_SIGNALS:  # uvicorn stops for them, then sends them once more
+            signal.signal(number, lambda *_: None)
+        uvicorn.Server(config).run(sockets=[listener])
     return 0
 
 
