@@ -26,6 +26,7 @@ NAMES = (
     "attached",
     "inspect",
     "playground",
+    "serving",
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import IO
 
 from trm_engine.files.private import private_files
@@ -54,16 +55,19 @@ def start_inference(
     stdin: int | IO[bytes] | None = None,
     stdout: int | IO[bytes] | None = subprocess.PIPE,
     stderr: IO[bytes] | None = None,
+    secrets: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a worker that writes its results to standard output (``eval``, ``predict``).
 
-    It ends when this process ends.
+    It ends when this process ends. ``secrets`` are variables of its environment: command lines are
+    seen by every user of the machine.
     """
     return subprocess.Popen(
         [*WORKER, task, "--parent", str(os.getpid()), *arguments],
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
+        env={**os.environ, **secrets} if secrets else None,
     )
 
 

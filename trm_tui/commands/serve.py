@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -29,10 +28,9 @@ def serve(path: Path, options: dict[str, Any], api_key: str | None, raw: bool) -
         UserError: there is no such checkpoint.
     """
     find_checkpoint(path)
-    if api_key is not None:
-        os.environ[API_KEY] = api_key  # a command line is seen by every user of the machine
+    secrets = {} if api_key is None else {API_KEY: api_key}
     given = [*worker_options(options, raw), "--", str(path)]
-    worker = launch.start_inference("listen", *given, stdout=None)
+    worker = launch.start_inference("listen", *given, stdout=None, secrets=secrets)
     with _passed_on(worker):
         while True:
             try:
