@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,23 @@ def test_halting_early_is_the_answer_of_that_step(folder: Path) -> None:
         for early, full in zip(found, alone, strict=True):
             if early.steps_used == steps:
                 assert plain(early) == plain(full)
+
+
+def test_calls_that_are_made_together(folder: Path) -> None:
+    """A model that has learnt them is asked again, until it answers or repeats itself."""
+    router = Router.load(folder)
+    router.predictor.labels = replace(router.predictor.labels, calls_together=True)
+    asked = [each["history"] for each in dialogues(8)]
+    routes = router.route_many(asked, TOOLS)
+    answers = router.predictor.predict(
+        [Conversation.model_validate({"history": each, "tools": TOOLS}) for each in asked]
+    )
+    assert {len(route.calls) for route in routes} > {0}
+    for route, answer, history in zip(routes, answers, asked, strict=True):
+        made = [(call.name, call.arguments) for call in route.calls]
+        if route.makes_calls:
+            assert made == [(call.name, call.arguments) for call in answer.calls]
+        assert all(span.message < len(history) for c in route.calls for span in c.spans.values())
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,7 @@ from trm_engine.data.formats.conversation import Message
 from trm_engine.data.samples import Conversation, Tool, Turn, explain
 from trm_engine.errors import DataError
 from trm_engine.inference.fitting import ToolSchema
+from trm_engine.inference.route import RoutedCall
 
 WHERE = "messages"
 OWN_ROLES = ("tool_call", "tool_response")
@@ -52,6 +53,13 @@ class Question:
     schemas: dict[str, ToolSchema] = field(default_factory=dict)
     may_call: bool = True
     must_call: bool = False
+
+    def after(self, call: RoutedCall) -> Question:
+        """The question what is called besides, once this call is made."""
+        content = {"name": call.name, "arguments": call.arguments}
+        history = [*self.conversation.history, Turn(role="tool_call", content=content)]
+        conversation = self.conversation.model_copy(update={"history": history})
+        return replace(self, conversation=conversation, must_call=False)
 
 
 def read_question(messages: Any, tools: Any = None, choice: str = "auto") -> Question:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from msgspec.structs import replace
 
 from trm_engine.data.values import flatten, unflatten
 from trm_engine.inference.batcher import Batcher
 from trm_engine.inference.decoding import Decoded, predicted_tool
 from trm_engine.inference.fitting import Misfit
 from trm_engine.inference.halting import halts
-from trm_engine.inference.predictor import Predictor, ReadBatch
+from trm_engine.inference.predictor import MOST_CALLS, Predictor, ReadBatch
 from trm_engine.inference.question import Question, read_question
 from trm_engine.inference.route import Route, RoutedCall, Span
 from trm_engine.inference.values import FieldValue, argument_values, read_slots
@@ -118,6 +119,30 @@ class Router:
 
     def answer(self, questions: Sequence[Question]) -> list[Route]:
         """The answers to questions, computed in one batch. See ``read_question``."""
+        routes = self._decisions(questions)
+        if self.predictor.labels.calls_together:
+            self._add_further_calls(questions, routes)
+        return routes
+
+    def _add_further_calls(self, questions: Sequence[Question], routes: list[Route]) -> None:
+        """Ask again, with the newest call appended, for the calls that are made together with it.
+
+        It ends when the model answers, repeats a call or makes one that does not fit its schema.
+        """
+        asked = {row: each for row, each in enumerate(questions) if routes[row].makes_calls}
+        for _ in range(MOST_CALLS - 1):
+            asked = {row: each.after(routes[row].calls[-1]) for row, each in asked.items()}
+            further = self._decisions([*asked.values()])
+            for row, route in zip([*asked], further, strict=True):
+                made = [(call.name, call.arguments) for call in routes[row].calls]
+                calls = [each for each in route.calls if (each.name, each.arguments) not in made]
+                if not calls or not route.makes_calls:
+                    del asked[row]
+                    continue
+                routes[row] = replace(routes[row], calls=[*routes[row].calls, *calls])
+
+    def _decisions(self, questions: Sequence[Question]) -> list[Route]:
+        """The answers, each with the first call alone."""
         if not questions:
             return []
         batch = self.predictor.read([each.conversation for each in questions])
@@ -209,11 +234,12 @@ class _Reader:
         return True, [call], reason
 
     def _spans(self, values: Iterable[FieldValue]) -> dict[str, Span]:
-        """The places of the values that are predicted to be there and stand somewhere."""
+        """The places of the values that are predicted to be there and stand in a message."""
+        given = len(self.question.messages)  # calls that were made just now are none of them
         return {
             value.field.name: self._span(value.place)
             for value in values
-            if value.is_present and value.place and value.choice < 0
+            if value.is_present and value.place and value.choice < 0 and value.place.turn < given
         }
 
     def _span(self, place: Place) -> Span:
