@@ -200,7 +200,7 @@ def test_calls_that_are_made_together(folder: Path) -> None:
     answers = router.predictor.predict(
         [Conversation.model_validate({"history": each, "tools": TOOLS}) for each in asked]
     )
-    assert {len(route.calls) for route in routes} > {0}
+    assert any(route.calls for route in routes)
     for route, answer, history in zip(routes, answers, asked, strict=True):
         made = [(call.name, call.arguments) for call in route.calls]
         if route.makes_calls:
