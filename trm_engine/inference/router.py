@@ -183,6 +183,9 @@ class _Reader:
         encoding = self.batch.encodings[self.row]
         probability = prediction.decision_probability
         is_call, calls, reason = self._calls(probability)
+        is_own = is_call == (prediction.decision == "tool_call")
+        if not reason and is_own and prediction.abstain:
+            reason = prediction.abstain_reason or "the confidence is below the threshold"
         slots = read_slots(self.decoded, self.row, self.labels, self.texts)
         offered = self.question.conversation.tool_names
         known = self.labels.tool_name_to_id

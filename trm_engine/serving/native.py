@@ -37,6 +37,7 @@ class RouteResponse(Struct, kw_only=True):
     probability: float
     call_probability: float
     q: float
+    confidence: float
     abstains: str
     missing: dict[str, float]
     tools: dict[str, float]

@@ -28,6 +28,7 @@ def route_headers(route: Route | None, by: str = "router") -> dict[str, str]:
         "x-trm-decision": route.decision,
         "x-trm-probability": f"{route.probability:.6f}",
         "x-trm-q": f"{route.q:.6f}",
+        "x-trm-confidence": f"{route.confidence:.6f}",
     }
     if route.abstains:
         plain = route.abstains.encode("ascii", "backslashreplace").decode()
