@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.inspected import finished_run
 from tests.support import TOOLS, dialogues, start_python
@@ -195,6 +196,8 @@ def test_calls_that_are_made_together(folder: Path) -> None:
     """A model that has learnt them is asked again, until it answers or repeats itself."""
     router = Router.load(folder)
     router.predictor.labels = replace(router.predictor.labels, calls_together=True)
+    with torch.no_grad():  # whatever is asked, it calls something
+        router.predictor.model.heads.decision.register.bias += 100
     asked = [each["history"] for each in dialogues(8)]
     routes = router.route_many(asked, TOOLS)
     answers = router.predictor.predict(
