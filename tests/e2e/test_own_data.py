@@ -193,7 +193,7 @@ sys.exit(main())
         ("mask_words", 14, "OSError", 13),
         pytest.param("mask_words", 14, "KeyboardInterrupt", 13, marks=pytest.mark.slow),
         pytest.param("mask_words", 2, "memory", 1, marks=pytest.mark.slow),
-        ("evaluate", 2, "bug", 13),
+        ("evaluate_and_calibrate", 2, "bug", 13),
     ],
 )
 def test_an_error_in_training_saves_first(

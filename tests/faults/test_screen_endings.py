@@ -37,7 +37,7 @@ if "trm_engine.worker" in sys.orig_argv:
     import trm_engine.training.evaluate as module
     def evaluate(*arguments, **options):
         raise RuntimeError("the scale is broken")
-    module.evaluate = evaluate
+    module.evaluate_and_calibrate = evaluate
 """
 
 UNTIDY = """

@@ -91,7 +91,7 @@ async def test_back_from_a_sample_the_keys_go_to_the_list() -> None:
         await until(pilot, lambda: pilot.app.screen.maximized)
         assert "Kind" not in shown(pilot.app)
         await pilot.press("escape", "t")
-        await until(pilot, lambda: "decision wrong: 2 of 6" in shown(pilot.app))
+        await until(pilot, lambda: "answer wrong: 3 of 6" in shown(pilot.app))
         assert "Kind" in shown(pilot.app)
 
 

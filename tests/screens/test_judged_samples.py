@@ -105,6 +105,8 @@ async def test_the_wrong_ones_come_first_and_kinds_are_walked_through() -> None:
         assert lines(pane) == [400, 20, 6, 3]
         assert said(pane) == "wrong: 4 of 6 · highest loss first"
         await pilot.press("t")
+        assert lines(pane) == [400, 20, 3] and said(pane).startswith("answer wrong: 3 of 6")
+        await pilot.press("t")
         assert lines(pane) == [400, 20] and said(pane).startswith("decision wrong: 2 of 6")
         await pilot.press("t", "t", "t", "t", "t")
         assert lines(pane) == [5, 1] and said(pane).startswith("right: 2 of 6")
@@ -118,6 +120,8 @@ async def test_kinds_without_samples_are_passed_over() -> None:
     async with ListApp(JudgedList()).run_test(size=(80, 14)) as pilot:
         pane = await filled(pilot)
         pane.show(judged([record(1), record(2, ["arguments"])]))
+        await pilot.press("t")
+        assert said(pane).startswith("answer wrong: 1")
         await pilot.press("t")
         assert said(pane).startswith("arguments wrong: 1")
         await pilot.press("t", "t")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -184,6 +186,19 @@ def test_other_samples_are_judged_by_the_calibration_itself(
     assert known == evaluate(model, some, calibration=forgot)
 
 
+def test_a_model_that_diverged_has_the_identity(dataset: TRMToolCallingDataset) -> None:
+    model = small_model(fitted_config(dataset))
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.fill_(float("nan"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found, calibration = evaluate_and_calibrate(model, dataset, target_accuracy=0.5)
+    assert calibration == IDENTITY.model_copy(update={"abstain_below": 1.0})
+    assert found.answer_confidence.ece is None
+    assert not found.coverage.curve
+
+
 def test_a_prediction_abstains_below_the_threshold(dataset: TRMToolCallingDataset) -> None:
     model = small_model(fitted_config(dataset))
     state = checkpoint_of(model, dataset)
@@ -231,7 +246,7 @@ def test_a_checkpoint_without_calibration_has_the_identity(
 # Overfitting --------------------------------------------------------------------------------------
 
 
-def warnings(trend: Trend, validation: list[float], training: list[float]) -> list[bool]:
+def warned(trend: Trend, validation: list[float], training: list[float]) -> list[bool]:
     found = []
     for epoch, (loss, trained) in enumerate(zip(validation, training, strict=True), 1):
         trend.trained([trained, float("nan"), None])
@@ -242,17 +257,17 @@ def warnings(trend: Trend, validation: list[float], training: list[float]) -> li
 def test_overfitting_is_a_rising_validation_loss_while_the_training_loss_falls() -> None:
     rising, falling = [4.0, 3.0, 3.1, 3.2, 3.3, 3.4], [9.0, 8.0, 7.0, 6.0, 5.0, 4.0]
     assert RISEN == 3
-    assert warnings(Trend(), rising, falling) == [False] * 4 + [True] * 2
-    assert not any(warnings(Trend(), rising, [*falling[:2], 8.0, 8.0, 8.1, 8.2]))
-    assert not any(warnings(Trend(), falling, falling))
-    assert not any(warnings(Trend(), [1.0, float("nan"), float("inf")], falling[:3]))
+    assert warned(Trend(), rising, falling) == [False] * 4 + [True] * 2
+    assert not any(warned(Trend(), rising, [*falling[:2], 8.0, 8.0, 8.1, 8.2]))
+    assert not any(warned(Trend(), falling, falling))
+    assert not any(warned(Trend(), [1.0, float("nan"), float("inf")], falling[:3]))
 
 
 def test_a_trend_goes_on_after_a_resume() -> None:
     before, after = Trend(), Trend()
-    assert not any(warnings(before, [4.0, 3.0, 3.1], [9.0, 8.0, 7.0]))
+    assert not any(warned(before, [4.0, 3.0, 3.1], [9.0, 8.0, 7.0]))
     after.load_state_dict(before.state_dict())
-    assert warnings(after, [3.2, 3.3], [6.0, 5.0]) == [False, True]
+    assert warned(after, [3.2, 3.3], [6.0, 5.0]) == [False, True]
     after.trained([4.0])
     said = str(after.evaluated(3.4, 6.0))
     assert "lowest at epoch 2 (3)" in said

@@ -15,10 +15,12 @@ from msgspec import convert
 from trm_engine.runs.schema.evaluation import JudgedSample
 from trm_tui.store.judged import (
     ALL,
+    ANSWER,
     CONFIDENT,
     FILE,
     KINDS,
     LOSS,
+    OF_ANSWER,
     ONLY_OTHER,
     ONLY_THIS,
     ORDERS,
@@ -91,6 +93,8 @@ def key(each: Record, order: str) -> tuple[float, int]:
 def is_of(each: Record, kind: str) -> bool:
     if kind in PARTS:
         return kind in each["wrong"]
+    if kind == ANSWER:
+        return any(part in OF_ANSWER for part in each["wrong"])
     return {WRONG: bool(each["wrong"]), RIGHT: not each["wrong"], ALL: True}[kind]
 
 

@@ -37,7 +37,12 @@ SMALL_STEP = 1e-9
 
 
 def fit(seen: Observed, fitted_on: str = "") -> Calibration:
-    """The calibration of a model from its answers to held-out conversations."""
+    """The calibration of a model from its answers to held-out conversations.
+
+    That of a model whose training diverged, with answers that are no numbers, is the identity.
+    """
+    if not seen.is_finite:
+        return IDENTITY
     calls = seen.is_call & (seen.true_tool >= 0)
     follows = seen.true_next_tool >= 0
     known = seen.args >= 0

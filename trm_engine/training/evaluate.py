@@ -190,9 +190,12 @@ class Evaluator:
         """With calibration errors and coverage.
 
         If the calibration was fitted on these samples, each one is judged by what the other
-        dialogues say: the figures are those of conversations that calibration never saw.
+        dialogues say: the figures are those of conversations that calibration never saw. A model
+        whose training diverged has none.
         """
         seen, calibration = self._judged_last(), self.calibration
+        if not seen.is_finite:
+            return evaluation
         if calibration.fitted_on == seen.fingerprint(self._texts):
             call, answer = cross_fitted(seen)
         else:

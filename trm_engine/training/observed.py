@@ -107,6 +107,20 @@ class Observed:
         return len(self.decision)
 
     @property
+    def is_finite(self) -> bool:
+        """Whether every probability is a number."""
+        probabilities = (
+            self.decision,
+            self.q,
+            self.tools,
+            self.next_tools,
+            self.slot_presence,
+            self.arg_presence,
+            self.arg_values,
+        )
+        return all(bool(np.isfinite(part).all()) for part in probabilities)
+
+    @property
     def decision_is_right(self) -> np.ndarray:
         """Whether each decision is right, [N]."""
         right: np.ndarray = (self.decision > PRESENT) == self.is_call
