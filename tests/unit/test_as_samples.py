@@ -51,7 +51,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 def test_a_file_of_samples_stands_for_itself(path: Path, cache: Path) -> None:
     wrong = [b"{", {"history": [], "decision": "?"}]
-    for lines in ([sample()], [*wrong, sample()], [{"history": [USER]}], wrong, [{"a": 1}], []):
+    for lines in ([sample()], [*wrong, sample()], [{"history": [USER]}], wrong, []):
         write_jsonl(path, lines)
         assert samples_file(path) == path
     assert samples_file(path.parent) == path.parent
@@ -166,3 +166,25 @@ def test_the_odd_line_is_the_one_whose_slots_differ_from_most(path: Path, odd: i
     assert [str(each) for each in reader.problems] == [
         f"{path}, line {odd + 1}: slots: 'other' is not a slot of most lines"
     ]
+
+
+@pytest.mark.parametrize("wanted", ["samples", "requests"])
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('{"q": 1}\n{"q": 2}\n', ", line 1"),
+        ('{"q": 1}', ""),
+        ('{\n  "q": [\n    {"text": "x"}\n  ]\n}\n', ""),
+        ('[{"q": 1}, {"q": 2}]', ", line 1, conversation 1"),
+    ],
+)
+def test_json_of_an_unknown_structure_is_refused_with_the_formats(
+    path: Path, cache: Path, wanted: Any, text: str, place: str
+) -> None:
+    path.write_text(text)
+    with pytest.raises(DataError) as error:
+        samples_file(path, wanted)
+    said = str(error.value)
+    assert said.startswith(f"{path}{place}: expected conversations (")
+    assert "OpenAI messages" in said and "ShareGPT" in said
+    assert said.endswith("got an object with q")

@@ -461,21 +461,22 @@ def test_data_make_leaves_nothing_half_written(
 
 
 def test_data_check_lists_every_problem(workplace: Path) -> None:
-    bad = [sample(decision="tool_cal"), b"{", sample(), *[sample(slots={})] * 7]
-    write_jsonl(workplace / "bad.jsonl", [sample(), *bad])
+    bad = [sample(decision="tool_cal", slots={}), b"{", *[sample(slots={})] * 7]
+    write_jsonl(workplace / "bad.jsonl", [sample(), *bad, *[sample()] * 9])
     result = trm("data", "check", "bad.jsonl")
     assert result.exit_code == 2
     lines = result.stdout.splitlines()
     assert lines[0].startswith("bad.jsonl, line 2: decision: unknown decision 'tool_cal' (did you")
-    assert lines[1].startswith("bad.jsonl, line 3: broken JSON")
-    assert lines[-1] == "bad.jsonl: 2 samples, 9 problems in 9 lines"
-    assert len(lines) == 10
+    assert lines[1].startswith("bad.jsonl, line 2: slots: 'name' is missing")
+    assert lines[2].startswith("bad.jsonl, line 3: broken JSON")
+    assert lines[-1] == "bad.jsonl: 10 samples, 10 problems in 9 lines"
+    assert len(lines) == 11
 
     result = trm("data", "check", "bad.jsonl", "--json")
     assert result.exit_code == 2
     found = json.loads(result.stdout)
-    assert found["samples"] == 2
-    assert [problem["line"] for problem in found["problems"]] == [2, 3, *range(5, 12)]
+    assert found["samples"] == 10
+    assert [problem["line"] for problem in found["problems"]] == [2, 2, *range(3, 11)]
 
 
 def test_data_check_of_good_unusable_empty_and_missing_files(workplace: Path) -> None:

@@ -14,7 +14,8 @@ from trm_tui.sessions.pasted import read_conversation
 from trm_tui.store.draft import Draft, DraftTurn
 
 USER = {"role": "user", "content": "A table in Rome"}
-TOOL = {"type": "function", "function": {"name": "find", "parameters": {}}}
+NO_PARAMETERS = {"type": "object", "properties": {}}
+TOOL = {"type": "function", "function": {"name": "find", "parameters": NO_PARAMETERS}}
 SAMPLE: dict[str, Any] = {
     "tools": [TOOL],
     "history": [USER, {"role": "tool_call", "content": {"name": "find", "arguments": {}}}],

@@ -179,7 +179,17 @@ def test_a_first_line_that_is_bad_does_not_decide_the_slots(tmp_path: Path) -> N
     path = write_jsonl(tmp_path / "data.jsonl", [sample(decision="?", slots={"a": ""}), GOOD, GOOD])
     reader = SampleReader(path, "skip")
     assert [line.number for line, _ in reader] == [2, 3]
-    assert [problem.line for problem in reader.problems] == [1]
+    assert [str(problem).split(", ")[1] for problem in reader.problems] == [
+        "line 1: decision: unknown decision '?': expected tool_call or direct_answer",
+        "line 1: slots: 'name' is missing; every line has the slots of most lines",
+    ]
+
+
+def test_of_as_many_lines_the_first_ones_decide_the_slots(tmp_path: Path) -> None:
+    other = sample(slots={"a": ""})
+    path = write_jsonl(tmp_path / "data.jsonl", [other, GOOD, GOOD, other])
+    reader = SampleReader(path, "skip")
+    assert [line.number for line, _ in reader] == [1, 4]
 
 
 def test_skip_leaves_bad_lines_out_and_lists_every_problem(tmp_path: Path) -> None:
@@ -217,7 +227,7 @@ def test_a_missing_file_suggests_the_nearest_name(tmp_path: Path) -> None:
 
 def test_lines_know_their_place(tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
-    path.write_bytes(b'\n{"a": "\xc3\xa9"}\r\n   \n{"b": 1}')
+    path.write_bytes(b'\n{"history": [{"role": "\xc3\xa9", "content": 1}]}\r\n   \n{"b": 1}')
     raw = path.read_bytes()
     lines = list(iter_lines(path))
     assert [line.number for line in lines] == [2, 4]

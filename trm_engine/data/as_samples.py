@@ -159,7 +159,6 @@ def _identity(path: str | Path) -> tuple[Any, ...] | None:
 def _converted(
     path: str | Path, wanted: Wanted, cache: Path, progress: Progress, stream: Rejoined | None
 ) -> Path:
-    from trm_engine.data.formats import UnknownFormatError
     from trm_engine.data.sources import Source
 
     with Source(path, stream) as source:
@@ -168,12 +167,7 @@ def _converted(
         stem = "stdin" if str(path) == "-" else Path(path).stem
         key = key_of(source.digest(), stem, wanted, code_hash(*CODE))
         folder = cache / f"{wanted}-{key}"
-        try:
-            build_once(folder, partial(_build, source, wanted, progress))
-        except UnknownFormatError:
-            if source.is_plain:
-                return Path(path)
-            raise
+        build_once(folder, partial(_build, source, wanted, progress))
     return folder / f"{wanted}.jsonl"
 
 

@@ -218,9 +218,11 @@ class SampleReader:
         for line in iter_lines(self.path, self.digest):
             try:
                 sample = parse_sample(line.raw)
-                _refuse_other_slots(sample, slot_names)
             except ValueError as error:
-                self._note(line, error)
+                self._note(line, [*explain(error), *_wrong_slots(line.raw, slot_names)])
+                continue
+            if problem := _wrong_slot(sample.slots, slot_names):
+                self._note(line, [problem])
                 continue
             found += 1
             yield line, sample
@@ -229,12 +231,12 @@ class SampleReader:
         if not found:
             raise DataError(_nothing_usable(self.path, self.problems))
 
-    def _note(self, line: Line, error: ValueError) -> None:
+    def _note(self, line: Line, messages: list[str]) -> None:
         path = "standard input" if str(self.path) == "-" else str(self.path)
         if told := problem_in(line.raw):
             self.problems.append(Problem(path, *told))
             return
-        self.problems += [Problem(path, line.number, message) for message in explain(error)]
+        self.problems += [Problem(path, line.number, message) for message in messages]
 
 
 def iter_lines(path: str | Path, digest: hashlib._Hash | None = None) -> Iterator[Line]:
@@ -370,20 +372,26 @@ def _as_call(content: Any) -> dict[str, Any]:
     return content
 
 
-def _refuse_other_slots(sample: Sample, names: frozenset[str]) -> None:
-    if sample.slots.keys() == names:
-        return
-    missing = [name for name in sorted(names) if name not in sample.slots]
-    extra = [name for name in sample.slots if name not in names]
-    if missing:
-        raise ValueError(
-            f"slots: '{missing[0]}' is missing; every line has the slots of most lines, "
-            f'empty ones as ""'
-        )
-    if extra:
-        raise ValueError(
-            f"slots: '{extra[0]}' is not a slot of most lines{did_you_mean(extra[0], names)}"
-        )
+def _wrong_slots(raw: bytes, names: frozenset[str]) -> list[str]:
+    """What is wrong with the slots of a line that is no sample, if they can be read."""
+    with suppress(*NOT_READ):
+        problem = _wrong_slot(_slots_of(raw).slots, names)
+        return [problem] if problem else []
+    return []
+
+
+def _wrong_slot(slots: dict[str, Any], names: frozenset[str]) -> str | None:
+    """The first slot that is missing or should not be there, in words."""
+    if slots.keys() == names:
+        return None
+    for name in sorted(names):
+        if name not in slots:
+            return (
+                f"slots: '{name}' is missing; every line has the slots of most lines, "
+                'empty ones as ""'
+            )
+    extra = next(name for name in slots if name not in names)
+    return f"slots: '{extra}' is not a slot of most lines{did_you_mean(extra, names)}"
 
 
 def _nothing_usable(path: str | Path, problems: list[Problem]) -> str:

@@ -9,13 +9,11 @@ from trm_engine.data.catalogue import read_tools
 from trm_engine.data.decisions import steps_of
 from trm_engine.data.fields import ConvertError
 from trm_engine.data.formats import Match, looks_like
-from trm_engine.data.formats.columns import turns_in
+from trm_engine.data.formats.columns import TURN_KEYS, turns_in
 from trm_engine.data.formats.openai import OPENAI
 from trm_engine.errors import DataError
 from trm_engine.vocabulary import ROLES, TOOL_ROLES
 from trm_tui.store.draft import Draft
-
-WHERE = "conversation"
 
 
 def read_conversation(text: str) -> Draft | None:
@@ -43,15 +41,22 @@ def read_conversation(text: str) -> Draft | None:
 
 def _converted(value: Any, has_turns: bool) -> Draft | None:
     """The first conversation of a record of any format, without the answers of decisions."""
-    found = looks_like(value)
+    found, where = looks_like(value), _place_of(value)
     if not has_turns and (found is None or found.matches(value) < Match.CERTAIN):
         return None
-    read = next(iter((found or OPENAI).read(value, WHERE)), None)
+    read = next(iter((found or OPENAI).read(value, where)), None)
     if read is None:
         return None
     steps = steps_of(read, has_stops=False)
     history = [{"role": each.role, "content": each.content} for each in steps if each.is_kept]
-    return Draft.of({"tools": read_tools(read.tools, WHERE), "history": history})
+    return Draft.of({"tools": read_tools(read.tools, where), "history": history})
+
+
+def _place_of(value: Any) -> str:
+    """What messages call the place of the turns: the key that they are under."""
+    if isinstance(value, list):
+        return TURN_KEYS[0]
+    return next((key for key in TURN_KEYS if turns_in(value, (key,))), "conversation")
 
 
 def _are_ours(value: Any, turns: list[dict[str, Any]]) -> bool:

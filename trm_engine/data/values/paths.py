@@ -59,6 +59,12 @@ def parse_path(path: str) -> list[Step]:
     return steps
 
 
+def shown_path(path: str) -> str:
+    """A path for people: one that is a single key is written as the key."""
+    steps = parse_path(path)
+    return str(steps[0]) if len(steps) == 1 else path
+
+
 def escaped(key: str) -> str:
     """A key as a step of a path."""
     return _SPECIAL.sub(r"\\\1", key)
