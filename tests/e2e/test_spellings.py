@@ -70,8 +70,8 @@ def trained(folder: Path, records: list[dict[str, Any]]) -> tuple[RunFolder, Con
 
 @pytest.mark.parametrize("way", SPELLINGS)
 def test_every_spelling_is_learnt(way: str, tmp_path: Path) -> None:
-    run, _, data = trained(tmp_path, SPELLINGS[way])
-    predictor = Predictor.load(run.checkpoints / "last.pt", "cpu")
+    run, config, data = trained(tmp_path, SPELLINGS[way])
+    predictor = Predictor.load(run.checkpoints(config) / "last.pt", "cpu")
     judged = TRMToolCallingDataset(
         data, predictor.tokenizer, predictor.labels, cache_dir=tmp_path / "cache"
     )
@@ -85,8 +85,8 @@ def test_types_are_those_of_the_values(tmp_path: Path) -> None:
         sample(f"Order {n}: for {n % 8 + 2} guests", [], "book", guests=n % 8 + 2, quiet=n % 8 > 3)
         for n in range(SAMPLES)
     ]
-    run, _, _ = trained(tmp_path, records)
-    predictor = Predictor.load(run.checkpoints / "last.pt", "cpu")
+    run, config, _ = trained(tmp_path, records)
+    predictor = Predictor.load(run.checkpoints(config) / "last.pt", "cpu")
     answers = predictor.predict([Conversation.model_validate(each) for each in records[:8]])
     found = [answer.tool.arguments if answer.tool else {} for answer in answers]
     assert [each["guests"] for each in found] == [2, 3, 4, 5, 6, 7, 8, 9]
@@ -104,8 +104,8 @@ def test_calls_that_are_made_together_are_all_made(tmp_path: Path) -> None:
             records.append(sample(text, [*calls], "weather", city=city))
             calls.append({"name": "weather", "arguments": {"city": city}})
         records.append(sample(text, calls, ""))
-    run, _, _ = trained(tmp_path, records)
-    predictor = Predictor.load(run.checkpoints / "last.pt", "cpu")
+    run, config, _ = trained(tmp_path, records)
+    predictor = Predictor.load(run.checkpoints(config) / "last.pt", "cpu")
     assert predictor.labels.calls_together
     asked = [f"weather in Ba{number} and Du{number + 3}" for number in range(1, 21, 2)]
     turns = [{"history": [{"role": "user", "content": text}]} for text in asked]
