@@ -12,7 +12,7 @@ from rich.text import Text
 
 from trm_engine.printable import one_line
 from trm_engine.runs.schema.answers import FileEvaluation
-from trm_engine.runs.schema.evaluation import HEADLINES, Evaluation, evaluation_of
+from trm_engine.runs.schema.evaluation import HEADLINES, Evaluation, evaluation_of, shown
 from trm_tui.plain.inspect_facts import judged_samples
 from trm_tui.plain.tables import (
     EvaluationTables,
@@ -100,7 +100,7 @@ def comparison_table(evaluation: Evaluation | None, other: Evaluation | None, ti
     table.add_column("Metric", no_wrap=True)
     for heading in ("This", "Other", "This - Other"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for metric in HEADLINES:
+    for metric in shown(HEADLINES, evaluation, other):
         values = metric.of(evaluation), metric.of(other)
         arrow, text = difference(*values)
         texts = (metric_text(metric, value) for value in values)

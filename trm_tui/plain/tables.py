@@ -23,6 +23,7 @@ from trm_engine.runs.schema.evaluation import (
     Evaluation,
     Slot,
     StepFigures,
+    shown,
 )
 from trm_engine.runs.schema.events import Evaluated, RunStarted
 from trm_engine.runs.summary import RunSummary
@@ -76,7 +77,7 @@ def results_table(evaluation: Evaluation, title: str) -> Table:
     table = Table(title=title, title_style="bold")
     table.add_column("Metric", no_wrap=True)
     table.add_column("Value", justify="right", min_width=14, no_wrap=True)
-    for metric in METRICS:
+    for metric in shown(METRICS, evaluation):
         if metric.name in BEGIN_GROUPS:
             table.add_row()
         text = metric_text(metric, metric.of(evaluation))
@@ -152,7 +153,7 @@ def final_table(final: Evaluated, best: Evaluated | None) -> Table:
     for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_row("Step", *(f"{event.step:,}" for event in columns.values()))
-    for metric in HEADLINES:
+    for metric in shown(HEADLINES, *(event.metrics for event in columns.values())):
         values = (metric.of(event.metrics) for event in columns.values())
         table.add_row(metric.title, *(metric_text(metric, value) for value in values))
     return table

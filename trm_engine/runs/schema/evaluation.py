@@ -6,6 +6,7 @@ here. Evaluations of older versions may lack the fields that have a default.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Literal
@@ -205,6 +206,7 @@ class Metric:
         rank: if there is not enough room, metrics with a low rank are shown. None: only in tables.
         by_step: the field in ``StepFigures``, or "".
         is_detail: whether the metric is left out of the headlines.
+        is_optional: whether ``shown`` leaves it out where it is unknown.
     """
 
     name: str
@@ -215,6 +217,7 @@ class Metric:
     rank: int | None = None
     by_step: str = ""
     is_detail: bool = False
+    is_optional: bool = False
 
     def of(self, evaluation: Evaluation | None) -> float | None:
         """The value; None if it is unknown."""
@@ -325,6 +328,7 @@ METRICS = (
         "answered",
         "Share of samples that can be answered so that the target accuracy (0.99 unless set) of "
         "decision, tool and arguments is kept.",
+        is_optional=True,
     ),
     Metric(
         "decision_confidence.ece",
@@ -332,6 +336,7 @@ METRICS = (
         "ECE",
         "Expected calibration error of the decision's probability, over 15 bins of equal width.",
         kind="error",
+        is_optional=True,
     ),
     Metric(
         "decision_confidence.brier",
@@ -340,6 +345,7 @@ METRICS = (
         "Mean squared distance between the decision's probability and its being right.",
         kind="error",
         is_detail=True,
+        is_optional=True,
     ),
     Metric(
         "answer_confidence.ece",
@@ -349,6 +355,7 @@ METRICS = (
         "right.",
         kind="error",
         is_detail=True,
+        is_optional=True,
     ),
     Metric(
         "answer_confidence.brier",
@@ -357,6 +364,7 @@ METRICS = (
         "Mean squared distance between that probability and the answer's being right.",
         kind="error",
         is_detail=True,
+        is_optional=True,
     ),
     Metric(
         "loss",
@@ -376,3 +384,12 @@ SHARES = tuple(metric for metric in METRICS if metric.rank is not None)
 BY_NAME = {metric.name: metric for metric in METRICS}
 BY_CHOICE = {metric.choice: metric for metric in METRICS}
 """The metrics by ``Metric.choice``."""
+
+
+def shown(metrics: Iterable[Metric], *evaluations: Evaluation | None) -> list[Metric]:
+    """Those to show of some evaluations; those of confidence only if one of them has it."""
+    return [
+        metric
+        for metric in metrics
+        if not metric.is_optional or any(metric.of(each) is not None for each in evaluations)
+    ]

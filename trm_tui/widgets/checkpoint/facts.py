@@ -13,7 +13,13 @@ from rich.text import Text
 from textual.app import ComposeResult
 
 from trm_engine.printable import one_line
-from trm_engine.runs.schema.evaluation import HEADLINES, Evaluation, Metric, evaluation_of
+from trm_engine.runs.schema.evaluation import (
+    HEADLINES,
+    Evaluation,
+    Metric,
+    evaluation_of,
+    shown,
+)
 from trm_tui.keys import ROWS, bindings
 from trm_tui.plain.tables import best_of
 from trm_tui.text.clock import local_time
@@ -134,7 +140,7 @@ class CheckpointTable(Drawing):
         samples = [each.samples if each else None for each in measured]
         counts = ("" if each is None else f"{each:,}" for each in samples)
         table.add_row(self._text("Samples", "faint"), *counts)
-        for metric in HEADLINES:
+        for metric in shown(HEADLINES, *measured):
             table.add_row(self._text(metric.title, "faint"), *self._cells(metric, measured))
         yield self._headed("Evaluation when it was saved", table)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from textual.content import Content
 
-from trm_engine.runs.schema.evaluation import HEADLINES, Evaluation
+from trm_engine.runs.schema.evaluation import HEADLINES, Evaluation, Metric, shown
 from trm_tui.text.figures import MARKS
 from trm_tui.text.metrics import difference, direction, metric_grade, metric_text
 from trm_tui.widgets.table.columns import Cells, Column, Layout
@@ -26,17 +26,19 @@ class HeadlineFigures(RowsView):
         super().__init__(**options)
         self._now: Evaluation | None = None
         self._other: Evaluation | None = None
+        self._metrics: Sequence[Metric] = ()
 
     def show(self, evaluation: Evaluation, other: Evaluation | None = None) -> None:
         """Show an evaluation, optionally compared with another one on the same samples."""
         self._now, self._other = evaluation, other
+        self._metrics = shown(HEADLINES, evaluation, other)
         samples = evaluation.samples
         self.border_subtitle = Content("" if samples is None else f"{samples:,} samples")
         self.invalidate()
 
     def row_count(self) -> int:
         """One row for each headline metric; none without an evaluation."""
-        return len(HEADLINES) if self._now else 0
+        return len(self._metrics)
 
     def columns(self) -> Sequence[Column]:
         """Narrow panes leave out the grade's mark."""
@@ -55,7 +57,7 @@ class HeadlineFigures(RowsView):
 
     def cells(self, row: int, layout: Layout) -> Cells:
         """One metric."""
-        metric = HEADLINES[row]
+        metric = self._metrics[row]
         value, other = metric.of(self._now), metric.of(self._other)
         quality = metric_grade(metric, value)
         arrow, text = difference(value, other)

@@ -45,7 +45,12 @@ class InspectTabs(LazyTabs):
         "Errors",
         "Confidence",
     )
-    SHORT = {"Parameters": "Param.", "Vocabulary": "Vocab.", "Confidence": "Conf."}
+    SHORT = {
+        "Parameters": "Param.",
+        "Vocabulary": "Vocab.",
+        "Evaluation": "Eval.",
+        "Confidence": "Conf.",
+    }
 
     def __init__(self, session: CheckpointSession) -> None:
         super().__init__()
