@@ -59,6 +59,8 @@ DATA = "Data"
 FIGURES = "Figures and problems"
 SAMPLES_BEHIND = "Samples behind a figure"
 VIEWED = "A sample of the data"
+REVIEW = "Suspected labels"
+SUSPECTS = "The list of suspected labels"
 
 KEYS: dict[str, list[Key]] = {
     EVERYWHERE: [
@@ -257,8 +259,8 @@ KEYS: dict[str, list[Key]] = {
         Key("left_square_bracket,left,h", "[ ←", "move_step(-1)", "", "Previous supervision step"),
     ],
     DATA: [
-        Key("1", "1 2", "tab(1)", "", "Open the tab Overview or Problems"),
-        Key("2", "", "tab(2)", "", ""),
+        Key("1", "1 2 3", "tab(1)", "", "Open the tab Overview, Problems or Labels"),
+        *(Key(str(number), "", f"tab({number})", "", "") for number in range(2, 4)),
         Key("escape", "esc", "cancel", "Cancel", "Stop reading the file, and leave"),
     ],
     FIGURES: [
@@ -274,6 +276,19 @@ KEYS: dict[str, list[Key]] = {
         Key("w", "w", "export", "Write", "Write these samples to a JSONL file"),
         Key("escape", "esc", "close_search", "", "End the search"),
         Key("escape,left,h", "esc ←", "leave", "Back", "Back to the figures or problems"),
+    ],
+    REVIEW: [
+        Key("y", "y", "decide('keep')", "Keep", "Keep the label as it is"),
+        Key("t", "t", "decide('take')", "Take", "Take the model's label"),
+        Key("e", "e", "edit", "Edit", "Type the right label"),
+        Key("d", "d", "decide('drop')", "Drop", "Leave the sample out of the corrected file"),
+        Key("u", "u", "decide('undo')", "Undo", "Take the decision on this label back"),
+        Key("w", "w", "write", "Write", "Write the corrected file and the log of its changes"),
+    ],
+    SUSPECTS: [
+        Key("enter", "enter", "open", "Open", "Show the conversation (also a double click)"),
+        Key("slash", "/", "search", "Search", "Search in kinds, fields, labels and decisions"),
+        Key("escape", "esc", "close_search", "", "Show all again"),
     ],
     VIEWED: [
         Key("n", "n", "sample(1)", "Next", "Next sample"),

@@ -24,6 +24,7 @@ from trm_engine.label_errors.suspect import KINDS, Kind, Suspect
 
 Action = Literal["keep", "take", "edit", "drop", "undo"]
 ACTIONS: tuple[Action, ...] = ("keep", "take", "edit", "drop", "undo")
+LOG_SUFFIX = ".changes.jsonl"
 Label = tuple[int, Kind, str]
 Record = dict[str, Any]
 
@@ -102,6 +103,8 @@ def apply_decisions(
     Raises:
         DataError: a decision does not fit the file, or makes a sample invalid.
     """
+    if out.resolve() == file.resolve():
+        raise DataError(f"{out}: is the file itself, which is never changed; give another name")
     of_line: dict[int, list[Decision]] = defaultdict(list)
     known = {(each.line, each.kind, each.field): each for each in suspects}
     for label, decision in in_force(decisions).items():
@@ -118,6 +121,29 @@ def apply_decisions(
     except OSError as error:
         raise DataError(f"{out}: cannot be written: {error.strerror}") from None
     return changes
+
+
+def refuse_misfits(
+    file: Path, raw: bytes, due: Sequence[Decision], known: dict[Label, Suspect]
+) -> None:
+    """Check all decisions on one sample, given as its line.
+
+    Raises:
+        DataError: one does not fit the sample, or makes it invalid.
+    """
+    if any(each.action != "keep" for each in due):
+        _corrected(file, raw, due, known)
+
+
+def log_of(out: Path) -> Path:
+    """The log of a corrected file."""
+    return out.with_suffix(LOG_SUFFIX)
+
+
+def in_words(changes: Sequence[Change]) -> str:
+    """How many labels were changed and samples dropped."""
+    dropped = sum(each.action == "drop" for each in changes)
+    return f"{len(changes) - dropped:,} labels changed, {dropped:,} samples dropped"
 
 
 def _lines(

@@ -106,17 +106,21 @@ def correct(
       trm-tui data correct train.jsonl decisions.jsonl corrected.jsonl
     """
     from trm_engine.errors import DataError
-    from trm_engine.label_errors.corrections import apply_decisions, read_decisions
+    from trm_engine.label_errors.corrections import (
+        apply_decisions,
+        in_words,
+        log_of,
+        read_decisions,
+    )
     from trm_engine.label_errors.suspect import RESULT, read_suspects
 
-    log = out.with_suffix(".changes.jsonl")
+    log = log_of(out)
     for path in (out, log):
         if path.exists() and not force:
             raise DataError(f"{path}: exists; give another name, or --force to replace it")
     suspects = read_suspects((folder or default_folder(file)) / RESULT)
     changes = apply_decisions(file, suspects, read_decisions(decisions), out, log)
-    dropped = sum(each.action == "drop" for each in changes)
-    typer.echo(f"{out}: {len(changes) - dropped} labels changed, {dropped} samples dropped")
+    typer.echo(f"{out}: {in_words(changes)}")
     typer.echo(f"{log}: every change")
 
 

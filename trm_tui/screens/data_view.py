@@ -15,24 +15,31 @@ from textual.worker import get_current_worker
 
 from trm_engine.data.problems.figures import first_of_conversations
 from trm_engine.data.problems.kind import Table
-from trm_engine.errors import UserError, WorkerError
+from trm_engine.errors import DataError, UserError, WorkerError
 from trm_engine.files.atomic import write_atomically
 from trm_engine.files.jsonl import to_json
+from trm_engine.label_errors.corrections import LOG_SUFFIX, Action, in_words
+from trm_engine.label_errors.review import Review, as_text, as_value
+from trm_engine.label_errors.suspect import Suspect
 from trm_engine.printable import one_line
 from trm_tui.keys import DATA, bindings
+from trm_tui.screens.edit_label import EditLabelDialog
 from trm_tui.screens.export import SAMPLES, ExportDialog
 from trm_tui.sessions.data_view import FILE, OTHER, DataSession
 from trm_tui.store.listing import Listed, Listing
 from trm_tui.store.placed_values import differences
-from trm_tui.text.figures import WRONG
+from trm_tui.text.figures import RIGHT, WRONG
 from trm_tui.widgets.banner import Banner
 from trm_tui.widgets.checkpoint.header import InspectHeader
 from trm_tui.widgets.data.figures import FigureList
 from trm_tui.widgets.data.problems import ProblemList, ProblemText
+from trm_tui.widgets.data.review import ReviewPane
 from trm_tui.widgets.data.sample import SamplePane
 from trm_tui.widgets.data.samples import SampleList
+from trm_tui.widgets.data.suspects import SuspectList, decided, difference, name_of
 from trm_tui.widgets.data.tabs import ViewTabs
 from trm_tui.widgets.key_footer import KeyFooter
+from trm_tui.widgets.table.search_pane import SearchRows
 
 DEBOUNCE_SECONDS = 0.05
 ALL_SAMPLES = "Writes all samples in the list, unchanged and in the order of the file."
@@ -56,7 +63,7 @@ class ViewScreen(Screen[None]):
         self.problem: Exception | None = None
         self.was_cancelled = False
         self._is_swapped = False
-        self._opener: SampleList | None = None
+        self._opener: SearchRows | None = None
 
     @property
     def subject(self) -> str:
@@ -109,6 +116,7 @@ class ViewScreen(Screen[None]):
                 async for what, share in progress:
                     self._show_header(f"{what} {share:.0%}")
                     self._tabs.say(f"{what}… {share:.0%}   esc cancels")
+            await asyncio.to_thread(self.session.open_review)
         except (UserError, WorkerError) as error:
             self.problem = error
             self.leave()
@@ -218,9 +226,10 @@ class ViewScreen(Screen[None]):
         return f"line {self.session.line(row, side):,}{of}"
 
     @on(SampleList.Opened)
+    @on(SuspectList.Opened)
     def _open_sample(self) -> None:
         """Maximise the sample."""
-        self._opener = self._tabs.samples
+        self._opener = self._tabs.rows
         self.add_class("-reading")
         pane = self._tabs.sample
         self.set_focus(pane.scrolled())
@@ -242,6 +251,87 @@ class ViewScreen(Screen[None]):
     def _swap(self) -> None:
         self._is_swapped = not self._is_swapped
         self._show_sample(self._tabs.samples.selected)
+
+    # Suspected labels -------------------------------------------------------------------------
+
+    @on(SuspectList.Selected)
+    def _select_suspect(self, event: SuspectList.Selected) -> None:
+        self._show_suspect(event.suspect)
+
+    @work(exclusive=True, group="sample")
+    async def _show_suspect(self, suspect: Suspect | None) -> None:
+        """Show the sample of a suspect after the list is painted."""
+        await asyncio.sleep(DEBOUNCE_SECONDS)
+        row = self.session.row(suspect.line) if suspect else None
+        if suspect is None or row is None:
+            self._tabs.sample.show(None)
+            return
+        sample = await asyncio.to_thread(self.session.sample, row)
+        notes = [f"{WRONG} {difference(suspect)}"]
+        decision = self.session.review.decision(suspect) if self.session.review else None
+        notes += [f"{RIGHT} decided: {decided(suspect, decision)[0]}"] if decision else []
+        self._tabs.sample.show(sample, self._place(row, FILE), notes, choices=self.session.choices)
+
+    @on(ReviewPane.Decided)
+    def _decide_on(self, event: ReviewPane.Decided) -> None:
+        if problem := self._decide(event.suspect, event.action):
+            self.notify(problem, severity="error")
+
+    @on(ReviewPane.EditRequested)
+    def _edit(self, event: ReviewPane.EditRequested) -> None:
+        suspect, review = event.suspect, self.session.review
+        assert review
+        row = self.session.row(suspect.line)
+        sample = None if row is None else self.session.sample(row)
+        text = as_text(suspect, review.decision(suspect), sample or {})
+
+        def save(typed: str) -> str:
+            try:
+                return self._decide(suspect, "edit", as_value(suspect, typed))
+            except ValueError as error:
+                return str(error)
+
+        label = f"{name_of(suspect)}, line {suspect.line:,}"
+        self.app.push_screen(EditLabelDialog(label, difference(suspect), one_line(text), save))
+
+    def _decide(self, suspect: Suspect, action: Action, value: object = None) -> str:
+        """Decide on a suspect. Returns why it cannot be done; "" if it was."""
+        review, row = self.session.review, self.session.row(suspect.line)
+        if review is None or row is None:
+            return f"The file has no sample in line {suspect.line:,}."
+        try:
+            review.decide(suspect, action, self.session.raw(row), value)
+        except OSError:
+            return "The sample cannot be read: the file has changed."
+        except DataError as error:
+            return str(error)
+        for suspects in self.query(SuspectList):
+            suspects.changed()
+        return ""
+
+    @on(ReviewPane.WriteRequested)
+    def _ask_where_to_write(self) -> None:
+        path, review = self.session.path.absolute(), self.session.review
+        if review is None:
+            return
+
+        def write(out: Path | None) -> None:
+            if out:
+                self._write_corrected(review, out)
+
+        suggested = path.with_name(f"{path.stem}-corrected.jsonl")
+        note = f"Beside it, every change is written to a file that ends in {LOG_SUFFIX}."
+        dialog = ExportDialog("the corrected file", suggested, SAMPLES, note, beside=LOG_SUFFIX)
+        self.app.push_screen(dialog, write)
+
+    @work(thread=True)
+    def _write_corrected(self, review: Review, path: Path) -> None:
+        try:
+            changes = review.write(path)
+        except DataError as error:
+            self.notify(str(error), severity="error")
+        else:
+            self.notify(f"{in_words(changes)}: {path}")
 
     # Files ------------------------------------------------------------------------------------
 

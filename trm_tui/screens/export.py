@@ -37,13 +37,20 @@ class ExportDialog(Dialog[Path | None]):
     HINT = "enter writes · tab to the choices · esc cancels"
 
     def __init__(
-        self, title: str, suggested_path: Path, formats: Formats = TABLES, note: str = ALL_VALUES
+        self,
+        title: str,
+        suggested_path: Path,
+        formats: Formats = TABLES,
+        note: str = ALL_VALUES,
+        beside: str = "",
     ) -> None:
+        """``beside``: the suffix of a second file that is written with the first."""
         choices: list[Choice[Path | None]] = [Choice("Write", None), Choice("Cancel", None)]
         super().__init__(f"Write the data of “{title}”", choices, None)
         self._suggested = str(suggested_path)
         self._formats = formats
         self._note = note
+        self._beside = beside
         self._confirmed: Path | None = None
 
     def body(self) -> Iterable[Widget]:
@@ -68,9 +75,11 @@ class ExportDialog(Dialog[Path | None]):
     def _write(self) -> None:
         path = self._path()
         problem = problem_of(path, self._formats)
-        if problem is None and path.exists() and path != self._confirmed:
+        written = [path, path.with_suffix(self._beside)] if self._beside and not problem else [path]
+        present = [each.name for each in written if not problem and each.exists()]
+        if present and path != self._confirmed:
             self._confirmed = path
-            problem = f"{path.name} exists. Press enter again to overwrite it."
+            problem = f"{present[0]} exists. Press enter again to overwrite it."
         if problem:
             self._say(problem)
         else:

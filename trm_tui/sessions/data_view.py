@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from trm_engine.data.problems.figures import Figure, figures_of
 from trm_engine.data.problems.reading import Reading
@@ -20,6 +21,7 @@ from trm_engine.data.problems.task import task_of
 from trm_engine.data.problems.view import DataView, ViewOptions, is_indexed, open_view
 from trm_engine.errors import DataError, WorkerError
 from trm_engine.files.jsonl import from_message
+from trm_engine.label_errors.review import Review
 
 READER = [sys.executable, "-P", "-m", "trm_engine.data.problems"]
 LOG_TAIL = 2000
@@ -44,6 +46,7 @@ class DataSession:
         self.options = options
         self.view: DataView | None = None
         self.figures: list[Figure] = []
+        self.review: Review | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._lock = threading.Lock()
         self._loaded = lru_cache(CACHED_SAMPLES)(self._load)
@@ -61,6 +64,15 @@ class DataSession:
         self.view = await asyncio.to_thread(open_view, self.path, self.options)
         limit = self.options.max_length
         self.figures = await asyncio.to_thread(figures_of, self.view.file, limit)
+
+    def open_review(self) -> None:
+        """Read the search for label errors, if there is one.
+
+        Raises:
+            UserError: its suspects or decisions cannot be read.
+        """
+        if self.options.errors:
+            self.review = Review(self.path, self.options.errors)
 
     async def close(self) -> None:
         """End the process."""
@@ -82,6 +94,20 @@ class DataSession:
     def line(self, row: int, side: str = FILE) -> int:
         """The line of a sample in its file."""
         return int(self._reading(side).columns["line"][row])
+
+    def row(self, line: int) -> int | None:
+        """The row of the sample in a line of the file; None if there is none."""
+        lines = self._reading(FILE).columns["line"]
+        row = int(np.searchsorted(lines, line))
+        return row if row < len(lines) and lines[row] == line else None
+
+    def raw(self, row: int) -> bytes:
+        """The line of a sample as it stands in the file.
+
+        Raises:
+            OSError: the file cannot be read any more.
+        """
+        return self._raw(row, FILE)
 
     def search(self, rows: Sequence[int], words: str) -> Iterator[tuple[list[int], float]]:
         """Look for words in samples. Yields the places in ``rows`` of those that have all of them,

@@ -22,7 +22,7 @@ KIND = Kind(
         "Models that were trained on other conversations of the file confidently disagree with "
         "these labels. The surest come first."
     ),
-    repair="Decide on each: trm-tui data errors FILE --draft, then trm-tui data correct.",
+    repair="Decide on each in the tab Labels, or with data errors --draft and data correct.",
     cost="high",
 )
 

@@ -1,4 +1,4 @@
-"""ViewTabs: overview and problems of a data file, each with the samples behind it."""
+"""ViewTabs: overview, problems and suspected labels of a data file, each with its samples."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from trm_tui.sessions.data_view import DataSession
 from trm_tui.store.listing import Listing
 from trm_tui.widgets.data.figures import FigureList
 from trm_tui.widgets.data.problems import ProblemList, ProblemText
+from trm_tui.widgets.data.review import ReviewPane
 from trm_tui.widgets.data.sample import SamplePane
 from trm_tui.widgets.data.samples import SampleList
+from trm_tui.widgets.data.suspects import SuspectList
 from trm_tui.widgets.lazy_tabs import LazyTabs
+from trm_tui.widgets.table.search_pane import SearchRows
 
 
 class ViewTabs(LazyTabs):
     """The tabs of a data file."""
 
-    TABS = ("Overview", "Problems")
+    TABS = ("Overview", "Problems", "Labels")
 
     def __init__(self, session: DataSession) -> None:
         super().__init__()
@@ -25,7 +28,9 @@ class ViewTabs(LazyTabs):
         self._status = ""
 
     def content(self, tab: str) -> Widget:
-        """A list of figures or problems, the samples behind it, and one of them."""
+        """A list of figures, problems or suspects, the samples behind it, and one of them."""
+        if tab == "labels":
+            return ReviewPane(classes="data-panes data-review")
         masters: list[Widget] = [FigureList(classes="panel")]
         if tab == "problems":
             masters = [ProblemList(classes="panel"), ProblemText(classes="panel")]
@@ -51,6 +56,8 @@ class ViewTabs(LazyTabs):
             figures.say(status)
         for problems in self.query(ProblemList):
             problems.say(status)
+        for suspects in self.query(SuspectList):
+            suspects.say(status)
 
     def show(self) -> None:
         """Show the file that was read."""
@@ -60,6 +67,8 @@ class ViewTabs(LazyTabs):
             figures.show(self.session.figures)
         for problems in self.query(ProblemList):
             problems.show(view.problems, len(view.file))
+        for suspects in self.query(SuspectList):
+            suspects.show(self.session.review)
 
     def list_samples(self, listing: Listing) -> None:
         """List other samples in the open tab."""
@@ -69,6 +78,11 @@ class ViewTabs(LazyTabs):
     def pane(self) -> Widget:
         """The content of the open tab."""
         return self.query_one(f"#{self.active}")
+
+    @property
+    def rows(self) -> SearchRows:
+        """The list in the open tab that samples are chosen from."""
+        return self.pane.query(SearchRows).last()
 
     @property
     def samples(self) -> SampleList:
