@@ -293,7 +293,7 @@ KEYS: dict[str, list[Key]] = {
     VIEWED: [
         Key("n", "n", "sample(1)", "Next", "Next sample"),
         Key("N", "N", "sample(-1)", "", "Previous sample"),
-        Key("o", "o", "swap", "Other", "Show the sample that it is compared with, or go back"),
+        Key("o", "o", "swap", "Other", "Show the compared sample, or go back"),
     ],
 }  # fmt: skip
 

@@ -30,6 +30,8 @@ from benchmarks.__main__ import NAMES
 from tests.documents import Shown, blocks, commands, stages
 from tests.e2e.runs import finish, tiny_run
 from tests.support import ROOT, TOOLS, dialogues, write_jsonl
+from trm_engine.data.as_samples import samples_file
+from trm_engine.data.cache import content_hash
 from trm_engine.data.telecom import generate_samples
 from trm_engine.files.jsonl import from_message, to_message
 from trm_engine.inspection.client import InferenceServer
@@ -169,6 +171,8 @@ def _find_errors(arguments: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     suspect = Suspect(2, "slot", "name", "An Nguyễn", "An", 0.9)
     write_records(folder / RESULT, [suspect])
+    note = {"content": content_hash(samples_file(arguments.data))}
+    (folder / "search.json").write_text(json.dumps(note))
     print(json.dumps({"type": "result", "suspects": 1}))
     return 0
 
