@@ -40,7 +40,9 @@ def sample(text: str, calls: list[dict[str, Any]], tool: str, **arguments: Any) 
 
 SPELLINGS: dict[str, list[dict[str, Any]]] = {
     "zeros": [sample(f"Send {n:.2f} euros", [], "send", sum=n) for n in numbers()],
-    "thousands": [sample(f"Send {n * 997:,.1f} euros", [], "send", sum=n * 997) for n in numbers()],
+    "thousands": [
+        sample(f"Send {n * 997:,.1f} euros", [], "send", sum=round(n * 997, 1)) for n in numbers()
+    ],
     "whole": [sample(f"Send {int(n)} euros", [], "send", sum=float(int(n))) for n in numbers()],
     "quotes": [
         sample(f"Meet me at Bo{n}an\u2019s tonight", [], "meet", place=f"Bo{n}an's")

@@ -642,7 +642,8 @@ def test_bfloat16_and_float32_roughly_agree(model: TRMForToolCalling, batch: Bat
             rough = tensors_of(other)[name]
             assert rough.dtype == (torch.bfloat16 if name in ("y", "z") else torch.float32), name
             error = (tensor - rough.float()).abs().mean()
-            assert error < 0.02 + 0.1 * tensor.std(), name
+            # CPUs round at different places: 0.05 to 0.12 of the deviation was seen.
+            assert error < 0.02 + 0.2 * tensor.std(), name
 
 
 def test_padding_never_changes_an_answer_in_bfloat16(
