@@ -208,10 +208,11 @@ def read_sample_file(corpus: Corpus, place: Path, rng: Random) -> None:
     from trm_tui.sessions.sample_file import SampleFile
 
     path = written(place, "data.jsonl", mutate_lines(corpus.lines, rng))
-    file = SampleFile(path)
-    for line in range(len(file) + 2):
-        with suppress(UserError):
-            file.load(line)
+    with suppress(UserError):
+        file = SampleFile(path)
+        for line in range(len(file) + 2):
+            with suppress(UserError):
+                file.load(line)
 
 
 @reader

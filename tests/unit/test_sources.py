@@ -249,6 +249,15 @@ def test_yaml_is_one_record(tmp_path: Path) -> None:
     assert read(path) == [{"version": "3.1", "stories": [{"story": "a"}]}]
 
 
+def test_a_damaged_file_that_is_named_json_is_never_taken_for_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "chats.jsonl"
+    path.write_bytes(b"history: []\n" + LINES)
+    with Source(path) as source:
+        broken, *others = source
+    assert "expected JSON" in str(broken.problem)
+    assert others and not any(each.problem for each in others)
+
+
 def test_a_file_of_one_value_is_read_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "file"
     for value in ({"tools": [{"name": "f"}]}, [{"name": "f"}], []):

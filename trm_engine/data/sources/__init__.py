@@ -136,7 +136,8 @@ class Source:
             raise ConvertError(f"{self.name}: {other} cannot be read; expected {READABLE}")
         lines = head.decode("utf-8-sig", "replace").splitlines()
         first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
-        return "YAML" if YAML.match(first) else "JSON"
+        is_named_json = self.name.endswith((".json", ".jsonl"))  # however damaged it is
+        return "YAML" if YAML.match(first) and not is_named_json else "JSON"
 
     def _refuse_blank(self) -> None:
         with closing(self._storage.open()) as file, self._storage.translated_errors():
