@@ -19,7 +19,10 @@ from trm_engine.errors import DataError
 from trm_tui.sessions import sample_file
 from trm_tui.sessions.sample_file import SampleFile
 
-LINES = st.lists(st.sampled_from([b"", b"  ", b"\r", b'{"a":1}', b'{"b":"\xc3\xa9"}', b'{"c":[]}']))
+SAMPLE = b'{"history":[],"decision":"%s"}'
+LINES = st.lists(
+    st.sampled_from([b"", b"  ", b"\r", SAMPLE % b"a", SAMPLE % "é".encode(), SAMPLE % b""])
+)
 
 
 @given(LINES, st.booleans(), st.sampled_from([1, 5, 1 << 20]))

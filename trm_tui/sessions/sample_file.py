@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from trm_engine.data.as_samples import samples_file
+from trm_engine.data.formats import UnknownFormatError
 from trm_engine.errors import DataError
 
 BLOCK = 1 << 22
@@ -55,11 +56,18 @@ class SampleFile:
 
     def __len__(self) -> int:
         """The number of lines, including blank ones."""
-        with self._lock, open(samples_file(self.path), "rb") as file:
+        with self._lock, self._open() as file:
             return len(self._line_starts(file)) - 1
 
+    def _open(self) -> BinaryIO:
+        """The file with a sample a line. A file of no known format is its own: each line tells."""
+        try:
+            return open(samples_file(self.path), "rb")
+        except UnknownFormatError:
+            return open(self.path, "rb")
+
     def _read(self, line: int) -> bytes:
-        with self._lock, open(samples_file(self.path), "rb") as file:
+        with self._lock, self._open() as file:
             starts = self._line_starts(file)
             if not 1 <= line < len(starts):
                 return b""
