@@ -21,7 +21,15 @@ def read_events(path: Path) -> list[Record]:
     except OSError:
         return []
     lines = content[: content.rfind(b"\n") + 1].splitlines()
-    return [msgspec.json.decode(line) for line in lines if decode_whole(line)]
+    return [record for line in lines if decode_whole(line) and (record := _decoded(line))]
+
+
+def _decoded(line: bytes) -> Record | None:
+    """A line as a record. None for text that is not UTF-8 in a field that no event has."""
+    try:
+        return msgspec.json.decode(line)
+    except UnicodeDecodeError:
+        return None
 
 
 def run_started(resumed_from: int | None = None, device: str = "cpu") -> Record:
