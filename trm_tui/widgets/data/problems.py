@@ -17,9 +17,9 @@ from trm_engine.printable import one_line
 from trm_tui.keys import FIGURES, ROWS, bindings
 from trm_tui.text.figures import MARKS, Grade
 from trm_tui.widgets.data.figures import percent
+from trm_tui.widgets.data.selecting import SelectingRows
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.drawing import Drawing
-from trm_tui.widgets.table.rows import CursorRows
 from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
 from trm_tui.widgets.table.search_pane import SearchRows
 
@@ -31,20 +31,19 @@ COST_MARKS = {"high": MARKS["good"], "medium": MARKS["fair"], "low": MARKS["poor
 """The more is filled, the higher the cost."""
 
 
-class ProblemRows(CursorRows):
+class ProblemRows(SelectingRows):
     """One row a kind of problem."""
 
     ALLOW_MAXIMIZE = False
     EMPTY = READING
 
-    class Moved(Message):
+    class Moved(SelectingRows.Moved):
         """The cursor is on another problem."""
 
     def __init__(self) -> None:
         super().__init__()
         self._problems: Sequence[FoundProblem] = ()
         self._samples = 0
-        self._cursor = 0
 
     @property
     def selected(self) -> FoundProblem | None:
@@ -85,17 +84,6 @@ class ProblemRows(CursorRows):
             "samples": (f"{problem.samples:,}", ""),
             "share": (percent(share), "none"),
         }
-
-    def cursor(self) -> int:
-        """The row of the selected problem."""
-        return self._cursor
-
-    def put_cursor(self, row: int) -> None:
-        """Select a problem."""
-        before, self._cursor = self._cursor, row
-        self.invalidate_rows([before, row])
-        if before != row:
-            self.post_message(self.Moved())
 
 
 class ProblemList(SearchRows):

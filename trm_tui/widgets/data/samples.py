@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
@@ -16,8 +15,8 @@ from trm_engine.printable import one_line
 from trm_tui.keys import ROWS, SAMPLES_BEHIND, bindings
 from trm_tui.store.listing import Listed, Listing, Rows, empty
 from trm_tui.widgets.conversation.sample import last_user_text
+from trm_tui.widgets.data.selecting import SelectingRows
 from trm_tui.widgets.table.columns import Cells, Column, Layout
-from trm_tui.widgets.table.rows import CursorRows
 from trm_tui.widgets.table.search_pane import SearchRows
 
 Load = Callable[[int], Mapping[str, Any] | None]
@@ -31,16 +30,16 @@ ANSWER = "answer"
 WHOLE_TEXT = 200
 
 
-class ListedRows(CursorRows):
+class ListedRows(SelectingRows):
     """One row for each entry of a listing. Texts are read when they become visible."""
 
     ALLOW_MAXIMIZE = False
     EMPTY = "No sample"
 
-    class Moved(Message):
+    class Moved(SelectingRows.Moved):
         """The cursor is on another sample."""
 
-    class Activated(Message):
+    class Activated(SelectingRows.Activated):
         """The sample under the cursor was double-clicked."""
 
     def __init__(self, load: Load, line: Line) -> None:
@@ -48,7 +47,6 @@ class ListedRows(CursorRows):
         self._load, self._line = load, line
         self._listing = empty()
         self._places: Rows = np.empty(0, np.int64)
-        self._cursor = 0
 
     @property
     def selected(self) -> Listed | None:
@@ -93,24 +91,6 @@ class ListedRows(CursorRows):
             "note": (one_line(listed.note), ""),
             "text": (text, "none" if sample else "poor"),
         }
-
-    def cursor(self) -> int:
-        """The row of the selected entry."""
-        return self._cursor
-
-    def put_cursor(self, row: int) -> None:
-        """Select an entry."""
-        before, self._cursor = self._cursor, row
-        self.invalidate_rows([before, row])
-        if before != row:
-            self.post_message(self.Moved())
-
-    def on_click(self, event: events.Click) -> None:
-        """Select an entry. A double click opens it."""
-        super().on_click(event)
-        offset = event.get_content_offset(self)
-        if event.chain == 2 and offset and self.row_at(offset.y) is not None:
-            self.post_message(self.Activated())
 
 
 class SampleList(SearchRows):

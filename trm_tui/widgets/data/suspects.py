@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
@@ -17,8 +16,8 @@ from trm_engine.label_errors.review import Review, label_of
 from trm_engine.label_errors.suspect import Suspect
 from trm_engine.printable import one_line
 from trm_tui.keys import ROWS, SUSPECTS, bindings
+from trm_tui.widgets.data.selecting import SelectingRows
 from trm_tui.widgets.table.columns import Cells, Column, Layout
-from trm_tui.widgets.table.rows import CursorRows
 from trm_tui.widgets.table.search_pane import SearchRows
 
 READING = "reading…"
@@ -31,23 +30,22 @@ DROPPED_WITH = "dropped"
 LONGEST = 200
 
 
-class SuspectRows(CursorRows):
+class SuspectRows(SelectingRows):
     """One row a suspect."""
 
     ALLOW_MAXIMIZE = False
     EMPTY = READING
 
-    class Moved(Message):
+    class Moved(SelectingRows.Moved):
         """The cursor is on another suspect."""
 
-    class Activated(Message):
+    class Activated(SelectingRows.Activated):
         """The suspect under the cursor was double-clicked."""
 
     def __init__(self) -> None:
         super().__init__()
         self._review: Review | None = None
         self._suspects: Sequence[Suspect] = ()
-        self._cursor = 0
 
     @property
     def selected(self) -> Suspect | None:
@@ -91,24 +89,6 @@ class SuspectRows(CursorRows):
             "predicted": (_shown(suspect.predicted), ""),
             "line": (str(suspect.line), "none"),
         }
-
-    def cursor(self) -> int:
-        """The row of the selected suspect."""
-        return self._cursor
-
-    def put_cursor(self, row: int) -> None:
-        """Select a suspect."""
-        before, self._cursor = self._cursor, row
-        self.invalidate_rows([before, row])
-        if before != row:
-            self.post_message(self.Moved())
-
-    def on_click(self, event: events.Click) -> None:
-        """Select a suspect. A double click opens its sample."""
-        super().on_click(event)
-        offset = event.get_content_offset(self)
-        if event.chain == 2 and offset and self.row_at(offset.y) is not None:
-            self.post_message(self.Activated())
 
 
 class SuspectList(SearchRows):
