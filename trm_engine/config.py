@@ -275,9 +275,8 @@ class TRMConfig(ModelConfig):
     @property
     def parameters(self) -> int:
         """About how many parameters there are, without building the model."""
-        fields = self.num_slots + self.num_args
-        tables = self.vocab_size + 2 * self.num_tools + fields * (4 + 2 * self.num_choices)
-        return super().parameters + tables * self.hidden_size + self.num_tools * fields
+        heads = 14 * self.hidden_size**2  # what the heads have besides the network
+        return super().parameters + self.vocab_size * self.hidden_size + heads
 
     @model_validator(mode="after")
     def _sizes_agree(self) -> Self:

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from trm_engine.data.cache import default_cache_dir, read_arrays
 from trm_engine.data.encoding import encode_sample
+from trm_engine.data.label_builder import with_tools_of
 from trm_engine.data.labels import Labels
 from trm_engine.data.problems.cheap import samples_with_values_nowhere
 from trm_engine.data.samples import Sample
@@ -36,7 +37,8 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
     Args:
         path: the JSONL file, or its survey.
         tokenizer: the tokenizer.
-        labels: tools, slots and arguments; by default those in this file.
+        labels: tools, slots and arguments; by default those in this file. Tools that only this
+            file has are added.
         max_length: maximum tokens of a conversation.
         max_tool_tokens: maximum tokens of one tool turn; None for no limit.
         on_error: whether to "fail" at or "skip" a bad line.
@@ -62,7 +64,8 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         self.survey = (
             path if isinstance(path, Survey) else survey_file(path, cache, on_error, progress)
         )
-        self.labels = labels or self.survey.labels
+        own = self.survey.labels
+        self.labels = with_tools_of(labels, own) if labels else own
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.max_tool_tokens = max_tool_tokens

@@ -58,8 +58,18 @@ def declared(function: Function) -> Declarations:
 def _declared(parameters: str) -> Declarations:
     return {
         path: replace(schema, required=False, description="")
-        for path, schema in parameters_of(json.loads(parameters)).items()
+        for path, schema in _described(parameters).items()
     }
+
+
+def described_parameters(function: Function) -> Declarations:
+    """The same, with descriptions and what is required."""
+    return _described(json.dumps(function.parameters))
+
+
+@lru_cache(CACHED_SCHEMAS)
+def _described(parameters: str) -> Declarations:
+    return parameters_of(json.loads(parameters))
 
 
 def declared_of(tools: Iterable[Tool], name: str) -> Declarations:

@@ -88,15 +88,16 @@ def tool_mask(conversation: Conversation, labels: Labels) -> np.ndarray:
     mask = np.zeros(max(1, len(labels.tools)), dtype=np.uint8)
     if not conversation.tools:
         mask[: len(labels.tools)] = 1
-    known = labels.tool_name_to_id
-    mask[[known[name] for name in conversation.tool_names if name in known]] = 1
+    known = [labels.tool_of(tool.function) for tool in conversation.tools]
+    mask[[tool for tool in known if tool >= 0]] = 1
     return mask
 
 
 def _tool_label(sample: Sample, labels: Labels) -> int:
     if sample.tool is None:
         return NONE
-    return labels.tool_name_to_id.get(sample.tool.name, UNKNOWN_TOOL)
+    tool = labels.called(sample.tool.name, sample.tools)
+    return tool if tool >= 0 else UNKNOWN_TOOL
 
 
 def _field_labels(

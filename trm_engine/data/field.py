@@ -31,6 +31,7 @@ class Field:
         json_type: of the values that are predicted.
         limits: what the schemas of the training data say about values, if they agree.
         ignored: limits that the training data does not keep to. They limit no prediction.
+        description: in words, as a tool's schema has it.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Field:
     json_type: JsonType = "string"
     limits: ParameterSchema = NO_LIMITS
     ignored: tuple[str, ...] = ()
+    description: str = ""
 
     @property
     def meant(self) -> JsonType | None:

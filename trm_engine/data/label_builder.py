@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,11 +16,12 @@ from trm_engine.data.declared import (
     agreed,
     broken_limits,
     declared,
+    described_parameters,
     json_type_of,
     schema_at,
 )
 from trm_engine.data.field import Field, Kind, one_spelling
-from trm_engine.data.labels import Labels
+from trm_engine.data.labels import Definition, Labels
 from trm_engine.data.samples import Function, Sample, Tool, ToolCall
 from trm_engine.data.spans import is_verbatim, stands_anywhere
 from trm_engine.data.values import (
@@ -36,6 +38,9 @@ MAX_CHOICES = 32
 SELDOM_VERBATIM = 0.9
 KEPT_TO = 0.95
 """A share of the values. Data that keeps to an enum or a limit less often does not have it."""
+
+MAX_DEFINITIONS = 8
+"""Definitions of one name that are told apart."""
 
 SHOWN_VALUES = 3
 TRUTH_VALUES = ("true", "false")
@@ -149,83 +154,204 @@ class FieldCounts:
         return self.filled > 0 and self.verbatim < SELDOM_VERBATIM * self.filled
 
 
+class Parameter(NamedTuple):
+    """What makes a parameter: its path, and what a schema says about it."""
+
+    path: str
+    schema: ParameterSchema = NO_LIMITS
+
+
+@dataclass
+class ToolCounts:
+    """One tool: its definition, and its parameters by path."""
+
+    name: str
+    function: Function | None = None
+    required: tuple[str, ...] = ()
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    declarations: Declarations = field(default_factory=dict)
+
+    def define(self, function: Function) -> None:
+        """Take over a definition."""
+        self.function = function
+        described = {  # an item has a channel when a call has it
+            path: schema
+            for path, schema in described_parameters(function).items()
+            if "[]" not in path
+        }
+        self.declarations = declared(function)
+        for path, schema in described.items():
+            self.parameters[path] = Parameter(path, replace(schema, required=False))
+        self.required = tuple(path for path in described if described[path].required)
+
+    def parameter(self, path: str) -> Parameter:
+        """The parameter at a path of a call."""
+        if path not in self.parameters:
+            schema = schema_at(self.declarations, path) or NO_LIMITS
+            self.parameters[path] = Parameter(path, schema)
+        return self.parameters[path]
+
+    def definition(self) -> Definition:
+        if self.function is None:
+            return Definition(self.name)
+        schema = json.dumps(self.function.parameters, ensure_ascii=False)
+        return Definition(self.name, self.function.description, schema, self.required)
+
+
 @dataclass
 class LabelBuilder:
     """Collects labels and value statistics in one pass over the samples."""
 
-    tools: dict[str, dict[str, None]] = field(default_factory=dict)
+    tools: dict[str, list[ToolCounts]] = field(default_factory=dict)
     slots: dict[str, FieldCounts] = field(default_factory=dict)
-    args: dict[str, FieldCounts] = field(default_factory=dict)
+    args: dict[Parameter, FieldCounts] = field(default_factory=dict)
     calls_together: bool = False
-    _added: dict[str, Declarations] = field(default_factory=dict)
-    _newest: list[Tool] = field(default_factory=list)
+    _newest: Sequence[Tool] = ()
+    _offered: dict[str, ToolCounts] = field(default_factory=dict)
 
     def add(self, sample: Sample) -> None:
         """Take in one sample."""
         if not _same_objects(sample.tools, self._newest):  # lines that repeat tools share them
             self._newest = sample.tools
+            self._offered = {}
             for tool in sample.tools:
-                self._add_tool(tool.function)
+                name = tool.function.name
+                self._offered.setdefault(name, self.add_tool(tool.function))
         for name, value in sample.slots.items():
             self.slots.setdefault(name, FieldCounts()).add(value, sample)
         if sample.tool:
             self._add_call(sample.tool, sample)
         self.calls_together |= sample.history[-1].role == "tool_call"
 
+    def add_tool(self, function: Function) -> ToolCounts:
+        """Take in a tool's definition. After MAX_DEFINITIONS of a name the first one counts."""
+        known = self.tools.setdefault(function.name, [])
+        for each in known:
+            if function.is_bare or (each.function and each.function.digest == function.digest):
+                return each
+        if not known or (known[0].function and len(known) < MAX_DEFINITIONS):
+            known.append(ToolCounts(function.name))
+        elif known[0].function:
+            return known[0]
+        tool = known[-1]
+        if not function.is_bare:
+            tool.define(function)
+        for parameter in tool.parameters.values():
+            self._counts(parameter)
+        return tool
+
     def build(self) -> Labels:
         """The labels of the samples so far."""
-        args = {name: index for index, name in enumerate(self.args)}
+        tools = [tool for definitions in self.tools.values() for tool in definitions]
+        used = dict.fromkeys(each for tool in tools for each in tool.parameters.values())
+        args = {parameter: index for index, parameter in enumerate(used)}
         return Labels(
-            tools=tuple(self.tools),
-            parameters=tuple(tuple(args[name] for name in names) for names in self.tools.values()),
-            slots=tuple(self._field(name, counts) for name, counts in self.slots.items()),
-            args=tuple(self._field(name, counts) for name, counts in self.args.items()),
+            tools=tuple(titles(tool.name for tool in tools)),
+            parameters=tuple(
+                tuple(args[each] for each in tool.parameters.values()) for tool in tools
+            ),
+            slots=tuple(self._slot(name, counts) for name, counts in self.slots.items()),
+            args=tuple(self._argument(parameter) for parameter in used),
+            definitions=tuple(tool.definition() for tool in tools),
             calls_together=self.calls_together,
         )
 
     def nowhere(self) -> list[Nowhere]:
         """The span fields that have values that stand nowhere."""
-        kinds = (("slot", self.slots), ("argument", self.args))
+        fields = [
+            *(("slot", self._slot(name, counts), counts) for name, counts in self.slots.items()),
+            *(("argument", self._argument(each), counts) for each, counts in self.args.items()),
+        ]
         return [
-            Nowhere(kind, name, counts.nowhere, counts.filled, counts.examples)
-            for kind, fields in kinds
-            for name, counts in fields.items()
-            if counts.nowhere and self._field(name, counts).kind == "span"
+            Nowhere(kind, each.name, counts.nowhere, counts.filled, counts.examples)
+            for kind, each, counts in fields
+            if counts.nowhere and each.kind == "span"
         ]
 
-    def _field(self, name: str, counts: FieldCounts) -> Field:
-        """A slot or an argument. The enum of an argument is that of the slot with its name too."""
-        schemas = self.args[name].declared if name in self.args else []
-        return counts.to_field(name, [value_text(each) for one in schemas for each in one.enum])
+    def _slot(self, name: str, counts: FieldCounts) -> Field:
+        """A slot. Its enum and its description are those of the arguments with its name."""
+        namesakes = [each.schema for each in self.args if each.path == name]
+        described = [schema.description for schema in namesakes if schema.description]
+        found = counts.to_field(name, _listed(namesakes))
+        return replace(found, description=described[0] if described else "")
 
-    def _add_tool(self, function: Function) -> None:
-        declarations = declared(function)
-        if self._added.get(function.name) is declarations:
-            return
-        self._added[function.name] = declarations
-        parameters = self.tools.setdefault(function.name, {})
-        for path, schema in declarations.items():
-            if "[]" not in path:  # an item has a channel when a call has it
-                self._argument(parameters, path).declare(schema)
+    def _argument(self, parameter: Parameter) -> Field:
+        schema = parameter.schema
+        found = self.args[parameter].to_field(parameter.path, _listed([schema]))
+        return replace(found, description=schema.description)
 
     def _add_call(self, call: ToolCall, sample: Sample) -> None:
-        declarations = self._declarations(call.name, sample)
-        parameters = self.tools.setdefault(call.name, {})
+        tool = self._offered.get(call.name) or self.add_tool(Function(name=call.name))
         for path, value in flatten(call.arguments).items():
             if value in ([], {}):
                 continue  # stands for itself
-            schema = schema_at(declarations, path)
-            counts = self._argument(parameters, path)
-            counts.add(value, sample, schema)
-            if schema:
-                counts.declare(schema)
+            parameter = tool.parameter(path)
+            limits = replace(parameter.schema, description="")
+            self._counts(parameter).add(value, sample, None if limits == NO_LIMITS else limits)
 
-    def _argument(self, parameters: dict[str, None], path: str) -> FieldCounts:
-        parameters[path] = None
-        return self.args.setdefault(path, FieldCounts())
+    def _counts(self, parameter: Parameter) -> FieldCounts:
+        counts = self.args.get(parameter)
+        if counts is None:
+            counts = self.args[parameter] = FieldCounts()
+            limits = replace(parameter.schema, description="")
+            if limits != NO_LIMITS:
+                counts.declare(limits)
+        return counts
 
-    def _declarations(self, name: str, sample: Sample) -> Declarations:
-        return self._added.get(name, {}) if name in sample.tool_names else {}
+
+def extended(labels: Labels, functions: Iterable[Function]) -> Labels:
+    """The labels with further tools, of which nothing but the definitions is known.
+
+    Tools that the labels know are not added. Parameters that are defined like known ones share
+    their channels.
+    """
+    builder = LabelBuilder()
+    for function in functions:
+        if not labels.knows(function):
+            builder.add_tool(function)
+    new = builder.build()
+    if not new.tools:
+        return labels
+    channels = {_meaning(each): channel for channel, each in enumerate(labels.args)}
+    added = [each for each in new.args if _meaning(each) not in channels]
+    channels |= {_meaning(each): len(labels.args) + place for place, each in enumerate(added)}
+    definitions = (*labels.definitions, *new.definitions)
+    parameters = tuple(
+        tuple(channels[_meaning(new.args[channel])] for channel in own) for own in new.parameters
+    )
+    return replace(
+        labels,
+        tools=(*labels.tools, *titles(each.name for each in definitions)[len(labels.tools) :]),
+        parameters=(*labels.parameters, *parameters),
+        args=(*labels.args, *added),
+        definitions=definitions,
+    )
+
+
+def with_tools_of(labels: Labels, other: Labels) -> Labels:
+    """The labels with the tools that only ``other`` has."""
+    if labels is other:
+        return labels
+    return extended(labels, (each.function for each in other.definitions))
+
+
+def titles(names: Iterable[str]) -> list[str]:
+    """The names, the second of two equal ones as "name (2)"."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found
+
+
+def _meaning(field: Field) -> tuple[str, str, ParameterSchema]:
+    return field.name, field.description, field.limits
+
+
+def _listed(schemas: Iterable[ParameterSchema]) -> list[str]:
+    """The values that schemas list, as text."""
+    return [value_text(each) for schema in schemas for each in schema.enum]
 
 
 def _same_objects(some: Sequence[object], others: Sequence[object]) -> bool:

@@ -4,32 +4,102 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from trm_engine.data.field import Field
+from trm_engine.data.samples import Function, Tool
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a tool is, besides its parameters.
+
+    Attributes:
+        name: by which it is called.
+        description: in words.
+        schema: the JSON Schema of its parameters, as text; "" for a tool of which only the name is
+            known.
+        required: the paths of the parameters that a call must have.
+    """
+
+    name: str
+    description: str = ""
+    schema: str = ""
+    required: tuple[str, ...] = ()
+
+    @cached_property
+    def function(self) -> Function:
+        """The definition as it was given."""
+        parameters = json.loads(self.schema) if self.schema else {}
+        return Function(name=self.name, description=self.description, parameters=parameters)
 
 
 @dataclass(frozen=True)
 class Labels:
     """The meaning of the model's outputs: class i is ``tools[i]``, slot channel i ``slots[i]``, ...
 
-    ``parameters[i]`` lists the argument channels of tool i. Parameters with the same path share a
-    channel, even in different tools. ``calls_together``: the training data has calls that are made
-    together, so that after a call the model is asked again.
+    A tool is a name and a definition: two tools with one name and other definitions are two
+    classes. Parameters that are defined alike share a channel, even in different tools.
+
+    Attributes:
+        tools: their titles, all different: the name, or "name (2)" for its second definition.
+        parameters: the argument channels of each tool.
+        definitions: what the model reads of each tool besides its parameters.
+        calls_together: the training data has calls that are made together, so that after a call
+            the model is asked again.
     """
 
     tools: tuple[str, ...]
     parameters: tuple[tuple[int, ...], ...]
     slots: tuple[Field, ...]
     args: tuple[Field, ...]
+    definitions: tuple[Definition, ...] = ()
     calls_together: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.definitions:
+            object.__setattr__(self, "definitions", tuple(map(Definition, self.tools)))
 
     @property
     def tool_name_to_id(self) -> dict[str, int]:
         return {name: index for index, name in enumerate(self.tools)}
+
+    @cached_property
+    def _by_digest(self) -> dict[str, int]:
+        tools = enumerate(self.definitions)
+        return {each.function.digest: index for index, each in tools if each.schema}
+
+    @cached_property
+    def _by_name(self) -> dict[str, int]:
+        names = [each.name for each in self.definitions]
+        return {name: names.index(name) for name in names}
+
+    def tool_of(self, function: Function) -> int:
+        """The tool with a function's definition, else the first with its name; -1 for neither."""
+        found = self._by_digest.get(function.digest)
+        return self._by_name.get(function.name, -1) if found is None else found
+
+    def knows(self, function: Function) -> bool:
+        """Whether a tool has this definition, or only its name if the function says no more."""
+        if function.is_bare:
+            return function.name in self._by_name
+        return function.digest in self._by_digest
+
+    def called(self, name: str, tools: Iterable[Tool]) -> int:
+        """The tool that a call by name means among those on offer; -1 if it is unknown."""
+        for tool in tools:
+            if tool.function.name == name:
+                return self.tool_of(tool.function)
+        return self._by_name.get(name, -1)
+
+    def name_of(self, tool: int) -> str:
+        """The name by which a tool is called."""
+        return self.definitions[tool].name
 
     @property
     def slot_names(self) -> list[str]:
@@ -70,6 +140,7 @@ class Labels:
             "parameters": [list(channels) for channels in self.parameters],
             "slots": [each.to_dict() for each in self.slots],
             "args": [each.to_dict() for each in self.args],
+            "definitions": [asdict(each) for each in self.definitions],
             "calls_together": self.calls_together,
         }
 
@@ -91,14 +162,22 @@ class Labels:
 
     def refuse_impossible(self) -> None:
         """Raise ValueError if a name is duplicate or a parameter's channel does not exist."""
-        for names in (self.tools, self.slot_names, [arg.name for arg in self.args]):
+        for names in (self.tools, self.slot_names):
             if len(set(names)) < len(names):
                 raise ValueError("labels: a name is duplicate")
-        if len(self.parameters) != len(self.tools):
-            raise ValueError("labels: parameters do not match the tools")
-        for channels in self.parameters:
-            known = all(0 <= channel < len(self.args) for channel in channels)
-            if not known or len(set(channels)) < len(channels):
+        if not len(self.parameters) == len(self.definitions) == len(self.tools):
+            raise ValueError("labels: parameters or definitions do not match the tools")
+        for channels, definition in zip(self.parameters, self.definitions, strict=True):
+            if not all(0 <= channel < len(self.args) for channel in channels):
                 raise ValueError("labels: a parameter does not exist")
+            names = [self.args[channel].name for channel in channels]
+            if len(set(names)) < len(names):
+                raise ValueError("labels: a parameter is duplicate")
+            if not set(definition.required) <= set(names):
+                raise ValueError("labels: a required parameter does not exist")
+            try:
+                _ = definition.function
+            except ValueError:
+                raise ValueError("labels: a tool's schema cannot be read") from None
         if any((each.kind == "choice") != bool(each.values) for each in (*self.slots, *self.args)):
             raise ValueError("labels: a choice without values")

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -71,6 +71,17 @@ class Function(BaseModel):
         if any(not isinstance(schema.get("enum", []), list) for schema in properties.values()):
             raise ValueError("the enum of a property must be a list")
         return parameters
+
+    @cached_property
+    def digest(self) -> str:
+        """A short hash of the definition; the order of keys does not matter."""
+        text = json.dumps([self.name, self.description, self.parameters], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether there is nothing but a name."""
+        return not self.description and not self.properties
 
     @property
     def properties(self) -> dict[str, dict[str, Any]]:

@@ -76,7 +76,7 @@ class Calibration(_Part):
         """
         found = cls.model_validate(checkpoint.get("calibration") or {})
         for name, own in (("slots", labels.slots), ("args", labels.args)):
-            if len(getattr(found, name)) not in (0, len(own)):
+            if 0 < len(getattr(found, name)) < len(own):
                 raise ValueError(f"calibration.{name}: is not one for each of {len(own)}")
         return found
 
@@ -88,8 +88,8 @@ class Calibration(_Part):
             q=self.q(raw.q),
             tools=sharpened(raw.tools, self.tool),
             next_tools=sharpened(raw.next_tools, self.next_tool),
-            slot_presence=scaled(raw.slot_presence, per_channel(self.slots)),
-            arg_presence=scaled(raw.arg_presence, per_channel(self.args)),
+            slot_presence=scaled(raw.slot_presence, per_channel(self.slots, raw.slot_presence)),
+            arg_presence=scaled(raw.arg_presence, per_channel(self.args, raw.arg_presence)),
         )
 
 
@@ -122,9 +122,14 @@ def sharpened(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     return shares
 
 
-def per_channel(temperatures: Sequence[float]) -> np.ndarray:
-    """Temperatures to divide logits [..., F] by."""
-    return np.asarray(temperatures, np.float64) if temperatures else np.ones(1)
+def per_channel(temperatures: Sequence[float], logits: np.ndarray) -> np.ndarray:
+    """Temperatures to divide logits [..., F] by; the median for fields that have none."""
+    if not temperatures:
+        return np.ones(1)
+    found = np.full(logits.shape[-1], np.median(temperatures))
+    own = np.asarray(temperatures[: len(found)], np.float64)
+    found[: len(own)] = own
+    return found
 
 
 def joint_probability(

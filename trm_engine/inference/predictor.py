@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from msgspec.structs import replace
 from pydantic import ValidationError
@@ -14,9 +15,11 @@ from trm_engine.checkpoints.contents import check_finite, check_weights, explain
 from trm_engine.checkpoints.file import Checkpoint, load_checkpoint, token_limits
 from trm_engine.checkpoints.values import InvalidContents
 from trm_engine.config import ModelConfig
+from trm_engine.data.catalogue_tokens import CatalogueTokens
 from trm_engine.data.collator import INPUTS, SEQUENCES
 from trm_engine.data.declared import declared_of
 from trm_engine.data.encoding import tool_mask
+from trm_engine.data.label_builder import extended
 from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Conversation, Turn
 from trm_engine.data.tokenizer import Encoding, TRMTokenizer
@@ -34,9 +37,13 @@ from trm_engine.inference.values import (
     read_arguments,
     slot_values,
 )
+from trm_engine.models.readings import Readings
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.schema.answers import Call, Prediction
 from trm_engine.training.device import choose_device
+
+KEPT_CATALOGUES = 32
+"""Catalogues whose readings are kept, beside the model's own."""
 
 MOST_CALLS = 8
 """Calls that are made together at most."""
@@ -53,12 +60,36 @@ class FullPrediction(Prediction, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class ReadBatch:
-    """Encoded conversations: their encodings, their texts (for spans), and padded tensors."""
+    """Encoded conversations.
 
+    Attributes:
+        labels: of the model, with the tools that only the conversations have.
+        readings: of these labels.
+        conversations, encodings, texts: one each; texts are for spans.
+        tensors: padded.
+    """
+
+    labels: Labels
+    readings: Readings
     conversations: Sequence[Conversation]
     encodings: list[Encoding]
     texts: list[TokenTexts]
     tensors: dict[str, torch.Tensor]
+
+    def tool_name(self, row: int, tool: int) -> str:
+        """The name of a tool: as a conversation that lists tools calls it, else its title."""
+        offered = self.tensors["tool_mask"][row, tool] and self.conversations[row].tools
+        return self.labels.name_of(tool) if offered else self.labels.tools[tool]
+
+    def by_tool(self, row: int, probabilities: np.ndarray) -> dict[str, float]:
+        """Probabilities [T] by the name of the tool."""
+        pairs = enumerate(probabilities[: len(self.labels.tools)].tolist())
+        return {self.tool_name(row, tool): each for tool, each in pairs}
+
+    def unknown_tools(self, row: int, known: Labels) -> list[str]:
+        """The tools of a conversation that ``known`` has not."""
+        functions = [tool.function for tool in self.conversations[row].tools]
+        return [each.name for each in functions if not known.knows(each)]
 
 
 class Predictor:
@@ -107,6 +138,7 @@ class Predictor:
         self.device = choose_device(device)
         self.model = TRMForToolCalling(self.config)
         self.model.load_state_dict(weights)
+        self._read: dict[tuple[str, ...], tuple[Labels, Readings]] = {}
         self.model.to(self.device).eval()  # fp32, so that a prediction does not depend on its batch
 
     @classmethod
@@ -205,16 +237,43 @@ class Predictor:
             TokenTexts([turn.text() for turn in each.history], read.turns, read.begins, read.ends)
             for each, read in zip(conversations, encodings, strict=True)
         ]
-        masks = [torch.from_numpy(tool_mask(each, self.labels)) for each in conversations]
+        labels, readings = self.catalogue(conversations)
+        masks = [torch.from_numpy(tool_mask(each, labels)) for each in conversations]
         tensors = {**_padded(encodings), "tool_mask": torch.stack(masks)}
         on_device = {name: tensor.to(self.device) for name, tensor in tensors.items()}
-        return ReadBatch(conversations, encodings, texts, on_device)
+        return ReadBatch(labels, readings, conversations, encodings, texts, on_device)
+
+    def catalogue(self, conversations: Sequence[Conversation] = ()) -> tuple[Labels, Readings]:
+        """The labels with the conversations' tools, and what the model reads of them. It is kept.
+
+        What is known of a new tool is its definition.
+        """
+        functions = {
+            tool.function.digest: tool.function
+            for each in conversations
+            for tool in each.tools
+            if not self.labels.knows(tool.function)
+        }
+        key = tuple(sorted(functions))
+        found = self._read.get(key)
+        if found is None:
+            labels = extended(self.labels, (functions[digest] for digest in key))
+            found = labels, self.read_catalogue(labels)
+            if len(self._read) >= KEPT_CATALOGUES:
+                self._read.clear()
+            self._read[key] = found
+        return found
+
+    @torch.inference_mode()
+    def read_catalogue(self, labels: Labels) -> Readings:
+        """What the model reads of labels."""
+        return self.model.read(CatalogueTokens.of(labels, self.tokenizer))
 
     @torch.inference_mode()
     def decode_steps(self, batch: ReadBatch, steps: int | None = None) -> Iterator[Decoded]:
         """Yield the decoded output of steps 1, 2, ...; by default as many as in training."""
         model, tensors = self.model, batch.tensors
-        context = model.embedding(**{name: tensors[name] for name in INPUTS})
+        context = model.embedding(batch.readings, **{name: tensors[name] for name in INPUTS})
         for output in model.supervision_steps(context, steps):
             raw = decode(
                 output,
@@ -227,25 +286,25 @@ class Predictor:
 
     def answer(self, batch: ReadBatch, decoded: Decoded, row: int, step: int) -> FullPrediction:
         """The prediction for one conversation of a batch at one step."""
-        probabilities = decoded.coming_tools(row)
+        labels, probabilities = batch.labels, decoded.coming_tools(row)
         tool = predicted_tool(probabilities)
         calls = bool(decoded.decision[row] > 0.5)
         made: list[Call] = []
         values: list[FieldValue] = []
         if calls and tool >= 0:
             values = self.arguments(batch, decoded, row, tool)
-            made = [Call(self.labels.tools[tool], unflatten(argument_values(values)))]
-        lacks = missing_arguments(decoded, row, tool, self.labels, values) if tool >= 0 else {}
+            made = [Call(labels.name_of(tool), unflatten(argument_values(values)))]
+        lacks = missing_arguments(decoded, row, tool, labels, values) if tool >= 0 else {}
         presences = decoded.slot_presence[row].tolist()
-        sure = certainty(decoded, row, self.labels, self.calibration)
+        sure = certainty(decoded, row, labels, self.calibration)
         return FullPrediction(
             decision="tool_call" if calls else "direct_answer",
             decision_probability=float(decoded.decision[row]),
             tool=made[0] if made else None,
             calls=made,
-            tool_probabilities=dict(zip(self.labels.tools, probabilities.tolist(), strict=False)),
-            slots=slot_values(decoded, row, self.labels, batch.texts[row]),
-            slot_probabilities=dict(zip(self.labels.slot_names, presences, strict=True)),
+            tool_probabilities=batch.by_tool(row, probabilities),
+            slots=slot_values(decoded, row, labels, batch.texts[row]),
+            slot_probabilities=dict(zip(labels.slot_names, presences, strict=True)),
             missing=lacks,
             q=float(decoded.q[row]),
             confidence=sure.confidence,
@@ -258,8 +317,8 @@ class Predictor:
         self, batch: ReadBatch, decoded: Decoded, row: int, tool: int
     ) -> list[FieldValue]:
         """The likeliest value of every parameter of ``tool``, including those predicted absent."""
-        declarations = declared_of(batch.conversations[row].tools, self.labels.tools[tool])
-        return read_arguments(decoded, row, tool, self.labels, batch.texts[row], declarations)
+        declarations = declared_of(batch.conversations[row].tools, batch.labels.name_of(tool))
+        return read_arguments(decoded, row, tool, batch.labels, batch.texts[row], declarations)
 
 
 def _after(conversation: Conversation, call: Call) -> Conversation:

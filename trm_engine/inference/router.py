@@ -173,7 +173,7 @@ class _Reader:
         question: Question,
     ) -> None:
         self.predictor = predictor
-        self.labels = predictor.labels
+        self.labels = batch.labels
         self.batch, self.decoded, self.row = batch, decoded, row
         self.texts = batch.texts[row]
         self.question = question
@@ -187,8 +187,6 @@ class _Reader:
         if not reason and is_own and prediction.abstain:
             reason = prediction.abstain_reason or "the confidence is below the threshold"
         slots = read_slots(self.decoded, self.row, self.labels, self.texts)
-        offered = self.question.conversation.tool_names
-        known = self.labels.tool_name_to_id
         return Route(
             decision="tool_call" if is_call else "direct_answer",
             calls=calls,
@@ -202,14 +200,14 @@ class _Reader:
             slots=prediction.slots,
             slot_probabilities=prediction.slot_probabilities,
             slot_spans=self._spans(slots),
-            unknown_tools=[name for name in offered if name not in known],
+            unknown_tools=self.batch.unknown_tools(self.row, self.predictor.labels),
             steps_used=step,
             tokens=len(encoding),
             dropped_tokens=encoding.dropped_tokens + encoding.cut_tokens,
         )
 
     def _by_name(self, probabilities: np.ndarray) -> dict[str, float]:
-        return dict(zip(self.labels.tools, probabilities[self.row].tolist(), strict=False))
+        return self.batch.by_tool(self.row, probabilities[self.row])
 
     def _calls(self, probability: float) -> tuple[bool, list[RoutedCall], str]:
         """Whether it is a call; the calls; and why they cannot be made, if they cannot."""
@@ -220,7 +218,7 @@ class _Reader:
         tool = predicted_tool(probabilities)
         if tool < 0:
             return True, [], "the model knows none of the tools on offer"
-        name = self.labels.tools[tool]
+        name = self.labels.name_of(tool)
         values = self.predictor.arguments(self.batch, self.decoded, self.row, tool)
         arguments = unflatten(argument_values(values))
         reason = ""

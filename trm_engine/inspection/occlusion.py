@@ -87,7 +87,7 @@ def _describe(
     tool = predicted_tool(tools)
     return OccludedPrediction(
         turn=turn,
-        tool=predictor.labels.tools[tool] if tool >= 0 else None,
+        tool=batch.tool_name(row, tool) if tool >= 0 else None,
         tool_probability=round(float(tools.max()), DIGITS),
         prediction=predictor.answer(batch, decoded, row, step).printed(),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from trm_engine.data.encoding import FieldLabels, encode_sample
 from trm_engine.data.field import Field
+from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Sample
 from trm_engine.data.values import flatten, value_text
 from trm_engine.errors import UserError, did_you_mean
@@ -49,11 +50,11 @@ def predict(
     """
     predictor = files.open(path).predictor(raw)
     began = time.perf_counter()
-    known = predictor.labels.tool_name_to_id
-    if tool is not None and tool not in known:
-        raise UserError(f"no tool '{tool}'{did_you_mean(tool, known)}")
     parsed = read_conversation(conversation)
     batch = predictor.read([parsed])
+    known = batch.labels.tool_name_to_id
+    if tool is not None and tool not in known:
+        raise UserError(f"no tool '{tool}'{did_you_mean(tool, known)}")
     texts = batch.texts[0]
     answers, qs = [], []
     for number, decoded in enumerate(predictor.decode_steps(batch, steps), 1):
@@ -68,8 +69,8 @@ def predict(
         steps=answers,
         halt_threshold=threshold,
         halts_at=halting_step(qs, threshold),
-        unknown_tools=[name for name in parsed.tool_names if name not in known],
-        truth=_truth(parsed, predictor, texts) if isinstance(parsed, Sample) else None,
+        unknown_tools=batch.unknown_tools(0, predictor.labels),
+        truth=_truth(parsed, predictor, batch.labels, texts) if isinstance(parsed, Sample) else None,
         seconds=round(time.perf_counter() - began, 4),
     )
 
@@ -77,7 +78,7 @@ def predict(
 def _step(
     predictor: Predictor, batch: ReadBatch, decoded: Decoded, number: int, tool: str | None
 ) -> StepPrediction:
-    labels, texts = predictor.labels, batch.texts[0]
+    labels, texts = batch.labels, batch.texts[0]
     probabilities = decoded.coming_tools(0)
     likeliest = predicted_tool(probabilities)
     shown = {likeliest, labels.tool_name_to_id[tool] if tool else -1} - {-1}
@@ -85,10 +86,10 @@ def _step(
     [answer] = predictor.with_further_calls(batch.conversations, [answer], number)
     return StepPrediction(
         prediction=answer.printed(),
-        tools=_ranking(predictor, batch, probabilities.tolist()),
+        tools=_ranking(batch, probabilities.tolist()),
         slots=[_field(value) for value in read_slots(decoded, 0, labels, texts)],
         arguments={
-            labels.tools[index]: [
+            batch.tool_name(0, index): [
                 _field(value) for value in predictor.arguments(batch, decoded, 0, index)
             ]
             for index in sorted(shown)
@@ -96,15 +97,17 @@ def _step(
     )
 
 
-def _ranking(
-    predictor: Predictor, batch: ReadBatch, probabilities: list[float]
-) -> list[RankedTool]:
+def _ranking(batch: ReadBatch, probabilities: list[float]) -> list[RankedTool]:
     """All tools by probability, the available ones first."""
     offered = batch.tensors["tool_mask"][0].tolist()
-    columns = zip(predictor.labels.tools, probabilities, offered, strict=False)
+    columns = zip(range(len(batch.labels.tools)), probabilities, offered, strict=False)
     tools = [
-        RankedTool(name=name, probability=round(probability, DIGITS), offered=bool(is_offered))
-        for name, probability, is_offered in columns
+        RankedTool(
+            name=batch.tool_name(0, tool),
+            probability=round(probability, DIGITS),
+            offered=bool(is_offered),
+        )
+        for tool, probability, is_offered in columns
     ]
     return sorted(tools, key=lambda each: (not each.offered, -each.probability))
 
@@ -120,9 +123,8 @@ def _field(value: FieldValue) -> FieldPrediction:
     )
 
 
-def _truth(sample: Sample, predictor: Predictor, texts: TokenTexts) -> Truth:
+def _truth(sample: Sample, predictor: Predictor, labels: Labels, texts: TokenTexts) -> Truth:
     """The labels of a sample: decision, tool, and the filled slots and arguments."""
-    labels = predictor.labels
     limits = (predictor.max_length, predictor.max_tool_tokens)
     encoded = encode_sample(sample, predictor.tokenizer, labels, *limits)
     arguments = flatten(sample.tool.arguments) if sample.tool else {}

@@ -26,6 +26,7 @@ from trm_engine.inference.values import (
 )
 from trm_engine.label_errors.suspect import FieldOpinion, Kind, Opinion
 from trm_engine.models.heads import TRMOutput
+from trm_engine.models.readings import Readings
 from trm_engine.training.supervision import embed
 
 BATCH_SIZE = 32
@@ -36,19 +37,23 @@ def opinions_on(
     dataset: TRMToolCallingDataset, predictor: Predictor, done: Callable[[float], None]
 ) -> Iterator[Opinion]:
     """Yield the opinion on every sample, batch by batch; ``done`` is told the share."""
+    readings = predictor.read_catalogue(dataset.labels)
     loader = create_dataloader(dataset, BATCH_SIZE, shuffle=False, whole_dialogues=True)
     finished = 0
     for batch in loader:
         on_device = {name: tensor.to(predictor.device) for name, tensor in batch.items()}
-        yield from _of_batch(on_device, dataset, predictor)
+        yield from _of_batch(on_device, dataset, predictor, readings)
         finished += len(batch["sample_index"])
         done(finished / len(dataset))
 
 
 @torch.inference_mode()
-def _of_batch(batch: Batch, dataset: TRMToolCallingDataset, predictor: Predictor) -> list[Opinion]:
+def _of_batch(
+    batch: Batch, dataset: TRMToolCallingDataset, predictor: Predictor, readings: Readings
+) -> list[Opinion]:
     model = predictor.model
-    output = list(model.supervision_steps(embed(model, batch)))[-1]
+    context = embed(model, batch, readings)
+    output = list(model.supervision_steps(context))[-1]
     decoded = decode(
         output,
         batch["text_flags"],
@@ -121,7 +126,7 @@ class _Reading:
         row: int,
         index: int,
     ) -> None:
-        self._labels = predictor.labels
+        self._labels = dataset.labels
         self._decoded, self._slots, self._args = decoded, slots, args
         self._row, self._line = row, dataset.line_number(index)
         self._sample: Sample = dataset.sample(index)
@@ -150,10 +155,10 @@ class _Reading:
         if tool < 0:
             return None
         arguments = unflatten(argument_values(self._read_arguments(tool)))
-        return {"name": self._labels.tools[tool], "arguments": arguments}
+        return {"name": self._labels.name_of(tool), "arguments": arguments}
 
     def _read_arguments(self, tool: int) -> list[FieldValue]:
-        declarations = declared_of(self._sample.tools, self._labels.tools[tool])
+        declarations = declared_of(self._sample.tools, self._labels.name_of(tool))
         place = (self._decoded, self._row, tool)
         return read_arguments(*place, self._labels, self._tokens, declarations)
 
@@ -168,8 +173,8 @@ class _Reading:
         call = self._sample.tool
         if call is None or self._sample.decision != "tool_call":
             return
-        tool = self._labels.tool_name_to_id.get(call.name)
-        if tool is None:
+        tool = self._labels.called(call.name, self._sample.tools)
+        if tool < 0:
             return
         given = flatten(call.arguments)
         channels = zip(self._labels.parameters[tool], self._read_arguments(tool), strict=True)

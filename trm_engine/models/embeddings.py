@@ -1,20 +1,31 @@
-"""Embeddings: from token ids to the question x."""
+"""Embeddings: from token ids to the question x, of conversations and of catalogues."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from trm_engine.config import TRMConfig
-from trm_engine.models.layers import lecun_
+from trm_engine.data.catalogue_tokens import DESCRIPTION, CatalogueTokens
+from trm_engine.models.layers import lecun_, linear
 from trm_engine.models.layout import Context, batch_layout, joined, shared_sequences
+from trm_engine.models.readings import Readings
 from trm_engine.vocabulary import CAPITALISED, EOS_ID, ROLES
 
 SHARED_REGISTERS = 2
-"""Register 0 is for decision and q, register 1 for tool and arguments; then one for each slot."""
+"""Register 0 is for decision and q, register 1 for the call; then one for each slot and tool."""
+
+KINDS = 3
+TOOLS_STEP = 4
+"""Tool registers are rounded up to a multiple of this, for fewer shapes."""
 
 
-class ConversationEmbedding(nn.Module):
-    """x = sqrt(D) (token + role + capital) for a token, and a learned vector for a register."""
+class Embedding(nn.Module):
+    """x = sqrt(D) (token + role + capital) for a token; learned vectors for registers.
+
+    The register of a slot or tool is W reading + v. An entry of a catalogue has the tokens of its
+    name and description, and one register.
+    """
 
     def __init__(self, config: TRMConfig) -> None:
         super().__init__()
@@ -24,11 +35,15 @@ class ConversationEmbedding(nn.Module):
         self.tokens = _embedding(config.vocab_size, width)
         self.roles = _embedding(len(ROLES), width)
         self.capital = _embedding(1, width)
-        self.registers = _embedding(SHARED_REGISTERS + config.num_slots, width)
+        self.parts = _embedding(KINDS * DESCRIPTION, width)
+        self.registers = _embedding(SHARED_REGISTERS + 2 + KINDS, width)
+        self.slots = linear(width, width)
+        self.tools = linear(width, width)
         self.scale = width**0.5
 
     def forward(
         self,
+        readings: Readings,
         input_ids: Tensor,
         attention_mask: Tensor,
         role_ids: Tensor,
@@ -39,6 +54,7 @@ class ConversationEmbedding(nn.Module):
         """The question of B samples.
 
         Args:
+            readings: of the catalogue.
             input_ids, attention_mask, role_ids: [B, L] each.
             text_flags: which tokens are capitalised, among others, [B, L]; None for none.
             tool_mask: the tools that each sample may call, [B, T]; None for all.
@@ -50,17 +66,56 @@ class ConversationEmbedding(nn.Module):
         if text_flags is not None:
             is_capitalised = text_flags[computed] & CAPITALISED > 0
             words = words + is_capitalised[..., None] * self.capital.weight
-        registers = self.registers.weight.expand(len(input_ids), -1, -1)  # (b r d)
-        x = joined(words.flatten(0, 1), registers.flatten(0, 1)) * self.scale  # (n d)
-
+        if tool_mask is None:
+            shape = len(input_ids), readings.catalogue.num_tools
+            tool_mask = torch.ones(shape, dtype=torch.bool, device=input_ids.device)
+        tool_mask = tool_mask.bool()
+        places = tool_places(tool_mask)
+        registers = self._registers(readings, places)  # (b r d)
+        fixed = registers.shape[1] - places.shape[1]
+        has_register = torch.cat(
+            (tool_mask.new_ones(len(places), fixed), tool_mask.gather(1, places)), dim=1
+        )
         token_mask = attention_mask.bool() & (input_ids != EOS_ID)  # the registers stand there
+        x = joined(words.flatten(0, 1) * self.scale, registers.flatten(0, 1))  # (n d)
         layout = batch_layout(
-            *(input_ids, token_mask, computed, sequences),
-            num_registers=registers.shape[1],
+            *(input_ids, token_mask, computed, sequences, has_register),
             head_size=self.head_size,
             theta=self.rope_theta,
         )
-        return Context(x, layout, token_mask, None if tool_mask is None else tool_mask.bool())
+        return Context(x, layout, token_mask, tool_mask, places, readings)
+
+    def catalogue(self, catalogue: CatalogueTokens) -> Context:
+        """The question of a catalogue's entries, as that of E samples with one register each."""
+        ids, kinds = catalogue.ids, catalogue.kinds
+        parts = kinds[:, None] * DESCRIPTION + (catalogue.parts - 1).clamp(min=0)
+        words = (self.tokens(ids) + self.parts(parts)) * self.scale
+        registers = self.registers(kinds + SHARED_REGISTERS + 2)[:, None] * self.scale
+        token_mask = ids > 0
+        own = torch.arange(len(ids), device=ids.device)
+        layout = batch_layout(
+            *(ids, token_mask, own, own, token_mask.new_ones(len(ids), 1)),
+            head_size=self.head_size,
+            theta=self.rope_theta,
+        )
+        none = token_mask.new_ones(len(ids), 0)
+        x = joined(words.flatten(0, 1), registers.flatten(0, 1))
+        return Context(x, layout, token_mask, none, none.long())
+
+    def _registers(self, readings: Readings, places: Tensor) -> Tensor:
+        """Shared ones, those of the slots, those of each sample's tools: [B, R, D]."""
+        vectors = self.registers.weight * self.scale
+        slots = self.slots(readings.slots) + vectors[SHARED_REGISTERS]
+        tools = self.tools(readings.tools) + vectors[SHARED_REGISTERS + 1]
+        alike = torch.cat((vectors[:SHARED_REGISTERS], slots))
+        return torch.cat((alike.expand(len(places), -1, -1), tools[places]), dim=1)
+
+
+def tool_places(tool_mask: Tensor) -> Tensor:
+    """The tools that each sample may call, [B, T] to [B, K], then others up to the most of any."""
+    most = int(tool_mask.sum(dim=1).max())
+    most = min(max(1, most + -most % TOOLS_STEP), tool_mask.shape[1])
+    return tool_mask.byte().argsort(dim=1, descending=True, stable=True)[:, :most]
 
 
 def _embedding(entries: int, width: int) -> nn.Embedding:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot, pad
 
+from trm_engine.models.readings import Readings
 from trm_engine.models.rotary import rope_tables
 from trm_engine.vocabulary import FIRST_MARKER_ID, MASK_ID
 
@@ -102,28 +103,49 @@ class Layout(NamedTuple):
 
 @dataclass(frozen=True)
 class Context:
-    """What the model reads: B samples' question x in its layout.
+    """What the model reads: B samples' question x in its layout, and the catalogue.
 
     Attributes:
         x: embedded tokens and registers, [N, D].
         layout: where they stand and what they see.
         token_mask: which of its sequence's tokens each sample reads, [B, L].
-        tool_mask: which tools each sample may call, [B, T]; None for all.
+        tool_mask: which tools each sample may call, [B, T].
+        tool_places: the tool of each of a sample's K tool registers, [B, K]; a tool that it may not
+            call for a register that it does not have.
+        readings: of the catalogue; None while that is read.
     """
 
     x: Tensor
     layout: Layout
     token_mask: Tensor
-    tool_mask: Tensor | None = None
+    tool_mask: Tensor
+    tool_places: Tensor
+    readings: Readings | None = None
 
     @property
     def token_recency(self) -> Tensor:
         """The recency of each token's turn in its sample, one-hot, [B, L, NUM_RECENCIES]."""
         return self.layout.recency[:, -self.token_mask.shape[1] :]
 
-    def with_input(self, x: Tensor) -> Context:
-        """The same context with another x."""
-        return replace(self, x=x)
+    @property
+    def has_tool(self) -> Tensor:
+        """Which tool registers each sample has, [B, K]."""
+        return self.tool_mask.gather(1, self.tool_places)
+
+    def apart(self) -> tuple[Context, list[Tensor], list[Tensor]]:
+        """The same context cut off its graph; the tensors that were cut, before and after.
+
+        Gradients that gather in the second are passed on to the first.
+        """
+        assert self.readings is not None
+        read = self.readings
+        before = [self.x, read.summaries, read.words, read.values]
+        after = [each.detach().requires_grad_() for each in before]
+        for leaf in after:
+            leaf.grad = torch.zeros_like(leaf)
+        x, summaries, words, values = after
+        cut = read._replace(summaries=summaries, words=words, values=values)
+        return replace(self, x=x, readings=cut), before, after
 
     def rows(self, rows: Tensor) -> tuple[Context, Tensor]:
         """The samples ``rows`` (indices or a mask, [B]), and which positions are theirs, [N]."""
@@ -141,8 +163,15 @@ class Context:
             *readers_of(sequences),
             layout.recency[rows],
         )
-        tool_mask = None if self.tool_mask is None else self.tool_mask[rows]
-        return Context(self.x[indices], layout, self.token_mask[rows], tool_mask), indices
+        context = Context(
+            self.x[indices],
+            layout,
+            self.token_mask[rows],
+            self.tool_mask[rows],
+            self.tool_places[rows],
+            self.readings,
+        )
+        return context, indices
 
 
 def shared_sequences(input_ids: Tensor, read_from: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -163,23 +192,26 @@ def batch_layout(
     token_mask: Tensor,
     computed: Tensor,
     sequences: Tensor,
-    num_registers: int,
+    register_mask: Tensor,
     head_size: int,
     theta: float,
 ) -> Layout:
     """The layout of a batch; input_ids, token_mask [B, L]; ``shared_sequences`` has the others.
 
+    ``register_mask`` [B, R] says which registers a sample has.
+
     All registers of a sample have one rotary position, after its last token, so that their distance
     to the newest turn is the same in every conversation.
     """
     positions = torch.arange(input_ids.shape[1], device=input_ids.device).repeat(len(computed))
+    num_registers = register_mask.shape[1]
     ends = token_mask.sum(dim=1).repeat_interleave(num_registers)
     registers = (num_registers, 0)
     recency = pad(turn_recency(input_ids), registers, value=REGISTER_RECENCY)
     return Layout(
         *rope_tables(joined(positions, ends), head_size, theta),
         _token_bias(turn_numbers(input_ids[computed]), token_mask[computed]),
-        pad(_bias(token_mask), registers)[:, None, None],
+        _bias(torch.cat((register_mask, token_mask), dim=1))[:, None, None],
         sequences,
         *readers_of(sequences),
         one_hot(recency, NUM_RECENCIES).float(),

@@ -23,10 +23,12 @@ from torch.func import functional_call
 
 from trm_engine.config import TRMConfig
 from trm_engine.inference.halting import halts
-from trm_engine.models.embeddings import ConversationEmbedding
+from trm_engine.data.catalogue_tokens import CatalogueTokens
+from trm_engine.models.embeddings import Embedding
 from trm_engine.models.heads import Heads, TRMOutput
 from trm_engine.models.layers import truncated_normal_
 from trm_engine.models.layout import Context, Layout
+from trm_engine.models.readings import Readings, value_embeddings
 from trm_engine.models.recursion import RecursiveCore, State, deep_supervision
 
 STARTS = ("y_init", "z_init")
@@ -40,15 +42,18 @@ class TRMForToolCalling(nn.Module):
         compute_dtype: the type of the recursion, float32 or bfloat16. Parameters and heads are
             fp32.
         run_core: the recursion as it is called, compiled or not.
+        catalogue: the tools, slots and arguments that are read unless others are given; of a model
+            that was told none, numbers stand for them.
     """
 
     def __init__(self, config: TRMConfig) -> None:
         super().__init__()
         self.config = config
         self.compute_dtype = torch.float32
-        self.embedding = ConversationEmbedding(config)
+        self.embedding = Embedding(config)
         self.core = RecursiveCore(config)
         self.heads = Heads(config)
+        self.catalogue = CatalogueTokens.numbered(config)
         self.y_init: Tensor
         self.z_init: Tensor
         for name in STARTS:
@@ -58,6 +63,27 @@ class TRMForToolCalling(nn.Module):
     def compile_core(self) -> None:
         """Compile the recursion with torch.compile; parameters keep their names."""
         self.run_core = torch.compile(self.core.forward, dynamic=True)
+
+    def read(self, catalogue: CatalogueTokens | None = None) -> Readings:
+        """Read a catalogue, by default the model's own, with the network that reads conversations.
+
+        Every entry is read by itself, in one supervision step: readings can be kept.
+        """
+        device = self.y_init.device
+        catalogue = (self.catalogue if catalogue is None else catalogue).to(device)
+        context = self.embedding.catalogue(catalogue)
+        y, _ = self.refine(context, self.start(context))
+        tokens, registers = context.layout.split(y.float())
+        words = tokens + context.layout.split(context.x)[0]
+        tools = catalogue.num_tools
+        embedded = self.embedding.tokens(catalogue.values) * self.embedding.scale
+        return Readings(
+            registers[:, 0],
+            words[:tools],
+            context.token_mask[:tools],
+            *value_embeddings(catalogue.values, embedded),
+            catalogue,
+        )
 
     def start(self, context: Context) -> State:
         """y and z before the first step."""
@@ -105,7 +131,8 @@ class TRMForToolCalling(nn.Module):
 
         Inputs are [B, L] each; ``tool_mask`` [B, T] says which tools may be called (default: all).
         """
-        context = self.embedding(input_ids, attention_mask, role_ids, text_flags, tool_mask)
+        inputs = (input_ids, attention_mask, role_ids, text_flags, tool_mask)
+        context = self.embedding(self.read(), *inputs)
         return list(self.supervision_steps(context))
 
     forward = train_step
@@ -126,7 +153,8 @@ class TRMForToolCalling(nn.Module):
         With ``halt_threshold`` a sample stops at the first step where sigmoid(q) reaches it and
         leaves the batch; ``steps_used`` [B] says when.
         """
-        context = self.embedding(input_ids, attention_mask, role_ids, text_flags, tool_mask)
+        inputs = (input_ids, attention_mask, role_ids, text_flags, tool_mask)
+        context = self.embedding(self.read(), *inputs)
         state = self.start(context)
         steps = num_steps or self.config.N_supervision
         active = torch.arange(len(input_ids), device=input_ids.device)

@@ -11,6 +11,7 @@ import torch
 from msgspec.structs import replace
 from torch import Tensor
 
+from trm_engine.data.catalogue_tokens import CatalogueTokens
 from trm_engine.data.collator import Batch, create_dataloader
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.declared import declared_of
@@ -149,6 +150,9 @@ class Evaluator:
             counts += count_labels(Targets.of(batch))
             self.between()
         counts = counts.to(device)
+        catalogue = CatalogueTokens.of(self.labels, self.dataset.tokenizer)
+        with torch.inference_mode(), _as_in_use(self.model):
+            self._readings = self.model.read(catalogue)
         for batch in loader:
             on_device = {name: tensor.to(device) for name, tensor in batch.items()}
             with torch.inference_mode(), _as_in_use(self.model):
@@ -261,7 +265,8 @@ class Evaluator:
     ) -> Iterator[tuple[float, Decoded]]:
         """The batch's share of the loss and its decoded answers at each supervision step."""
         model, targets = self.model, Targets.of(batch)
-        for output in model.supervision_steps(embed(model, batch), self.steps):
+        context = embed(model, batch, self._readings)
+        for output in model.supervision_steps(context, self.steps):
             loss = loss_fn.step(output, targets, counts)[TOTAL]
             decoded = decode(
                 output,

@@ -132,7 +132,7 @@ class Observed:
         return joint_probability(
             scaled(self.decision, calibration.decision),
             tools.max(axis=-1, initial=0.0),
-            scaled(self.arg_presence, per_channel(calibration.args)),
+            scaled(self.arg_presence, per_channel(calibration.args, self.arg_presence)),
             self.arg_values,
             self.takes,
         )
@@ -164,7 +164,7 @@ def with_calibration(
         answers,
         decision=scaled(answers.decision, calibration.decision),
         q=calibration.q(answers.q),
-        presence=scaled(answers.presence, per_channel(calibration.slots)),
+        presence=scaled(answers.presence, per_channel(calibration.slots, answers.presence)),
         tool_confidence=_last_replaced(answers.tool_confidence, best),
         tool_probability=_last_replaced(answers.tool_probability, true),
     )

@@ -15,6 +15,7 @@ from trm_engine.checkpoints.contents import explained
 from trm_engine.config import BUILTIN_PREFIX, Config, DataConfig
 from trm_engine.data.as_samples import samples_file
 from trm_engine.data.cache import build_once, code_hash, content_hash, default_cache_dir, key_of
+from trm_engine.data.catalogue_tokens import CatalogueTokens, words_of
 from trm_engine.data.dataset import TRMToolCallingDataset, problems_of
 from trm_engine.data.problems import nowhere
 from trm_engine.data.problems.kinds import BY_NAME
@@ -127,6 +128,7 @@ def build_model(config: Config, prepared: Prepared, device: torch.device) -> TRM
         raise DataError(f"no model fits the training data: {explained(error)}") from None
     torch.manual_seed(config.training.seed)
     model = TRMForToolCalling(sized).to(device)
+    model.catalogue = CatalogueTokens.of(labels, prepared.tokenizer)
     model.compute_dtype = choose_dtype(config.training.dtype, device)[0]
     if config.training.compile:
         model.compile_core()
@@ -207,7 +209,7 @@ def _tokenizer(
         return TRMTokenizer(data.tokenizer_path), []
     options = (data.vocab_size, data.lowercase)
     split = key_of(train_rows.tolist())
-    key = key_of(survey.content, split, options, code_hash("tokenizer", "samples"))
+    key = key_of(survey.content, split, options, code_hash("tokenizer", "samples", "catalogue_tokens"))
     folder = cache / f"tokenizer-{key}"
 
     def texts() -> Iterator[str]:
@@ -215,6 +217,8 @@ def _tokenizer(
         for index, row in enumerate(train_rows.tolist()):
             progress("training the tokenizer", index / total)
             yield from (turn.text() for turn in survey.sample(row).history)
+        for each in (*survey.labels.definitions, *survey.labels.slots, *survey.labels.args):
+            yield from (words_of(each.name), each.description)
 
     def build(target: Path) -> None:
         trained = TRMTokenizer.train_on_texts(texts(), *options)

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from trm_engine.data.collator import INPUTS, Batch
+from trm_engine.data.catalogue_tokens import CatalogueTokens
 from trm_engine.models.heads import TRMOutput
 from trm_engine.models.layout import Context
+from trm_engine.models.readings import Readings
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.training.halting import Halting, Remaining
 from trm_engine.training.losses import TOTAL, DeepSupervisionLoss, num_samples
@@ -29,6 +31,7 @@ class Part(NamedTuple):
 
     batch: Batch
     targets: Targets
+    catalogue: CatalogueTokens
 
 
 def averaged(
@@ -40,22 +43,21 @@ def averaged(
 ) -> Iterator[list[Losses]]:
     """Leave the gradient of the loss averaged over ``steps`` (N_sup) in the parameters, once.
 
-    y and z are detached between steps, so the losses of different steps share only the parameters
-    and x. The gradient is that of keeping all graphs, in the memory of one. Yields the losses of
+    y and z are detached between steps, so the losses of different steps share only the parameters,
+    x and the readings. The gradient is that of keeping all graphs, in the memory of one. Yields the losses of
     all steps.
     """
     steps = steps or model.config.N_supervision
     losses: list[Losses] = [{} for _ in range(steps)]
     for part in parts:
-        context = embed(model, part.batch)
-        x = context.x.detach().requires_grad_()
+        context, roots, leaves = embed(model, part.batch, model.read(part.catalogue)).apart()
         sums = iter(losses)
-        for output in model.supervision_steps(context.with_input(x), steps):
+        for output in model.supervision_steps(context, steps):
             step = _losses(model, loss_fn, output, part.targets, counts)
             (step[TOTAL] / steps).backward()
             _add(next(sums), step)
             del output, step  # before the next step takes memory
-        context.x.backward(x.grad)
+        torch.autograd.backward(roots, [leaf.grad for leaf in leaves])
     yield losses
 
 
@@ -84,7 +86,7 @@ def per_step(
         for part, each in zip(parts, remaining, strict=True):
             if not len(each):
                 continue
-            context = each.context(embed(model, part.batch))
+            context = each.context(embed(model, part.batch, model.read(part.catalogue)))
             state = model.refine(context, each.state or model.start(context))
             output = model.heads(*state, context)
             step = _losses(model, loss_fn, output, each.targets, counts)
@@ -138,10 +140,10 @@ def _losses(
     return loss_fn.step(output, targets, counts, logits)
 
 
-def embed(model: TRMForToolCalling, batch: Batch) -> Context:
-    """Embed the inputs of a batch."""
+def embed(model: TRMForToolCalling, batch: Batch, readings: Readings) -> Context:
+    """Embed the inputs of a batch; ``readings`` are those of its catalogue."""
     inputs = {name: batch[name] for name in INPUTS}
-    context: Context = model.embedding(**inputs, read_from=batch["read_from"])
+    context: Context = model.embedding(readings, **inputs, read_from=batch["read_from"])
     return context
 
 

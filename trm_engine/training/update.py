@@ -15,6 +15,7 @@ from trm_engine.data.collator import LENGTH_STEP, TRMCollator, split_batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.training_items import TrainingItems
 from trm_engine.training.distributed import ProcessGroup
+from trm_engine.training.catalogue import narrowed
 from trm_engine.training.halting import Halting
 from trm_engine.training.losses import NUM_COUNTS, DeepSupervisionLoss, count_labels
 from trm_engine.training.state import TrainingState
@@ -84,6 +85,7 @@ class Updater:
             training.capital_dropout,
             training.seed,
         )
+        self._catalogue = state.model.catalogue
         self._collator = TRMCollator(pad_to_multiple=LENGTH_STEP)
         self._loss_fn = DeepSupervisionLoss(config.model)
         self._supervise = averaged if training.supervision == "averaged" else per_step
@@ -134,8 +136,9 @@ class Updater:
         training, state = self._config.training, self._state
         batch = self._collator(self._items(indices, state.epoch))
         batch = mask_words(batch, training.word_dropout, (training.seed, state.global_step))
+        batch, catalogue = narrowed(batch, self._catalogue)
         batch = {name: tensor.to(self._device) for name, tensor in batch.items()}
-        return Part(batch, Targets.of(batch))
+        return Part(batch, Targets.of(batch), catalogue.to(self._device))
 
     def _counts(self, parts: Sequence[Targets]) -> Tensor:
         """The labels of all parts in all processes, [NUM_COUNTS]."""

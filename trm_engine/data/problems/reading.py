@@ -302,10 +302,13 @@ class Collector:
 
     def _find_constant(self) -> Table:
         found = Found()
-        for kind, counts in (("slot", self.labels.slots), ("argument", self.labels.args)):
-            for name, each in counts.items():
-                if note := constant.fault(kind, name, each):
-                    found.count(note, each.filled or self.statistics.samples)
+        fields = [
+            *(("slot", name, counts) for name, counts in self.labels.slots.items()),
+            *(("argument", each.path, counts) for each, counts in self.labels.args.items()),
+        ]
+        for kind, name, counts in fields:
+            if note := constant.fault(kind, name, counts):
+                found.count(note, counts.filled or self.statistics.samples)
         return found.table()
 
 

@@ -6,32 +6,31 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trm_engine.config import TRMConfig
+from trm_engine.models.readings import Readings
 
-INITIAL_REQUIREMENT = -2.0
-"""Before the softplus: at first, tools require little."""
+REQUIRED, OPTIONAL = 1.0, -3.0
+"""Before the softplus, at first."""
 
 
 class ArgRequirements(nn.Module):
     """The missing penalty of each argument a, which is subtracted from the decision logit:
 
-        penalty_a = sum_k P(tool k) softplus(sqrt(D) weight[k, a]) x -log P(argument a is known)
+        penalty_a = sum_k P(tool k) need[k, a] x -log P(argument a is known)
+        need[k, a] = softplus(c[is a required by k] + w . reading_a)
 
-    Only a tool's own arguments count. Weights are learnt: an optional argument ends near 0.
+    Only a tool's own arguments count.
     """
 
-    def __init__(self, config: TRMConfig) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        tools, args = config.num_tools, config.num_args
-        accepted = torch.zeros(tools, args)
-        for tool, channels in enumerate(config.tool_args or [range(args)] * tools):
-            accepted[tool, list(channels)] = 1
-        self.accepted: Tensor
-        self.register_buffer("accepted", accepted, persistent=False)
-        self.scale = config.hidden_size**0.5
-        self.weight = nn.Parameter(torch.full((tools, args), INITIAL_REQUIREMENT / self.scale))
+        self.scale = width**0.5
+        self.levels = nn.Parameter(torch.tensor([OPTIONAL, REQUIRED]) / self.scale)
+        self.reading = nn.Linear(width, 1, bias=False)
+        nn.init.zeros_(self.reading.weight)
 
-    def forward(self, tools: Tensor, arg_presence_logits: Tensor) -> Tensor:
+    def forward(self, tools: Tensor, arg_presence_logits: Tensor, readings: Readings) -> Tensor:
         """Probabilities of tools [B, T], arg_presence_logits [B, A] to penalties [B, A], >= 0."""
-        required = F.softplus(self.weight * self.scale) * self.accepted  # (t a)
-        return (tools @ required) * F.softplus(-arg_presence_logits)
+        catalogue = readings.catalogue
+        level = self.levels[catalogue.required.long()] * self.scale  # (t a)
+        needs = F.softplus(level + self.reading(readings.args).mT) * catalogue.accepted
+        return (tools @ needs) * F.softplus(-arg_presence_logits)

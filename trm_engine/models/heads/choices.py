@@ -5,26 +5,40 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from trm_engine.models.layers import lecun_
+from trm_engine.models.heads.masking import MASKED_LOGIT
+from trm_engine.models.layers import linear
+from trm_engine.models.readings import Readings
 
 
 class Choices(nn.Module):
     """Logits of V values for each of F fields whose values are listed (an enum, an intent):
 
-        logit_f,v = r_f . a_f,v + read_f . b_f,v
+        logit_f,v = (A first_v) . start_f + (B last_v) . end_f + (C mean_v) . start_f
+                    + (E mean_v) . state_f, each / sqrt(D)
 
-    r_f is the field's register and read_f what its pointer reads, so that a value is recognised
-    where it is said, in whatever words ("two bedrooms" for 2).
+    start_f and end_f are the words that the field's pointers read, first_v, last_v and mean_v the
+    words of the value. A and B begin as the identity: a value that is said letter by letter is
+    found, also one that training never saw. C learns other words for a value ("cheap" for
+    "inexpensive"), E what is said without any ("yes, please").
     """
 
-    def __init__(self, width: int, fields: int, choices: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.register = nn.Parameter(lecun_(torch.empty(fields, choices, width), width))
-        self.read = nn.Parameter(lecun_(torch.empty(fields, choices, width), width))
+        self.scale = width**-0.5
+        self.first = nn.Linear(width, width, bias=False)
+        self.last = nn.Linear(width, width, bias=False)
+        self.meaning = linear(width, width)
+        self.state = linear(width, width)
+        for same in (self.first, self.last):
+            nn.init.eye_(same.weight)
 
-    def forward(self, registers: Tensor, reads: Tensor) -> Tensor:
-        """registers, reads [B, F, D] to [B, F, V]."""
-        return _products(registers, self.register) + _products(reads, self.read)
+    def forward(self, states: Tensor, starts: Tensor, ends: Tensor, readings: Readings) -> Tensor:
+        """states, starts, ends [B, F, D] to [B, F, V]; MASKED_LOGIT where there is no value."""
+        first, last, mean = readings.values.unbind(dim=2)  # (f v d)
+        at_start = self.first(first) + self.meaning(mean)
+        logits = _products(starts, at_start) + _products(ends, self.last(last))
+        logits = (logits + _products(states, self.state(mean))) * self.scale
+        return logits.where(readings.value_mask, MASKED_LOGIT)
 
 
 def _products(vectors: Tensor, values: Tensor) -> Tensor:

@@ -10,11 +10,13 @@ from trm_engine.models.embeddings import SHARED_REGISTERS
 from trm_engine.models.heads.arg_requirements import ArgRequirements
 from trm_engine.models.heads.choices import Choices
 from trm_engine.models.heads.classifier import TokenPooledClassifier
-from trm_engine.models.heads.masking import among, probabilities
+from trm_engine.models.heads.fields import FieldStates
+from trm_engine.models.heads.masking import MASKED_LOGIT, probabilities
 from trm_engine.models.heads.output import TRMOutput
 from trm_engine.models.heads.pointers import Pointers
 from trm_engine.models.heads.slot_prior import SlotPrior
-from trm_engine.models.layers import lecun_, linear
+from trm_engine.models.heads.tools import ToolScores, ToolViews
+from trm_engine.models.layers import linear
 from trm_engine.models.layout import Context
 
 Q_BIAS = -5.0
@@ -24,77 +26,92 @@ Q_BIAS = -5.0
 class Heads(nn.Module):
     """All heads, and how they depend on each other.
 
-        decision      = classifier(register 0) - sum of missing penalties under P(tool)
-        tool          = classifier(register 1), for a call made now
-        next tool     = classifier(register 1), for the next call, made now or later
-        slot presence = w_s . register_s + b_s + evidence_s + slot prior under P(next tool)
-        arg presence  = W register 1 + b + evidence_a
+        decision      = classifier(register 0) + log sum_k exp(w . tool register k)
+                        - sum of missing penalties under P(tool)
+        tool          = score of each tool register, for a call made now
+        next tool     = another score of each, for the next call, made now or later
+        presence      = w . state + b + evidence (+ slot prior under P(next tool))
         q             = w . register 0 + b
 
-    Now and later are two classifiers: one that answered both would name the booking where the
-    search is due again. P(tool) and P(next tool) condition other heads without gradient; their own
-    losses train them.
+    Now and later are two scores: one that answered both would name the booking where the search is
+    due again. P(tool) and P(next tool) condition other heads without gradient; their own losses
+    train them.
     """
 
     def __init__(self, config: TRMConfig) -> None:
         super().__init__()
-        width, slots, args = config.hidden_size, config.num_slots, config.num_args
-        self.num_slots, self.num_args = slots, args
+        width = config.hidden_size
         self.decision = TokenPooledClassifier(width, 1)
-        self.arg_requirements = ArgRequirements(config)
-        self.tool = TokenPooledClassifier(width, config.num_tools)
-        self.next_tool = (
-            TokenPooledClassifier(width, config.num_tools) if config.next_call_weight else None
-        )
+        self.calls = linear(width, 1)
+        self.arg_requirements = ArgRequirements(width)
+        self.tool_views = ToolViews(width)
+        self.tool = ToolScores(width)
+        self.next_tool = ToolScores(width) if config.next_call_weight else None
         self.q = linear(width, 1, bias=True)
-        self.pointers = Pointers(width, slots, config.arg_slots or (-1,) * args)
-        self.slot_presence = nn.Parameter(lecun_(torch.empty(slots, width), width))
-        self.slot_presence_bias = nn.Parameter(torch.zeros(slots))
-        self.slot_prior = SlotPrior(config.num_tools, slots, width)
-        self.slot_choice = Choices(width, slots, config.num_choices)
-        self.arg_presence = linear(width, args, bias=True)
-        self.arg_choice = Choices(width, args, config.num_choices)
+        self.states = FieldStates(width)
+        self.pointers = Pointers(width)
+        self.slot_presence = linear(width, 1, bias=True)
+        self.arg_presence = linear(width, 1, bias=True)
+        self.slot_prior = SlotPrior(width)
+        self.choices = Choices(width)
         self.words = linear(width, width) if config.word_weight else None
         nn.init.zeros_(self.q.weight)
         nn.init.constant_(self.q.bias, Q_BIAS)
 
     def forward(self, y: Tensor, z: Tensor, context: Context) -> TRMOutput:
         """y, z [N, D] to the step's output."""
-        layout, num_slots = context.layout, self.num_slots
+        assert context.readings is not None
+        layout, readings = context.layout, context.readings
+        num_slots = readings.catalogue.num_slots
         tokens, registers = layout.split(y.float())  # (g l d), (b r d)
-        answer, call, slots = registers[:, 0], registers[:, 1], registers[:, SHARED_REGISTERS:]
-        asking = torch.cat((slots, call[:, None].expand(-1, self.num_args, -1)), dim=1)
-        sizes = (num_slots, self.num_args)
         words = tokens + layout.split(context.x)[0]  # state and embedding of each word
-        starts, ends, reads, evidence = self.pointers(tokens, words, asking, context)
-        slot_starts, arg_starts = starts.split(sizes, dim=-1)
-        slot_ends, arg_ends = ends.split(sizes, dim=-1)
-        slot_evidence, arg_evidence = evidence.split(sizes, dim=-1)
-        slot_reads, arg_reads = reads.split(sizes, dim=1)
-        arg_presence = self.arg_presence(call) + arg_evidence
-        tool_logits = among(self.tool(call, tokens, context), context.tool_mask)
-        next_tool_logits = tool_logits
+        answer, call = registers[:, 0], registers[:, 1]
+        slots = registers[:, SHARED_REGISTERS : SHARED_REGISTERS + num_slots]
+        tools = registers[:, SHARED_REGISTERS + num_slots :]  # (b k d)
+
+        matches = self.tool_views(words, context)
+        tool_scores = self.tool(tools, matches, context)
+        next_scores = tool_scores
         if self.next_tool is not None:
-            next_tool_logits = among(self.next_tool(call, tokens, context), context.tool_mask)
-        tools = probabilities(tool_logits, context.tool_mask)
-        next_tools = probabilities(next_tool_logits, context.tool_mask)
-        slot_presence = (slots * self.slot_presence).sum(-1) + self.slot_presence_bias
-        slot_presence = slot_presence + self.slot_prior(next_tools)
-        penalty = self.arg_requirements(tools, arg_presence).sum(-1, keepdim=True)
+            next_scores = self.next_tool(tools, matches, context)
+        chances = probabilities(tool_scores, context.has_tool)
+        next_chances = probabilities(next_scores, context.has_tool)
+
+        likely = (next_chances[:, None] @ tools)[:, 0]  # (b d)
+        states = self.states(slots, call + likely, readings)
+        starts, ends, at_start, at_end, evidence = self.pointers(tokens, words, states, context)
+        presence = evidence + torch.cat(
+            (self.slot_presence(slots), self.arg_presence(states[:, num_slots:])), dim=1
+        ).squeeze(-1)
+        slot_presence, arg_presence = presence[:, :num_slots], presence[:, num_slots:]
+        next_tools = _by_tool(next_chances, context, 0.0)
+        slot_presence = slot_presence + self.slot_prior(next_tools, readings)
+        choices = self.choices(states, at_start, at_end, readings)
+
+        now = _by_tool(chances, context, 0.0)
+        penalty = self.arg_requirements(now, arg_presence, readings).sum(-1, keepdim=True)
+        calls = self.calls(tools)[..., 0].where(context.has_tool, MASKED_LOGIT)
+        decision = self.decision(answer, tokens, context) + calls.logsumexp(dim=-1, keepdim=True)
         return TRMOutput(
-            decision_logits=self.decision(answer, tokens, context) - penalty,
-            tool_logits=tool_logits,
-            arg_start_logits=arg_starts,
-            arg_end_logits=arg_ends,
-            slot_start_logits=slot_starts,
-            slot_end_logits=slot_ends,
-            slot_presence_logits=slot_presence + slot_evidence,
+            decision_logits=decision - penalty,
+            tool_logits=_by_tool(tool_scores, context, MASKED_LOGIT),
+            arg_start_logits=starts[:, num_slots:].mT,
+            arg_end_logits=ends[:, num_slots:].mT,
+            slot_start_logits=starts[:, :num_slots].mT,
+            slot_end_logits=ends[:, :num_slots].mT,
+            slot_presence_logits=slot_presence,
             q_logits=self.q(answer),
             y=layout.for_samples(layout.split(y)[0]),
             z=layout.for_samples(layout.split(z)[0]),
-            next_tool_logits=next_tool_logits,
+            next_tool_logits=_by_tool(next_scores, context, MASKED_LOGIT),
             arg_presence_logits=arg_presence,
-            missing_penalty=self.arg_requirements(next_tools, arg_presence),
-            slot_choice_logits=self.slot_choice(slots, slot_reads),
-            arg_choice_logits=self.arg_choice(asking[:, num_slots:], arg_reads),
+            missing_penalty=self.arg_requirements(next_tools, arg_presence, readings),
+            slot_choice_logits=choices[:, :num_slots],
+            arg_choice_logits=choices[:, num_slots:],
         )
+
+
+def _by_tool(scores: Tensor, context: Context, other: float) -> Tensor:
+    """Scores of the tool registers [B, K] as scores of all tools [B, T]; ``other`` elsewhere."""
+    every = scores.new_full(context.tool_mask.shape, other)
+    return every.scatter(1, context.tool_places, scores.where(context.has_tool, other))

@@ -20,10 +20,6 @@ def log_mean_exp(logits: Tensor, token_mask: Tensor) -> Tensor:
     return log_sum - tokens.log()
 
 
-def among(logits: Tensor, tool_mask: Tensor | None) -> Tensor:
-    """Logits [B, T] of the tools that may be called, MASKED_LOGIT for others; None: all may."""
-    return logits if tool_mask is None else logits.where(tool_mask, MASKED_LOGIT)
-
 
 def probabilities(logits: Tensor, tool_mask: Tensor | None) -> Tensor:
     """softmax(logits) [B, T] without gradient; all 0 for a sample that may call no tool."""

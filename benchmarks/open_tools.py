@@ -1,0 +1,137 @@
+"""``python -m benchmarks.open_tools FOLDER``: train, then judge on tools that training never saw."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.learning import NoCommands
+from trm_engine.config import Config
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.runs.events import Silent
+from trm_engine.runs.folder import RunFolder
+from trm_engine.runs.schema.events import NewEvent, StepColumns
+from trm_engine.training.device import choose_device
+from trm_engine.training.distributed import ProcessGroup
+from trm_engine.training.evaluate import Evaluator
+from trm_engine.training.loop import Trainer
+from trm_engine.training.prepare import build_model, prepare_data
+
+SETS = ("val_seen", "val_renamed", "val_unseen")
+
+
+def main() -> int:
+    """Train on FOLDER/train.jsonl, judge on the sets; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="holds the sets of shared data, as JSON lines")
+    parser.add_argument("--config", default="configs/default.yaml")
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="folder for the checkpoint")
+    parser.add_argument("--every", type=int, default=0, help="also judge every N updates, on a part")
+    parser.add_argument("--part", type=int, default=400, help="samples of that part")
+    parser.add_argument("--set", action="append", default=[], metavar="section.key=value")
+    arguments = parser.parse_args()
+    config = Config.from_yaml(
+        arguments.config,
+        [
+            f"data.train_data={_file(arguments.folder, 'train')}",
+            f"data.val_data={_file(arguments.folder, 'val_seen')}",
+            f"training.seed={arguments.seed}",
+            f"training.num_epochs={arguments.epochs}",
+            "training.eval_interval=1000000",
+            "training.save_interval=1000000",
+            *arguments.set,
+        ],
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        _run(config, RunFolder(arguments.keep or Path(temporary)), arguments)
+    return 0
+
+
+def _run(config: Config, folder: RunFolder, arguments: argparse.Namespace) -> None:
+    torch.set_num_threads(config.training.num_threads or torch.get_num_threads())
+    prepared = prepare_data(config)
+    model = build_model(config, prepared, choose_device(config.training.device))
+    print(sum(each.numel() for each in model.parameters()), "parameters", flush=True)
+    sets = {name: _dataset(arguments.folder, name, prepared.train, config) for name in SETS}
+    folder.checkpoints(config).mkdir(parents=True, exist_ok=True)
+    watched = prepared.val.subset(np.arange(32))
+    report = _Watching(arguments.every)
+    trainer = Trainer(
+        config, model, prepared.train, watched, folder, report, NoCommands(), ProcessGroup()
+    )
+    report.judge = lambda: _judge(trainer, {k: _part(v, arguments.part) for k, v in sets.items()})
+    began, cpu = time.perf_counter(), time.process_time()
+    trainer.run()
+    print(f"{(time.perf_counter() - began) / 60:.1f} minutes, {(time.process_time() - cpu) / 60:.1f} of CPU")
+    _judge(trainer, sets)
+
+
+def _judge(trainer: Trainer, sets: dict[str, TRMToolCallingDataset]) -> None:
+    with trainer.state.averaged():
+        for name, dataset in sets.items():
+            evaluator = Evaluator(trainer.model, dataset)
+            list(evaluator.batches())
+            found = evaluator.evaluation()
+            asked = [dataset.sample(i).history[-1].role == "user" for i in range(len(dataset))]
+            called = evaluator.answers.decision[-1] > 0.5
+            truth = evaluator.truth.decision
+            right = (called & truth)[asked].sum()
+            f1 = 2 * right / max(1, called[asked].sum() + truth[asked].sum())
+            print(
+                f"  {trainer.state.global_step} {name}: F1 {f1:.3f}, tool {found.tool.accuracy:.3f}"
+                f", arguments {found.arguments.accuracy:.3f}, exact {found.exact_match:.3f}",
+                flush=True,
+            )
+
+
+def _part(dataset: TRMToolCallingDataset, samples: int) -> TRMToolCallingDataset:
+    whole = np.unique(dataset.dialogues)
+    kept = whole[:: max(1, len(dataset) // samples)]
+    return dataset.subset(np.flatnonzero(np.isin(dataset.dialogues, kept)))
+
+
+def _dataset(
+    folder: Path, name: str, train: TRMToolCallingDataset, config: Config
+) -> TRMToolCallingDataset:
+    data = config.data
+    return TRMToolCallingDataset(
+        _file(folder, name),
+        train.tokenizer,
+        train.labels,
+        data.max_length,
+        max_tool_tokens=data.max_tool_tokens,
+    )
+
+
+def _file(folder: Path, name: str) -> Path:
+    packed = folder / f"{name}.jsonl.gz"
+    return packed if packed.exists() else folder / f"{name}.jsonl"
+
+
+class _Watching(Silent):
+    """Judges the model now and then."""
+
+    def __init__(self, every: int) -> None:
+        self.every, self.updates = every, 0
+        self.judge = lambda: None
+        self.began = time.process_time()
+
+    def __call__(self, event: NewEvent) -> None:
+        if not isinstance(event, StepColumns):
+            return
+        for place, step in enumerate(event.columns["step"]):
+            if step % 50 == 0:
+                print(int(step), {k: round(v[place], 3) for k, v in event.columns.items() if "loss" in k}, f"{time.process_time() - self.began:.0f} s CPU", flush=True)
+            if self.every and step % self.every == 0:
+                self.judge()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

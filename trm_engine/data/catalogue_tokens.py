@@ -1,0 +1,172 @@
+"""Catalogue tokens: tools, slots and parameters as the model reads them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from trm_engine.config import TRMConfig
+from trm_engine.data.field import Field
+from trm_engine.data.labels import Labels
+from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.vocabulary import MASK_ID
+
+NAME, DESCRIPTION = 1, 2
+"""Parts of a text; 0 is padding."""
+
+TOOL, SLOT, ARGUMENT = 0, 1, 2
+"""Kinds of entries."""
+
+MOST_NAME_TOKENS = 10
+MOST_TOKENS = 32
+MOST_VALUE_TOKENS = 6
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_SEPARATORS = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True)
+class CatalogueTokens:
+    """T tools, S slots and A arguments, E = T + S + A entries; F = S + A fields.
+
+    Attributes:
+        ids: the tokens of each entry's name and description, 0 for padding, [E, L].
+        parts: NAME or DESCRIPTION of each token, 0 for padding, [E, L].
+        kinds: TOOL, SLOT or ARGUMENT, [E].
+        values: the tokens of the listed values of each field, 0 for padding, [F, V, M].
+        accepted: which arguments each tool has, [T, A].
+        required: which of them a call must have, [T, A].
+        arg_slots: the slot with the name of each argument, else -1, [A].
+    """
+
+    ids: Tensor
+    parts: Tensor
+    kinds: Tensor
+    values: Tensor
+    accepted: Tensor
+    required: Tensor
+    arg_slots: Tensor
+
+    @property
+    def num_tools(self) -> int:
+        return self.accepted.shape[0]
+
+    @property
+    def num_args(self) -> int:
+        return self.accepted.shape[1]
+
+    @property
+    def num_slots(self) -> int:
+        return len(self.values) - self.num_args
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same on another device."""
+        return type(self)(**{each.name: getattr(self, each.name).to(device) for each in fields(self)})
+
+    def narrowed(self, tools: Tensor, args: Tensor) -> Self:
+        """With these tools and arguments only, indices [T'] and [A'], and all slots."""
+        first_arg = self.num_tools + self.num_slots
+        slots = torch.arange(self.num_tools, first_arg, device=tools.device)
+        entries = torch.cat((tools, slots, first_arg + args))
+        longest = max(1, int((self.ids[entries] > 0).sum(dim=1).max()))
+        slots_and_args = torch.cat((slots - self.num_tools, self.num_slots + args))
+        return type(self)(
+            ids=self.ids[entries, :longest],
+            parts=self.parts[entries, :longest],
+            kinds=self.kinds[entries],
+            values=self.values[slots_and_args],
+            accepted=self.accepted[tools][:, args],
+            required=self.required[tools][:, args],
+            arg_slots=self.arg_slots[args],
+        )
+
+    @classmethod
+    def of(cls, labels: Labels, tokenizer: TRMTokenizer) -> Self:
+        """What a model reads of labels."""
+        texts = [(each.name, each.description) for each in labels.definitions]
+        if not texts:
+            texts = [("", "")]  # a model has at least one tool
+        num_tools = len(texts)
+        listed = (*labels.slots, *labels.args)
+        texts += [(each.name, each.description) for each in listed]
+        entries = [_entry(*text, tokenizer) for text in texts]
+        kinds = [TOOL] * num_tools + [SLOT] * len(labels.slots) + [ARGUMENT] * len(labels.args)
+        accepted = torch.zeros(num_tools, len(labels.args), dtype=torch.bool)
+        required = accepted.clone()
+        for tool, channels in enumerate(labels.parameters):
+            needed = set(labels.definitions[tool].required)
+            accepted[tool, list(channels)] = True
+            for channel in channels:
+                required[tool, channel] = labels.args[channel].name in needed
+        return cls(
+            ids=_padded([ids for ids, _ in entries]),
+            parts=_padded([parts for _, parts in entries]),
+            kinds=torch.tensor(kinds),
+            values=_values(listed, tokenizer),
+            accepted=accepted,
+            required=required,
+            arg_slots=torch.tensor(labels.arg_slots, dtype=torch.long),
+        )
+
+    @classmethod
+    def numbered(cls, config: TRMConfig) -> Self:
+        """Entries of one token each, for a model whose sizes are known and whose labels are not."""
+        tools, slots, args = config.num_tools, config.num_slots, config.num_args
+        entries = tools + slots + args
+        ids = (torch.arange(entries) + MASK_ID + 1)[:, None] % config.vocab_size
+        listed = torch.arange((slots + args) * config.num_choices) + MASK_ID + 1 + entries
+        accepted = torch.zeros(tools, args, dtype=torch.bool)
+        for tool, channels in enumerate(config.tool_args or [range(args)] * tools):
+            accepted[tool, list(channels)] = True
+        return cls(
+            ids=ids.clamp(min=1),
+            parts=torch.full((entries, 1), NAME),
+            kinds=torch.tensor([TOOL] * tools + [SLOT] * slots + [ARGUMENT] * args),
+            values=(listed % config.vocab_size).reshape(slots + args, config.num_choices, 1),
+            accepted=accepted,
+            required=accepted.clone(),
+            arg_slots=torch.tensor(config.arg_slots or (-1,) * args, dtype=torch.long),
+        )
+
+
+def words_of(name: str) -> str:
+    """The words in a name: "SearchOnewayFlight" and "search_oneway_flight" have three."""
+    return _SEPARATORS.sub(" ", _CAMEL.sub(" ", name)).strip()
+
+
+def _entry(name: str, description: str, tokenizer: TRMTokenizer) -> tuple[list[int], list[int]]:
+    """The tokens of an entry, and the part of each."""
+    of_name = tokenizer.encode(words_of(name))[:MOST_NAME_TOKENS]
+    of_description = tokenizer.encode(description)[: MOST_TOKENS - len(of_name)]
+    parts = [NAME] * len(of_name) + [DESCRIPTION] * len(of_description)
+    return of_name + of_description or [MASK_ID], parts or [NAME]
+
+
+def _values(listed: Sequence[Field], tokenizer: TRMTokenizer) -> Tensor:
+    """The tokens of listed values, [F, V, M]."""
+    most = max((len(each.values) for each in listed), default=0)
+    tokens = [
+        [tokenizer.encode(words_of_value(each))[:MOST_VALUE_TOKENS] for each in one.values]
+        for one in listed
+    ]
+    longest = max((len(ids) for row in tokens for ids in row), default=0)
+    values = torch.zeros(len(listed), most, max(1, longest), dtype=torch.long)
+    for field, row in enumerate(tokens):
+        for place, ids in enumerate(row):
+            values[field, place, : len(ids)] = torch.tensor(ids or [MASK_ID])[: values.shape[2]]
+    return values
+
+
+def words_of_value(value: str) -> str:
+    """A value as words, where it is a name."""
+    return words_of(value) if value.isidentifier() else value
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> Tensor:
+    longest = max(map(len, rows), default=1)
+    return torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows], dtype=torch.long)

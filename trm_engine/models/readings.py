@@ -1,0 +1,61 @@
+"""Readings: what the network makes of a catalogue, once for all conversations."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from trm_engine.data.catalogue_tokens import CatalogueTokens
+
+
+class Readings(NamedTuple):
+    """T tools, S slots and A arguments as read; E = T + S + A entries, F = S + A fields.
+
+    Attributes:
+        summaries: one vector of each entry, [E, D].
+        words: the state of each token of the tools, plus its embedding, [T, L, D].
+        word_mask: which of these are no padding, [T, L].
+        values: of each listed value its first token, its last one and the mean of all, as
+            embeddings, [F, V, 3, D].
+        value_mask: which values there are, [F, V].
+        catalogue: what was read.
+    """
+
+    summaries: Tensor
+    words: Tensor
+    word_mask: Tensor
+    values: Tensor
+    value_mask: Tensor
+    catalogue: CatalogueTokens
+
+    @property
+    def tools(self) -> Tensor:
+        """[T, D]."""
+        return self.summaries[: self.catalogue.num_tools]
+
+    @property
+    def fields(self) -> Tensor:
+        """Slots, then arguments, [F, D]."""
+        return self.summaries[self.catalogue.num_tools :]
+
+    @property
+    def slots(self) -> Tensor:
+        """[S, D]."""
+        return self.fields[: self.catalogue.num_slots]
+
+    @property
+    def args(self) -> Tensor:
+        """[A, D]."""
+        return self.fields[self.catalogue.num_slots :]
+
+
+def value_embeddings(values: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """``Readings.values`` and ``value_mask`` of ids [F, V, M] and their embeddings [F, V, M, D]."""
+    present = values > 0
+    lengths = present.sum(dim=-1)
+    last = (lengths - 1).clamp(min=0)[..., None, None].expand(*tokens.shape[:2], 1, tokens.shape[-1])
+    mean = (tokens * present[..., None]).sum(dim=2) / lengths.clamp(min=1)[..., None]
+    first = tokens[:, :, 0]
+    return torch.stack((first, tokens.gather(2, last)[:, :, 0], mean), dim=2), lengths > 0
