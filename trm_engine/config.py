@@ -395,6 +395,20 @@ class TrainingConfig(Section):
         lt=1,
         description="Decay of that average, reached gradually. Higher averages more updates.",
     )
+    catalogue_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the words, names and descriptions of tools that are hidden. "
+        "Higher relies less on single words.",
+    )
+    word_renaming: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the batches in which words of the tools are replaced by others, in "
+        "the conversations too. Higher relies more on words that match.",
+    )
     word_dropout: float = Field(
         0.0,
         ge=0,

@@ -66,7 +66,9 @@ class CatalogueTokens:
 
     def to(self, device: torch.device | str) -> Self:
         """The same on another device."""
-        return type(self)(**{each.name: getattr(self, each.name).to(device) for each in fields(self)})
+        return type(self)(
+            **{each.name: getattr(self, each.name).to(device) for each in fields(self)}
+        )
 
     def narrowed(self, tools: Tensor, args: Tensor) -> Self:
         """With these tools and arguments only, indices [T'] and [A'], and all slots."""

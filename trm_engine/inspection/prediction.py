@@ -70,7 +70,9 @@ def predict(
         halt_threshold=threshold,
         halts_at=halting_step(qs, threshold),
         unknown_tools=batch.unknown_tools(0, predictor.labels),
-        truth=_truth(parsed, predictor, batch.labels, texts) if isinstance(parsed, Sample) else None,
+        truth=_truth(parsed, predictor, batch.labels, texts)
+        if isinstance(parsed, Sample)
+        else None,
         seconds=round(time.perf_counter() - began, 4),
     )
 

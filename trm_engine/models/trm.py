@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from trm_engine.config import TRMConfig
-from trm_engine.inference.halting import halts
 from trm_engine.data.catalogue_tokens import CatalogueTokens
+from trm_engine.inference.halting import halts
 from trm_engine.models.embeddings import Embedding
 from trm_engine.models.heads import Heads, TRMOutput
 from trm_engine.models.layers import truncated_normal_

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import torch
 from torch import Tensor
 
-from trm_engine.data.catalogue_tokens import CatalogueTokens
+from trm_engine.data.catalogue_tokens import DESCRIPTION, NAME, CatalogueTokens
 from trm_engine.data.collator import Batch
+from trm_engine.vocabulary import MASK_ID
+
+STREAM = 0x4341
+"""Keeps these draws independent of others with the same seed."""
 
 TOOL_LABELS = ("tool_name_labels", "next_tool_labels")
 ARGUMENT_LABELS = ("arg_presence_labels", "arg_choice_labels", "arg_span_labels")
@@ -28,6 +35,45 @@ def narrowed(batch: Batch, catalogue: CatalogueTokens) -> tuple[Batch, Catalogue
     changed["tool_mask"] = batch["tool_mask"][:, used]
     chosen = [mask.nonzero()[:, 0] for mask in (used, args)]
     return {**batch, **changed}, catalogue.narrowed(*chosen)
+
+
+def without_words(
+    catalogue: CatalogueTokens, share: float, seed: tuple[int, ...]
+) -> CatalogueTokens:
+    """A catalogue in which a share of the words, of the names and of the descriptions is hidden.
+
+    No entry is left empty: one that would be stays as it is.
+    """
+    if not share:
+        return catalogue
+    random = np.random.default_rng((*seed, STREAM))
+    ids, parts = catalogue.ids, catalogue.parts
+    kept = torch.from_numpy(random.random(ids.shape) >= share)
+    for part in (NAME, DESCRIPTION):
+        hidden = torch.from_numpy(random.random(len(ids)) < share)
+        kept &= ~(hidden[:, None] & (parts == part))
+    kept &= ids > 0
+    kept |= ~kept.any(dim=1, keepdim=True)
+    return replace(catalogue, ids=ids * kept, parts=parts * kept)
+
+
+def renamed(
+    batch: Batch, catalogue: CatalogueTokens, share: float, vocab_size: int, seed: tuple[int, ...]
+) -> tuple[Batch, CatalogueTokens]:
+    """In a share of the batches, half of the catalogue's words are others, in the batch too.
+
+    So words must be compared: what they are says nothing.
+    """
+    random = np.random.default_rng((*seed, STREAM + 1))
+    if random.random() >= share:
+        return batch, catalogue
+    words = catalogue.ids.unique().numpy()
+    words = words[(words > MASK_ID) & (random.random(len(words)) < 0.5)]
+    others = np.arange(vocab_size)
+    others[words] = random.integers(MASK_ID + 1, vocab_size, len(words))
+    table = torch.from_numpy(others)
+    changed = replace(catalogue, ids=table[catalogue.ids], values=table[catalogue.values])
+    return {**batch, "input_ids": table[batch["input_ids"]]}, changed
 
 
 def _renumbered(labels: Tensor, used: Tensor) -> Tensor:

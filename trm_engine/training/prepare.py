@@ -209,7 +209,9 @@ def _tokenizer(
         return TRMTokenizer(data.tokenizer_path), []
     options = (data.vocab_size, data.lowercase)
     split = key_of(train_rows.tolist())
-    key = key_of(survey.content, split, options, code_hash("tokenizer", "samples", "catalogue_tokens"))
+    key = key_of(
+        survey.content, split, options, code_hash("tokenizer", "samples", "catalogue_tokens")
+    )
     folder = cache / f"tokenizer-{key}"
 
     def texts() -> Iterator[str]:

@@ -14,8 +14,8 @@ from trm_engine.config import Config
 from trm_engine.data.collator import LENGTH_STEP, TRMCollator, split_batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.training_items import TrainingItems
+from trm_engine.training.catalogue import narrowed, renamed, without_words
 from trm_engine.training.distributed import ProcessGroup
-from trm_engine.training.catalogue import narrowed
 from trm_engine.training.halting import Halting
 from trm_engine.training.losses import NUM_COUNTS, DeepSupervisionLoss, count_labels
 from trm_engine.training.state import TrainingState
@@ -135,8 +135,12 @@ class Updater:
     def _part(self, indices: np.ndarray) -> Part:
         training, state = self._config.training, self._state
         batch = self._collator(self._items(indices, state.epoch))
-        batch = mask_words(batch, training.word_dropout, (training.seed, state.global_step))
         batch, catalogue = narrowed(batch, self._catalogue)
+        seed = (training.seed, state.global_step)
+        vocab = self._config.model and state.model.config.vocab_size
+        batch, catalogue = renamed(batch, catalogue, training.word_renaming, vocab, seed)
+        catalogue = without_words(catalogue, training.catalogue_dropout, seed)
+        batch = mask_words(batch, training.word_dropout, (training.seed, state.global_step))
         batch = {name: tensor.to(self._device) for name, tensor in batch.items()}
         return Part(batch, Targets.of(batch), catalogue.to(self._device))
 

@@ -20,7 +20,6 @@ def log_mean_exp(logits: Tensor, token_mask: Tensor) -> Tensor:
     return log_sum - tokens.log()
 
 
-
 def probabilities(logits: Tensor, tool_mask: Tensor | None) -> Tensor:
     """softmax(logits) [B, T] without gradient; all 0 for a sample that may call no tool."""
     shares = logits.detach().softmax(dim=-1)

@@ -44,7 +44,7 @@ class ToolViews(nn.Module):
 class ToolScores(nn.Module):
     """A score of each of K tools from its register g_k and from its matches:
 
-        score_k = w . g_k + sum_m c_m log(1/L sum_t exp(match_k,m,t + recency bias))
+    score_k = w . g_k + sum_m c_m log(1/L sum_t exp(match_k,m,t + recency bias))
     """
 
     def __init__(self, width: int) -> None:
