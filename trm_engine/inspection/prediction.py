@@ -62,6 +62,9 @@ def predict(
         qs.append(float(decoded.q[0]))
         job.check()
     threshold = predictor.config.halt_threshold if halt_threshold is None else halt_threshold
+    truth = None
+    if isinstance(parsed, Sample):
+        truth = _truth(parsed, predictor, batch.labels, texts)
     return Answer(
         tokenization=describe_tokens(
             texts.texts, batch.encodings[0], predictor.tokenizer, predictor.max_length
@@ -70,9 +73,7 @@ def predict(
         halt_threshold=threshold,
         halts_at=halting_step(qs, threshold),
         unknown_tools=batch.unknown_tools(0, predictor.labels),
-        truth=_truth(parsed, predictor, batch.labels, texts)
-        if isinstance(parsed, Sample)
-        else None,
+        truth=truth,
         seconds=round(time.perf_counter() - began, 4),
     )
 
