@@ -30,7 +30,7 @@ from trm_engine.data.tokenizer import Limits
 from trm_engine.errors import CheckpointError, did_you_mean
 from trm_engine.files.atomic import atomic_file
 
-FORMAT_VERSION = 9
+FORMAT_VERSION = 10
 REQUIRED = (
     "model_state_dict",
     "config",

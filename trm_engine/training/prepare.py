@@ -219,8 +219,11 @@ def _tokenizer(
         for index, row in enumerate(train_rows.tolist()):
             progress("training the tokenizer", index / total)
             yield from (turn.text() for turn in survey.sample(row).history)
-        for each in (*survey.labels.definitions, *survey.labels.slots, *survey.labels.args):
-            yield from (words_of(each.name), each.description)
+        labels = survey.labels
+        for field in (*labels.slots, *labels.args):
+            yield from (words_of(field.name), field.description)
+        for tool in labels.definitions:
+            yield from (words_of(tool.name), tool.description)
 
     def build(target: Path) -> None:
         trained = TRMTokenizer.train_on_texts(texts(), *options)

@@ -44,8 +44,8 @@ def averaged(
     """Leave the gradient of the loss averaged over ``steps`` (N_sup) in the parameters, once.
 
     y and z are detached between steps, so the losses of different steps share only the parameters,
-    x and the readings. The gradient is that of keeping all graphs, in the memory of one. Yields the losses of
-    all steps.
+    x and the readings. The gradient is that of keeping all graphs, in the memory of one. Yields the
+    losses of all steps.
     """
     steps = steps or model.config.N_supervision
     losses: list[Losses] = [{} for _ in range(steps)]

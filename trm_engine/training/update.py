@@ -137,7 +137,7 @@ class Updater:
         batch = self._collator(self._items(indices, state.epoch))
         batch, catalogue = narrowed(batch, self._catalogue)
         seed = (training.seed, state.global_step)
-        vocab = self._config.model and state.model.config.vocab_size
+        vocab = state.model.config.vocab_size
         batch, catalogue = renamed(batch, catalogue, training.word_renaming, vocab, seed)
         catalogue = without_words(catalogue, training.catalogue_dropout, seed)
         batch = mask_words(batch, training.word_dropout, (training.seed, state.global_step))

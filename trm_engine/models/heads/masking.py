@@ -20,7 +20,6 @@ def log_mean_exp(logits: Tensor, token_mask: Tensor) -> Tensor:
     return log_sum - tokens.log()
 
 
-def probabilities(logits: Tensor, tool_mask: Tensor | None) -> Tensor:
-    """softmax(logits) [B, T] without gradient; all 0 for a sample that may call no tool."""
-    shares = logits.detach().softmax(dim=-1)
-    return shares if tool_mask is None else shares.where(tool_mask, 0.0)
+def probabilities(logits: Tensor, has_tool: Tensor) -> Tensor:
+    """softmax(logits) [B, K] without gradient; all 0 for a sample that may call no tool."""
+    return logits.detach().softmax(dim=-1).where(has_tool, 0.0)

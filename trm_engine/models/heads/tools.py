@@ -38,7 +38,8 @@ class ToolViews(nn.Module):
         views = self.words(pooled)[context.tool_places] * self.size**-0.5  # (b k m d/2)
         keys = self.words(words)  # (g l d/2)
         matches = context.layout.matmul(views.flatten(1, 2), keys.mT)
-        return matches.unflatten(1, views.shape[1:3])
+        by_view: Tensor = matches.unflatten(1, views.shape[1:3])
+        return by_view
 
 
 class ToolScores(nn.Module):
