@@ -38,7 +38,8 @@ class Choices(nn.Module):
         at_start = self.first(first) + self.meaning(mean)
         logits = _products(starts, at_start) + _products(ends, self.last(last))
         logits = (logits + _products(states, self.state(mean))) * self.scale
-        return logits.where(readings.value_mask, MASKED_LOGIT)
+        chosen: Tensor = logits.where(readings.value_mask, MASKED_LOGIT)
+        return chosen
 
 
 def _products(vectors: Tensor, values: Tensor) -> Tensor:
