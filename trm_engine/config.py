@@ -395,6 +395,11 @@ class TrainingConfig(Section):
         lt=1,
         description="Decay of that average, reached gradually. Higher averages more updates.",
     )
+    word_vectors: bool = Field(
+        True,
+        description="Start the embeddings of words from published vectors, if the package "
+        "`wordllama` is installed. Tools that training never saw are found far better with them.",
+    )
     catalogue_dropout: float = Field(
         0.0,
         ge=0,

@@ -32,12 +32,18 @@ from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import ConfigError, DataError, did_you_mean
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.printable import one_line
+from trm_engine.training import word_vectors
 from trm_engine.training.device import choose_dtype
 
 BUILTINS = ("builtin:telecom",)
 VALIDATION_FROM_TRAINING = 1000
 NOWHERE_WARNED_OF = 0.05
 """A share of the values of a field."""
+
+NO_WORD_VECTORS = (
+    "words start from random vectors, since the package wordllama is not installed "
+    "(pip install 'trm-tui[words]'); tools that training never saw are found less well"
+)
 
 SHOWN_FIELDS, SHOWN = 10, 40
 OVERLAP_WARNED_OF = 0.05
@@ -112,6 +118,8 @@ def prepare_data(
     overlap = int(np.isin(val.digests, train.digests).sum())
     notes += _overlap(overlap, len(val)) + _truncation(train, data)
     notes += _problems(train) + _nowhere(survey)
+    if config.training.word_vectors and not word_vectors.is_installed():
+        notes.append(NO_WORD_VECTORS)
     return Prepared(tokenizer, train, val, overlap, notes)
 
 
@@ -127,7 +135,10 @@ def build_model(config: Config, prepared: Prepared, device: torch.device) -> TRM
     except ValidationError as error:
         raise DataError(f"no model fits the training data: {explained(error)}") from None
     torch.manual_seed(config.training.seed)
-    model = TRMForToolCalling(sized).to(device)
+    model = TRMForToolCalling(sized)
+    if config.training.word_vectors and word_vectors.is_installed():
+        word_vectors.start_from_word_vectors(model, prepared.tokenizer)
+    model.to(device)
     model.catalogue = CatalogueTokens.of(labels, prepared.tokenizer)
     model.compute_dtype = choose_dtype(config.training.dtype, device)[0]
     if config.training.compile:
