@@ -292,6 +292,16 @@ def playground(
         Text, _option("FILE:LINE", "Start with the sample on this line of a JSONL file.")
     ] = None,
     compare: Compare = None,
+    tools: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Start with these tools on offer. Default: those of the training data.",
+        ),
+    ] = None,
+    mcp: Annotated[
+        Text, _option("COMMAND", "Start with the tools of this MCP server on offer.")
+    ] = None,
     raw: Raw = False,
     device: Device = None,
     plain: Annotated[
@@ -308,11 +318,15 @@ def playground(
       trm-tui playground
       trm-tui playground outputs/first --sample val.jsonl:12
       trm-tui playground outputs/first --compare outputs/second
+      trm-tui playground outputs/first --mcp 'python server.py'
       echo 'How much do I owe this month?' | trm-tui playground --plain
     """
+    from trm_tui.commands.data_tools import given_tools
     from trm_tui.commands.playground import play
 
-    raise typer.Exit(play(checkpoint, sample, compare, raw, device or "auto", plain))
+    catalogue = given_tools(tools, mcp)
+    offered = catalogue.all_tools() if catalogue else []
+    raise typer.Exit(play(checkpoint, sample, compare, offered, raw, device or "auto", plain))
 
 
 @app.command("eval")
@@ -367,6 +381,13 @@ def predict(
     device: Device = None,
     raw: Raw = False,
     halt_threshold: HaltThreshold = None,
+    tools: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Tools on offer where a line lists none. Default: those of the training data.",
+        ),
+    ] = None,
     abstain_below: Annotated[
         Number,
         _option(
@@ -388,6 +409,7 @@ def predict(
     Examples:
       trm-tui predict outputs/first/checkpoints/best.pt val.jsonl | head -3
       trm-tui predict outputs/first - --steps 2 < conversations.jsonl
+      trm-tui predict outputs/first conversations.jsonl --tools new_tools.json
     """
     from trm_tui.commands import predict as predict_command
 
@@ -396,6 +418,7 @@ def predict(
         "--device": device,
         "--halt-threshold": halt_threshold,
         "--abstain-below": abstain_below,
+        "--tools": tools,
     }
     raise typer.Exit(predict_command.predict(checkpoint, file, options, raw))
 

@@ -21,7 +21,7 @@ from trm_engine.data.declared import declared_of
 from trm_engine.data.encoding import tool_mask
 from trm_engine.data.label_builder import extended
 from trm_engine.data.labels import Labels
-from trm_engine.data.samples import Conversation, Turn
+from trm_engine.data.samples import Conversation, Tool, Turn
 from trm_engine.data.tokenizer import Encoding, TRMTokenizer
 from trm_engine.data.values import unflatten
 from trm_engine.errors import CheckpointError, TokenizerError
@@ -99,6 +99,8 @@ class Predictor:
         calibration: that of the checkpoint.
         abstain_below: answers less sure than this are marked as abstentions. It is the
             calibration's, and may be set.
+        offered: the tools on offer where a conversation lists none; by default all that the model
+            knows. It may be set.
 
     Args:
         checkpoint: from ``load_checkpoint``.
@@ -135,6 +137,7 @@ class Predictor:
         except InvalidContents as error:
             raise CheckpointError(f"the checkpoint's weights do not fit: {error}") from None
         self.abstain_below = self.calibration.abstain_below
+        self.offered: list[Tool] = []
         self.device = choose_device(device)
         self.model = TRMForToolCalling(self.config)
         self.model.load_state_dict(weights)
@@ -232,6 +235,7 @@ class Predictor:
 
     def read(self, conversations: Sequence[Conversation]) -> ReadBatch:
         """Encode at least one conversation for the model."""
+        conversations = [self._with_tools(each) for each in conversations]
         encodings = [self.encode(each.history) for each in conversations]
         texts = [
             TokenTexts([turn.text() for turn in each.history], read.turns, read.begins, read.ends)
@@ -263,6 +267,11 @@ class Predictor:
                 self._read.clear()
             self._read[key] = found
         return found
+
+    def _with_tools(self, conversation: Conversation) -> Conversation:
+        if conversation.tools or not self.offered:
+            return conversation
+        return conversation.model_copy(update={"tools": self.offered})
 
     @torch.inference_mode()
     def read_catalogue(self, labels: Labels) -> Readings:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from pydantic import TypeAdapter, ValidationError
 
-from trm_engine.data.catalogue import read_tools
+from trm_engine.data.catalogue import read_tools, read_tools_file
 from trm_engine.data.decisions import steps_of
 from trm_engine.data.fields import fail
 from trm_engine.data.formats import openai, responses
@@ -60,6 +61,15 @@ class Question:
         history = [*self.conversation.history, Turn(role="tool_call", content=content)]
         conversation = self.conversation.model_copy(update={"history": history})
         return replace(self, conversation=conversation, must_call=False)
+
+
+def read_offered(path: Path) -> list[Tool]:
+    """The tools of a file, in any shape that ``trm_engine.data.catalogue`` reads.
+
+    Raises:
+        DataError: the file or a tool cannot be read.
+    """
+    return _TOOLS.validate_python(read_tools_file(path).all_tools())
 
 
 def read_question(messages: Any, tools: Any = None, choice: str = "auto") -> Question:

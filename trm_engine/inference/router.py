@@ -17,7 +17,7 @@ from trm_engine.inference.decoding import Decoded, predicted_tool
 from trm_engine.inference.fitting import Misfit
 from trm_engine.inference.halting import halts
 from trm_engine.inference.predictor import MOST_CALLS, Predictor, ReadBatch
-from trm_engine.inference.question import Question, read_question
+from trm_engine.inference.question import Question, read_offered, read_question
 from trm_engine.inference.route import Route, RoutedCall, Span
 from trm_engine.inference.values import FieldValue, argument_values, read_slots
 from trm_engine.runs.folder import find_checkpoint
@@ -60,6 +60,7 @@ class Router:
         raw: bool = False,
         steps: int | None = None,
         halt_threshold: float | None = None,
+        tools: str | Path | None = None,
     ) -> Self:
         """Load a checkpoint file, or the best checkpoint in the folder of a run.
 
@@ -68,17 +69,22 @@ class Router:
             device: "cpu", "auto", "cuda", "cuda:1", "mps".
             raw: use the raw weights instead of their moving average.
             steps, halt_threshold: see the class.
+            tools: a file of the tools on offer where a question lists none. By default these are
+                the tools that the model was trained with. Others are read when they are first seen.
 
         Raises:
             CheckpointError: there is none, or it cannot be used. The message says why.
+            DataError: the file of tools cannot be read.
         """
         predictor = Predictor.load(find_checkpoint(Path(path)), device, raw)
+        if tools is not None:
+            predictor.offered = read_offered(Path(tools))
         return cls(predictor, steps=steps, halt_threshold=halt_threshold)
 
     @property
     def tools(self) -> list[str]:
-        """The names of the tools that the model knows."""
-        return list(self.predictor.labels.tools)
+        """The names of the tools that the model was trained with."""
+        return list(dict.fromkeys(each.name for each in self.predictor.labels.definitions))
 
     @property
     def slots(self) -> list[str]:
@@ -91,8 +97,8 @@ class Router:
         Args:
             messages: OpenAI messages, items of OpenAI Responses, turns of training samples, or the
                 text of one user.
-            tools: the tools on offer, in OpenAI's, MCP's or another known shape. By default all
-                that the model knows.
+            tools: the tools on offer, in OpenAI's, MCP's or another known shape. The model reads
+                them; it need not have been trained with them. By default those of ``load``.
             choice: "auto"; "none" for no call; "required" for a call; or the tool to call.
 
         Raises:

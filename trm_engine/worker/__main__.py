@@ -112,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         task.add_argument("--halt-threshold", type=float)
         task.add_argument("--target-accuracy", type=float)
         task.add_argument("--abstain-below", type=float)
+        task.add_argument("--tools", help="tools on offer where none are listed")
         task.add_argument("--device", default="auto")
     listener.set_defaults(device="cpu")
     return parser

@@ -9,6 +9,7 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from msgspec import to_builtins
@@ -19,6 +20,7 @@ from trm_engine.data.samples import Conversation, explain, parse_conversation
 from trm_engine.errors import DataError, UserError, in_words
 from trm_engine.files.jsonl import to_message, write_json
 from trm_engine.inference.predictor import Predictor
+from trm_engine.inference.question import read_offered
 from trm_engine.printable import data_stream
 from trm_engine.training.evaluate import evaluate
 
@@ -61,6 +63,8 @@ def predict_lines(arguments: argparse.Namespace) -> int:
         predictor = Predictor.load(arguments.checkpoint, arguments.device, arguments.raw)
         if arguments.abstain_below is not None:
             predictor.abstain_below = arguments.abstain_below
+        if arguments.tools is not None:
+            predictor.offered = read_offered(Path(arguments.tools))
         with _open(arguments.file) as file:
             for batch in _batches(file, arguments.file):
                 for answer in predictor.predict(batch, arguments.steps, arguments.halt_threshold):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trm_engine.errors import DataError, RunError, UserError
 from trm_engine.runs.folder import find_checkpoint, list_runs
@@ -26,11 +28,14 @@ def play(
     checkpoint: Path | None,
     sample: str | None,
     other: Path | None,
+    tools: Sequence[Mapping[str, Any]],
     raw: bool,
     device: str,
     plain: bool,
 ) -> int:
     """Open the playground, or answer one conversation. Returns the exit status.
+
+    ``tools`` are on offer where the conversation lists none.
 
     Raises:
         UserError: a file is missing or invalid, or there is no model.
@@ -40,9 +45,13 @@ def play(
     session = ModelSession(Model(path, raw), compared, device)
     draft = read_sample(sample) if sample else None
     if not plain and has_screen():
-        return _show(session, draft)
-    asyncio.run(_print(session, draft or read_standard_input()))
+        return _show(session, _offering(draft or Draft(), tools))
+    asyncio.run(_print(session, _offering(draft or read_standard_input(), tools)))
     return 0
+
+
+def _offering(draft: Draft, tools: Sequence[Mapping[str, Any]]) -> Draft:
+    return draft if draft.tools else replace(draft, tools=tuple(tools))
 
 
 def newest_checkpoint() -> Path:

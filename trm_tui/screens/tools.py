@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ LIST, JSON = "list", "json"
 
 
 class ToolsDialog(Dialog[Tools | None]):
-    """Lists the conversation's tools and those the model knows. The ticked ones are available.
+    """Lists the conversation's tools and those of the training data. The ticked ones are on offer.
 
     The result is a list of tools in a sample's format, [] for all tools that the model knows, or
     None for cancel.
@@ -42,8 +43,7 @@ class ToolsDialog(Dialog[Tools | None]):
 
     def __init__(self, tools: Tools, labels: Record) -> None:
         super().__init__("Available tools", [Choice("OK", None), Choice("Cancel", None)], None)
-        known = dict(zip(labels.get("tools", ()), _parameters(labels), strict=False))
-        self._known = {name: inferred_tool(name, names) for name, names in known.items()}
+        self._known = {str(tool["function"]["name"]): tool for tool in _known_tools(labels)}
         self._given = {str(tool["function"]["name"]): tool for tool in tools}
         self._all = {**self._known, **self._given}
 
@@ -55,7 +55,8 @@ class ToolsDialog(Dialog[Tools | None]):
             for name in self._all
         )
         yield Static(
-            "The ticked tools are available. If none is ticked, all that the model knows are."
+            "The ticked tools are on offer. If none is ticked, all of the training data are. "
+            "Under JSON, write or paste any others: the model reads them."
         )
         with TabbedContent(initial=LIST):
             yield TabPane("List", SelectionList[str](*names), id=LIST)
@@ -98,12 +99,23 @@ class ToolsDialog(Dialog[Tools | None]):
         return read_tools(self.query_one(TextArea).text, "tools")
 
 
-def _parameters(labels: Record) -> list[list[str]]:
-    """The names of each tool's parameters."""
+def _known_tools(labels: Record) -> Iterable[Record]:
+    """The tools of the training data, each as it was first defined."""
     args = [each["name"] for each in labels.get("args", ())]
-    return [[args[index] for index in each] for each in labels.get("parameters", ())]
+    pairs = zip(labels.get("definitions", ()), labels.get("parameters", ()), strict=False)
+    names: set[str] = set()
+    for definition, channels in pairs:
+        name = definition["name"]
+        if name in names:
+            continue
+        names.add(name)
+        tool = inferred_tool(name, [args[channel] for channel in channels])
+        if definition["schema"]:
+            tool["function"]["parameters"] = json.loads(definition["schema"])
+            tool["function"]["description"] = definition["description"]
+        yield tool
 
 
 def _prompt(name: str, is_known: bool) -> str:
-    words = name if is_known else f"{name} (unknown to the model)"
+    words = name if is_known else f"{name} (new to the model)"
     return one_line(words).replace("[", "\\[")
