@@ -63,7 +63,7 @@ class Question:
         return replace(self, conversation=conversation, must_call=False)
 
 
-def read_offered(path: Path) -> list[Tool]:
+def tools_of_file(path: Path) -> list[Tool]:
     """The tools of a file, in any shape that ``trm_engine.data.catalogue`` reads.
 
     Raises:

@@ -17,7 +17,7 @@ from trm_engine.inference.decoding import Decoded, predicted_tool
 from trm_engine.inference.fitting import Misfit
 from trm_engine.inference.halting import halts
 from trm_engine.inference.predictor import MOST_CALLS, Predictor, ReadBatch
-from trm_engine.inference.question import Question, read_offered, read_question
+from trm_engine.inference.question import Question, read_question, tools_of_file
 from trm_engine.inference.route import Route, RoutedCall, Span
 from trm_engine.inference.values import FieldValue, argument_values, read_slots
 from trm_engine.runs.folder import find_checkpoint
@@ -78,7 +78,7 @@ class Router:
         """
         predictor = Predictor.load(find_checkpoint(Path(path)), device, raw)
         if tools is not None:
-            predictor.offered = read_offered(Path(tools))
+            predictor.offered = tools_of_file(Path(tools))
         return cls(predictor, steps=steps, halt_threshold=halt_threshold)
 
     @property

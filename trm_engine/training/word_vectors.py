@@ -35,7 +35,7 @@ def start_from_word_vectors(model: TRMForToolCalling, tokenizer: TRMTokenizer) -
     The vectors are projected on their first principal components, as many as the embeddings have.
     """
     weight = model.embedding.tokens.weight
-    pieces = {index: piece for index, piece in _words(tokenizer)}
+    pieces = dict(_words(tokenizer))
     vectors = _vectors([*pieces.values()])
     centred = vectors - vectors.mean(axis=0)
     _, _, components = np.linalg.svd(centred, full_matrices=False)

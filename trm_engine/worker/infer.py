@@ -20,7 +20,7 @@ from trm_engine.data.samples import Conversation, explain, parse_conversation
 from trm_engine.errors import DataError, UserError, in_words
 from trm_engine.files.jsonl import to_message, write_json
 from trm_engine.inference.predictor import Predictor
-from trm_engine.inference.question import read_offered
+from trm_engine.inference.question import tools_of_file
 from trm_engine.printable import data_stream
 from trm_engine.training.evaluate import evaluate
 
@@ -64,7 +64,7 @@ def predict_lines(arguments: argparse.Namespace) -> int:
         if arguments.abstain_below is not None:
             predictor.abstain_below = arguments.abstain_below
         if arguments.tools is not None:
-            predictor.offered = read_offered(Path(arguments.tools))
+            predictor.offered = tools_of_file(Path(arguments.tools))
         with _open(arguments.file) as file:
             for batch in _batches(file, arguments.file):
                 for answer in predictor.predict(batch, arguments.steps, arguments.halt_threshold):
