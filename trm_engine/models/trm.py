@@ -26,7 +26,7 @@ from trm_engine.data.catalogue_tokens import CatalogueTokens
 from trm_engine.inference.halting import halts
 from trm_engine.models.embeddings import Embedding
 from trm_engine.models.heads import Heads, TRMOutput
-from trm_engine.models.layers import truncated_normal_
+from trm_engine.models.layers import rms_norm, truncated_normal_
 from trm_engine.models.layout import Context, Layout
 from trm_engine.models.readings import Readings, value_embeddings
 from trm_engine.models.recursion import RecursiveCore, State, deep_supervision
@@ -74,11 +74,13 @@ class TRMForToolCalling(nn.Module):
         context = self.embedding.catalogue(catalogue)
         y, _ = self.refine(context, self.start(context))
         tokens, registers = context.layout.split(y.float())
-        words = tokens + context.layout.split(context.x)[0]
+        embedded_words = context.layout.split(context.x)[0]
+        words = tokens + embedded_words
+        mean = (embedded_words * context.token_mask[..., None]).sum(dim=1)
         tools = catalogue.num_tools
         embedded = self.embedding.tokens(catalogue.values) * self.embedding.scale
         return Readings(
-            registers[:, 0],
+            registers[:, 0] + rms_norm(mean),
             words[:tools],
             context.token_mask[:tools],
             *value_embeddings(catalogue.values, embedded),
