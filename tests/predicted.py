@@ -86,7 +86,7 @@ def prediction(
     steps: list[StepPrediction],
     halt_threshold: float = 0.9,
     halts_at: int | None = None,
-    unknown_tools: Sequence[str] = (),
+    new_tools: Sequence[str] = (),
     tokens: TokenColumns = NO_TOKENS,
     **reading: Any,
 ) -> Answer:
@@ -99,7 +99,7 @@ def prediction(
         steps=steps,
         halt_threshold=halt_threshold,
         halts_at=halts_at,
-        unknown_tools=list(unknown_tools),
+        new_tools=list(new_tools),
         truth=None if truth is None else _truth(truth),
         seconds=0.0,
     )

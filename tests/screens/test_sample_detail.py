@@ -201,7 +201,7 @@ async def test_cut_tool_turns_are_said() -> None:
 
 async def test_tools_that_the_model_does_not_know_are_named() -> None:
     async with DetailApp(SampleDetail()).run_test(size=(120, 40)) as pilot:
-        await filled(pilot, unknown_tools=["[x]", "find_table"])
+        await filled(pilot, new_tools=["[x]", "find_table"])
         assert "The model does not know [x], find_table." in shown(pilot.app)
 
 

@@ -116,8 +116,8 @@ def test_a_threshold_is_a_share(changes: list[float]) -> None:
 
 
 @pytest.mark.parametrize("names", [[], ["a"], ["a", "b c"]])
-def test_unknown_tools_are_named(names: list[str]) -> None:
-    known = asked(ema=answer(0.5, unknown_tools=names))
+def test_new_tools_are_named(names: list[str]) -> None:
+    known = asked(ema=answer(0.5, new_tools=names))
     words = known.warning("ema")
     assert all(name in words for name in names)
     assert bool(words) == bool(names)

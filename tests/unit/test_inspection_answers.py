@@ -132,7 +132,7 @@ def test_tools_are_ranked_those_on_offer_first(files: ModelFiles, run: RunFolder
     new = json.loads(json.dumps(TOOLS[0]).replace("find_customer", "something_new"))
     record = {**SAMPLES[0], "tools": [TOOLS[1], new]}
     found = asked(files, run, record)
-    assert found.unknown_tools == ["something_new"]
+    assert found.new_tools == ["something_new"]
     for step in found.steps:
         assert [(each.name, each.offered) for each in step.tools] == [
             ("change_plan", True),

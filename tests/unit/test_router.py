@@ -134,7 +134,7 @@ def test_only_tools_on_offer_are_called(router: Router) -> None:
         assert {call.name for call in router.route(PLAN, [tool], choice="required").calls} == {name}
     strange = {"name": "other", "inputSchema": {"type": "object"}}
     route = router.route(PLAN, [strange], choice="required")
-    assert (route.calls, route.unknown_tools) == ([], ["other"])
+    assert (route.calls, route.new_tools) == ([], ["other"])
     assert route.abstains == "the model knows none of the tools on offer"
     assert not route.makes_calls
 

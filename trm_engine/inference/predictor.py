@@ -81,13 +81,19 @@ class ReadBatch:
         offered = self.tensors["tool_mask"][row, tool] and self.conversations[row].tools
         return self.labels.name_of(tool) if offered else self.labels.tools[tool]
 
+    def tools(self, row: int) -> dict[str, int]:
+        """The tools by name (``tool_name``); where two have one name, the one on offer."""
+        names = {self.tool_name(row, tool): tool for tool in range(len(self.labels.tools))}
+        offered = self.tensors["tool_mask"][row].nonzero()[:, 0].tolist()
+        return names | {self.tool_name(row, tool): tool for tool in offered if names}
+
     def by_tool(self, row: int, probabilities: np.ndarray) -> dict[str, float]:
         """Probabilities [T] by the name of the tool."""
         pairs = enumerate(probabilities[: len(self.labels.tools)].tolist())
         return {self.tool_name(row, tool): each for tool, each in pairs}
 
-    def unknown_tools(self, row: int, known: Labels) -> list[str]:
-        """The tools of a conversation that ``known`` has not."""
+    def new_tools(self, row: int, known: Labels) -> list[str]:
+        """The tools of a conversation that are not among ``known`` labels."""
         functions = [tool.function for tool in self.conversations[row].tools]
         return [each.name for each in functions if not known.knows(each)]
 

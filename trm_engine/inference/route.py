@@ -57,7 +57,7 @@ class Route(Struct, frozen=True, kw_only=True):
         slots: the facts that are known so far, "" where none is.
         slot_probabilities: the probability that each slot has a value.
         slot_spans: the places of the slots that were copied from the conversation.
-        unknown_tools: the tools on offer that the model was not trained on. It never calls them.
+        new_tools: the tools on offer that the model was not trained with.
         steps_used: the number of supervision steps that were computed.
         tokens: the number of tokens that the model read.
         dropped_tokens: the number of tokens of old turns that it did not.
@@ -75,7 +75,7 @@ class Route(Struct, frozen=True, kw_only=True):
     slots: dict[str, str]
     slot_probabilities: dict[str, float]
     slot_spans: dict[str, Span] = field(default_factory=dict)
-    unknown_tools: list[str] = field(default_factory=list)
+    new_tools: list[str] = field(default_factory=list)
     steps_used: int
     tokens: int
     dropped_tokens: int = 0

@@ -206,7 +206,7 @@ class _Reader:
             slots=prediction.slots,
             slot_probabilities=prediction.slot_probabilities,
             slot_spans=self._spans(slots),
-            unknown_tools=self.batch.unknown_tools(self.row, self.predictor.labels),
+            new_tools=self.batch.new_tools(self.row, self.predictor.labels),
             steps_used=step,
             tokens=len(encoding),
             dropped_tokens=encoding.dropped_tokens + encoding.cut_tokens,

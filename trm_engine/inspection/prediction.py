@@ -52,7 +52,7 @@ def predict(
     began = time.perf_counter()
     parsed = read_conversation(conversation)
     batch = predictor.read([parsed])
-    known = batch.labels.tool_name_to_id
+    known = batch.tools(0)
     if tool is not None and tool not in known:
         raise UserError(f"no tool '{tool}'{did_you_mean(tool, known)}")
     texts = batch.texts[0]
@@ -72,7 +72,7 @@ def predict(
         steps=answers,
         halt_threshold=threshold,
         halts_at=halting_step(qs, threshold),
-        unknown_tools=batch.unknown_tools(0, predictor.labels),
+        new_tools=batch.new_tools(0, predictor.labels),
         truth=truth,
         seconds=round(time.perf_counter() - began, 4),
     )
@@ -84,7 +84,7 @@ def _step(
     labels, texts = batch.labels, batch.texts[0]
     probabilities = decoded.coming_tools(0)
     likeliest = predicted_tool(probabilities)
-    shown = {likeliest, labels.tool_name_to_id[tool] if tool else -1} - {-1}
+    shown = {likeliest, batch.tools(0)[tool] if tool else -1} - {-1}
     answer = predictor.answer(batch, decoded, 0, number)
     [answer] = predictor.with_further_calls(batch.conversations, [answer], number)
     return StepPrediction(

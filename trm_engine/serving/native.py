@@ -45,7 +45,7 @@ class RouteResponse(Struct, kw_only=True):
     slots: dict[str, str]
     slot_probabilities: dict[str, float]
     slot_spans: dict[str, Span]
-    unknown_tools: list[str] = field(default_factory=list)
+    new_tools: list[str] = field(default_factory=list)
     steps_used: int
     tokens: int
     dropped_tokens: int

@@ -171,7 +171,8 @@ class Evaluator:
         """The figures, the worst samples, and some samples to watch from one time to the next."""
         given = self.model.config.halt_threshold if halt_threshold is None else halt_threshold
         answers = with_calibration(self.answers, self.truth, self.seen, self.calibration)
-        metrics = evaluation_metrics(self.truth, answers, self.labels, given)
+        learnt = self.model.config.num_tools
+        metrics = evaluation_metrics(self.truth, answers, self.labels, given, learnt)
         lines = np.array([self.dataset.line_number(index) for index in range(len(self.dataset))])
         cells = confusion_cells(self.truth.tool, self.answers.tool[-1], lines)
         losses = sample_losses(self.truth, answers)

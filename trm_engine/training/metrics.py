@@ -98,20 +98,23 @@ def correctness(truth: Truth, answers: Answers) -> Correctness:
 
 
 def evaluation_metrics(
-    truth: Truth, answers: Answers, labels: Labels, halt_threshold: float
+    truth: Truth, answers: Answers, labels: Labels, halt_threshold: float, tools_learnt: int
 ) -> Evaluation:
     """All of an evaluation's figures for the last step, and the headline ones by step.
 
-    A ratio over nothing is None.
+    A ratio over nothing is None. The first ``tools_learnt`` tools of the labels are not new.
     """
     right = correctness(truth, answers)
     calls = truth.decision
+    new = truth.tool >= tools_learnt
     return Evaluation(
         samples=len(calls),
         decision=binary_metrics(truth.decision, answers.decision[-1] > 0.5),
         tool=Tools(
             accuracy=_mean(right.tool[-1][calls]),
             samples=int(calls.sum()),
+            new=int(new.sum()),
+            new_accuracy=_mean(right.tool[-1][new]),
             unknown=int((truth.tool == UNKNOWN_TOOL).sum()),
             labels=list(labels.tools),
             confusion=confusion(truth.tool, answers.tool[-1], len(labels.tools)).tolist(),

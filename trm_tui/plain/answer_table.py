@@ -27,8 +27,8 @@ def answer_tables(answer: Answer, title: str) -> RenderableType:
     if dropped := answer.tokenization.dropped_tokens:
         most = answer.tokenization.max_length
         parts.append(Text(f"{dropped:,} older tokens truncated: the model reads {most:,}"))
-    if unknown := answer.unknown_tools:
-        parts.append(Text(f"tools that the model does not know: {one_line(', '.join(unknown))}"))
+    if new := answer.new_tools:
+        parts.append(Text(f"tools that are new to the model: {one_line(', '.join(new))}"))
     return Group(*parts)
 
 

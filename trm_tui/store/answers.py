@@ -87,10 +87,10 @@ class Answers:
         }
 
     def warning(self, model: Hashable) -> str:
-        """A warning about a model's answer: tools that it does not know."""
+        """A warning about a model's answer: tools that it was not trained with."""
         answer = self._answers.get(model)
-        unknown = answer.unknown_tools if answer else ()
-        return f"unknown: {', '.join(unknown)}" if unknown else ""
+        new = answer.new_tools if answer else ()
+        return f"new: {', '.join(new)}" if new else ""
 
     def _count(self) -> int:
         """The number of steps that all models have."""

@@ -201,15 +201,15 @@ class Answer(Struct, frozen=True, kw_only=True):
     """The answer to ``predict``: how the model reads a conversation, and its answer at each step.
 
     ``halts_at`` is the first step, from 1, whose q reaches ``halt_threshold``; None if none does.
-    ``unknown_tools`` are available, but the model does not know them. ``truth`` is None unless the
-    conversation is a complete sample. It took ``seconds``.
+    ``new_tools`` are on offer, but the model was not trained with them. ``truth`` is None unless
+    the conversation is a complete sample. It took ``seconds``.
     """
 
     tokenization: Tokenization
     steps: list[StepPrediction]
     halt_threshold: float
     halts_at: int | None
-    unknown_tools: list[str]
+    new_tools: list[str]
     truth: Truth | None
     seconds: float
 

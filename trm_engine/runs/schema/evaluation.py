@@ -46,13 +46,16 @@ class Cell(Struct, frozen=True, kw_only=True):
 class Tools(Struct, frozen=True, kw_only=True):
     """Metrics of the predicted tool, over the samples that call a tool.
 
-    ``accuracy`` is over these ``samples``. ``unknown`` of them call a tool that the model does not
-    know, which counts as an error. ``confusion`` [tools, tools] has counts by true and predicted
-    tool, in the order of ``labels``. ``cells`` also includes unknown and missing tools.
+    ``accuracy`` is over these ``samples``. ``new`` of them call a tool that training never saw;
+    ``new_accuracy`` is over those. ``unknown`` call a tool that is defined nowhere, which counts as
+    an error. ``confusion`` [tools, tools] has counts by true and predicted tool, in the order of
+    ``labels``. ``cells`` also includes unknown and missing tools.
     """
 
     accuracy: Share
     samples: Count = 0
+    new: Count = 0
+    new_accuracy: Share = None
     unknown: Count | None = None
     labels: list[str] = []
     confusion: list[list[Count]] = []

@@ -179,6 +179,6 @@ def _warnings(answer: Answer | None) -> str:
         lines.append(f"The model does not see {dropped:,} tokens (dim): it reads {most:,} at most.")
     if cut := tokenization.cut_tokens:
         lines.append(f"The model does not see {cut:,} tokens of long tool turns (dim).")
-    if unknown := answer.unknown_tools:
-        lines.append(f"The model does not know {one_line(', '.join(unknown))}.")
+    if new := answer.new_tools:
+        lines.append(f"New to the model: {one_line(', '.join(new))}.")
     return "\n".join(lines)
