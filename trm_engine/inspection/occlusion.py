@@ -13,9 +13,13 @@ from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Job
 from trm_engine.inspection.threads import half_the_threads
 from trm_engine.inspection.tokens import read_conversation
-from trm_engine.runs.schema.answers import OccludedPrediction, OcclusionResult
+from trm_engine.inspection.tool_words import tool_words
+from trm_engine.runs.schema.answers import OccludedPrediction, OcclusionResult, ToolWord
 
 BATCH_TOKENS = 2048
+MOST_ALONE = 2
+"""A tool on offer alone is sure, whatever its words."""
+
 DIGITS = 7
 
 
@@ -38,6 +42,8 @@ def occlude(
     parsed = read_conversation(conversation)
     [base] = _answer(predictor, job, [None], [parsed], steps)
     job.part(answers=[base])
+    words = _tool_words(predictor, parsed, base, steps)
+    job.part(words=words)
     turns: list[OccludedPrediction] = []
     for batch in _batches(predictor, parsed):
         without = [_without(parsed, turn) for turn in batch]
@@ -45,7 +51,17 @@ def occlude(
         turns += answers
         job.part(answers=answers)
         job.progress("leaving turns out", len(turns) / len(parsed.history))
-    return OcclusionResult(base=base, turns=turns, seconds=round(time.perf_counter() - began, 4))
+    seconds = round(time.perf_counter() - began, 4)
+    return OcclusionResult(base=base, words=words, turns=turns, seconds=seconds)
+
+
+def _tool_words(
+    predictor: Predictor, conversation: Conversation, base: OccludedPrediction, steps: int | None
+) -> list[ToolWord]:
+    batch = predictor.read([conversation])
+    if base.tool is None or batch.tensors["tool_mask"][0].sum() < MOST_ALONE:
+        return []
+    return tool_words(predictor, conversation, batch.tools(0)[base.tool], steps)
 
 
 def _batches(predictor: Predictor, conversation: Conversation) -> Iterator[list[int]]:

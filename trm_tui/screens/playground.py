@@ -42,6 +42,7 @@ from trm_tui.widgets.conversation.occlusion_rows import (
 from trm_tui.widgets.conversation.tabs import PlaygroundTabs
 from trm_tui.widgets.conversation.tokenised import Tokenised
 from trm_tui.widgets.conversation.tokens_pane import TokensPane
+from trm_tui.widgets.conversation.tool_words import ToolWordsView
 from trm_tui.widgets.conversation.turn_list import CURSOR
 from trm_tui.widgets.key_footer import KeyFooter
 
@@ -243,8 +244,8 @@ class PlaygroundScreen(Screen[None]):
         """Request the answers without each of the turns."""
         draft = self._editor.draft
         await self.action_tab(self._tabs.TABS.index("Why") + 1)
-        if draft.problem or len(draft.said) < 2:
-            self._explanation = draft.problem or ONLY_TURN
+        if draft.problem:
+            self._explanation = draft.problem
             self._show_explanation()
         else:
             self._explain(draft)
@@ -267,6 +268,9 @@ class PlaygroundScreen(Screen[None]):
             self.notify(str(error), severity="error")
         finally:
             self._is_explaining = False
+        if len(draft.said) < 2:
+            self._explanation = ONLY_TURN
+            self._show_explanation()
 
     def action_give_up(self) -> None:
         """Cancel the request, or go to the conversation."""
@@ -285,6 +289,8 @@ class PlaygroundScreen(Screen[None]):
         occlusion, draft = self._occlusion, self._explained or Draft()
         for rows in self.query(OcclusionRows):
             rows.show(occlusion, draft, self._explanation)
+        for view in self.query(ToolWordsView):
+            view.show(occlusion.words if occlusion else ())
         self._editor.note(occlusion.notes() if occlusion else {})
 
     @on(OcclusionRows.Chosen)

@@ -12,7 +12,7 @@ from msgspec import convert
 
 from trm_engine.inspection.client import InferenceServer
 from trm_engine.printable import one_line
-from trm_engine.runs.schema.answers import Answer, OccludedPrediction, Progress
+from trm_engine.runs.schema.answers import Answer, OccludedPrediction, Progress, ToolWord
 
 Record = dict[str, Any]
 
@@ -78,21 +78,27 @@ class ModelSession:
         request: dict[str, Any] = {"path": str(model.path), "raw": model.raw}
         tool = (conversation.get("tool") or {}).get("name")
         known = (self.summaries.get(model.path) or {}).get("labels") or {}
-        if tool in known.get("tools", ()):
+        offered = [each["function"]["name"] for each in conversation.get("tools") or ()]
+        if tool in (offered or known.get("tools", ())):
             request["tool"] = tool
         answer = await self._answering.ask("predict", conversation=conversation, **request)
         return convert(answer, Answer, strict=False)
 
     async def occlude(
         self, conversation: Record
-    ) -> AsyncGenerator[Progress | list[OccludedPrediction], None]:
-        """Stream the first model's answers with one turn left out. Raises like ``open``."""
+    ) -> AsyncGenerator[Progress | list[OccludedPrediction] | list[ToolWord], None]:
+        """Stream the first model's answers with one turn left out, and what its tool's words do.
+
+        Raises like ``open``.
+        """
         model = self.models[0]
         request = {"path": str(model.path), "raw": model.raw, "conversation": conversation}
         async with aclosing(self._explaining.stream("occlude", **request)) as messages:
             async for message in messages:
                 if message["type"] == "progress":
                     yield convert(message, Progress)
+                elif message["type"] == "part" and "words" in message:
+                    yield convert(message["words"], list[ToolWord], strict=False)
                 elif message["type"] == "part":
                     yield convert(message["answers"], list[OccludedPrediction], strict=False)
 

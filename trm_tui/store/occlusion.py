@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from trm_engine.runs.schema.answers import OccludedPrediction
+from trm_engine.runs.schema.answers import OccludedPrediction, ToolWord
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,15 @@ class Occlusion:
     def __init__(self, places: Sequence[int]) -> None:
         self.base: OccludedPrediction | None = None
         self.results: list[WithoutTurn] = []
+        self.words: list[ToolWord] = []
         self._places = places
 
-    def add(self, answers: Iterable[OccludedPrediction]) -> None:
-        """Add answers of the worker. The first one is that to the whole conversation."""
+    def add(self, answers: Iterable[OccludedPrediction | ToolWord]) -> None:
+        """Add answers of the worker, the first of them to the whole conversation, or words."""
         for answer in answers:
-            if answer.turn is None:
+            if isinstance(answer, ToolWord):
+                self.words.append(answer)
+            elif answer.turn is None:
                 self.base = answer
             elif self.base is not None:
                 self.results.append(_compared(self._places[answer.turn], answer, self.base))

@@ -226,10 +226,25 @@ class OccludedPrediction(Struct, frozen=True, kw_only=True):
     prediction: Prediction
 
 
+class ToolWord(Struct, frozen=True, kw_only=True):
+    """A word of the likeliest tool's name or description.
+
+    ``effect`` is what the tool's log-odds lose without it: positive if it spoke for the tool.
+    """
+
+    text: str
+    is_name: bool
+    effect: float
+
+
 class OcclusionResult(Struct, frozen=True, kw_only=True):
-    """The answer to ``occlude``: with all turns, and without each of them. It took ``seconds``."""
+    """The answer to ``occlude``: with all turns, and without each of them. It took ``seconds``.
+
+    ``words`` are those of the likeliest tool; none if the conversation has only one on offer.
+    """
 
     base: OccludedPrediction
+    words: list[ToolWord] = []
     turns: list[OccludedPrediction]
     seconds: float
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from trm_tui.widgets.conversation.answer_pane import AnswerPane
 from trm_tui.widgets.conversation.occlusion_rows import OcclusionRows
 from trm_tui.widgets.conversation.tokens_pane import TokensPane
+from trm_tui.widgets.conversation.tool_words import ToolWordsView
 from trm_tui.widgets.lazy_tabs import LazyTabs
 
 
@@ -32,7 +33,9 @@ class PlaygroundTabs(LazyTabs):
         """The panes of a tab."""
         if tab == "answer":
             return Horizontal(*(AnswerPane(each, classes="panel") for each in self._titles))
-        return TokensPane(classes="panel") if tab == "tokens" else OcclusionRows(classes="panel")
+        if tab == "tokens":
+            return TokensPane(classes="panel")
+        return Vertical(ToolWordsView(), OcclusionRows(classes="panel"))
 
     def filled(self, tab: str) -> None:
         """Fill the new tab."""

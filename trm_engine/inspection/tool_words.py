@@ -1,0 +1,110 @@
+"""Tool words: which words of a tool's name and description spoke for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trm_engine.data.catalogue_tokens import NAME, CatalogueTokens
+from trm_engine.data.samples import Conversation
+from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.inference.predictor import Predictor
+from trm_engine.runs.schema.answers import ToolWord
+
+DIGITS = 7
+WORD_START = "\u2581"
+
+
+@torch.inference_mode()
+def tool_words(
+    predictor: Predictor, conversation: Conversation, tool: int, steps: int | None = None
+) -> list[ToolWord]:
+    """How the logit of a tool on offer changes when one word of its text is hidden.
+
+    ``effect`` is positive for a word that spoke for the tool. All words are hidden at once, each in
+    a copy of the tool: the copies are read together, and the conversation's tokens are computed
+    once.
+    """
+    batch = predictor.read([conversation])
+    catalogue = CatalogueTokens.of(batch.labels, predictor.tokenizer)
+    words = _words(catalogue.ids[tool], catalogue.parts[tool], predictor.tokenizer)
+    if not words:
+        return []
+    copies = torch.stack([_without(catalogue.ids[tool], places) for _, _, places in words])
+    larger = _with_copies(catalogue, tool, copies)
+    rows = len(words) + 1
+    offered = batch.tensors["tool_mask"][0].bool()
+    masks = torch.zeros(rows, larger.num_tools, dtype=torch.bool, device=offered.device)
+    masks[:, : len(offered)] = offered
+    masks[1:, tool] = False
+    masks[1:, len(offered) :] = torch.eye(len(words), dtype=torch.bool, device=offered.device)
+    inputs = {
+        name: batch.tensors[name].expand(rows, -1)
+        for name in ("input_ids", "attention_mask", "role_ids", "text_flags")
+    }
+    model = predictor.model
+    context = model.embedding(
+        model.read(larger),
+        **inputs,
+        tool_mask=masks,
+        read_from=torch.zeros(rows, dtype=torch.long, device=offered.device),
+    )
+    output = list(model.supervision_steps(context, steps))[-1]
+    logits = _logits(output.next_tool_logits, masks, tool, len(offered))
+    effects = (logits[0] - logits[1:]).tolist()
+    return [
+        ToolWord(text=text, is_name=is_name, effect=round(effect, DIGITS))
+        for (text, is_name, _), effect in zip(words, effects, strict=True)
+    ]
+
+
+def _words(
+    ids: Tensor, parts: Tensor, tokenizer: TRMTokenizer
+) -> list[tuple[str, bool, list[int]]]:
+    """The words of an entry: text, whether it belongs to the name, and its tokens' places."""
+    words: list[tuple[str, bool, list[int]]] = []
+    for place in ids.nonzero()[:, 0].tolist():
+        piece, is_name = tokenizer.piece(int(ids[place])), int(parts[place]) == NAME
+        goes_on = words and words[-1][1] == is_name and not piece.startswith(WORD_START)
+        if goes_on:
+            text, _, places = words.pop()
+            words.append((text + piece, is_name, [*places, place]))
+        else:
+            words.append((piece.removeprefix(WORD_START), is_name, [place]))
+    return [word for word in words if word[0]]
+
+
+def _without(ids: Tensor, places: Sequence[int]) -> Tensor:
+    hidden = ids.clone()
+    hidden[list(places)] = 0
+    return hidden
+
+
+def _with_copies(catalogue: CatalogueTokens, tool: int, copies: Tensor) -> CatalogueTokens:
+    """The catalogue with further tools that are ``tool`` with other tokens."""
+    count, tools = len(copies), catalogue.num_tools
+
+    def inserted(rows: Tensor, own: Tensor) -> Tensor:
+        return torch.cat((rows[:tools], own, rows[tools:]))
+
+    return replace(
+        catalogue,
+        ids=inserted(catalogue.ids, copies),
+        parts=inserted(catalogue.parts, catalogue.parts[tool].expand(count, -1)),
+        kinds=inserted(catalogue.kinds, catalogue.kinds[tool].expand(count)),
+        accepted=torch.cat((catalogue.accepted, catalogue.accepted[tool].expand(count, -1))),
+        required=torch.cat((catalogue.required, catalogue.required[tool].expand(count, -1))),
+    )
+
+
+def _logits(logits: Tensor, masks: Tensor, tool: int, known: int) -> np.ndarray:
+    """The log-odds of the tool in the first row, of its copy in each other row."""
+    shares = logits.double().masked_fill(~masks, float("-inf")).log_softmax(dim=-1)
+    places = [tool, *range(known, known + len(shares) - 1)]
+    own = shares[torch.arange(len(shares)), places]
+    odds: np.ndarray = (own - torch.log1p(-own.exp().clamp(max=1 - 1e-12))).cpu().numpy()
+    return odds
