@@ -134,6 +134,11 @@ def train(
         Text, _option("FILE", "Samples, conversations or builtin:telecom.")
     ] = None,
     val_data: Annotated[Text, _option("FILE", "The same, to validate on.")] = None,
+    slot: Annotated[
+        list[str] | None,
+        _option("NAME", "Slot of conversations of other formats. Can be repeated."),
+    ] = None,
+    tools: Annotated[Text, _option("FILE", "Tools for conversations that list none.")] = None,
     val_split: Annotated[
         Number, _option("SHARE", "Share of the training samples to validate on (0 to 1).")
     ] = None,
@@ -174,6 +179,7 @@ def train(
     Examples:
       trm-tui train configs/default.yaml
       trm-tui train configs/default.yaml --train-data train.jsonl --epochs 4
+      trm-tui train configs/default.yaml --train-data chats.json --slot phone
       trm-tui train configs/paper.yaml --set model.hidden_size=256
       trm-tui train --resume outputs/default-20250131-093000
     """
@@ -182,6 +188,8 @@ def train(
     flags = {
         "--train-data": train_data,
         "--val-data": val_data,
+        "--slot": slot or None,
+        "--tools": tools,
         "--val-split": val_split,
         "--tokenizer-path": tokenizer_path,
         "--output-dir": output_dir,
