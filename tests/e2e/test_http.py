@@ -20,6 +20,8 @@ import pytest
 from typer.testing import CliRunner
 from typesafe_sdk import Choice, Noul, Score, TypeSafeClient, TypeSafeUnprocessableEntityError
 
+from tests.e2e.asked import ASKED, SECRET, malformed
+from tests.e2e.load import PATHS
 from tests.e2e.servers import PARTS, SECONDS, Served, behind, served, together
 from tests.inspected import finished_run
 from tests.models import checkpoint_of, fitted_config, small_model
@@ -30,12 +32,7 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_tui.cli import app
 
 KEY = "sk-of-this-test"
-ASKED: Any = [
-    {"role": "system", "content": "You work for a telecom company."},
-    {"role": "user", "content": "It is 0901234567, my name is An Nguyễn."},
-]
 OFFERED: Any = TOOLS
-SECRET = "tell-nobody-4711"
 
 
 @pytest.fixture(scope="module")
@@ -281,8 +278,7 @@ def test_models_health_and_description(server: Served, client: openai.OpenAI) ->
         client.models.retrieve("other")
     assert httpx2.get(f"{server.url}/healthz").json() == {"status": "ok"}
     described = httpx2.get(f"{server.url}/openapi.json").json()
-    paths = ("/v1/chat/completions", "/v1/decisions", "/v1/systemone", "/v1/route")
-    for path in paths:
+    for path in PATHS:
         body = described["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         name = body["schema"]["$ref"].rsplit("/", 1)[1]
         assert described["components"]["schemas"][name]["properties"]
@@ -354,37 +350,11 @@ def test_limits(folder: Path) -> None:
         assert status({"messages": ASKED}) == 200
 
 
-def malformed(dice: random.Random) -> bytes:
-    """A body that is no request: cut, with a value exchanged, or of bytes that are no text."""
-    whole = {
-        "model": "m",
-        "input": ASKED,
-        "state": {"messages": ASKED},
-        "messages": ASKED,
-        "questions": [{"type": "predicate", "name": SECRET, "instructions": ""}],
-        "tools": TOOLS,
-    }
-    odd: list[Any] = [None, -1, 1e308, "", SECRET, [], {}, [[]], [None], {"role": 1}, True]
-    kind = dice.randrange(4)
-    if kind == 0:
-        raw = json.dumps(whole).encode()
-        return raw[: dice.randrange(len(raw))]
-    if kind == 1:
-        return bytes(dice.randrange(256) for _ in range(dice.randrange(50)))
-    if kind == 2:
-        return b"[" * dice.randrange(1, 50_000)
-    for _ in range(dice.randrange(1, 4)):
-        whole[dice.choice(list(whole))] = dice.choice(odd)
-    broken = [*ASKED, dice.choice(odd)]
-    return json.dumps({**whole, "messages": broken, "input": broken, "state": []}).encode()
-
-
 def test_malformed_bodies(server: Served) -> None:
     dice = random.Random(17)
-    paths = ("/v1/chat/completions", "/v1/decisions", "/v1/systemone", "/v1/route")
     with httpx2.Client(base_url=server.url, timeout=SECONDS) as client:
         for number in range(rounds(200)):
-            path = paths[number % len(paths)]
+            path = PATHS[number % len(PATHS)]
             headers = {"content-type": "application/json"}
             answer = client.post(path, content=malformed(dice), headers=headers)
             assert answer.status_code in (200, 400, 422), answer.text

@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager, suppress
 import torch
 import uvicorn
 
-from trm_engine.errors import UserError
 from trm_engine.printable import one_line
 from trm_engine.serving.app import app_of
 from trm_engine.serving.engine import Engine
+from trm_engine.serving.listening import BACKLOG, address_of, listening
 from trm_engine.serving.metrics import Metrics
 from trm_engine.serving.service import Service
 from trm_engine.serving.settings import Settings, refuse_open_address
@@ -24,11 +24,12 @@ LOOK_SECONDS = 1.0
 """Time between two looks at the checkpoint's file."""
 KEEP_ALIVE_SECONDS = 75
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-BACKLOG = 2048
 
 
-def serve(settings: Settings, threads: int = 1) -> int:
+def serve(settings: Settings, threads: int = 1, descriptor: int | None = None) -> int:
     """Serve until SIGINT or SIGTERM. SIGHUP loads the checkpoint anew. Returns the exit status.
+
+    ``descriptor`` is that of a listening socket, for which the address has been checked.
 
     Raises:
         UserError: the checkpoint or the address cannot be used.
@@ -38,8 +39,8 @@ def serve(settings: Settings, threads: int = 1) -> int:
     engine = Engine(settings)
     upstream = Upstream(settings) if settings.upstream else None
     service = Service(settings, engine, Metrics(engine), upstream)
-    with _listening(settings) as listener:
-        address = _address_of(listener)
+    with _listener(settings, descriptor) as listener:
+        address = address_of(listener)
 
         @asynccontextmanager
         async def running() -> AsyncIterator[None]:
@@ -100,26 +101,7 @@ def _greet(service: Service, address: str) -> None:
     log(f"listening on {address}; Ctrl+C stops, {address}/docs describes it")
 
 
-def _listening(settings: Settings) -> socket.socket:
-    """A socket that listens. Raises UserError if the address cannot be had."""
-    host, port = settings.host, settings.port
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(address)
-        except OSError:
-            listener.close()
-            raise
-    except OSError as error:
-        raise UserError(f"--host {host} --port {port}: {error.strerror or error}") from None
-    listener.set_inheritable(True)
-    return listener
-
-
-def _address_of(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _listener(settings: Settings, descriptor: int | None) -> socket.socket:
+    if descriptor is not None:
+        return socket.socket(fileno=descriptor)
+    return listening(settings.host, settings.port)

@@ -37,7 +37,7 @@ def listen(arguments: argparse.Namespace) -> int:
         ),
     )
     try:
-        return serve(settings, arguments.threads)
+        return serve(settings, arguments.threads, arguments.listener)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
     except OSError as error:
