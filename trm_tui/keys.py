@@ -41,6 +41,7 @@ SAMPLES = "Samples"
 LOG = "Log"
 CONFIG = "Configuration"
 RUNS = "Runs"
+COMPARISON = "Comparison of runs"
 JUDGED = "Evaluated samples"
 DETAIL = "An evaluated sample"
 INSPECT = "Inspect"
@@ -214,6 +215,10 @@ KEYS: dict[str, list[Key]] = {
         Key("enter", "enter", "open", "Open", "Open the run"),
         Key("space", "space", "mark", "Mark", "Mark the run, to compare it"),
         Key("o", "o", "overlay", "Overlay", "Compare the marked runs"),
+    ],
+    COMPARISON: [
+        Key("g", "g", "group", "Seeds", "Runs that differ by their seed only: as one, or apart"),
+        Key("b", "b", "baseline", "Baseline", "Show differences from the next run of the table"),
     ],
     PARAMETERS: [
         Key("enter,space", "enter", "fold_or_unfold", "Fold", "Fold or unfold the module"),

@@ -12,6 +12,7 @@ from tests.screens.panes import PaneApp, evaluation, evaluation_record, event_of
 from tests.screens.whole_screen import shown
 from trm_engine.runs.summary import summarise
 from trm_tui.settings import Settings
+from trm_tui.store.groups import Group
 from trm_tui.widgets.run.comparison import RunComparison
 from trm_tui.widgets.run.evaluation_history import EvaluationHistory
 from trm_tui.widgets.run.evaluation_line import EvaluationLine
@@ -69,7 +70,7 @@ async def test_lists_of_runs_name_it(tmp_path: Path, metric: str, width: int) ->
         table.set_runs([summarise(run.folder)])
         await pilot.pause()
         assert figure(metric) in text_of(table)
-    comparison = RunComparison([attached])
+    comparison = RunComparison([Group("run", (attached,), {})])
     async with PaneApp(comparison).run_test(size=(width, 8)) as pilot:
         await pilot.pause()
         assert figure(metric) in text_of(comparison)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.screens.fake_run import FakeRun
 from tests.screens.panes import text_of
 from tests.screens.whole_screen import until
+from trm_engine.config import Config, TrainingConfig
 from trm_tui.app import TrmApp
 from trm_tui.screens.overlay import OverlayScreen
 from trm_tui.screens.runs import RunsScreen
@@ -23,7 +25,10 @@ from trm_tui.widgets.run.runs_table import RunsTable
 @pytest.fixture
 def runs(tmp_path: Path) -> list[FakeRun]:
     """A finished run, a live one and a lost one."""
-    made = [FakeRun(tmp_path / name) for name in ("finished", "live", "lost")]
+    made = [
+        FakeRun(tmp_path / name, config=config_of(batch_size=size))
+        for size, name in enumerate(("finished", "live", "lost"), 1)
+    ]
     for place, run in enumerate(made, 1):
         run.begin()
         run.train(10 * place)
@@ -31,6 +36,10 @@ def runs(tmp_path: Path) -> list[FakeRun]:
     made[0].end("finished")
     made[2].end(None)
     return made
+
+
+def config_of(**training: Any) -> Config:
+    return Config(training=TrainingConfig(**training))
 
 
 def app_of(folder: Path) -> TrmApp:
@@ -89,6 +98,43 @@ async def test_marked_runs_are_laid_over_each_other(runs: list[FakeRun], tmp_pat
         assert all(name in compared for name in names)
         await pilot.press("escape", "q")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+
+
+def seeds(folder: Path) -> list[FakeRun]:
+    """Two seeds of one configuration, and a run of another one."""
+    made = []
+    for number, (size, seed) in enumerate(((8, 1), (8, 2), (16, 1)), 1):
+        run = FakeRun(folder / f"default-{number}", config=config_of(batch_size=size, seed=seed))
+        run.begin()
+        run.train(10 * number)
+        run.evaluations = (0, 1, 3)[number - 1]  # exact_match_values: 0.3, 0.55, 0.675
+        run.evaluate(best_metric="exact_match_values")
+        run.end("finished")
+        made.append(run)
+    return made
+
+
+async def test_seeds_are_one_curve_and_one_row(tmp_path: Path) -> None:
+    runs = [run.attach() for run in seeds(tmp_path)]
+    app = TrmApp(lambda _: OverlayScreen(runs), Settings())
+    async with app.run_test(size=(160, 48)) as pilot:
+        charts = list(app.screen.query(Chart))
+        table = app.screen.query_one(RunComparison)
+        await until(pilot, lambda: all(len(trace) for trace in charts[1].traces))
+        await until(pilot, lambda: "0.675" in text_of(table))
+        assert [trace.name for trace in charts[0].traces] == ["default ×2", "default-3"]
+        assert charts[0].traces[0].extent(0) is not None
+        assert "0.425 ±.177" in text_of(table)
+        assert "− default ×2" in text_of(table)
+        assert "+0.250 ±2.751" in text_of(table)  # 12.706 * 0.1768 * sqrt(1 + 1/2)
+        await pilot.press("b")
+        assert "− default-3" in text_of(table)
+        assert "-0.250 ±2.751" in text_of(table)
+        await pilot.press("g")
+        assert [len(chart.traces) for chart in charts] == [3, 3, 3, 3]
+        assert "default-1" in text_of(table)
+        await pilot.press("g")
+        assert [trace.name for trace in charts[0].traces] == ["default ×2", "default-3"]
 
 
 async def test_a_folder_without_runs_says_so(tmp_path: Path) -> None:
