@@ -448,6 +448,18 @@ def serve(
     max_tools: Annotated[
         Count, _option("N", "Most tools in a request. Default: 512.", min=1)
     ] = None,
+    log_texts: Annotated[
+        Path | None,
+        _option("FILE", "Keep conversations and answers, redacted. Without it, none is kept."),
+    ] = None,
+    redact: Annotated[
+        list[str] | None,
+        _option("REGEX", "Take more out of what is kept. Can be repeated."),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        _option("KIND", "Do not take out: key, email, iban, card or phone. Can be repeated."),
+    ] = None,
 ) -> None:
     """Serve a model over HTTP, in the interfaces of OpenAI and System One.
 
@@ -476,5 +488,8 @@ def serve(
         "--max-body": max_body,
         "--max-turns": max_turns,
         "--max-tools": max_tools,
+        "--log-texts": log_texts,
+        "--redact": redact,
+        "--keep": keep,
     }
     raise typer.Exit(serve_command.serve(checkpoint, options, api_key, raw))

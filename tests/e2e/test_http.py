@@ -7,6 +7,7 @@ import random
 import re
 import shutil
 import signal
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,6 +24,7 @@ from typesafe_sdk import Choice, Noul, Score, TypeSafeClient, TypeSafeUnprocessa
 from tests.e2e.asked import ASKED, SECRET, malformed
 from tests.e2e.load import PATHS
 from tests.e2e.servers import PARTS, SECONDS, Served, behind, served, together
+from tests.faults.command import trm
 from tests.inspected import finished_run
 from tests.models import checkpoint_of, fitted_config, small_model
 from tests.support import TOOLS, dialogues, rounds, wait_until
@@ -295,6 +297,49 @@ def test_metrics(server: Served, client: openai.OpenAI) -> None:
     before = [figure(name) for name in names]
     client.chat.completions.create(model="any", messages=ASKED, tools=OFFERED)
     assert all(figure(name) > old for name, old in zip(names, before, strict=True))
+
+
+def test_a_server_says_what_it_is(server: Served, router: Router) -> None:
+    post(server.url, "/v1/route", {"messages": ASKED})
+    found = httpx2.get(f"{server.url}/v1/server").json()
+    assert (found["model"], found["tools"]) == ("run", router.tools)
+    assert Path(found["checkpoint"]).name == "best.pt"
+    assert (found["texts"], found["upstream"]) == (None, None)
+    assert sum(found["newest"]["actions"].values()) == pytest.approx(1)
+    assert sum(found["newest"]["confidence"]) == pytest.approx(1)
+
+
+# Texts --------------------------------------------------------------------------------------------
+
+
+def test_texts_are_kept_only_if_that_is_asked_for(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "texts.jsonl"
+    options = ("--log-texts", str(path), "--redact", "An Nguy\\w+", "--keep", "card")
+    with behind() as large, served(folder, *options, "--upstream", large.url) as server:
+        given = {"model": "m", "messages": ASKED, "tools": TOOLS}
+        post(server.url, "/v1/chat/completions", {**given, "tool_choice": "required"})
+        post(server.url, "/v1/chat/completions", {**given, "tool_choice": "none"})
+        post(server.url, "/v1/route", {"messages": ASKED})
+        facts = httpx2.get(f"{server.url}/v1/server").json()
+        assert server.stop() == 0
+    assert facts["texts"] == str(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    kept = [json.loads(line) for line in path.read_text().splitlines()]
+    outcomes = [(each["served"]["interface"], each["served"]["outcome"]) for each in kept]
+    assert outcomes[:2] == [("chat", "call"), ("chat", "forward")]
+    assert outcomes[2][0] == "route"
+    for each in kept:
+        assert each["history"][1]["content"] == "It is [phone 1], my name is [redacted 1]."
+        assert "0901234567" not in json.dumps(each["served"])
+    assert [len(each["tools"]) for each in kept] == [2, 2, 0]
+    answered = trm("predict", folder, path, cwd=tmp_path)
+    assert len(answered.out.splitlines()) == len(kept)
+
+
+def test_a_file_of_texts_that_cannot_be_written(folder: Path, tmp_path: Path) -> None:
+    for options in (("--log-texts", str(tmp_path)), ("--log-texts", "t", "--redact", "(")):
+        with pytest.raises(AssertionError, match="error: --"), served(folder, *options):
+            pass
 
 
 # Security and limits ------------------------------------------------------------------------------

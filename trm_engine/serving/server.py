@@ -16,8 +16,10 @@ from trm_engine.serving.app import app_of
 from trm_engine.serving.engine import Engine
 from trm_engine.serving.listening import BACKLOG, address_of, listening
 from trm_engine.serving.metrics import Metrics
+from trm_engine.serving.redaction import Redactor
 from trm_engine.serving.service import Service
 from trm_engine.serving.settings import Settings, refuse_open_address
+from trm_engine.serving.texts import TextLog
 from trm_engine.serving.upstream import Upstream
 
 LOOK_SECONDS = 1.0
@@ -36,9 +38,12 @@ def serve(settings: Settings, threads: int = 1, descriptor: int | None = None) -
     """
     refuse_open_address(settings.host, settings.api_key)
     torch.set_num_threads(threads)
+    texts = _texts(settings)
     engine = Engine(settings)
     upstream = Upstream(settings) if settings.upstream else None
-    service = Service(settings, engine, Metrics(engine), upstream)
+    service = Service(settings, engine, Metrics(engine), upstream, texts)
+    if texts:
+        service.metrics.count_texts_lost(lambda: texts.lost)
     with _listener(settings, descriptor) as listener:
         address = address_of(listener)
 
@@ -52,7 +57,7 @@ def serve(settings: Settings, threads: int = 1, descriptor: int | None = None) -
             yield
             watch.cancel()
             loop.remove_signal_handler(signal.SIGHUP)
-            await asyncio.to_thread(engine.close)
+            await asyncio.to_thread(service.close)
             if upstream:
                 await upstream.close()
             log("stopped")
@@ -79,6 +84,12 @@ def log(line: str) -> None:
         print(one_line(line), flush=True)
 
 
+def _texts(settings: Settings) -> TextLog | None:
+    if settings.texts is None:
+        return None
+    return TextLog(settings.texts, Redactor(settings.redact, settings.keep), log)
+
+
 async def _watch(engine: Engine, asked: asyncio.Event) -> None:
     """Load the checkpoint anew when its file has changed, or when that is asked for."""
     while True:
@@ -97,6 +108,8 @@ def _greet(service: Service, address: str) -> None:
     log(f"model     {model.path} ({len(router.tools)} tools, {len(router.slots)} slots)")
     if settings.upstream:
         log(f"upstream  {settings.upstream}")
+    if service.texts:
+        log(f"texts     are kept in {service.texts.path}, redacted by pattern")
     log(f"key       {'needed' if settings.api_key else 'none, only this machine is answered'}")
     log(f"listening on {address}; Ctrl+C stops, {address}/docs describes it")
 

@@ -35,6 +35,9 @@ def listen(arguments: argparse.Namespace) -> int:
         limits=Limits(
             body=arguments.max_body, turns=arguments.max_turns, tools=arguments.max_tools
         ),
+        texts=Path(arguments.log_texts) if arguments.log_texts else None,
+        redact=tuple(arguments.redact),
+        keep=tuple(arguments.keep),
     )
     try:
         return serve(settings, arguments.threads, arguments.listener)

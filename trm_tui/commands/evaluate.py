@@ -34,9 +34,10 @@ def evaluate(
 
 
 def worker_options(options: dict[str, Any], raw: bool) -> list[str]:
-    """Command-line options for the worker; None leaves an option out."""
-    given = [(name, str(value)) for name, value in options.items() if value is not None]
-    return [text for pair in given for text in pair] + ["--raw"] * raw
+    """Command-line options for the worker; None leaves an option out, a list repeats it."""
+    lists = [(name, each if isinstance(each, list) else [each]) for name, each in options.items()]
+    given = [f"{name}={each}" for name, values in lists for each in values if each is not None]
+    return given + ["--raw"] * raw
 
 
 def _run_worker(*arguments: str) -> Metrics:
