@@ -35,8 +35,12 @@ def evaluate(
 
 def worker_options(options: dict[str, Any], raw: bool) -> list[str]:
     """Command-line options for the worker; None leaves an option out, a list repeats it."""
-    lists = [(name, each if isinstance(each, list) else [each]) for name, each in options.items()]
-    given = [f"{name}={each}" for name, values in lists for each in values if each is not None]
+    given: list[str] = []
+    for name, value in options.items():
+        if isinstance(value, list):
+            given += [f"{name}={each}" for each in value]  # such as a pattern that begins with -
+        elif value is not None:
+            given += [name, str(value)]
     return given + ["--raw"] * raw
 
 
