@@ -237,22 +237,39 @@ def runs(
     folder: Annotated[
         Path, typer.Argument(metavar="[FOLDER]", help="Folder that contains the runs.")
     ] = Path("outputs"),
+    filter_text: Annotated[
+        str,
+        _option(
+            "TEXT", "Only runs that fit: words, or a test on settings and metrics.", "--filter"
+        ),
+    ] = "",
+    sort: Annotated[
+        str, _option("NAME", "Sort by a setting, val.METRIC, name, state, step or age.")
+    ] = "",
+    reverse: Annotated[bool, _flag("--reverse", "Sort in the other direction.")] = False,
+    by_seed: Annotated[
+        bool, _flag("--by-seed", "Show runs that differ by their seed only as one.")
+    ] = False,
+    archived: Annotated[bool, _flag("--archived", "Show archived runs too.")] = False,
     plain: Annotated[bool, _flag("--plain", "Print a table; do not open the screen.")] = False,
     as_json: Annotated[bool, _flag("--json", "Print a JSON array.")] = False,
 ) -> None:
     """List runs, open one, or compare several in one chart.
 
-    The list shows each run's state, steps, age and best evaluation. training.best_metric decides
-    which evaluation is best.
+    The list shows each run's state, steps, age, best evaluation and the settings in which runs
+    differ. training.best_metric decides which evaluation is best.
 
     \b
     Examples:
       trm-tui runs
+      trm-tui runs --filter 'val.exact>0.9 and lr<=1e-3' --sort val.exact
+      trm-tui runs --plain --by-seed
       trm-tui runs --json | jq '.[0].best'
     """
-    from trm_tui.commands.watch import show_runs
+    from trm_tui.commands.watch import ListOptions, show_runs
 
-    show_runs(folder, plain, as_json)
+    options = ListOptions(filter_text, sort, reverse, by_seed, archived)
+    show_runs(folder, plain, as_json, options)
 
 
 @app.command()

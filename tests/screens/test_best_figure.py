@@ -69,7 +69,8 @@ async def test_lists_of_runs_name_it(tmp_path: Path, metric: str, width: int) ->
     async with PaneApp(table).run_test(size=(width, 8)) as pilot:
         table.set_runs([summarise(run.folder)])
         await pilot.pause()
-        assert figure(metric) in text_of(table)
+        name, value = figure(metric).split()
+        assert f" {name} " in text_of(table) and f" {value} " in text_of(table)
     comparison = RunComparison([Group("run", (attached,), {})])
     async with PaneApp(comparison).run_test(size=(width, 8)) as pilot:
         await pilot.pause()

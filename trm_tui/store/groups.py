@@ -64,6 +64,13 @@ def differing(configs: Iterable[Values]) -> list[str]:
     return [key for key in keys if key not in ignored and len({_text(c, key) for c in known}) > 1]
 
 
+def different_settings(first: Values, second: Values) -> list[str]:
+    """The settings in which two configurations differ, other than places of files."""
+    one, other = flat(first), flat(second)
+    keys = dict.fromkeys([*one, *other])
+    return [key for key in keys if key not in PLACES and _text(one, key) != _text(other, key)]
+
+
 def group_runs(
     runs: Iterable[Run], name_of: Callable[[Run], str], config_of: Callable[[Run], Values]
 ) -> list[Group[Run]]:
@@ -74,7 +81,7 @@ def group_runs(
     """
     found: dict[str, list[Run]] = {}
     for number, run in enumerate(runs):
-        found.setdefault(_key(config_of(run)) or f"alone {number}", []).append(run)
+        found.setdefault(identity(config_of(run)) or f"alone {number}", []).append(run)
     groups = [
         Group(_common_name([name_of(run) for run in each]), tuple(each), config_of(each[0]))
         for each in found.values()
@@ -95,7 +102,7 @@ def short_name(key: str) -> str:
     return ALIASES.get(name, name)
 
 
-def _key(config: Values) -> str:
+def identity(config: Values) -> str:
     """The same text for configurations that differ by seed and places only; "" for none."""
     values = {key: value for key, value in flat(config).items() if key not in (SEED, *PLACES)}
     return json.dumps(values, sort_keys=True, default=str) if values else ""
