@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from textual.containers import Horizontal
+from textual.containers import Container
 from textual.widget import Widget
 
 from trm_tui.widgets.conversation.answer_pane import AnswerPane
@@ -31,7 +31,8 @@ class PlaygroundTabs(LazyTabs):
     def content(self, tab: str) -> Widget:
         """The panes of a tab."""
         if tab == "answer":
-            return Horizontal(*(AnswerPane(each, classes="panel") for each in self._titles))
+            panes = (AnswerPane(each, classes="panel") for each in self._titles)
+            return Container(*panes, id="answers")
         return TokensPane(classes="panel") if tab == "tokens" else OcclusionRows(classes="panel")
 
     def filled(self, tab: str) -> None:
@@ -41,7 +42,7 @@ class PlaygroundTabs(LazyTabs):
     async def set_models(self, titles: Sequence[str]) -> None:
         """Show one answer pane per title."""
         self._titles = titles
-        panes: Any = self.query_one("#answer Horizontal", Horizontal)
+        panes: Any = self.query_one("#answers")
         await panes.remove_children()
         await panes.mount(*(AnswerPane(each, classes="panel") for each in titles))
         self._show_known()
