@@ -273,6 +273,35 @@ def runs(
 
 
 @app.command()
+def report(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Folders of runs. The first one is what the others are compared with.",
+            autocompletion=complete_run,
+        ),
+    ],
+    out: Annotated[Path, _option("FILE", "HTML (.html) or Markdown (.md).", "-o", "--out")],
+    force: Annotated[bool, _flag("--force", "Overwrite FILE if it exists.")] = False,
+) -> None:
+    """Write a report of a run, or compare several in one.
+
+    The file needs no other file: it has the curves, all figures, confusion matrices, the worst
+    errors, the configuration, and the commands that repeat the run. Runs that differ by their seed
+    only are one curve with a band.
+
+    \b
+    Examples:
+      trm-tui report outputs/first -o report.html
+      trm-tui report outputs/first outputs/second -o comparison.md
+    """
+    from trm_tui.commands.report import write_report
+
+    write_report(runs, out, force)
+
+
+@app.command()
 def inspect(
     checkpoint: Checkpoint,
     data: Annotated[

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def watch_run(path: Path | None, plain: bool) -> int:
     """Show the run in a folder, or the newest run. Returns the exit status."""
-    folder = _run(path)
+    folder = find_run_folder(path)
     config = folder.read_config()
     if not plain and has_screen():
         return show_run(folder, config)
@@ -33,7 +33,12 @@ def watch_run(path: Path | None, plain: bool) -> int:
     return PlainViewer(folder, config, from_end=False).watch()
 
 
-def _run(path: Path | None) -> RunFolder:
+def find_run_folder(path: Path | None) -> RunFolder:
+    """The run in a folder, or the newest run.
+
+    Raises:
+        RunError: there is none.
+    """
     if path is None:
         runs = list_runs()
         if not runs:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 
-from trm_engine.printable import one_line
 from trm_tui.keys import COMPARISON, bindings
+from trm_tui.sessions.curves import EVALUATED, TRAINING_LOSS, group_trace
 from trm_tui.sessions.run import AttachedRun
-from trm_tui.store.group_trace import GroupTrace
 from trm_tui.store.groups import Group, apart, group_runs
-from trm_tui.store.growing import AXES, Growing
 from trm_tui.store.trace import Trace
 from trm_tui.widgets.chart.chart import Chart
 from trm_tui.widgets.key_footer import KeyFooter
@@ -22,12 +20,7 @@ from trm_tui.widgets.run.comparison import RunComparison
 
 TICK_SECONDS = 0.2
 DRAIN_SECONDS = 0.02
-TRAINING_LOSS = "Training loss"
-EVALUATED = {
-    "Validation loss": "loss",
-    "Exact match with values": "exact_match_values",
-    "Decision accuracy": "decision.accuracy",
-}
+TITLES = (TRAINING_LOSS, *list(EVALUATED)[:3])
 
 
 class OverlayScreen(Screen[None]):
@@ -44,9 +37,8 @@ class OverlayScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Four charts and a table."""
-        titles = (TRAINING_LOSS, *EVALUATED)
         yield Container(
-            *(Chart(title, self._traces(title), classes="panel") for title in titles),
+            *(Chart(title, self._traces(title), classes="panel") for title in TITLES),
             id="chart-grid",
         )
         yield RunComparison(self.groups, classes="panel")
@@ -71,7 +63,7 @@ class OverlayScreen(Screen[None]):
         )
 
     def _traces(self, title: str) -> list[Trace]:
-        return [_group_trace(group, title) for group in self.groups]
+        return [group_trace(group, title) for group in self.groups]
 
     def _show_groups(self) -> None:
         for chart in self.query(Chart):
@@ -99,19 +91,3 @@ class OverlayScreen(Screen[None]):
     def _change_views(self, event: Chart.ViewChanged) -> None:
         for chart in self.query(Chart):
             chart.view = event.view
-
-
-def _group_trace(group: Group[AttachedRun], title: str) -> Trace:
-    traces = [_trace(run, title, one_line(group.title)) for run in group.runs]
-    return traces[0] if group.is_single else GroupTrace(one_line(group.title), traces)
-
-
-def _trace(run: AttachedRun, title: str, name: str) -> Trace:
-    store = run.store
-    if title == TRAINING_LOSS:
-        return Trace(name, store.columns["total_loss"], _axes(store.columns))
-    return Trace(name, store.metrics[EVALUATED[title]], _axes(store.metrics), points=True)
-
-
-def _axes(columns: Mapping[str, Growing]) -> dict[str, Growing]:
-    return {axis: columns[axis] for axis in AXES}
