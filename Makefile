@@ -16,7 +16,7 @@ SEED := $(or $(SEED),$(shell date +%s))
 WORKERS := $(shell $(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow torture coverage lint format bench docs screenshots clean
+.PHONY: help train test test-slow load torture coverage lint format bench docs screenshots clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test: lint ## Run all checks and the tests
 
 test-slow: $(READY) ## Run the tests that need minutes
 	$(BIN)/python -m pytest -m slow
+
+load: $(READY) ## Serve under load, kills and malformed bodies, and print the figures
+	$(BIN)/python -m pytest -m slow -s tests/e2e/test_http_load.py
 
 torture: $(READY) ## Kill, starve and feed nonsense: make torture N=1000, SEED=7 for the same again
 	N=$(N) SEED=$(SEED) $(BIN)/python -m pytest tests/torture --numprocesses=$(WORKERS)

@@ -7,7 +7,6 @@ run beside the server, on the same cores.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 import statistics
@@ -21,6 +20,7 @@ from typing import Any
 import torch
 
 from benchmarks.playground import _model as model_of_default_size
+from tests.e2e.load import PATHS, asked_by, repeated, request_of
 from tests.e2e.servers import served
 from trm_engine import Router
 from trm_engine.data.telecom import generate_samples
@@ -55,12 +55,13 @@ def figures(run: Path | None = None) -> dict[str, Any]:
         asked = _conversations(router)
         alone = [_timed(lambda each=each: router.route(**each)) for each in asked]
         bodies = [json.dumps({"model": "m", **each}).encode() for each in asked]
+        requests = [request_of(PATHS[0], body) for body in bodies]
         with served(path) as server:
             host, port = server.url.removeprefix("http://").split(":")
-            one = _one_client(host, int(port), [_request(body) for body in bodies])
+            one = _one_client(host, int(port), requests)
             empty = _one_client(host, int(port), [GET] * ALONE)
             began = time.perf_counter()
-            failed = asyncio.run(_many_clients(host, int(port), bodies))
+            statuses = asked_by(CLIENTS, server.url, repeated(requests, CLIENTS * EACH))
             seconds = time.perf_counter() - began
     per_second = CLIENTS * EACH / seconds
     return {
@@ -72,7 +73,7 @@ def figures(run: Path | None = None) -> dict[str, Any]:
         "clients": CLIENTS,
         "requests_per_s": round(per_second, 1),
         "throughput_to_alone": round(per_second * statistics.median(alone) / 1000, 2),
-        "failed": failed,
+        "failed": CLIENTS * EACH - statuses[200],
     }
 
 
@@ -97,14 +98,6 @@ def _timed(work: Any) -> float:
 GET = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
-def _request(body: bytes) -> bytes:
-    head = (
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
-        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
 def _one_client(host: str, port: int, requests: list[bytes]) -> list[float]:
     """Milliseconds of each request, one after another on one connection."""
     with socket.create_connection((host, port)) as link:
@@ -121,28 +114,6 @@ def _one_client(host: str, port: int, requests: list[bytes]) -> list[float]:
             file.read(length)
 
         return [_timed(lambda each=each: ask(each)) for each in requests]
-
-
-async def _many_clients(host: str, port: int, bodies: list[bytes]) -> int:
-    """Have each client send its requests one after another. Returns how many failed."""
-
-    async def client(number: int) -> int:
-        reader, writer = await asyncio.open_connection(host, port)
-        failed = 0
-        for count in range(EACH):
-            writer.write(_request(bodies[(number * EACH + count) % len(bodies)]))
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = next(
-                int(line.split(b":")[1])
-                for line in head.lower().split(b"\r\n")
-                if line.startswith(b"content-length:")
-            )
-            await reader.readexactly(length)
-            failed += b" 200 " not in head[:20]
-        writer.close()
-        return failed
-
-    return sum(await asyncio.gather(*map(client, range(CLIENTS))))
 
 
 def _spread(values: list[float]) -> dict[str, float]:

@@ -508,6 +508,16 @@ class DataConfig(Section):
     val_data: str | None = Field(
         None, description="Validation samples: a JSONL file. null: held out from train_data."
     )
+    slots: list[str] = Field(
+        [],
+        description="Slots of conversations of other formats, filled from the arguments of calls. "
+        "[]: those that the format states.",
+    )
+    tools: str | None = Field(
+        None,
+        description="File with the tools of conversations that list none. null: what their calls "
+        "show.",
+    )
     val_split: float = Field(
         0.1,
         ge=0,
@@ -659,7 +669,7 @@ def _drop_retired(values: dict[str, Any], every_one: bool) -> None:
 
 def _holds_text(section: str, name: str) -> bool:
     field = _section_class(Config.model_fields[section].annotation).model_fields[name]
-    return str in (field.annotation, *get_args(field.annotation))
+    return field.annotation in (str, str | None)
 
 
 def _explain(

@@ -134,6 +134,11 @@ def train(
         Text, _option("FILE", "Samples, conversations or builtin:telecom.")
     ] = None,
     val_data: Annotated[Text, _option("FILE", "The same, to validate on.")] = None,
+    slot: Annotated[
+        list[str] | None,
+        _option("NAME", "Slot of conversations of other formats. Can be repeated."),
+    ] = None,
+    tools: Annotated[Text, _option("FILE", "Tools for conversations that list none.")] = None,
     val_split: Annotated[
         Number, _option("SHARE", "Share of the training samples to validate on (0 to 1).")
     ] = None,
@@ -174,6 +179,7 @@ def train(
     Examples:
       trm-tui train configs/default.yaml
       trm-tui train configs/default.yaml --train-data train.jsonl --epochs 4
+      trm-tui train configs/default.yaml --train-data chats.json --slot phone
       trm-tui train configs/paper.yaml --set model.hidden_size=256
       trm-tui train --resume outputs/default-20250131-093000
     """
@@ -182,6 +188,8 @@ def train(
     flags = {
         "--train-data": train_data,
         "--val-data": val_data,
+        "--slot": slot or None,
+        "--tools": tools,
         "--val-split": val_split,
         "--tokenizer-path": tokenizer_path,
         "--output-dir": output_dir,
@@ -229,22 +237,68 @@ def runs(
     folder: Annotated[
         Path, typer.Argument(metavar="[FOLDER]", help="Folder that contains the runs.")
     ] = Path("outputs"),
+    filter_text: Annotated[
+        str,
+        _option(
+            "TEXT", "Only runs that fit: words, or a test on settings and metrics.", "--filter"
+        ),
+    ] = "",
+    sort: Annotated[
+        str, _option("NAME", "Sort by a setting, val.METRIC, name, state, step or age.")
+    ] = "",
+    reverse: Annotated[bool, _flag("--reverse", "Sort in the other direction.")] = False,
+    by_seed: Annotated[
+        bool, _flag("--by-seed", "Show runs that differ by their seed only as one.")
+    ] = False,
+    archived: Annotated[bool, _flag("--archived", "Show archived runs too.")] = False,
     plain: Annotated[bool, _flag("--plain", "Print a table; do not open the screen.")] = False,
     as_json: Annotated[bool, _flag("--json", "Print a JSON array.")] = False,
 ) -> None:
     """List runs, open one, or compare several in one chart.
 
-    The list shows each run's state, steps, age and best evaluation. training.best_metric decides
-    which evaluation is best.
+    The list shows each run's state, steps, age, best evaluation and the settings in which runs
+    differ. training.best_metric decides which evaluation is best.
 
     \b
     Examples:
       trm-tui runs
+      trm-tui runs --filter 'val.exact>0.9 and lr<=1e-3' --sort val.exact
+      trm-tui runs --plain --by-seed
       trm-tui runs --json | jq '.[0].best'
     """
-    from trm_tui.commands.watch import show_runs
+    from trm_tui.commands.watch import ListOptions, show_runs
 
-    show_runs(folder, plain, as_json)
+    options = ListOptions(filter_text, sort, reverse, by_seed, archived)
+    show_runs(folder, plain, as_json, options)
+
+
+@app.command()
+def report(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Folders of runs. The first one is what the others are compared with.",
+            autocompletion=complete_run,
+        ),
+    ],
+    out: Annotated[Path, _option("FILE", "HTML (.html) or Markdown (.md).", "-o", "--out")],
+    force: Annotated[bool, _flag("--force", "Overwrite FILE if it exists.")] = False,
+) -> None:
+    """Write a report of a run, or compare several in one.
+
+    The file needs no other file: it has the curves, all figures, confusion matrices, the worst
+    errors, the configuration, and the commands that repeat the run. Runs that differ by their seed
+    only are one curve with a band.
+
+    \b
+    Examples:
+      trm-tui report outputs/first -o report.html
+      trm-tui report outputs/first outputs/second -o comparison.md
+    """
+    from trm_tui.commands.report import write_report
+
+    write_report(runs, out, force)
 
 
 @app.command()
@@ -463,6 +517,18 @@ def serve(
     max_tools: Annotated[
         Count, _option("N", "Most tools in a request. Default: 512.", min=1)
     ] = None,
+    log_texts: Annotated[
+        Path | None,
+        _option("FILE", "Keep conversations and answers, redacted. Without it, none is kept."),
+    ] = None,
+    redact: Annotated[
+        list[str] | None,
+        _option("REGEX", "Take more out of what is kept. Can be repeated."),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        _option("KIND", "Do not take out: key, email, iban, card or phone. Can be repeated."),
+    ] = None,
 ) -> None:
     """Serve a model over HTTP, in the interfaces of OpenAI and System One.
 
@@ -491,5 +557,8 @@ def serve(
         "--max-body": max_body,
         "--max-turns": max_turns,
         "--max-tools": max_tools,
+        "--log-texts": log_texts,
+        "--redact": redact,
+        "--keep": keep,
     }
     raise typer.Exit(serve_command.serve(checkpoint, options, api_key, raw))

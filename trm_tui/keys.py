@@ -41,6 +41,8 @@ SAMPLES = "Samples"
 LOG = "Log"
 CONFIG = "Configuration"
 RUNS = "Runs"
+COMPARISON = "Comparison of runs"
+CONFIG_DIFF = "Two configurations"
 JUDGED = "Evaluated samples"
 DETAIL = "An evaluated sample"
 INSPECT = "Inspect"
@@ -211,9 +213,32 @@ KEYS: dict[str, list[Key]] = {
         Key("escape", "esc", "close_search", "", "Show all settings again"),
     ],
     RUNS: [
-        Key("enter", "enter", "open", "Open", "Open the run"),
-        Key("space", "space", "mark", "Mark", "Mark the run, to compare it"),
+        Key("enter", "enter", "open", "Open", "Open the run, or the seeds of a group"),
+        Key("space", "space", "mark", "Mark", "Mark the run, to compare or change several"),
         Key("o", "o", "overlay", "Overlay", "Compare the marked runs"),
+        Key("slash", "/", "filter", "Filter", "Filter, as val.exact>0.95 and lr<1e-3, or by words"),
+        Key("escape", "esc", "close_filter", "", "Show all runs again"),
+        Key("s", "s", "sort(1)", "Sort", "Sort by the next column"),
+        Key("S", "S", "sort(0)", "", "Sort in the other direction"),
+        Key("d", "d", "ask('diff')", "Diff", "Differences of two configurations"),
+        Key("b", "b", "ask_one('baseline')", "Baseline", "Show differences from this run, or not"),
+        Key("right,l", "→ l", "unfold", "", "Show the seeds of a group"),
+        Key("left,h", "← h", "fold", "", "Hide the seeds of a group"),
+        Key("g", "g", "group", "Seeds", "Runs that differ by their seed only: as one, or apart"),
+        Key("t", "t", "ask('tags')", "Tags", "Change the tags"),
+        Key("n", "n", "ask_one('note')", "Note", "Write a note"),
+        Key("r", "r", "ask_one('name')", "", "Rename the run in lists (its folder stays)"),
+        Key("a", "a", "ask('archive')", "", "Archive: hide the runs from the list, or undo that"),
+        Key("A", "A", "archived", "", "Show or hide archived runs"),
+        Key("D,delete", "D", "ask('delete')", "", "Delete the runs with their checkpoints (asks)"),
+    ],
+    COMPARISON: [
+        Key("g", "g", "group", "Seeds", "Runs that differ by their seed only: as one, or apart"),
+        Key("b", "b", "baseline", "Baseline", "Show differences from the next run of the table"),
+    ],
+    CONFIG_DIFF: [
+        Key("a", "a", "all", "All", "Show all settings, or only those that differ"),
+        Key("escape", "esc", "app.leave", "Back", "Back to the runs"),
     ],
     PARAMETERS: [
         Key("enter,space", "enter", "fold_or_unfold", "Fold", "Fold or unfold the module"),

@@ -8,12 +8,14 @@ import re
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from trm_engine.runs.launch import WORKER
 from trm_engine.serving.settings import API_KEY, UPSTREAM_KEY
@@ -40,14 +42,18 @@ class Served:
 
 @contextmanager
 def served(
-    path: Path, *options: str, key: str | None = None, upstream_key: str | None = None
+    path: Path,
+    *options: str,
+    key: str | None = None,
+    upstream_key: str | None = None,
+    command: Sequence[str] = (*WORKER, "listen"),
 ) -> Iterator[Served]:
-    """A server of a checkpoint or run, on any free port."""
+    """A server of a checkpoint or run, on any free port; by default a worker alone."""
     keys = {API_KEY: key, UPSTREAM_KEY: upstream_key}
     environment = {name: text for name, text in os.environ.items() if name not in keys}
     environment |= {name: text for name, text in keys.items() if text is not None}
     process = subprocess.Popen(
-        [*WORKER, "listen", "--port", "0", *options, "--", str(path)],
+        [*command, "--port", "0", *options, "--", str(path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env={**environment, "OMP_NUM_THREADS": "1"},
@@ -70,6 +76,12 @@ def served(
     finally:
         process.kill()
         process.wait()
+
+
+def worker_of(server: Served) -> psutil.Process:
+    """The process that answers for `trm-tui serve`."""
+    (worker,) = psutil.Process(server.process.pid).children()
+    return worker
 
 
 @dataclass

@@ -7,6 +7,7 @@ import random
 import re
 import shutil
 import signal
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,7 +21,10 @@ import pytest
 from typer.testing import CliRunner
 from typesafe_sdk import Choice, Noul, Score, TypeSafeClient, TypeSafeUnprocessableEntityError
 
+from tests.e2e.asked import ASKED, SECRET, malformed
+from tests.e2e.load import PATHS
 from tests.e2e.servers import PARTS, SECONDS, Served, behind, served, together
+from tests.faults.command import trm
 from tests.inspected import finished_run
 from tests.models import checkpoint_of, fitted_config, small_model
 from tests.support import TOOLS, dialogues, rounds, wait_until
@@ -30,12 +34,7 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_tui.cli import app
 
 KEY = "sk-of-this-test"
-ASKED: Any = [
-    {"role": "system", "content": "You work for a telecom company."},
-    {"role": "user", "content": "It is 0901234567, my name is An Nguyễn."},
-]
 OFFERED: Any = TOOLS
-SECRET = "tell-nobody-4711"
 
 
 @pytest.fixture(scope="module")
@@ -281,8 +280,7 @@ def test_models_health_and_description(server: Served, client: openai.OpenAI) ->
         client.models.retrieve("other")
     assert httpx2.get(f"{server.url}/healthz").json() == {"status": "ok"}
     described = httpx2.get(f"{server.url}/openapi.json").json()
-    paths = ("/v1/chat/completions", "/v1/decisions", "/v1/systemone", "/v1/route")
-    for path in paths:
+    for path in PATHS:
         body = described["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         name = body["schema"]["$ref"].rsplit("/", 1)[1]
         assert described["components"]["schemas"][name]["properties"]
@@ -299,6 +297,49 @@ def test_metrics(server: Served, client: openai.OpenAI) -> None:
     before = [figure(name) for name in names]
     client.chat.completions.create(model="any", messages=ASKED, tools=OFFERED)
     assert all(figure(name) > old for name, old in zip(names, before, strict=True))
+
+
+def test_a_server_says_what_it_is(server: Served, router: Router) -> None:
+    post(server.url, "/v1/route", {"messages": ASKED})
+    found = httpx2.get(f"{server.url}/v1/server").json()
+    assert (found["model"], found["tools"]) == ("run", router.tools)
+    assert Path(found["checkpoint"]).name == "best.pt"
+    assert (found["texts"], found["upstream"]) == (None, None)
+    assert sum(found["newest"]["actions"].values()) == pytest.approx(1)
+    assert sum(found["newest"]["confidence"]) == pytest.approx(1)
+
+
+# Texts --------------------------------------------------------------------------------------------
+
+
+def test_texts_are_kept_only_if_that_is_asked_for(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "texts.jsonl"
+    options = ("--log-texts", str(path), "--redact", "An Nguy\\w+", "--keep", "card")
+    with behind() as large, served(folder, *options, "--upstream", large.url) as server:
+        given = {"model": "m", "messages": ASKED, "tools": TOOLS}
+        post(server.url, "/v1/chat/completions", {**given, "tool_choice": "required"})
+        post(server.url, "/v1/chat/completions", {**given, "tool_choice": "none"})
+        post(server.url, "/v1/route", {"messages": ASKED})
+        facts = httpx2.get(f"{server.url}/v1/server").json()
+        assert server.stop() == 0
+    assert facts["texts"] == str(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    kept = [json.loads(line) for line in path.read_text().splitlines()]
+    outcomes = [(each["served"]["interface"], each["served"]["outcome"]) for each in kept]
+    assert outcomes[:2] == [("chat", "call"), ("chat", "forward")]
+    assert outcomes[2][0] == "route"
+    for each in kept:
+        assert each["history"][1]["content"] == "It is [phone 1], my name is [redacted 1]."
+        assert "0901234567" not in json.dumps(each["served"])
+    assert [len(each["tools"]) for each in kept] == [2, 2, 0]
+    answered = trm("predict", folder, path, cwd=tmp_path)
+    assert len(answered.out.splitlines()) == len(kept)
+
+
+def test_a_file_of_texts_that_cannot_be_written(folder: Path, tmp_path: Path) -> None:
+    for options in (("--log-texts", str(tmp_path)), ("--log-texts", "t", "--redact", "(")):
+        with pytest.raises(AssertionError, match="error: --"), served(folder, *options):
+            pass
 
 
 # Security and limits ------------------------------------------------------------------------------
@@ -354,37 +395,11 @@ def test_limits(folder: Path) -> None:
         assert status({"messages": ASKED}) == 200
 
 
-def malformed(dice: random.Random) -> bytes:
-    """A body that is no request: cut, with a value exchanged, or of bytes that are no text."""
-    whole = {
-        "model": "m",
-        "input": ASKED,
-        "state": {"messages": ASKED},
-        "messages": ASKED,
-        "questions": [{"type": "predicate", "name": SECRET, "instructions": ""}],
-        "tools": TOOLS,
-    }
-    odd: list[Any] = [None, -1, 1e308, "", SECRET, [], {}, [[]], [None], {"role": 1}, True]
-    kind = dice.randrange(4)
-    if kind == 0:
-        raw = json.dumps(whole).encode()
-        return raw[: dice.randrange(len(raw))]
-    if kind == 1:
-        return bytes(dice.randrange(256) for _ in range(dice.randrange(50)))
-    if kind == 2:
-        return b"[" * dice.randrange(1, 50_000)
-    for _ in range(dice.randrange(1, 4)):
-        whole[dice.choice(list(whole))] = dice.choice(odd)
-    broken = [*ASKED, dice.choice(odd)]
-    return json.dumps({**whole, "messages": broken, "input": broken, "state": []}).encode()
-
-
 def test_malformed_bodies(server: Served) -> None:
     dice = random.Random(17)
-    paths = ("/v1/chat/completions", "/v1/decisions", "/v1/systemone", "/v1/route")
     with httpx2.Client(base_url=server.url, timeout=SECONDS) as client:
         for number in range(rounds(200)):
-            path = paths[number % len(paths)]
+            path = PATHS[number % len(PATHS)]
             headers = {"content-type": "application/json"}
             answer = client.post(path, content=malformed(dice), headers=headers)
             assert answer.status_code in (200, 400, 422), answer.text

@@ -20,10 +20,10 @@ TOOLS = ["check_bill", "change_plan", "report_outage"]
 class FakeRun:
     """A run of ``total`` updates in a folder; live while it is not ended."""
 
-    def __init__(self, path: Path, total: int = 1000) -> None:
+    def __init__(self, path: Path, total: int = 1000, config: Config | None = None) -> None:
         self.folder = RunFolder(path)
         self.folder.create()
-        self.config = Config()
+        self.config = config or Config()
         self.config.to_yaml(self.folder.config)
         self.total = total
         self.step = 0
@@ -70,7 +70,7 @@ class FakeRun:
             dtype_reason="AMX",
             versions={"python": "3.11", "torch": "2.13"},
             git_revision="abc1234",
-            seed=0,
+            seed=self.config.training.seed,
             pid=1,
             host="host",
             world_size=1,

@@ -34,6 +34,7 @@ from trm_tui.widgets.chart.step_curve import StepCurve
 from trm_tui.widgets.conversation.answer_json import ANSWERS, NO_TOOL, AnswerJson
 from trm_tui.widgets.conversation.answer_pane import AnswerPane
 from trm_tui.widgets.conversation.occlusion_rows import ASKING, LARGE, OcclusionRows
+from trm_tui.widgets.conversation.step_answer import StepAnswer
 from trm_tui.widgets.conversation.tokenised import Tokenised
 from trm_tui.widgets.conversation.tokens_pane import TokensPane
 from trm_tui.widgets.conversation.tool_ranking import NOT_AVAILABLE, ToolRanking
@@ -101,6 +102,32 @@ async def test_the_end_of_an_answer_as_text(size: tuple[int, int]) -> None:
         await pilot.press("end")
         await pilot.pause()
         assert_golden(f"answer_pane_end_{size[0]}x{size[1]}", shown(pilot.app))
+
+
+@pytest.mark.parametrize("width", [38, 58, 80])
+async def test_the_call_and_its_values_are_seen_without_scrolling(width: int) -> None:
+    pane = AnswerPane("EMA")
+    async with AnswerApp(pane).run_test(size=(width, 16)) as pilot:
+        truth = {"tool": NAME, "slots": [("phone", "0912 346")]}
+        pane.show(answer(truth=truth), 3)
+        await pilot.pause()
+        lines = [line.strip("│ ▇").strip() for line in shown(pilot.app).splitlines()]
+        call = lines.index("Call 0.800")
+        assert f'{{"name": "{NAME}"' in lines[call + 1]
+        assert any('"phone": "0912\\n345"' in line for line in lines[call:7])
+        assert any(line.startswith("tool") and NAME in line for line in lines[call:])
+
+
+@pytest.mark.parametrize("width", [38, 58])
+async def test_without_room_for_two_columns_the_truth_is_below_a_wrong_value(width: int) -> None:
+    pane = StepAnswer()
+    async with AnswerApp(pane).run_test(size=(width, 30)) as pilot:
+        pane.show(answer(truth={"tool": NAME, "slots": [("phone", "0912 346")]}), 3)
+        await pilot.pause()
+        lines = [line.strip("│ ") for line in shown(pilot.app).splitlines()]
+        place = next(n for n, line in enumerate(lines) if "0912 345" in line and "✗" in line)
+        assert "true: " in lines[place + 1]
+        assert any("true: 0912 346" in line for line in lines)
 
 
 async def test_no_answer_shows_nothing_and_keeps_what_stands_there() -> None:

@@ -12,6 +12,7 @@ from tests.screens.panes import PaneApp, evaluation, evaluation_record, event_of
 from tests.screens.whole_screen import shown
 from trm_engine.runs.summary import summarise
 from trm_tui.settings import Settings
+from trm_tui.store.groups import Group
 from trm_tui.widgets.run.comparison import RunComparison
 from trm_tui.widgets.run.evaluation_history import EvaluationHistory
 from trm_tui.widgets.run.evaluation_line import EvaluationLine
@@ -68,8 +69,9 @@ async def test_lists_of_runs_name_it(tmp_path: Path, metric: str, width: int) ->
     async with PaneApp(table).run_test(size=(width, 8)) as pilot:
         table.set_runs([summarise(run.folder)])
         await pilot.pause()
-        assert figure(metric) in text_of(table)
-    comparison = RunComparison([attached])
+        name, value = figure(metric).split()
+        assert f" {name} " in text_of(table) and f" {value} " in text_of(table)
+    comparison = RunComparison([Group("run", (attached,), {})])
     async with PaneApp(comparison).run_test(size=(width, 8)) as pilot:
         await pilot.pause()
         assert figure(metric) in text_of(comparison)

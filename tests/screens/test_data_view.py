@@ -259,3 +259,16 @@ async def test_themes_and_small_sizes(session: OwnProcess, theme: str) -> None:
     async with app_of(session, theme).run_test(size=(40, 12)) as pilot:
         await opened(pilot, "down", "enter", "enter", "escape", "2", "down", "enter")
         assert TALK[1][:8] in shown(pilot.app) or "find" in shown(pilot.app)
+
+
+async def test_a_list_answers_after_another_tab_was_opened(session: OwnProcess) -> None:
+    async with app_of(session).run_test(size=(120, 36)) as pilot:
+        await opened(pilot, "2", "3")
+        screen = pilot.app.screen
+        assert session.figures and session.view
+        screen.post_message(FigureList.Selected(session.figures[-1]))
+        screen.post_message(ProblemList.Selected(session.view.problems[0]))
+        await pilot.pause(0.2)
+        assert "Suspected labels" in shown(pilot.app)
+        await pilot.press("2")
+        await until(pilot, lambda: session.view.problems[0].kind.title in titled(pilot))

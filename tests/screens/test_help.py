@@ -58,7 +58,7 @@ async def test_one_column_that_scrolls_on_a_small_screen() -> None:
 
 async def test_columns_where_there_is_room() -> None:
     app = Host()
-    async with app.run_test(size=(160, 90)) as pilot:
+    async with app.run_test(size=(160, 120)) as pilot:
         app.push_screen(HelpScreen(LOG))
         await pilot.pause()
         lines = shown(app).splitlines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +30,7 @@ from trm_tui.screens.pick_sample import PickSampleDialog
 from trm_tui.screens.playground import PlaygroundScreen
 from trm_tui.screens.save_sample import SaveSampleDialog
 from trm_tui.screens.tools import ToolsDialog
-from trm_tui.sessions.models import Model, ModelSession
+from trm_tui.sessions.models import Model, ModelSession, titles_of
 from trm_tui.sessions.saved_conversations import SavedConversations
 from trm_tui.settings import Settings
 from trm_tui.store.draft import Draft
@@ -374,3 +375,35 @@ async def test_small_terminals(size: tuple[int, int]) -> None:
         await type_text(pilot, f"I am {PHONE}")
         await pilot.press("escape", "2", "3", "1", "f", "f")
         assert pilot.app.screen.query_one(TurnList)
+
+
+def test_titles_say_what_differs_between_models(tmp_path: Path) -> None:
+    for run in ("first", "second"):
+        (tmp_path / run / "checkpoints").mkdir(parents=True)
+        (tmp_path / run / "config.yaml").touch()
+    best, early, other = (
+        tmp_path / place
+        for place in (
+            "first/checkpoints/best.pt",
+            "first/checkpoints/step_80.pt",
+            "second/model.pt",
+        )
+    )
+    assert titles_of([Model(best)]) == ["Answer"]
+    assert titles_of([Model(best), Model(best, raw=True)]) == ["Averaged weights", "Raw weights"]
+    assert titles_of([Model(best), Model(early, raw=True)]) == ["best.pt", "step_80.pt (raw)"]
+    assert titles_of([Model(best), Model(other)]) == ["first/best.pt", "second/model.pt"]
+    same = tmp_path / "second/checkpoints/best.pt"
+    assert titles_of([Model(best), Model(same)]) == ["first", "second"]
+    bare = [tmp_path / "one" / "bare.pt", tmp_path / "two" / "bare.pt"]
+    assert titles_of(list(map(Model, bare))) == list(map(str, bare))
+
+
+@pytest.mark.parametrize("size", [(120, 36), (160, 48)])
+async def test_two_models_show_their_values(size: tuple[int, int]) -> None:
+    models = MadeUp()
+    models.models = [Model(CHECKPOINT), Model(CHECKPOINT, raw=True)]
+    async with app_of(models).run_test(size=size) as pilot:
+        await type_text(pilot, f"I am {PHONE}")
+        text = await answered(pilot, "Averaged weights", "Raw weights", "answered in")
+        assert len(re.findall(f"phone +{PHONE} +0.900", text)) == 2

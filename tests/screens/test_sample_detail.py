@@ -169,7 +169,7 @@ async def test_the_newest_turn_is_in_sight_and_a_late_answer_does_not_scroll_bac
         await pilot.pause(0.3)  # it would scroll once it is laid out
         assert pane.scrolled().scroll_offset.y == 0
         await pilot.press("end")
-        await until(pilot, lambda: "Slots" in shown(pilot.app))
+        await until(pilot, lambda: "q ≥" in shown(pilot.app))
         pane.show({**SAMPLE, "conversation": "another"}, answered())
         await until(pilot, lambda: "0912 345    from" in shown(pilot.app))
 
@@ -181,7 +181,7 @@ async def test_a_late_answer_is_brought_in_sight() -> None:
         await until(pilot, lambda: "There is no answer yet" in shown(pilot.app))
         before = pane.scrolled().scroll_offset.y
         pane.show(SAMPLE, answered())
-        await until(pilot, lambda: "P(call)" in shown(pilot.app))
+        await until(pilot, lambda: "decision  call" in shown(pilot.app))
         assert pane.scrolled().scroll_offset.y > before
 
 

@@ -400,7 +400,7 @@ def read_tokenizer(corpus: Corpus, place: Path, rng: Random) -> None:
 @reader
 def read_events_file(corpus: Corpus, place: Path, rng: Random) -> None:
     """The events of a run: all who read them do, and the next worker's are read after them."""
-    from trm_tui.commands.watch import show_runs, watch_run
+    from trm_tui.commands.watch import ListOptions, show_runs, watch_run
     from trm_tui.store.run import RunStore
 
     run = RunFolder(place / "run")
@@ -412,7 +412,7 @@ def read_events_file(corpus: Corpus, place: Path, rng: Random) -> None:
     RunStore().take(EventReader(run.events).read())
     json.dumps(asdict(summarise(run)), default=str)
     printed(lambda: watch_run(run.path, plain=True))
-    printed(lambda: show_runs(place, plain=True, as_json=rng.random() < 0.5))
+    printed(lambda: show_runs(place, True, rng.random() < 0.5, ListOptions()))
     writer = EventWriter(run.events)
     writer.write(LogMessage(level="info", message="the next worker"))
     writer.close()

@@ -177,14 +177,23 @@ def test_flags_are_settings(started: Started, workplace: Path) -> None:
     train = write_jsonl(workplace / "a b.jsonl", dialogues(2))
     write_jsonl(workplace / "val.jsonl", dialogues(2))
     (workplace / "spm.model").touch()
+    (workplace / "tools.json").touch()
     flags = {
         "--train-data": "a b.jsonl", "--val-data": "val.jsonl", "--val-split": 0.2,
+        "--slot": "the plan", "--tools": "tools.json",
         "--tokenizer-path": "spm.model", "--output-dir": "out", "--checkpoint-dir": "deep/ck",
         "--epochs": 7, "--batch-size": 3, "--learning-rate": 1e-5, "--device": "cpu", "--seed": 12,
     }  # fmt: skip
     arguments = [str(part) for pair in flags.items() for part in pair]
     result = trm(
-        "train", "--config", "configs/small.yaml", *arguments, "--set", "model.num_heads=4"
+        "train",
+        "--config",
+        "configs/small.yaml",
+        *arguments,
+        "--slot",
+        "12",
+        "--set",
+        "model.num_heads=4",
     )
     assert result.exit_code == 0, result.output
     config = Config.from_yaml(started.folder.config)
@@ -193,6 +202,8 @@ def test_flags_are_settings(started: Started, workplace: Path) -> None:
     assert config.data.val_data == str(workplace / "val.jsonl")
     assert config.data.val_split == 0.2
     assert config.data.tokenizer_path == str(workplace / "spm.model")
+    assert config.data.slots == ["the plan", "12"]
+    assert config.data.tools == str(workplace / "tools.json")
     assert config.training.output_dir == str(workplace / "out")
     assert config.training.checkpoint_dir == str(workplace / "deep" / "ck")
     assert (config.training.num_epochs, config.training.batch_size) == (7, 3)
@@ -218,11 +229,16 @@ def test_a_number_for_a_name_stays_a_name(started: Started, workplace: Path) -> 
         (["configs/small.yaml", "--train-data", "x.jsonl"], "--train-data: x.jsonl: no such file"),
         (["configs/small.yaml", "--set", "data.val_data=x.jsonl"], "data.val_data: x.jsonl: no"),
         (["configs/small.yaml", "--tokenizer-path", "x"], "--tokenizer-path: x: no such file"),
+        (["configs/small.yaml", "--tools", "x"], "--tools: x: no such file"),
+        (["configs/small.yaml", "--train-data", "-"], "--train-data: training reads - several"),
+        (["configs/small.yaml", "--val-data", "pipe"], "so it must be a file; write it to one"),
+        (["configs/small.yaml", "--set", "data.slots=x"], "input should be a valid list, not 'x'"),
         (["configs"], "configs: the folder contains no run"),
         ([], "configs/small.yaml"),
     ],
 )
 def test_train_refuses(arguments: list[str], message: str, started: Started) -> None:
+    os.mkfifo("pipe")
     assert message in refused("train", *arguments)
     assert not Path("outputs").exists()
     assert not started.options

@@ -13,15 +13,17 @@ import re
 import stat
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from trm_engine.data.cache import build_once, code_hash, default_cache_dir, key_of
+from trm_engine.data.cache import build_once, code_hash, content_hash, default_cache_dir, key_of
 from trm_engine.data.fields import ConvertError
 from trm_engine.files.jsonl import to_line
 
 if TYPE_CHECKING:
+    from trm_engine.config import DataConfig
     from trm_engine.data.sources import Source
 
 Wanted = Literal["samples", "requests"]
@@ -46,12 +48,42 @@ CODE = (
 _known: dict[tuple[Any, ...], Path] = {}
 
 
+@dataclass(frozen=True)
+class ConvertOptions:
+    """What a file of conversations does not say by itself. Files of samples need none of it.
+
+    Attributes:
+        slots: names of the slots; by default those that the format states.
+        tools: file with the tools of conversations that list none.
+        default_slots: names of the slots if the format states none.
+    """
+
+    slots: tuple[str, ...] = ()
+    tools: str | None = None
+    default_slots: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, data: DataConfig) -> ConvertOptions:
+        """The options of a configuration."""
+        return cls(tuple(data.slots), data.tools)
+
+    @property
+    def key(self) -> str:
+        """Names these options in the cache. Raises DataError if the tools cannot be read."""
+        tools = content_hash(self.tools) if self.tools else None
+        return key_of(self.slots, tools, self.default_slots)
+
+
+NO_OPTIONS = ConvertOptions()
+
+
 def samples_file(
     path: str | Path,
     wanted: Wanted = "samples",
     cache_dir: Path | None = None,
     progress: Progress = lambda what, share: None,
     stream: Rejoined | None = None,
+    options: ConvertOptions = NO_OPTIONS,
 ) -> Path:
     """The JSON Lines file that a file stands for: itself, or a converted copy in the cache.
 
@@ -64,6 +96,7 @@ def samples_file(
         cache_dir: folder of the copy; by default the user's cache folder.
         progress: called while the file is converted.
         stream: what to read in place of standard input.
+        options: how conversations are converted.
 
     Raises:
         DataError: it cannot be converted, or the cache cannot be written.
@@ -71,13 +104,28 @@ def samples_file(
     identity = _identity(path)
     if identity is None:
         return Path(path)
-    key = (*identity, wanted)
+    key = (*identity, wanted, options)
     if key not in _known or not _known[key].exists():
         is_regular = len(identity) > 1
         own = is_regular and has_samples(Path(path))
         cache = cache_dir or default_cache_dir()
-        _known[key] = Path(path) if own else _converted(path, wanted, cache, progress, stream)
+        converting = (wanted, cache, progress, stream, options)
+        _known[key] = Path(path) if own else _converted(path, *converting)
     return _known[key]
+
+
+def states_samples(path: str | Path) -> bool:
+    """Whether a file has samples, with their slots and tools: a sample a line, a list or a table.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    from trm_engine.data.sources import Source
+
+    if has_samples(Path(path)):
+        return True
+    with Source(path) as source:
+        return is_sample(_first(source))
 
 
 def is_sample(value: Any) -> bool:
@@ -157,7 +205,12 @@ def _identity(path: str | Path) -> tuple[Any, ...] | None:
 
 
 def _converted(
-    path: str | Path, wanted: Wanted, cache: Path, progress: Progress, stream: Rejoined | None
+    path: str | Path,
+    wanted: Wanted,
+    cache: Path,
+    progress: Progress,
+    stream: Rejoined | None,
+    options: ConvertOptions,
 ) -> Path:
     from trm_engine.data.sources import Source
 
@@ -165,9 +218,9 @@ def _converted(
         if source.is_plain and not _has_records(source):
             return Path(path)
         stem = "stdin" if str(path) == "-" else Path(path).stem
-        key = key_of(source.digest(), stem, wanted, code_hash(*CODE))
+        key = key_of(source.digest(), stem, wanted, options.key, code_hash(*CODE))
         folder = cache / f"{wanted}-{key}"
-        build_once(folder, partial(_build, source, wanted, progress))
+        build_once(folder, partial(_build, source, wanted, progress, options))
     return folder / f"{wanted}.jsonl"
 
 
@@ -179,9 +232,18 @@ def _has_records(source: Source) -> bool:
         return False
 
 
-def _build(source: Source, wanted: Wanted, progress: Progress, folder: Path) -> None:
-    first = next((each.value for each in source if each.problem is None), None)
-    lines = _copied(source, progress) if is_sample(first) else _cut(source, wanted, progress)
+def _first(source: Source) -> Any:
+    """The first value that can be read, or None."""
+    return next((each.value for each in source if each.problem is None), None)
+
+
+def _build(
+    source: Source, wanted: Wanted, progress: Progress, options: ConvertOptions, folder: Path
+) -> None:
+    if is_sample(_first(source)):
+        lines = _copied(source, progress)
+    else:
+        lines = _cut(source, wanted, progress, options)
     with open(folder / f"{wanted}.jsonl", "wb") as file:
         for line in lines:
             file.write(line)
@@ -203,14 +265,28 @@ def _copied(source: Source, progress: Progress) -> Iterator[bytes]:
             yield _problem_line(str(record.problem), source)
 
 
-def _cut(source: Source, wanted: Wanted, progress: Progress) -> Iterator[bytes]:
+def _cut(
+    source: Source, wanted: Wanted, progress: Progress, options: ConvertOptions
+) -> Iterator[bytes]:
     """A line for each problem, then the samples or requests of the conversations."""
+    from trm_engine.data.catalogue import read_tools_file
     from trm_engine.data.convert import convert_source
+
+    tools = read_tools_file(Path(options.tools)) if options.tools else None
+    if tools:
+        tools.all_tools()
 
     def tell(what: str, share: float) -> None:
         progress(f"converting {source.name}: {what}", share)
 
-    conversion = convert_source(source, on_error="skip", progress=tell)
+    conversion = convert_source(
+        source,
+        tools=tools,
+        slots=options.slots,
+        default_slots=options.default_slots,
+        on_error="skip",
+        progress=tell,
+    )
     yield from (_problem_line(problem, source) for problem in conversion.problems)
     yield from map(to_line, conversion if wanted == "samples" else conversion.requests())
 

@@ -79,6 +79,7 @@ def convert_source(
     tools: Catalogue | None = None,
     answers_path: str | PathLike[str] | None = None,
     slots: Sequence[str] = (),
+    default_slots: Sequence[str] = (),
     on_error: Literal["fail", "skip"] = "fail",
     progress: Progress = lambda what, share: None,
 ) -> Conversion:
@@ -91,6 +92,7 @@ def convert_source(
         tools: these tools themselves.
         answers_path: file with the answers to BFCL questions.
         slots: names of the slots: by default those that the format states.
+        default_slots: names of the slots if the format states none.
         on_error: whether a conversation with problems is left out, or fails.
         progress: called while the file is read.
 
@@ -107,7 +109,8 @@ def convert_source(
         expected = "only BFCL questions have answers in a file"
         raise ConvertError(f"{source.name}: {expected}, not {found.title}")
     wanted = tuple(dict.fromkeys(slots))
-    conversion = Conversion(reader, found, listed.tools, wanted, answers_path)
+    defaults = tuple(default_slots)
+    conversion = Conversion(reader, found, listed.tools, wanted, defaults, answers_path)
     conversion.problems += listed.problems
     conversion.warnings += listed.warnings
     conversion.survey()
@@ -168,6 +171,7 @@ class Conversion:
         format: the format of the file.
         listed_tools: the tools of conversations that list none.
         slots: names of the slots.
+        default_slots: their names if the format states none.
         answers_path: file with the answers to BFCL questions.
         problems: what is wrong with the conversations and tools that are left out.
         warnings: what was left out of tools.
@@ -180,6 +184,7 @@ class Conversion:
     format: Format
     listed_tools: Tools
     slots: tuple[str, ...]
+    default_slots: tuple[str, ...] = ()
     answers_path: str | PathLike[str] | None = None
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -215,7 +220,7 @@ class Conversion:
                 slots.update(dict.fromkeys(message.slots or ()))
                 for call in () if read.tools else message.calls:
                     inferred.add(call.name, call.arguments)
-        self.slots = self.slots or tuple(slots)
+        self.slots = self.slots or tuple(slots) or self.default_slots
         self._inferred = inferred.tools()
         self.warnings += self._tools.warnings
         only = next(iter(names), None) if len(names) == 1 else None

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from trm_engine.data.as_samples import ConvertOptions
 from trm_engine.data.cache import default_cache_dir, read_arrays
 from trm_engine.data.encoding import encode_sample
 from trm_engine.data.label_builder import with_tools_of
@@ -38,7 +39,7 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         path: the JSONL file, or its survey.
         tokenizer: the tokenizer.
         labels: tools, slots and arguments; by default those in this file. Tools that only this
-            file has are added.
+            file has are added. Conversations of a format without slots get those of the labels.
         max_length: maximum tokens of a conversation.
         max_tool_tokens: maximum tokens of one tool turn; None for no limit.
         on_error: whether to "fail" at or "skip" a bad line.
@@ -61,9 +62,10 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         max_tool_tokens: int | None = None,
     ) -> None:
         cache = Path(cache_dir) if cache_dir else default_cache_dir()
-        self.survey = (
-            path if isinstance(path, Survey) else survey_file(path, cache, on_error, progress)
-        )
+        if not isinstance(path, Survey):
+            options = ConvertOptions(default_slots=tuple(labels.slot_names) if labels else ())
+            path = survey_file(path, cache, on_error, progress, options)
+        self.survey = path
         own = self.survey.labels
         self.labels = with_tools_of(labels, own) if labels else own
         self.tokenizer = tokenizer

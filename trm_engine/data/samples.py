@@ -25,7 +25,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from trm_engine.data.as_samples import problem_in, samples_file
+from trm_engine.data.as_samples import NO_OPTIONS, ConvertOptions, problem_in, samples_file
 from trm_engine.data.quick import NOT_READ, read_fields, read_value
 from trm_engine.errors import DataError, did_you_mean, no_such_file
 from trm_engine.files import strict_json
@@ -218,15 +218,16 @@ class SampleReader:
 
     path: str | Path
     on_error: Literal["fail", "skip"] = "fail"
+    options: ConvertOptions = NO_OPTIONS
     problems: list[Problem] = field(default_factory=list)
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def __iter__(self) -> Iterator[tuple[Line, Sample]]:
         self.problems.clear()
         self.digest = hashlib.sha256()
-        slot_names = usual_slots(self.path)
+        slot_names = usual_slots(self.path, self.options)
         found = 0
-        for line in iter_lines(self.path, self.digest):
+        for line in iter_lines(self.path, self.digest, self.options):
             try:
                 sample = parse_sample(line.raw)
             except ValueError as error:
@@ -250,17 +251,21 @@ class SampleReader:
         self.problems += [Problem(path, line.number, message) for message in messages]
 
 
-def iter_lines(path: str | Path, digest: hashlib._Hash | None = None) -> Iterator[Line]:
+def iter_lines(
+    path: str | Path,
+    digest: hashlib._Hash | None = None,
+    options: ConvertOptions = NO_OPTIONS,
+) -> Iterator[Line]:
     """Yield the lines of a file that are not blank. ``digest`` is updated with all bytes.
 
-    A file that has no samples is converted first.
+    A file that has no samples is converted first, with ``options``.
 
     Raises:
         DataError: the file is missing or cannot be read.
     """
     offset = 0
     try:
-        with open(samples_file(path), "rb") as file:
+        with open(samples_file(path, options=options), "rb") as file:
             for number, raw in enumerate(file, 1):
                 if digest:
                     digest.update(raw)
@@ -273,10 +278,10 @@ def iter_lines(path: str | Path, digest: hashlib._Hash | None = None) -> Iterato
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def usual_slots(path: str | Path) -> frozenset[str]:
+def usual_slots(path: str | Path, options: ConvertOptions = NO_OPTIONS) -> frozenset[str]:
     """The names of the slots that most lines of a file have; of the first ones, if as many do."""
     counts: Counter[frozenset[str]] = Counter()
-    for line in iter_lines(path):
+    for line in iter_lines(path, options=options):
         with suppress(*NOT_READ):
             slots = frozenset(_slots_of(line.raw).slots)
             if slots in counts or len(counts) < MOST_SLOT_SETS:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from trm_engine.data.as_samples import samples_file
+from trm_engine.data.as_samples import NO_OPTIONS, ConvertOptions, samples_file
 from trm_engine.data.cache import (
     ArrayWriter,
     build_once,
@@ -99,6 +99,7 @@ def survey_file(
     cache_dir: Path,
     on_error: Literal["fail", "skip"] = "fail",
     progress: Progress = no_progress,
+    options: ConvertOptions = NO_OPTIONS,
 ) -> Survey:
     """Survey a file, or read its survey from the cache. Other formats are converted first.
 
@@ -106,10 +107,12 @@ def survey_file(
         DataError: the file is missing, empty, or has bad lines and ``on_error`` is "fail".
     """
     for _ in range(READINGS):
-        content = content_hash(samples_file(path, cache_dir=cache_dir, progress=progress))
+        lines = samples_file(path, cache_dir=cache_dir, progress=progress, options=options)
+        content = content_hash(lines)
         folder = _folder(cache_dir, content, on_error)
+        reader = SampleReader(path, on_error, options)
         try:
-            build_once(folder, partial(_build, Path(path), content, on_error, progress))
+            build_once(folder, partial(_build, reader, content, lines, progress))
         except _Changed:
             continue
         return _read(Path(path), content, folder)
@@ -171,13 +174,12 @@ def split_dialogues(
 
 
 def _build(
-    path: Path, content: str, on_error: Literal["fail", "skip"], progress: Progress, folder: Path
+    reader: SampleReader, content: str, lines: Path, progress: Progress, folder: Path
 ) -> None:
-    reader = SampleReader(path, on_error)
     builder = LabelBuilder()
     prefixes = PrefixIndex()
     faults = CheapProblems()
-    size = max(1, samples_file(path).stat().st_size)
+    size = max(1, lines.stat().st_size)
     end = 0
     with ArrayWriter(folder) as arrays:
         for line, sample in reader:
@@ -190,7 +192,7 @@ def _build(
             arrays.append("ends", np.array([end], dtype=np.int64))
             arrays.append("lines", np.array([line.number], dtype=np.int64))
             arrays.append("digests", np.array([_digest(sample)], dtype=np.uint64))
-            progress(f"reading {path.name}", line.offset / size)
+            progress(f"reading {Path(reader.path).name}", line.offset / size)
         arrays.append("dialogues", prefixes.dialogues())
     if short(reader.digest) != content:
         raise _Changed

@@ -111,10 +111,10 @@ class ModelFile:
     @property
     def judged_on(self) -> Path | None:
         """The validation samples of the run, if they were found."""
-        given = self.config.data.val_data if self.config else None
         own = self.run.validation if self.run else None
-        path = Path(given) if given else own
-        return path if path and path.is_file() else None
+        given = self.config.data.val_data if self.config else None
+        paths = [own, Path(given) if given else None]
+        return next((path for path in paths if path and path.is_file()), None)
 
     def predictor(self, raw: bool = False) -> Predictor:
         """The model with averaged weights; with raw weights if ``raw`` or if no average was kept.

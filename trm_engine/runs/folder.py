@@ -64,7 +64,7 @@ class RunFolder:
 
     @property
     def validation(self) -> Path:
-        """The held-out samples, unless data.val_data names a file."""
+        """The held-out samples, or those of data.val_data if options converted them."""
         return self.path / "validation.jsonl"
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO
 
 from trm_engine.files.private import private_files
@@ -56,11 +56,12 @@ def start_inference(
     stdout: int | IO[bytes] | None = subprocess.PIPE,
     stderr: IO[bytes] | None = None,
     secrets: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a worker that writes its results to standard output (``eval``, ``predict``).
 
     It ends when this process ends. ``secrets`` are variables of its environment: command lines are
-    seen by every user of the machine.
+    seen by every user of the machine. It inherits the descriptors ``pass_fds``.
     """
     return subprocess.Popen(
         [*WORKER, task, "--parent", str(os.getpid()), *arguments],
@@ -68,6 +69,7 @@ def start_inference(
         stdout=stdout,
         stderr=stderr,
         env={**os.environ, **secrets} if secrets else None,
+        pass_fds=pass_fds,
     )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from trm_engine.files.jsonl import lines_newest_first
+from trm_engine.runs.about import About, read_about
 from trm_engine.runs.best import Score, reported_score
 from trm_engine.runs.events import ENDED, latest_state
 from trm_engine.runs.folder import LOST, RunFolder
+from trm_engine.runs.schema.evaluation import METRICS
 from trm_engine.runs.schema.events import (
     Evaluated,
     Event,
@@ -35,7 +37,8 @@ class EvaluationScore:
     """The score of one evaluation. A metric without samples is None.
 
     ``metric`` is the metric that the run's evaluations are compared by, and ``value`` its value.
-    Runs of older versions name no metric and use ``exact_match_values``.
+    Runs of older versions name no metric and use ``exact_match_values``. ``metrics`` has all
+    metrics by ``Metric.name``, over ``samples`` samples.
     """
 
     step: int
@@ -45,6 +48,8 @@ class EvaluationScore:
     loss: float | None
     exact_match: float | None
     exact_match_values: float | None
+    samples: int | None = None
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def score(self) -> Score:
@@ -58,7 +63,8 @@ class RunSummary:
 
     ``state`` may be "lost". ``started`` and ``updated`` are the times of the first and the last
     event in Unix seconds. If the best evaluation of a long run is before the last TAIL bytes,
-    ``best`` is the best one within them.
+    ``best`` is the best one within them. ``config`` has the settings by section, ``about`` what the
+    user says of the run.
     """
 
     path: Path
@@ -73,6 +79,13 @@ class RunSummary:
     updated: float | None = None
     device: str | None = None
     samples_per_s: float | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    about: About = field(default_factory=About)
+
+    @property
+    def title(self) -> str:
+        """The name that the user gave, or that of the folder."""
+        return self.about.name or self.name
 
 
 def summarise(folder: RunFolder) -> RunSummary:
@@ -84,7 +97,7 @@ def summarise(folder: RunFolder) -> RunSummary:
         head = list(_head(folder.events))
         tail, update = _tail(folder.events)
     if not tail:
-        return RunSummary(folder.path, folder.path.name)
+        return RunSummary(folder.path, folder.path.name, about=read_about(folder))
     start = next((event for event in [*tail, *head] if isinstance(event, RunStarted)), None)
     step, epoch, samples_per_s = update or _Update(start.last_kept if start else 0, None, None)
     evaluations = [event for event in tail if isinstance(event, Evaluated)]
@@ -101,6 +114,8 @@ def summarise(folder: RunFolder) -> RunSummary:
         updated=tail[0].t,
         device=start.device if start else None,
         samples_per_s=samples_per_s,
+        config=start.config if start else {},
+        about=read_about(folder),
     )
 
 
@@ -192,4 +207,6 @@ def _score(event: Evaluated) -> EvaluationScore:
         loss=score.loss,
         exact_match=evaluation.exact_match,
         exact_match_values=evaluation.exact_match_values,
+        samples=evaluation.samples,
+        metrics={metric.name: metric.of(evaluation) for metric in METRICS},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -18,6 +19,7 @@ from starlette.responses import Response
 
 from trm_engine.serving import chat, decisions, listing, native, systemone
 from trm_engine.serving.access import Access
+from trm_engine.serving.facts import facts
 from trm_engine.serving.metrics import CONTENT_TYPE
 from trm_engine.serving.problems import Problem, openai_form, system_one_form
 from trm_engine.serving.replies import reply
@@ -172,6 +174,10 @@ def _add_facts(app: FastAPI, service: Service) -> None:
     @app.get("/healthz", summary="Whether the server is ready", response_class=Response)
     async def healthz() -> Response:
         return reply({"status": "ok"})
+
+    @app.get("/v1/server", summary="What the server is", response_class=Response)
+    async def server() -> Response:
+        return reply(facts(service, os.getpid()))
 
     @app.get("/metrics", summary="Figures for Prometheus", response_class=Response)
     async def metrics() -> Response:

@@ -124,9 +124,9 @@ async def complete(service: Service, request: Request) -> Response:
         raise
     route = answered.route
     if not route.makes_calls and service.upstream:
-        service.metrics.count_route(INTERFACE, route, is_forwarded=True)
+        service.note(INTERFACE, answered, is_forwarded=True)
         return await service.upstream.forward(request, PATH, body, route)
-    service.metrics.count_route(INTERFACE, route)
+    service.note(INTERFACE, answered)
     if not route.makes_calls and _choice(asked.tool_choice) not in ("auto", "none"):
         reason = route.abstains or "the model makes no call"
         headers = route_headers(route)

@@ -126,7 +126,7 @@ async def decide(service: Service, request: Request) -> Response:
     check_counts(items, None, limits)
     answered = await service.engine.ask(items, size=len(body), param="input")
     route = answered.route
-    service.metrics.count_route(INTERFACE, route)
+    service.note(INTERFACE, answered)
     knowledge = Knowledge(route)
     decision = Decision(
         model=answered.model.name,

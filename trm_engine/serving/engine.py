@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.errors import DataError, UserError, in_words
 from trm_engine.inference.batcher import Batcher
 from trm_engine.inference.question import Question, read_question
 from trm_engine.inference.route import Route
 from trm_engine.inference.router import Router
 from trm_engine.runs.folder import find_checkpoint
+from trm_engine.serving.drift import Shares, validation_of
 from trm_engine.serving.problems import Problem
 from trm_engine.serving.settings import Settings
 
@@ -26,11 +28,15 @@ State = tuple[str, int, int, int]
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded checkpoint: its router, its file, and the state of the file when it was loaded."""
+    """A loaded checkpoint: its router, its file, and the state of the file when it was loaded.
+
+    ``validation`` are the shares of its last evaluation, if it has one.
+    """
 
     router: Router
     path: Path
     state: State
+    validation: Shares | None = None
 
     @property
     def name(self) -> str:
@@ -48,8 +54,9 @@ class Model:
 
 @dataclass(frozen=True)
 class Answered:
-    """An answer, and the model that gave it."""
+    """A question, its answer, and the model that gave it."""
 
+    question: Question
     route: Route
     model: Model
 
@@ -114,10 +121,9 @@ class Engine:
                 if state in (self.model.state, self._refused) and not is_asked_for:
                     return ""
                 self.model = await asyncio.to_thread(_load, self.settings)
-            except (UserError, OSError) as error:
+            except Exception as error:  # whatever is wrong with a file, the server goes on
                 self._refused = _state_or_none(self.settings)
-                said = in_words(error) if isinstance(error, OSError) else str(error)
-                return f"not reloaded, the model in use stays: {said}"
+                return f"not reloaded, the model in use stays: {_said(error)}"
             self.reloads += 1
             self._refused = None
             return f"reloaded {self.model.path}"
@@ -139,7 +145,8 @@ class Engine:
 
     def _answer(self, questions: Sequence[Question]) -> list[Answered]:
         model = self.model
-        return [Answered(route, model) for route in model.router.answer(questions)]
+        routes = model.router.answer(questions)
+        return [Answered(*each, model) for each in zip(questions, routes, strict=True)]
 
 
 def _load(settings: Settings) -> Model:
@@ -149,7 +156,13 @@ def _load(settings: Settings) -> Model:
         path, device=settings.device, raw=settings.raw, halt_threshold=settings.halt_threshold
     )
     router.route("ready?")  # the first answer takes longer than others
-    return Model(router, path, state)
+    return Model(router, path, state, validation_of(load_checkpoint(path).get("metrics")))
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return in_words(error)
+    return str(error) if isinstance(error, UserError) else type(error).__name__
 
 
 def _state_of(path: Path) -> State:

@@ -59,7 +59,7 @@ async def route(service: Service, request: Request) -> Response:
     check_counts(asked.messages, asked.tools, limits)
     answered = await service.engine.ask(asked.messages, asked.tools, asked.choice, size=len(body))
     found = answered.route
-    service.metrics.count_route(INTERFACE, found)
+    service.note(INTERFACE, answered)
     value = {
         "model": answered.model.name,
         **found.to_dict(),

@@ -11,35 +11,41 @@ from contextlib import asynccontextmanager, suppress
 import torch
 import uvicorn
 
-from trm_engine.errors import UserError
 from trm_engine.printable import one_line
 from trm_engine.serving.app import app_of
 from trm_engine.serving.engine import Engine
+from trm_engine.serving.listening import BACKLOG, address_of, listening
 from trm_engine.serving.metrics import Metrics
+from trm_engine.serving.redaction import Redactor
 from trm_engine.serving.service import Service
 from trm_engine.serving.settings import Settings, refuse_open_address
+from trm_engine.serving.texts import TextLog
 from trm_engine.serving.upstream import Upstream
 
 LOOK_SECONDS = 1.0
 """Time between two looks at the checkpoint's file."""
 KEEP_ALIVE_SECONDS = 75
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-BACKLOG = 2048
 
 
-def serve(settings: Settings, threads: int = 1) -> int:
+def serve(settings: Settings, threads: int = 1, descriptor: int | None = None) -> int:
     """Serve until SIGINT or SIGTERM. SIGHUP loads the checkpoint anew. Returns the exit status.
+
+    ``descriptor`` is that of a listening socket, for which the address has been checked.
 
     Raises:
         UserError: the checkpoint or the address cannot be used.
     """
     refuse_open_address(settings.host, settings.api_key)
     torch.set_num_threads(threads)
+    texts = _texts(settings)
     engine = Engine(settings)
     upstream = Upstream(settings) if settings.upstream else None
-    service = Service(settings, engine, Metrics(engine), upstream)
-    with _listening(settings) as listener:
-        address = _address_of(listener)
+    service = Service(settings, engine, Metrics(engine), upstream, texts)
+    if texts:
+        service.metrics.count_texts_lost(lambda: texts.lost)
+    with _listener(settings, descriptor) as listener:
+        address = address_of(listener)
 
         @asynccontextmanager
         async def running() -> AsyncIterator[None]:
@@ -51,7 +57,7 @@ def serve(settings: Settings, threads: int = 1) -> int:
             yield
             watch.cancel()
             loop.remove_signal_handler(signal.SIGHUP)
-            await asyncio.to_thread(engine.close)
+            await asyncio.to_thread(service.close)
             if upstream:
                 await upstream.close()
             log("stopped")
@@ -78,6 +84,12 @@ def log(line: str) -> None:
         print(one_line(line), flush=True)
 
 
+def _texts(settings: Settings) -> TextLog | None:
+    if settings.texts is None:
+        return None
+    return TextLog(settings.texts, Redactor(settings.redact, settings.keep), log)
+
+
 async def _watch(engine: Engine, asked: asyncio.Event) -> None:
     """Load the checkpoint anew when its file has changed, or when that is asked for."""
     while True:
@@ -96,30 +108,13 @@ def _greet(service: Service, address: str) -> None:
     log(f"model     {model.path} ({len(router.tools)} tools, {len(router.slots)} slots)")
     if settings.upstream:
         log(f"upstream  {settings.upstream}")
+    if service.texts:
+        log(f"texts     are kept in {service.texts.path}, redacted by pattern")
     log(f"key       {'needed' if settings.api_key else 'none, only this machine is answered'}")
     log(f"listening on {address}; Ctrl+C stops, {address}/docs describes it")
 
 
-def _listening(settings: Settings) -> socket.socket:
-    """A socket that listens. Raises UserError if the address cannot be had."""
-    host, port = settings.host, settings.port
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(address)
-        except OSError:
-            listener.close()
-            raise
-    except OSError as error:
-        raise UserError(f"--host {host} --port {port}: {error.strerror or error}") from None
-    listener.set_inheritable(True)
-    return listener
-
-
-def _address_of(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _listener(settings: Settings, descriptor: int | None) -> socket.socket:
+    if descriptor is not None:
+        return socket.socket(fileno=descriptor)
+    return listening(settings.host, settings.port)

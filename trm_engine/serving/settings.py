@@ -60,6 +60,9 @@ class Settings:
         max_wait: seconds to wait for more of them.
         stop_seconds: time for requests to be answered when the server stops.
         limits: what a request may cost.
+        texts: file to keep conversations in; None to keep none.
+        redact: regular expressions of what is taken out of them.
+        keep: kinds of ``redaction.PATTERNS`` that are not taken out.
     """
 
     path: Path
@@ -76,6 +79,9 @@ class Settings:
     max_wait: float = 0.0
     stop_seconds: int = 30
     limits: Limits = field(default_factory=Limits)
+    texts: Path | None = None
+    redact: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
 
 
 def refuse_open_address(host: str, api_key: str | None) -> None:

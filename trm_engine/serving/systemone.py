@@ -108,7 +108,7 @@ async def answer(service: Service, request: Request) -> Response:
     check_counts(messages, None, limits)
     answered = await service.engine.ask(messages, size=len(body), param="state")
     route = answered.route
-    service.metrics.count_route(INTERFACE, route)
+    service.note(INTERFACE, answered)
     knowledge = Knowledge(route)
     found = {name: _answer(name, each, knowledge) for name, each in asked.questions.items()}
     response = SystemOneResponse(answered.model.name, found, Usage(route.tokens))

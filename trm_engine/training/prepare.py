@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from trm_engine.checkpoints.contents import explained
 from trm_engine.config import BUILTIN_PREFIX, Config, DataConfig
-from trm_engine.data.as_samples import samples_file
+from trm_engine.data.as_samples import ConvertOptions, samples_file, states_samples
 from trm_engine.data.cache import build_once, code_hash, content_hash, default_cache_dir, key_of
 from trm_engine.data.catalogue_tokens import CatalogueTokens, words_of
 from trm_engine.data.dataset import TRMToolCallingDataset, problems_of
@@ -89,6 +89,7 @@ def prepare_data(
         notes.extend(changed + _bad_lines(survey))
         return survey
 
+    _refuse_idle_options(data, contents)
     survey = survey_of(_training_file(data, cache, progress), "train")
     train_rows, val_rows = _split(survey, data, config.training.seed)
     if tokenizer is None:
@@ -176,12 +177,25 @@ def _training_file(data: DataConfig, cache: Path, progress: Progress) -> Path:
     return folder / "telecom.jsonl"
 
 
+def _refuse_idle_options(data: DataConfig, begun: Mapping[str, str]) -> None:
+    """Raise ConfigError for slots and tools of training data that has its own."""
+    given = [key for key in ("slots", "tools") if getattr(data, key)]
+    if not given or begun:
+        return
+    if data.train_data.startswith(BUILTIN_PREFIX) or states_samples(data.train_data):
+        raise ConfigError(
+            f"data.{given[0]}: is for conversations of other formats, but {data.train_data} has "
+            f"samples with {given[0]} of their own; leave it out"
+        )
+
+
 def _survey(
     path: Path, content: str | None, data: DataConfig, cache: Path, progress: Progress
 ) -> tuple[Survey, list[str]]:
     """The survey of a file when its hash was ``content``, and a note if it has changed since."""
-    if content is None or content_of(path) == content:
-        return survey_file(path, cache, data.on_error, progress), []
+    options = ConvertOptions.of(data)
+    if content is None or content_of(path, options) == content:
+        return survey_file(path, cache, data.on_error, progress, options), []
     changed = f"{path}: no longer holds the data that the run began with"
     survey = earlier_survey(path, content, cache, data.on_error)
     if survey is None:
@@ -192,10 +206,10 @@ def _survey(
     return survey, [f"{changed}; the run goes on with its own data, from the token cache"]
 
 
-def content_of(path: Path) -> str | None:
+def content_of(path: Path, options: ConvertOptions) -> str | None:
     """The hash of what a file holds; None if it cannot be read."""
     try:
-        return content_hash(samples_file(path))
+        return content_hash(samples_file(path, options=options))
     except DataError:
         return None
 

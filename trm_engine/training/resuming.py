@@ -6,6 +6,7 @@ from pathlib import Path
 
 from trm_engine.checkpoints.file import Checkpoint
 from trm_engine.config import Config
+from trm_engine.data.as_samples import ConvertOptions
 from trm_engine.data.labels import Labels
 from trm_engine.errors import CheckpointError, ConfigError
 from trm_engine.training.prepare import content_of
@@ -27,7 +28,8 @@ MAY_CHANGE = {
         "save_interval",
         "keep_checkpoints",
     },
-    "data": {"cache_dir", "tokenizer_path"},  # the tokenizer is in the checkpoint
+    # The tokenizer is in the checkpoint; the tools are in the samples, which are compared.
+    "data": {"cache_dir", "tokenizer_path", "tools"},
 }
 """Keys that may be edited in a run's config.yaml: they do not affect what was learnt."""
 
@@ -42,7 +44,7 @@ def refuse_other_settings(config: Config, source: Path, checkpoint: Checkpoint) 
     Raises:
         ConfigError: a key in ``source`` has another value; the message names it.
     """
-    contents = checkpoint.get("data", {})
+    contents, options = checkpoint.get("data", {}), ConvertOptions.of(config.data)
     for section, begun in checkpoint["config"].items():
         settings = getattr(config, section, None)
         for key, value in begun.items():
@@ -50,7 +52,7 @@ def refuse_other_settings(config: Config, source: Path, checkpoint: Checkpoint) 
             if now == value or key in MAY_CHANGE[section]:
                 continue
             part = FILES.get(key)
-            if part and now and value and content_of(Path(now)) == contents.get(part):
+            if part and now and value and content_of(Path(now), options) == contents.get(part):
                 continue
             raise ConfigError(
                 f"{source}: {section}.{key} is {now!r}, but the run began with {value!r}; "

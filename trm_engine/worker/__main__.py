@@ -101,7 +101,11 @@ def _parser() -> argparse.ArgumentParser:
     listener.add_argument("checkpoint")
     listener.add_argument("--host", default="127.0.0.1")
     listener.add_argument("--port", type=int, default=8321)
+    listener.add_argument("--listener", type=int, help="descriptor of a listening socket")
     listener.add_argument("--upstream")
+    listener.add_argument("--log-texts")
+    listener.add_argument("--redact", action="append", default=[])
+    listener.add_argument("--keep", action="append", default=[])
     for name, number in LISTEN_COUNTS.items():
         listener.add_argument(name, type=int, default=number)
     listener.add_argument("--max-wait-ms", type=float, default=0.0)

@@ -23,7 +23,7 @@ from trm_engine.config import Config
 from trm_engine.data.cache import default_cache_dir
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.survey import Survey, survey_file
-from trm_engine.errors import Abort, DataError, RunError, UserError, in_words
+from trm_engine.errors import Abort, ConfigError, DataError, RunError, UserError, in_words
 from trm_engine.files.atomic import atomic_file, write_atomically
 from trm_engine.files.jsonl import to_message
 from trm_engine.inference.predictor import Predictor
@@ -154,12 +154,18 @@ class Search:
         return suspects
 
     def _read_config(self) -> Config:
-        if self.config:
-            return Config.from_yaml(self.config, self.settings)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        default = self.folder / "models.yaml"
-        write_atomically(default, SMALL_MODEL.encode())
-        return Config.from_yaml(default, self.settings)
+        source = self.config or self.folder / "models.yaml"
+        if not self.config:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(source, SMALL_MODEL.encode())
+        config = Config.from_yaml(source, self.settings)
+        for key, flag in (("slots", "--slot"), ("tools", "--tools")):
+            if getattr(config.data, key):  # corrections would be to samples without them
+                raise ConfigError(
+                    f"data.{key}: first convert the file with it (trm-tui data convert {flag} …), "
+                    f"then search the converted file without it"
+                )
+        return config
 
     def _claim(self, survey: Survey, config: Config) -> None:
         """Note what is searched. Raise RunError if the folder holds another search."""

@@ -35,9 +35,12 @@ def listen(arguments: argparse.Namespace) -> int:
         limits=Limits(
             body=arguments.max_body, turns=arguments.max_turns, tools=arguments.max_tools
         ),
+        texts=Path(arguments.log_texts) if arguments.log_texts else None,
+        redact=tuple(arguments.redact),
+        keep=tuple(arguments.keep),
     )
     try:
-        return serve(settings, arguments.threads)
+        return serve(settings, arguments.threads, arguments.listener)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
     except OSError as error:

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from trm_engine.checkpoints.file import find_resumable
 from trm_engine.config import Config
+from trm_engine.data.as_samples import NO_OPTIONS, ConvertOptions
 from trm_engine.data.dataset import describe, problems_of
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import RunError
@@ -103,7 +104,8 @@ def train(
         write_atomically(folder.tokenizer, prepared.tokenizer.model_bytes)
         _write_config(config, folder)
     val = prepared.val
-    if group.is_main and not config.data.val_data:
+    is_made = not config.data.val_data or ConvertOptions.of(config.data) != NO_OPTIONS
+    if group.is_main and is_made:
         val = val.written_to(folder.validation)
     model = build_model(config, prepared, device)
     trainer = Trainer(config, model, prepared.train, val, folder, report, control, group)

@@ -107,6 +107,7 @@ def _print(file: Path, options: ViewOptions, as_json: bool) -> None:
 
 def _options(against: Path | None, config: Path | None, tokenizer: Path | None) -> ViewOptions:
     """What the file is seen against: options first, then the configuration."""
+    from trm_engine.data.as_samples import ConvertOptions
     from trm_engine.data.problems.view import ViewOptions
 
     data, seed, own_tokenizer = _configured(config)
@@ -120,6 +121,7 @@ def _options(against: Path | None, config: Path | None, tokenizer: Path | None) 
         val_split=data.val_split,
         seed=seed,
         cache=Path(data.cache_dir) if data.cache_dir else None,
+        convert=ConvertOptions.of(data),
     )
 
 

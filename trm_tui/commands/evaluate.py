@@ -34,9 +34,14 @@ def evaluate(
 
 
 def worker_options(options: dict[str, Any], raw: bool) -> list[str]:
-    """Command-line options for the worker; None leaves an option out."""
-    given = [(name, str(value)) for name, value in options.items() if value is not None]
-    return [text for pair in given for text in pair] + ["--raw"] * raw
+    """Command-line options for the worker; None leaves an option out, a list repeats it."""
+    given: list[str] = []
+    for name, value in options.items():
+        if isinstance(value, list):
+            given += [f"{name}={each}" for each in value]  # such as a pattern that begins with -
+        elif value is not None:
+            given += [name, str(value)]
+    return given + ["--raw"] * raw
 
 
 def _run_worker(*arguments: str) -> Metrics:

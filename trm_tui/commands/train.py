@@ -27,6 +27,8 @@ Flags = dict[str, Any]
 FLAG_KEYS = {
     "--train-data": "data.train_data",
     "--val-data": "data.val_data",
+    "--slot": "data.slots",
+    "--tools": "data.tools",
     "--val-split": "data.val_split",
     "--tokenizer-path": "data.tokenizer_path",
     "--output-dir": "training.output_dir",
@@ -37,6 +39,8 @@ FLAG_KEYS = {
     "--device": "training.device",
     "--seed": "training.seed",
 }
+
+PATHS = ("train_data", "val_data", "tools", "tokenizer_path")
 
 
 def run_training(
@@ -162,6 +166,7 @@ def _refuse_names(folder: RunFolder, config: Config) -> None:
         "training.checkpoint_dir": config.training.checkpoint_dir,
         "data.train_data": config.data.train_data,
         "data.val_data": config.data.val_data or "",
+        "data.tools": config.data.tools or "",
         "data.tokenizer_path": config.data.tokenizer_path or "",
     }
     for key, path in paths.items():
@@ -180,12 +185,19 @@ def _check_files(config: Config, flags: Flags) -> None:
     files = {
         "--train-data": (config.data.train_data, "*.jsonl"),
         "--val-data": (config.data.val_data, "*.jsonl"),
+        "--tools": (config.data.tools, "*.json"),
         "--tokenizer-path": (config.data.tokenizer_path, "*.model"),
     }
     for flag, (path, pattern) in files.items():
-        if path and not path.startswith(BUILTIN_PREFIX) and not Path(path).is_file():
-            name = flag if flag in flags else FLAG_KEYS[flag]
-            raise ConfigError(f"{name}: {no_such_file(path, pattern)}")
+        if not path or path.startswith(BUILTIN_PREFIX) or Path(path).is_file():
+            continue
+        name = flag if flag in flags else FLAG_KEYS[flag]
+        if path == "-" or Path(path).is_fifo():
+            raise ConfigError(
+                f"{name}: training reads {path} several times, so it must be a file; write it to "
+                f"one first: … | trm-tui data convert - {pattern.replace('*', 'train')}"
+            )
+        raise ConfigError(f"{name}: {no_such_file(path, pattern)}")
 
 
 def _write(
@@ -197,7 +209,7 @@ def _write(
     depend on the data. Returns the configuration and the run's lock, which the worker inherits.
     """
     config = _read(source, flags, settings)
-    paths = {key: getattr(config.data, key) for key in ("train_data", "val_data", "tokenizer_path")}
+    paths = {key: getattr(config.data, key) for key in PATHS}
     places = [
         f"data.{key}={_yaml(os.path.abspath(path))}"
         for key, path in paths.items()
@@ -228,7 +240,7 @@ def _write(
 def _yaml(value: Any) -> str:
     """A flag's value as YAML. JSON would write 😀 as two characters."""
     style = '"' if isinstance(value, str) else None
-    text = yaml.safe_dump(value, default_style=style, width=math.inf)
+    text = yaml.safe_dump(value, default_style=style, default_flow_style=True, width=math.inf)
     return text.removesuffix("\n...\n").strip()
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from trm_engine.errors import RunError, did_you_mean, no_such_file
 from trm_engine.files.jsonl import write_json
@@ -17,11 +19,12 @@ if TYPE_CHECKING:
 
     from trm_engine.runs.summary import RunSummary
     from trm_tui.settings import Remembered
+    from trm_tui.store.run_list import RunList
 
 
 def watch_run(path: Path | None, plain: bool) -> int:
     """Show the run in a folder, or the newest run. Returns the exit status."""
-    folder = _run(path)
+    folder = find_run_folder(path)
     config = folder.read_config()
     if not plain and has_screen():
         return show_run(folder, config)
@@ -30,7 +33,12 @@ def watch_run(path: Path | None, plain: bool) -> int:
     return PlainViewer(folder, config, from_end=False).watch()
 
 
-def _run(path: Path | None) -> RunFolder:
+def find_run_folder(path: Path | None) -> RunFolder:
+    """The run in a folder, or the newest run.
+
+    Raises:
+        RunError: there is none.
+    """
     if path is None:
         runs = list_runs()
         if not runs:
@@ -45,30 +53,54 @@ def _run(path: Path | None) -> RunFolder:
     return folder
 
 
-def show_runs(parent: Path, plain: bool, as_json: bool) -> None:
-    """Show the runs in a folder: on the screen, as a table or as JSON."""
+@dataclass(frozen=True)
+class ListOptions:
+    """Which runs to list, in which order."""
+
+    filter: str = ""
+    sort: str = ""
+    reverse: bool = False
+    by_seed: bool = False
+    archived: bool = False
+
+
+def show_runs(parent: Path, plain: bool, as_json: bool, options: ListOptions) -> None:
+    """Show the runs in a folder: on the screen, as a table or as JSON.
+
+    Raises:
+        RunError: there is no such folder.
+        FilterError: the filter or the order is invalid.
+    """
+    from trm_engine.runs.summary import summarise
+    from trm_tui.store.run_list import NEWEST, RunList
+
     if not parent.is_dir():
         raise RunError(no_such_file(parent, "*"))
-    if not (plain or as_json) and has_screen():
-        open_app(partial(_runs_screen, parent))
+    is_screen = not (plain or as_json) and has_screen()
+    runs = RunList()
+    runs.filter(options.filter)
+    runs.sort_by(options.sort or NEWEST, options.reverse)
+    runs.show(by_seed=options.by_seed or is_screen, archived=options.archived)
+    if is_screen:
+        open_app(partial(_runs_screen, parent, runs))
         return
-    from trm_engine.runs.summary import summarise
-
-    summaries = [summarise(run) for run in list_runs(parent)]
+    runs.set_runs([summarise(run) for run in list_runs(parent)])
     if as_json:
-        write_json([_record(each) for each in summaries])
+        write_json([_record(each) for row in runs.rows for each in row.runs])
         return
-    from trm_tui.plain.tables import runs_table
+    from trm_tui.plain.runs_table import runs_table
     from trm_tui.text.console import table_console
 
-    table_console().print(runs_table(summaries) if summaries else f"No run in {parent}.")
+    none = f"No run in {parent}{' fits' * bool(runs.hidden)}."
+    table_console().print(runs_table(runs) if runs.rows else none)
 
 
-def _runs_screen(parent: Path, remembered: Remembered) -> Screen[None]:
+def _runs_screen(parent: Path, runs: RunList, remembered: Remembered) -> Screen[None]:
     from trm_tui.screens.runs import RunsScreen
 
-    return RunsScreen(parent, remembered)
+    return RunsScreen(parent, remembered, runs)
 
 
 def _record(summary: RunSummary) -> dict[str, Any]:
-    return {**asdict(summary), "path": str(summary.path)}
+    about = structs.asdict(summary.about)
+    return {**asdict(summary), "path": str(summary.path), "about": about}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -26,10 +25,9 @@ from trm_engine.runs.schema.evaluation import (
     shown,
 )
 from trm_engine.runs.schema.events import Evaluated, RunStarted
-from trm_engine.runs.summary import RunSummary
 from trm_tui.text.figures import NOTHING, grade, share_text
 from trm_tui.text.metrics import metric_text
-from trm_tui.text.words import age, size
+from trm_tui.text.words import size
 
 GAP = 2
 COLOURS = {"good": "green", "fair": "yellow", "poor": "red", "none": "dim"}
@@ -205,27 +203,6 @@ def parameters_table(tensors: Sequence[Metrics]) -> Table:
             *(_significant(tensor[key]) for key in ("norm", "mean", "max_abs")),
             _significant(average["relative"]) if average else NOTHING,
             *(Text(f"{tensor[kind]:,}", "bold red") for kind in counted),
-        )
-    return table
-
-
-def runs_table(runs: Iterable[RunSummary]) -> Table:
-    """Runs with their state, progress and best evaluation."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("Run", overflow="fold")
-    table.add_column("State", no_wrap=True)
-    for heading in ("Step", "Of", "Best", "Best At", "Age"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for run in runs:
-        best = run.best
-        table.add_row(
-            Text(one_line(str(run.path))),
-            run.state or "unknown",
-            f"{run.step:,}",
-            NOTHING if run.total_steps is None else f"{run.total_steps:,}",
-            str(best.score) if best else NOTHING,
-            f"{best.step:,}" if best else NOTHING,
-            age(time.time() - run.started) if run.started else NOTHING,
         )
     return table
 

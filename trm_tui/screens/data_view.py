@@ -149,7 +149,7 @@ class ViewScreen(Screen[None]):
         if figure:
             title = " · ".join((figure.name, *figure.more))
             listing = replace(_listing(title, figure.samples()), are_faults=False)
-            self._tabs.list_samples(listing)
+            self._tabs.list_samples(listing, "overview")
 
     @on(ProblemList.Selected)
     def _list_problem(self, event: ProblemList.Selected) -> None:
@@ -159,7 +159,7 @@ class ViewScreen(Screen[None]):
             text.show(problem, notes)
         if problem:
             listing = _listing(problem.kind.title, problem.table, problem.partners_in)
-            self._tabs.list_samples(listing)
+            self._tabs.list_samples(listing, "problems")
 
     @on(FigureList.Opened)
     @on(ProblemList.Opened)
@@ -191,21 +191,21 @@ class ViewScreen(Screen[None]):
     @on(SampleList.Selected)
     def _select_sample(self, event: SampleList.Selected) -> None:
         self._is_swapped = False
-        self._show_sample(event.listed)
+        self._show_sample(event.samples, event.listed)
 
     @work(exclusive=True, group="sample")
-    async def _show_sample(self, listed: Listed | None) -> None:
+    async def _show_sample(self, samples: SampleList, listed: Listed | None) -> None:
         """Show a sample after the list is painted."""
         await asyncio.sleep(DEBOUNCE_SECONDS)
-        pane = self._tabs.sample
+        pane = self._tabs.sample_beside(samples)
         if listed is None:
             pane.show(None)
             return
-        partners_in = self._tabs.samples.listing.partners_in
+        partners_in = samples.listing.partners_in
         own, partner = (listed.row, FILE), (listed.partner, partners_in)
         has_partner = listed.partner >= 0
         shown, other = (partner, own) if has_partner and self._is_swapped else (own, partner)
-        is_fault = self._tabs.samples.listing.are_faults and listed.note and shown is own
+        is_fault = samples.listing.are_faults and listed.note and shown is own
         notes = [f"{WRONG} {listed.note}"] if is_fault else []
         sample = await asyncio.to_thread(self.session.sample, *shown)
         if has_partner:
@@ -250,7 +250,7 @@ class ViewScreen(Screen[None]):
     @on(SamplePane.Swapped)
     def _swap(self) -> None:
         self._is_swapped = not self._is_swapped
-        self._show_sample(self._tabs.samples.selected)
+        self._show_sample(self._tabs.samples, self._tabs.samples.selected)
 
     # Suspected labels -------------------------------------------------------------------------
 
@@ -262,15 +262,16 @@ class ViewScreen(Screen[None]):
     async def _show_suspect(self, suspect: Suspect | None) -> None:
         """Show the sample of a suspect after the list is painted."""
         await asyncio.sleep(DEBOUNCE_SECONDS)
+        pane = self._tabs.sample_in("labels")
         row = self.session.row(suspect.line) if suspect else None
         if suspect is None or row is None:
-            self._tabs.sample.show(None)
+            pane.show(None)
             return
         sample = await asyncio.to_thread(self.session.sample, row)
         notes = [f"{WRONG} {difference(suspect)}"]
         decision = self.session.review.decision(suspect) if self.session.review else None
         notes += [f"{RIGHT} decided: {decided(suspect, decision)[0]}"] if decision else []
-        self._tabs.sample.show(sample, self._place(row, FILE), notes, choices=self.session.choices)
+        pane.show(sample, self._place(row, FILE), notes, choices=self.session.choices)
 
     @on(ReviewPane.Decided)
     def _decide_on(self, event: ReviewPane.Decided) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 
-from trm_engine.printable import one_line
+from trm_tui.keys import COMPARISON, bindings
+from trm_tui.sessions.curves import EVALUATED, TRAINING_LOSS, group_trace
 from trm_tui.sessions.run import AttachedRun
-from trm_tui.store.growing import AXES, Growing
+from trm_tui.store.groups import Group, apart, group_runs
 from trm_tui.store.trace import Trace
 from trm_tui.widgets.chart.chart import Chart
 from trm_tui.widgets.key_footer import KeyFooter
@@ -19,59 +20,67 @@ from trm_tui.widgets.run.comparison import RunComparison
 
 TICK_SECONDS = 0.2
 DRAIN_SECONDS = 0.02
-TRAINING_LOSS = "Training loss"
-EVALUATED = {
-    "Validation loss": "loss",
-    "Exact match with values": "exact_match_values",
-    "Decision accuracy": "decision.accuracy",
-}
+TITLES = (TRAINING_LOSS, *list(EVALUATED)[:3])
 
 
 class OverlayScreen(Screen[None]):
-    """Compares runs. Live runs are updated."""
+    """Compares runs. Live runs are updated. Runs that differ by their seed only are one curve."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]
+    BINDINGS = bindings(COMPARISON)
 
     def __init__(self, runs: list[AttachedRun]) -> None:
         super().__init__()
         self.runs = runs
+        self.groups = self._grouped(by_seed=True)
 
     def compose(self) -> ComposeResult:
         """Four charts and a table."""
-        titles = (TRAINING_LOSS, *EVALUATED)
         yield Container(
-            *(Chart(title, self._traces(title), classes="panel") for title in titles),
+            *(Chart(title, self._traces(title), classes="panel") for title in TITLES),
             id="chart-grid",
         )
-        yield RunComparison(self.runs, classes="panel")
+        yield RunComparison(self.groups, classes="panel")
         yield KeyFooter()
 
     def on_mount(self) -> None:
         """Read new events regularly."""
         self.set_interval(TICK_SECONDS, self._tick)
 
-    def _traces(self, title: str) -> list[Trace]:
-        return [self._trace(run, title) for run in self.runs]
+    def action_group(self) -> None:
+        """Show runs that differ by their seed only as one, or apart."""
+        self.groups = self._grouped(by_seed=len(self.groups) == len(self.runs))
+        self._show_groups()
 
-    def _trace(self, run: AttachedRun, title: str) -> Trace:
-        name, store = one_line(run.folder.path.name), run.store
-        if title == TRAINING_LOSS:
-            return Trace(name, store.columns["total_loss"], _axes(store.columns))
-        return Trace(name, store.metrics[EVALUATED[title]], _axes(store.metrics), points=True)
+    def action_baseline(self) -> None:
+        """Show the differences from the next run of the table."""
+        self.query_one(RunComparison).next_baseline()
+
+    def _grouped(self, by_seed: bool) -> Sequence[Group[AttachedRun]]:
+        return (group_runs if by_seed else apart)(
+            self.runs, lambda run: run.folder.path.name, lambda run: run.config.to_dict()
+        )
+
+    def _traces(self, title: str) -> list[Trace]:
+        return [group_trace(group, title) for group in self.groups]
+
+    def _show_groups(self) -> None:
+        for chart in self.query(Chart):
+            chart.traces = self._traces(chart.title)
+        self.query_one(RunComparison).show(self.groups)
 
     def _tick(self) -> None:
         changed = set()
         for run in self.runs:
             run.look()
             changed |= run.drain(DRAIN_SECONDS)
-        for chart in self.query(Chart):
-            if "restarted" in changed:
-                chart.traces = self._traces(chart.title)
-            elif changed:
+        if "restarted" in changed:
+            self._show_groups()
+        elif changed:
+            for chart in self.query(Chart):
                 chart.refresh_data()
-        if changed:
-            self.query_one(RunComparison).invalidate()
+            self.query_one(RunComparison).show(self.groups)
 
     @on(Chart.CursorMoved)
     def _move_cursors(self, event: Chart.CursorMoved) -> None:
@@ -82,7 +91,3 @@ class OverlayScreen(Screen[None]):
     def _change_views(self, event: Chart.ViewChanged) -> None:
         for chart in self.query(Chart):
             chart.view = event.view
-
-
-def _axes(columns: Mapping[str, Growing]) -> dict[str, Growing]:
-    return {axis: columns[axis] for axis in AXES}

@@ -10,9 +10,9 @@ from typing import Any
 from msgspec import convert
 
 from trm_engine.inspection.client import InferenceServer
-from trm_engine.runs.folder import find_run
 from trm_engine.runs.schema.answers import Answer, FileEvaluation, Tokenization
 from trm_engine.runs.schema.evaluation import Evaluation, JudgedSample
+from trm_tui.sessions.models import Model
 from trm_tui.store.judged import JudgedSamples
 
 Record = dict[str, Any]
@@ -48,7 +48,7 @@ class CheckpointSession:
         device: str = "auto",
     ) -> None:
         self.path = path
-        self.name = _name(path)
+        self.name = Model(path).name
         self.data = data
         self.other = other
         self.raw = raw
@@ -116,9 +116,3 @@ class CheckpointSession:
     async def close(self) -> None:
         """End the worker processes."""
         await asyncio.gather(self._answering.close(), self._evaluating.close())
-
-
-def _name(path: Path) -> str:
-    """The file's name, with the name of its run in front if it has one."""
-    run = find_run(path)
-    return f"{run.path.absolute().name}/{path.name}" if run else path.name

@@ -12,6 +12,7 @@ from msgspec import convert
 
 from trm_engine.inspection.client import InferenceServer
 from trm_engine.printable import one_line
+from trm_engine.runs.folder import find_run
 from trm_engine.runs.schema.answers import Answer, OccludedPrediction, Progress, ToolWord
 
 Record = dict[str, Any]
@@ -26,18 +27,29 @@ class Model:
 
     @property
     def name(self) -> str:
-        """The run's name and the file's name."""
-        path = Path(self.path).absolute()
-        return one_line(f"{path.parent.parent.name}/{path.name}")
+        """The file's name, with the name of its run in front if it has one."""
+        return "/".join(filter(None, self.names))
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The names of the run ("" if there is none) and of the file."""
+        run = find_run(self.path)
+        return one_line(run.path.absolute().name if run else ""), one_line(self.path.name)
 
 
 def titles_of(models: Sequence[Model]) -> list[str]:
-    """A title for each model's answers."""
+    """A title for each model's answers: what its weights, run or file have of their own."""
     if len(models) == 1:
         return ["Answer"]
     if len({model.path for model in models}) == 1:
         return ["Raw weights" if model.raw else "Averaged weights" for model in models]
-    return [model.name for model in models]
+    parts = zip(*(model.names for model in models), strict=True)
+    differing = [part for part in parts if len(set(part)) > 1]
+    titles = list(map("/".join, zip(*differing, strict=True))) or [str(m.path) for m in models]
+    return [
+        f"{title} (raw)" if model.raw else title
+        for title, model in zip(titles, models, strict=True)
+    ]
 
 
 class ModelSession:

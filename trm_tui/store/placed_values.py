@@ -26,7 +26,7 @@ class PlacedValues:
 
 def placed_values(sample: Record) -> PlacedValues:
     """Find the values of the slots and arguments of a sample."""
-    texts = [_text(turn) for turn in _records(sample.get("history"))]
+    texts = [text for _, text in turn_texts(sample)]
     found = PlacedValues()
     for name, value in _values(sample):
         marks = [
@@ -38,6 +38,11 @@ def placed_values(sample: Record) -> PlacedValues:
         if not marks:
             found.nowhere.append((name, value_text(value)))
     return found
+
+
+def turn_texts(sample: Record) -> list[tuple[str, str]]:
+    """The role and the text of each turn of a sample."""
+    return [(str(turn.get("role")), _text(turn)) for turn in _records(sample.get("history"))]
 
 
 def differences(one: Record, other: Record) -> list[str]:

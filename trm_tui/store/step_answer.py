@@ -11,6 +11,7 @@ from trm_engine.runs.schema.answers import (
     FieldPrediction,
     FieldTruth,
     Place,
+    Prediction,
     StepPrediction,
 )
 
@@ -24,7 +25,8 @@ class Compared(NamedTuple):
     """A label and the prediction for it; "" for no value.
 
     ``verdict`` is RIGHT or the kind of error: DECISION, TOOL, MISSED, INVENTED, OTHER. It is None
-    without a label. ``probability`` is that of a call, of the tool, or of the value's presence.
+    without a label. ``probability`` is that of the decision, of the tool, or of the value's
+    presence.
     """
 
     name: str
@@ -62,7 +64,7 @@ def decision(answer: Answer, step: StepPrediction) -> list[Compared]:
         verdict = RIGHT if prediction.decision == truth.decision else DECISION
     true_value = truth.decision if truth else ""
     predicted = prediction.decision
-    rows = [Compared(DECISION, true_value, predicted, prediction.decision_probability, verdict)]
+    rows = [Compared(DECISION, true_value, predicted, decided_probability(prediction), verdict)]
     tool = (truth and truth.tool) or ""
     if tool or predicted == "tool_call":
         likeliest = step.likeliest
@@ -71,6 +73,12 @@ def decision(answer: Answer, step: StepPrediction) -> list[Compared]:
         probability = likeliest.probability if likeliest else None
         rows.append(Compared(TOOL, tool, name, probability, verdict))
     return rows
+
+
+def decided_probability(prediction: Prediction) -> float:
+    """The probability of the decision that was made: of a call, or of an answer."""
+    chance = prediction.decision_probability
+    return chance if prediction.decision == "tool_call" else 1 - chance
 
 
 def missing(step: StepPrediction) -> str:

@@ -19,7 +19,8 @@ __all__ = ["Bins", "Drawing", "Growing", "Points", "Trace", "Window"]
 class Drawing:
     """A curve in dot columns: the line, the unsmoothed line, and the holes.
 
-    ``raw`` is None if the line is not smoothed. ``holes`` [columns] marks NaN and infinities.
+    ``raw`` is None if the line is not smoothed; for a mean it is the band around it. ``holes``
+    [columns] marks NaN and infinities.
     """
 
     line: Bins
@@ -55,6 +56,11 @@ class Trace:
         return min(len(self._y), *map(len, self.axes.values()))
 
     @property
+    def column(self) -> Growing:
+        """The unsmoothed values, as they grow."""
+        return self._y
+
+    @property
     def values(self) -> Array:
         """The unsmoothed values."""
         return self._y.values[: len(self)]
@@ -77,6 +83,10 @@ class Trace:
         after = min(int(np.searchsorted(along, x)), len(along) - 1)
         before = max(after - 1, 0)
         return before if x - along[before] <= along[after] - x else after
+
+    def extent(self, index: int) -> tuple[float, float] | None:
+        """The lowest and highest value that one value is the mean of; None if it is no mean."""
+        return None
 
     @property
     def has_values(self) -> bool:

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from trm_engine.runs.schema.evaluation import Metric
-from trm_tui.text.figures import DOWN, SAME, UP, Grade, change, grade, loss_text, share_text
+from trm_tui.store.spread import Difference, Spread
+from trm_tui.text.figures import (
+    DOWN,
+    NOTHING,
+    SAME,
+    UP,
+    Grade,
+    change,
+    grade,
+    loss_text,
+    share_text,
+)
 
 
 def metric_text(metric: Metric, value: float | None) -> str:
@@ -26,3 +37,31 @@ def direction(metric: Metric, arrow: str) -> str:
 def difference(value: float | None, other: float | None) -> tuple[str, str]:
     """An arrow and ``value`` - ``other`` in four decimals."""
     return change(value, other, decimals=4)
+
+
+def spread_text(metric: Metric, spread: Spread | None) -> str:
+    """The mean, and the standard deviation over several seeds: 0.912 ±.013."""
+    if spread is None:
+        return NOTHING
+    mean = loss_text(spread.mean) if metric.kind == "loss" else share_text(spread.mean)
+    return mean if spread.deviation is None else f"{mean} ±{_short(spread.deviation)}"
+
+
+def difference_text(difference: Difference | None) -> str:
+    """A difference with the half of its 95 % confidence interval: +0.012 ±.020."""
+    if difference is None:
+        return NOTHING
+    margin = "" if difference.margin is None else f" ±{_short(difference.margin)}"
+    return f"{difference.value:+.3f}{margin}"
+
+
+def difference_look(metric: Metric, difference: Difference | None) -> str:
+    """Good or poor if the difference is clear, else none."""
+    if difference is None or not difference.is_clear:
+        return "none"
+    return direction(metric, UP if difference.value > 0 else DOWN)
+
+
+def _short(number: float) -> str:
+    """Three decimals, without the zero before the point."""
+    return f"{number:.3f}".removeprefix("0")

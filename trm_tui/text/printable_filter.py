@@ -6,16 +6,20 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 
 from trm_engine.printable import replace_hidden
 
 UNKNOWN = "\ufffd"
+NO_STYLE = Style.null()
 
 
 class PrintableFilter(LineFilter):
     """Removes control and format characters, then applies the app's other filters.
+
+    Textual's filter for NO_COLOR fails on a segment without a style, so each gets one.
 
     Panes already escape them (``printable``). This filter is the safety net. A line keeps its
     width: a zero-width character is removed, another becomes "�".
@@ -30,9 +34,15 @@ class PrintableFilter(LineFilter):
             if not text.isprintable() or (style is not None and style.link):
                 segments = [_safe(segment) for segment in segments]
                 break
+        if self.others:
+            segments = [_styled(segment) for segment in segments]
         for each in self.others:
             segments = each.apply(segments, background)
         return segments
+
+
+def _styled(segment: Segment) -> Segment:
+    return segment if segment.style else Segment(segment.text, NO_STYLE, segment.control)
 
 
 def _safe(segment: Segment) -> Segment:

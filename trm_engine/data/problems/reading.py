@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from trm_engine.data.as_samples import samples_file
+from trm_engine.data.as_samples import NO_OPTIONS, ConvertOptions, samples_file
 from trm_engine.data.cache import ArrayWriter, build_once, code_hash, is_whole, key_of, read_arrays
 from trm_engine.data.field import Field
 from trm_engine.data.label_builder import LabelBuilder
@@ -105,17 +105,22 @@ class Reading:
 
 
 def reading_of(
-    path: str | Path, cache: Path, lengths: Lengths, progress: Progress = no_progress
+    path: str | Path,
+    cache: Path,
+    lengths: Lengths,
+    progress: Progress = no_progress,
+    options: ConvertOptions = NO_OPTIONS,
 ) -> Reading:
     """Read a file of samples, or its index in the cache. Bad lines are left out and counted.
 
     Raises:
         DataError: the file is missing, cannot be read or has no sample.
     """
-    lines = samples_file(path, cache_dir=cache, progress=progress)
+    lines = samples_file(path, cache_dir=cache, progress=progress, options=options)
     key = file_key(lines, lengths)
     folder = cache / f"view-{key}"
-    build_once(folder, lambda target: _build(Path(path), target, cache, key, lengths, progress))
+    reader = SampleReader(path, "skip", options)
+    build_once(folder, lambda target: _build(reader, target, cache, key, lengths, progress))
     return _read(Path(path), lines, key, folder)
 
 
@@ -146,21 +151,20 @@ def file_key(path: str | Path, lengths: Lengths) -> str:
 
 
 def _build(
-    path: Path, target: Path, cache: Path, key: str, lengths: Lengths, progress: Progress
+    reader: SampleReader, target: Path, cache: Path, key: str, lengths: Lengths, progress: Progress
 ) -> None:
     """Read the file into two folders: ``target``, and the one of the signatures."""
     folder = signature_folder(cache, key)
     if is_available() and not is_whole(folder):
-        build_once(folder, lambda other: _read_file(path, target, other, lengths, progress))
+        build_once(folder, lambda other: _read_file(reader, target, other, lengths, progress))
     if not (target / "facts.json").exists():
-        _read_file(path, target, None, lengths, progress)
+        _read_file(reader, target, None, lengths, progress)
 
 
 def _read_file(
-    path: Path, target: Path, other: Path | None, lengths: Lengths, progress: Progress
+    reader: SampleReader, target: Path, other: Path | None, lengths: Lengths, progress: Progress
 ) -> None:
-    reader = SampleReader(path, on_error="skip")
-    lines = samples_file(path)
+    lines = samples_file(reader.path, options=reader.options)
     size = max(1, lines.stat().st_size) if lines.is_file() else 1
     if other is None:
         with ArrayWriter(target) as arrays:

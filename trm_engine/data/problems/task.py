@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
-from trm_engine.data.problems.view import ViewOptions
+import msgspec
 
-PATHS = ("against", "tokenizer", "cache", "errors")
+from trm_engine.data.problems.view import ViewOptions
 
 
 def task_of(file: Path, options: ViewOptions) -> str:
     """A file and its options as text."""
-    values = {
-        name: str(value) if isinstance(value, Path) else value
-        for name, value in asdict(options).items()
-    }
-    return json.dumps({"file": str(file), **values})
+    return json.dumps([str(file), asdict(options)], default=str)
 
 
 def options_of(task: str) -> tuple[Path, ViewOptions]:
     """The inverse of ``task_of``."""
-    values = json.loads(task)
-    known = {each.name: values[each.name] for each in fields(ViewOptions)}
-    for name in PATHS:
-        known[name] = Path(known[name]) if known[name] is not None else None
-    return Path(values["file"]), ViewOptions(**known)
+    file, options = json.loads(task)
+    return Path(file), msgspec.convert(options, ViewOptions, dec_hook=lambda kind, text: kind(text))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trm_engine.data.as_samples import has_samples
+from trm_engine.data.as_samples import NO_OPTIONS, ConvertOptions, has_samples
 from trm_engine.data.cache import default_cache_dir
 from trm_engine.data.problems import copies, cut, too_long, wrong_labels
 from trm_engine.data.problems.figures import script_counts
@@ -43,6 +43,7 @@ class ViewOptions:
         seed: seed of that split.
         cache: folder of the index.
         errors: folder of a search for label errors.
+        convert: how conversations become samples.
     """
 
     against: Path | None = None
@@ -53,6 +54,7 @@ class ViewOptions:
     seed: int = 0
     cache: Path | None = None
     errors: Path | None = None
+    convert: ConvertOptions = NO_OPTIONS
 
 
 @dataclass(frozen=True)
@@ -148,8 +150,11 @@ def open_view(path: str | Path, options: ViewOptions, progress: Progress = no_pr
         TokenizerError: the tokenizer cannot be used.
     """
     cache, lengths = _tools_of(options)
-    file = reading_of(path, cache, lengths, progress)
-    other = reading_of(options.against, cache, lengths, progress) if options.against else None
+
+    def read(each: str | Path) -> Reading:
+        return reading_of(each, cache, lengths, progress, options.convert)
+
+    file, other = read(path), read(options.against) if options.against else None
     found = [
         *_of_file(file, options),
         *_of_split(file, other, options, cache, progress),

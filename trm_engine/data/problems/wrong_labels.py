@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from trm_engine.data.as_samples import samples_file
 from trm_engine.data.cache import content_hash
 from trm_engine.data.problems.kind import Found, Kind, Table
 from trm_engine.data.problems.reading import Reading
@@ -39,7 +38,7 @@ def find(file: Reading, folder: Path) -> Table:
         raise DataError(no_such_file(folder / "search.json", "*.json")) from None
     except (ValueError, KeyError, TypeError):
         raise DataError(f"{folder / 'search.json'}: not the note of a search") from None
-    if searched != content_hash(samples_file(file.path)):
+    if searched != content_hash(file.lines):
         raise DataError(f"{folder}: holds the search of another file, or {file.path} has changed")
     rows = {line: row for row, line in enumerate(np.asarray(file.columns["line"]).tolist())}
     found = Found()

@@ -102,6 +102,8 @@ def _value(scene: Scene, number: int) -> _Value | None:
     smooth = float(trace.smoothed(scene.smoothing)[index])
     is_smooth = scene.smoothing > 0 and trace.smooth
     more = [scene.glyphs.smooth + scene.label_of(smooth)] if is_smooth else []
+    if extent := trace.extent(index):
+        more += ["–".join(map(scene.label_of, extent))]
     more += [f"@{x_label(scene.axis, x)}"] if x != scene.cursor else []
     name = f"{number + 1} {trace.name}" if scene.numbered else trace.name
     return _Value(number, name, scene.label_of(raw), " ".join(more))

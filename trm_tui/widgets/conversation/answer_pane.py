@@ -20,14 +20,14 @@ from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
 
 
 class AnswerPane(ScrollKeys):
-    """Shows the answer to a ``predict`` request: steps, decision and values, call, tools."""
+    """Shows the answer to a ``predict`` request: call, values, probabilities by step, tools."""
 
     ALLOW_MAXIMIZE = True
     BINDINGS = [*bindings(ANSWER), *bindings(ROWS)]
     DEFAULT_CSS = """
     AnswerPane {
         height: 1fr;
-        & StepAnswer, & AnswerJson { margin-bottom: 1; }
+        & StepAnswer, & AnswerJson, & StepCurve { margin-bottom: 1; }
         &.-unanswered StepCurve, &.-unanswered StepAnswer { display: none; }
     }
     """
@@ -47,11 +47,11 @@ class AnswerPane(ScrollKeys):
         self._tools = ToolRanking()
 
     def compose(self) -> ComposeResult:
-        """All parts, top to bottom."""
+        """The call first, so that it is seen without scrolling, then what it is made of."""
         with Scroller():
-            yield self._curve
-            yield self._answer
             yield self._call
+            yield self._answer
+            yield self._curve
             yield self._tools
 
     def show(self, answer: Answer | None, step: int, status: str = "") -> None:

@@ -1,4 +1,4 @@
-"""StepAnswer: probabilities by step, and one step's answer beside the truth."""
+"""StepAnswer: one step's answer beside the truth, and probabilities by step."""
 
 from __future__ import annotations
 
@@ -31,7 +31,12 @@ from trm_tui.widgets.table.drawing import Drawing
 CELL = 6
 MIN_LABEL, MAX_LABEL = 8, 22
 TOOLS = 3
+LEAST_VALUE = 12
+"""Cells that a column of values needs; truth and prediction share one in less room."""
+
+VERDICT = 10
 HALT = "▲"
+NEVER, NEVER_SHORT = " never: it runs all steps", " never"
 DECISIONS = {"tool_call": "call", "direct_answer": "answer"}
 
 
@@ -57,6 +62,7 @@ class StepAnswer(Drawing):
         self._all_slots = all_slots
         self._answer: Answer | None = None
         self._step = 0
+        self._has_columns_for_both = False
 
     def show(self, answer: Answer | None, step: int = 0) -> None:
         """Show the answer at a step, from 0; None if it is not known yet."""
@@ -64,10 +70,10 @@ class StepAnswer(Drawing):
         self.invalidate()
 
     def draw(self, width: int) -> RenderableType:
-        """Steps, then decision, tool, arguments and slots in one table."""
+        """Decision, tool, arguments and slots in one table, then the steps."""
         if self._answer is None:
             return Text("There is no answer yet.", self._look("faint"))
-        return Group(*self._steps(self._answer, width), Text(), self._table(width))
+        return Group(self._table(width), Text(), *self._steps(self._answer, width))
 
     # Steps ------------------------------------------------------------------------------------
 
@@ -82,7 +88,7 @@ class StepAnswer(Drawing):
         for tool in tools:
             yield self._figures(tool, tool_probabilities(answer, tool), seen, label)
         yield self._figures("q", [each.prediction.q for each in steps], seen, label)
-        yield self._halting(answer, seen, label)
+        yield self._halting(answer, seen, label, width)
 
     def _visible_steps(self, count: int, room: int) -> range:
         """The steps that fit, with the selected one among them."""
@@ -108,15 +114,16 @@ class StepAnswer(Drawing):
             line.append(f"{share_text(shares[step]):>{CELL}}", self._look(look) if look else "")
         return line
 
-    def _halting(self, answer: Answer, seen: range, label: int) -> Text:
-        """Mark the step at which the model would halt."""
-        at = answer.halts_at
+    def _halting(self, answer: Answer, seen: range, label: int, width: int) -> Text:
+        """Mark the step at which the model would halt, in words where there is room."""
+        at, faint = answer.halts_at, self._look("faint")
         line = self._line(f"q ≥ {answer.halt_threshold:g}", label)
         if at is None:
-            return line.append(" never: it runs all steps", self._look("faint"))
+            return line.append(NEVER if label + len(NEVER) <= width else NEVER_SHORT, faint)
         for step in seen:
             line.append(f"{HALT if step + 1 == at else '':>{CELL - 2}}  ", self._look("halt"))
-        return line.append(f" halts at step {at}", self._look("faint"))
+        words = f" halts at step {at}"
+        return line.append(words if line.cell_len + len(words) <= width else "", faint)
 
     def _line(self, name: str, label: int) -> Text:
         """A line that starts with a label of ``label`` cells."""
@@ -127,6 +134,7 @@ class StepAnswer(Drawing):
     def _table(self, width: int) -> RenderableType:
         answer = self._answer
         assert answer is not None
+        self._has_columns_for_both = self._has_truth and _has_room_for_both(width)
         step = answer.steps[self._step]
         table = self._columns(width)
         for row in decision(answer, step):
@@ -134,16 +142,17 @@ class StepAnswer(Drawing):
             table.add_row(*self._cells(row, is_said))
         if lacks := missing(step):
             said = Text(one_line(lacks))
-            table.add_row(Text("missing"), *([Text()] * self._has_truth), said)
+            table.add_row(Text("missing"), *([Text()] * self._has_columns_for_both), said)
         self._add_arguments(table, answer, step)
         self._add_slots(table, answer, step)
         return table
 
     def _columns(self, width: int) -> Table:
-        """The table. Columns for the truth exist only if it is known."""
+        """The table. A column for the truth exists only if it is known and there is room."""
         table = Table.grid(padding=(0, 1, 0, 0), expand=True)
-        table.add_column(no_wrap=True, max_width=max(width // 4, 6), overflow="ellipsis")
-        names = ["", "true", "model", "P", ""] if self._has_truth else ["", "model", "P"]
+        table.add_column(no_wrap=True, max_width=_name_width(width), overflow="ellipsis")
+        names = ["", *(["true"] * self._has_columns_for_both), "model", "P"]
+        names += [""] * self._has_truth
         for name in names[1:]:
             is_value = name in ("true", "model")
             if is_value:
@@ -162,7 +171,7 @@ class StepAnswer(Drawing):
         if rows:
             note = Text("" if step.prediction.tool else "(not called)", self._look("faint"))
             heading = Text("Arguments", self._look("heading"))
-            table.add_row(heading, *([Text()] * self._has_truth), note)
+            table.add_row(heading, *([Text()] * self._has_columns_for_both), note)
         for row in rows:
             table.add_row(*self._cells(row))
 
@@ -182,13 +191,18 @@ class StepAnswer(Drawing):
         look = self._look("poor" if is_wrong else "good")
         truth, said = (DECISIONS.get(each, each) for each in (row.truth, row.predicted))
         said = said if is_said else f"({said})"
+        value = Text(one_line(said), look) if is_wrong and row.predicted else self._value(said)
         yield Text(one_line(row.name))
-        if self._has_truth:
+        if self._has_columns_for_both:
             yield self._value(truth)
-        yield Text(one_line(said), look) if is_wrong and row.predicted else self._value(said)
+        elif is_wrong:
+            label = Text("true: ", self._look("faint"))
+            value = Text("\n").join([value, label.append_text(self._value(truth))])
+        yield value
         yield Text(NOTHING if row.probability is None else share_text(row.probability))
         if self._has_truth:
-            mark = f"{figures.WRONG} {row.verdict}" if is_wrong else figures.RIGHT
+            verdict = f" {row.verdict}" * self._has_columns_for_both
+            mark = f"{figures.WRONG}{verdict}" if is_wrong else figures.RIGHT
             yield Text(mark if row.verdict else "", look)
 
     def _value(self, text: str) -> Text:
@@ -196,6 +210,16 @@ class StepAnswer(Drawing):
 
     def _look(self, name: str) -> Any:
         return self.look(f"answer--{name}")
+
+
+def _name_width(width: int) -> int:
+    return max(width // 4, 6)
+
+
+def _has_room_for_both(width: int) -> bool:
+    """Whether truth and prediction fit beside name, probability and verdict."""
+    others = _name_width(width) + CELL + VERDICT + 4
+    return (width - others) // 2 >= LEAST_VALUE
 
 
 def _label_width(tools: Sequence[str], width: int) -> int:

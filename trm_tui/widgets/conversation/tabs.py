@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from textual.containers import Horizontal, Vertical
+from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from trm_tui.widgets.conversation.answer_pane import AnswerPane
@@ -32,7 +32,8 @@ class PlaygroundTabs(LazyTabs):
     def content(self, tab: str) -> Widget:
         """The panes of a tab."""
         if tab == "answer":
-            return Horizontal(*(AnswerPane(each, classes="panel") for each in self._titles))
+            panes = (AnswerPane(each, classes="panel") for each in self._titles)
+            return Container(*panes, id="answers")
         if tab == "tokens":
             return TokensPane(classes="panel")
         return Vertical(ToolWordsView(), OcclusionRows(classes="panel"))
@@ -44,7 +45,7 @@ class PlaygroundTabs(LazyTabs):
     async def set_models(self, titles: Sequence[str]) -> None:
         """Show one answer pane per title."""
         self._titles = titles
-        panes: Any = self.query_one("#answer Horizontal", Horizontal)
+        panes: Any = self.query_one("#answers")
         await panes.remove_children()
         await panes.mount(*(AnswerPane(each, classes="panel") for each in titles))
         self._show_known()

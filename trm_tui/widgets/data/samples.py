@@ -102,13 +102,14 @@ class SampleList(SearchRows):
 
     @dataclass
     class Selected(Message):
-        """The cursor is on this entry; None if there is none."""
+        """The cursor of ``samples`` is on this entry; None if there is none."""
 
+        samples: SampleList
         listed: Listed | None
 
         def can_replace(self, message: Message) -> bool:
-            """Of several moves only the last one is handled."""
-            return isinstance(message, SampleList.Selected)
+            """Of several moves in a list only the last one is handled."""
+            return isinstance(message, SampleList.Selected) and message.samples is self.samples
 
     class Opened(Message):
         """Request to read the selected sample."""
@@ -207,7 +208,7 @@ class SampleList(SearchRows):
     def on_listed_rows_moved(self, event: ListedRows.Moved) -> None:
         """Say which sample is selected."""
         event.stop()
-        self.post_message(self.Selected(self.selected))
+        self.post_message(self.Selected(self, self.selected))
 
     def on_listed_rows_activated(self, event: ListedRows.Activated) -> None:
         """Open the sample that was clicked."""

@@ -70,9 +70,17 @@ class ViewTabs(LazyTabs):
         for suspects in self.query(SuspectList):
             suspects.show(self.session.review)
 
-    def list_samples(self, listing: Listing) -> None:
-        """List other samples in the open tab."""
-        self.samples.show(listing)
+    def list_samples(self, listing: Listing, tab: str) -> None:
+        """List other samples in a tab."""
+        self.query_one(f"#{tab}").query_one(SampleList).show(listing)
+
+    def sample_in(self, tab: str) -> SamplePane:
+        """The sample in a tab. Messages of a list can come after another tab was opened."""
+        return self.query_one(f"#{tab}").query_one(SamplePane)
+
+    def sample_beside(self, samples: SampleList) -> SamplePane:
+        """The sample in the tab of a list."""
+        return next(pane for pane in self.query(SamplePane) if pane.parent is samples.parent)
 
     @property
     def pane(self) -> Widget:
