@@ -60,12 +60,6 @@ def _run(config: Config, folder: RunFolder, arguments: argparse.Namespace) -> No
     torch.set_num_threads(config.training.num_threads or torch.get_num_threads())
     prepared = prepare_data(config)
     model = build_model(config, prepared, choose_device(config.training.device))
-    import os, sys
-    if os.environ.get("VEC"):
-        sys.path.insert(0, "/tmp")
-        import wordvec
-
-        wordvec.start(model, prepared.train.tokenizer)
     print(sum(each.numel() for each in model.parameters()), "parameters", flush=True)
     sets = {name: _dataset(arguments.folder, name, prepared.train, config) for name in SETS}
     folder.checkpoints(config).mkdir(parents=True, exist_ok=True)
@@ -96,7 +90,8 @@ def _judge(trainer: Trainer, sets: dict[str, TRMToolCallingDataset]) -> None:
             f1 = 2 * right / max(1, called[asked].sum() + truth[asked].sum())
             print(
                 f"  {trainer.state.global_step} {name}: F1 {f1:.3f}, tool {found.tool.accuracy:.3f}"
-                f", arguments {found.arguments.accuracy:.3f}, exact {found.exact_match:.3f}",
+                f", arguments {found.arguments.accuracy:.3f}, exact {found.exact_match:.3f}, by step "
+                + " ".join(f"{step.exact_match:.3f}" for step in found.by_step),
                 flush=True,
             )
 
