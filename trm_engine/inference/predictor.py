@@ -37,7 +37,7 @@ from trm_engine.inference.values import (
     read_arguments,
     slot_values,
 )
-from trm_engine.models.readings import Readings
+from trm_engine.models.readings import Readings, joined
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.schema.answers import Call, Prediction
 from trm_engine.training.device import choose_device
@@ -268,11 +268,22 @@ class Predictor:
         found = self._read.get(key)
         if found is None:
             labels = extended(self.labels, (functions[digest] for digest in key))
-            found = labels, self.read_catalogue(labels)
+            found = labels, self._extended_readings(labels)
             if len(self._read) >= KEPT_CATALOGUES:
                 self._read.clear()
             self._read[key] = found
         return found
+
+    @torch.inference_mode()
+    def _extended_readings(self, labels: Labels) -> Readings:
+        """The readings of the model's own labels with further tools; only these are read."""
+        if labels is self.labels:
+            return self.read_catalogue(labels)
+        _, known = self.catalogue()
+        whole = CatalogueTokens.of(labels, self.tokenizer).to(self.device)
+        tools = torch.arange(len(self.labels.tools), whole.num_tools, device=self.device)
+        args = torch.arange(len(self.labels.args), whole.num_args, device=self.device)
+        return joined(known, self.model.read(whole.narrowed(tools, args)), whole)
 
     def _with_tools(self, conversation: Conversation) -> Conversation:
         if conversation.tools or not self.offered:

@@ -51,6 +51,35 @@ class Readings(NamedTuple):
         return self.fields[self.catalogue.num_slots :]
 
 
+def joined(known: Readings, new: Readings, catalogue: CatalogueTokens) -> Readings:
+    """Readings of two catalogues with the same slots as those of one.
+
+    ``catalogue`` has the tools and arguments of ``known``, then those of ``new``.
+    """
+    slots = catalogue.num_slots
+    longest = max(known.words.shape[1], new.words.shape[1])
+    most = max(known.values.shape[1], new.values.shape[1])
+
+    def together(one: Tensor, other: Tensor, size: int) -> Tensor:
+        """Rows of both, their second dimension padded to ``size``."""
+        return torch.cat([_padded(each, size) for each in (one, other)])
+
+    return Readings(
+        torch.cat((known.tools, new.tools, known.fields, new.args)),
+        together(known.words, new.words, longest),
+        together(known.word_mask, new.word_mask, longest),
+        together(known.values, new.values[slots:], most),
+        together(known.value_mask, new.value_mask[slots:], most),
+        catalogue,
+    )
+
+
+def _padded(rows: Tensor, size: int) -> Tensor:
+    """[N, M, ...] to [N, size, ...] with zeros."""
+    padding = rows.new_zeros(len(rows), size - rows.shape[1], *rows.shape[2:])
+    return torch.cat((rows, padding), dim=1)
+
+
 def value_embeddings(values: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
     """``Readings.values`` and ``value_mask`` of ids [F, V, M] and their embeddings [F, V, M, D]."""
     present = values > 0
