@@ -16,11 +16,10 @@ from trm_tui.widgets.table.drawing import Drawing
 MIN_NAME, MAX_NAME = 8, 28
 PROBABILITY = 6
 MAX_BAR = 40
-NOT_AVAILABLE = "unavailable"
 
 
 class ToolRanking(Drawing):
-    """Lists the most probable tool first. Unavailable tools are faint."""
+    """Lists the tools on offer, the most probable first, and counts the others."""
 
     DEFAULT_CSS = """
     ToolRanking {
@@ -44,18 +43,18 @@ class ToolRanking(Drawing):
         """A heading, then one row per tool."""
         if not self._tools:
             return Text()
-        names = max(cell_len(one_line(each.name)) for each in self._tools)
+        offered = [each for each in self._tools if each.offered]
+        names = max((cell_len(one_line(each.name)) for each in offered), default=0)
         name = min(max(names, MIN_NAME), MAX_NAME, max(width // 2, 1))
         room = min(max(width - name - PROBABILITY - 2, 0), MAX_BAR)
         lines = [Text("Tools", self.look("ranking--heading"))]
-        for tool in self._tools:
-            lines.append(self._row(tool, name, room))
+        lines += [self._row(tool, name, room) for tool in offered]
+        if others := len(self._tools) - len(offered):
+            told = f"not on offer: {others:,} that the model was trained with"
+            lines.append(Text(told, self.look("ranking--faint")))
         return Text("\n", no_wrap=True).join(lines)
 
     def _row(self, tool: RankedTool, name: int, room: int) -> Text:
-        faint = self.look("ranking--faint")
-        line = Text(pad(one_line(tool.name), name), "" if tool.offered else faint)
-        if not tool.offered:
-            return line.append(f" {pad(NOT_AVAILABLE, room + PROBABILITY)}", faint)
-        line.append(f"{share_text(tool.probability):>{PROBABILITY}} ")
+        line = Text(pad(one_line(tool.name), name))
+        line.append(f" {share_text(tool.probability):>{PROBABILITY}} ")
         return line.append(bar(tool.probability, room), self.look("ranking--bar"))
