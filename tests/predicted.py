@@ -75,7 +75,7 @@ def step(
             q,
             number,
         ),
-        tools=[RankedTool(name=name, probability=p, offered=True) for name, p in tools],
+        tools=[RankedTool(name=name, probability=p) for name, p in tools],
         slots=list(slots),
         arguments=arguments or {},
     )

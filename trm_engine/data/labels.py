@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -96,6 +96,21 @@ class Labels:
             if tool.function.name == name:
                 return self.tool_of(tool.function)
         return self._by_name.get(name, -1)
+
+    def narrowed(self, tools: Sequence[int]) -> tuple[Labels, list[int]]:
+        """The labels with these tools only, and the argument channels that are left."""
+        channels = sorted({each for tool in tools for each in self.parameters[tool]})
+        places = {channel: place for place, channel in enumerate(channels)}
+        narrowed = replace(
+            self,
+            tools=tuple(self.tools[tool] for tool in tools),
+            parameters=tuple(
+                tuple(places[each] for each in self.parameters[tool]) for tool in tools
+            ),
+            args=tuple(self.args[channel] for channel in channels),
+            definitions=tuple(self.definitions[tool] for tool in tools),
+        )
+        return narrowed, channels
 
     def name_of(self, tool: int) -> str:
         """The name by which a tool is called."""

@@ -80,6 +80,14 @@ class Calibration(_Part):
                 raise ValueError(f"calibration.{name}: is not one for each of {len(own)}")
         return found
 
+    def narrowed(self, args: Sequence[int]) -> Self:
+        """That of some of the arguments; the median for those that calibration never saw."""
+        if not self.args:
+            return self
+        median = float(np.median(self.args))
+        own = [self.args[arg] if arg < len(self.args) else median for arg in args]
+        return self.model_copy(update={"args": own})
+
     def decoded(self, raw: Decoded) -> Decoded:
         """The same predictions with calibrated probabilities."""
         return replace(

@@ -21,7 +21,7 @@ from trm_engine.data.declared import declared_of
 from trm_engine.data.encoding import tool_mask
 from trm_engine.data.label_builder import extended
 from trm_engine.data.labels import Labels
-from trm_engine.data.samples import Conversation, Tool, Turn
+from trm_engine.data.samples import Conversation, Function, Tool, Turn
 from trm_engine.data.tokenizer import Encoding, TRMTokenizer
 from trm_engine.data.values import unflatten
 from trm_engine.errors import CheckpointError, TokenizerError
@@ -37,7 +37,7 @@ from trm_engine.inference.values import (
     read_arguments,
     slot_values,
 )
-from trm_engine.models.readings import Readings, joined
+from trm_engine.models.readings import Readings, joined, narrowed
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.schema.answers import Call, Prediction
 from trm_engine.training.device import choose_device
@@ -59,22 +59,47 @@ class FullPrediction(Prediction, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class ReadBatch:
-    """Encoded conversations.
+class Catalogue:
+    """Tools with all that the model needs to answer about them.
 
     Attributes:
-        labels: of the model, with the tools that only the conversations have.
-        readings: of these labels.
-        conversations, encodings, texts: one each; texts are for spans.
-        tensors: padded.
+        labels: tools and arguments, with the model's slots.
+        readings: what the model has read of them.
+        calibration: the model's, for these arguments.
     """
 
     labels: Labels
     readings: Readings
+    calibration: Calibration
+
+    def narrowed(self, tools: Sequence[int]) -> Catalogue:
+        """With these tools only."""
+        labels, args = self.labels.narrowed(tools)
+        device = self.readings.summaries.device
+        indices = [torch.tensor(each, dtype=torch.long, device=device) for each in (tools, args)]
+        return Catalogue(labels, narrowed(self.readings, *indices), self.calibration.narrowed(args))
+
+
+@dataclass(frozen=True)
+class ReadBatch:
+    """Encoded conversations.
+
+    Attributes:
+        catalogue: the tools on offer.
+        conversations, encodings, texts: one each; texts are for spans.
+        tensors: padded.
+    """
+
+    catalogue: Catalogue
     conversations: Sequence[Conversation]
     encodings: list[Encoding]
     texts: list[TokenTexts]
     tensors: dict[str, torch.Tensor]
+
+    @property
+    def labels(self) -> Labels:
+        """Those of the catalogue."""
+        return self.catalogue.labels
 
     def tool_name(self, row: int, tool: int) -> str:
         """The name of a tool: as a conversation that lists tools calls it, else its title."""
@@ -147,7 +172,8 @@ class Predictor:
         self.device = choose_device(device)
         self.model = TRMForToolCalling(self.config)
         self.model.load_state_dict(weights)
-        self._read: dict[tuple[str, ...], tuple[Labels, Readings]] = {}
+        self._own: Readings | None = None
+        self._catalogues: dict[tuple[object, ...], Catalogue] = {}
         self.model.to(self.device).eval()  # fp32, so that a prediction does not depend on its batch
 
     @classmethod
@@ -247,48 +273,34 @@ class Predictor:
             TokenTexts([turn.text() for turn in each.history], read.turns, read.begins, read.ends)
             for each, read in zip(conversations, encodings, strict=True)
         ]
-        labels, readings = self.catalogue(conversations)
-        masks = [torch.from_numpy(tool_mask(each, labels)) for each in conversations]
+        catalogue = self.catalogue(conversations)
+        masks = [torch.from_numpy(tool_mask(each, catalogue.labels)) for each in conversations]
         tensors = {**_padded(encodings), "tool_mask": torch.stack(masks)}
         on_device = {name: tensor.to(self.device) for name, tensor in tensors.items()}
-        return ReadBatch(labels, readings, conversations, encodings, texts, on_device)
+        return ReadBatch(catalogue, conversations, encodings, texts, on_device)
 
-    def catalogue(self, conversations: Sequence[Conversation] = ()) -> tuple[Labels, Readings]:
-        """The labels with the conversations' tools, and what the model reads of them. It is kept.
+    def catalogue(self, conversations: Sequence[Conversation] = ()) -> Catalogue:
+        """What the model knows of the tools on offer: if all conversations list some, only those.
 
-        What is known of a new tool is its definition.
+        What is known of a new tool is its definition. Catalogues are kept.
         """
         functions = {
-            tool.function.digest: tool.function
-            for each in conversations
-            for tool in each.tools
-            if not self.labels.knows(tool.function)
+            tool.function.digest: tool.function for each in conversations for tool in each.tools
         }
-        key = tuple(sorted(functions))
-        found = self._read.get(key)
+        new = [each for each in functions.values() if not self.labels.knows(each)]
+        is_listed = bool(functions) and all(each.tools for each in conversations)
+        named = functions if is_listed else (each.digest for each in new)
+        key = (is_listed, *sorted(named))
+        found = self._catalogues.get(key)
         if found is None:
-            labels = extended(self.labels, (functions[digest] for digest in key))
-            found = labels, self._extended_readings(labels)
-            if len(self._read) >= KEPT_CATALOGUES:
-                self._read.clear()
-            self._read[key] = found
+            found = self._with_new_tools(sorted(new, key=lambda each: each.digest))
+            if is_listed:
+                tools = {found.labels.tool_of(each) for each in functions.values()}
+                found = found.narrowed(sorted(tools))
+            if len(self._catalogues) >= KEPT_CATALOGUES:
+                self._catalogues.clear()
+            self._catalogues[key] = found
         return found
-
-    @torch.inference_mode()
-    def _extended_readings(self, labels: Labels) -> Readings:
-        """The readings of the model's own labels with further tools; only these are read."""
-        if labels is self.labels:
-            return self.read_catalogue(labels)
-        _, known = self.catalogue()
-        whole = CatalogueTokens.of(labels, self.tokenizer).to(self.device)
-        tools = torch.arange(len(self.labels.tools), whole.num_tools, device=self.device)
-        args = torch.arange(len(self.labels.args), whole.num_args, device=self.device)
-        return joined(known, self.model.read(whole.narrowed(tools, args)), whole)
-
-    def _with_tools(self, conversation: Conversation) -> Conversation:
-        if conversation.tools or not self.offered:
-            return conversation
-        return conversation.model_copy(update={"tools": self.offered})
 
     @torch.inference_mode()
     def read_catalogue(self, labels: Labels) -> Readings:
@@ -296,10 +308,31 @@ class Predictor:
         return self.model.read(CatalogueTokens.of(labels, self.tokenizer))
 
     @torch.inference_mode()
+    def _with_new_tools(self, new: Sequence[Function]) -> Catalogue:
+        """The model's own tools and new ones; only these are read."""
+        if self._own is None:
+            self._own = self.read_catalogue(self.labels)
+        labels = extended(self.labels, new)
+        if labels is self.labels:
+            return Catalogue(labels, self._own, self.calibration)
+        whole = CatalogueTokens.of(labels, self.tokenizer).to(self.device)
+        tools = torch.arange(len(self.labels.tools), whole.num_tools, device=self.device)
+        args = torch.arange(len(self.labels.args), whole.num_args, device=self.device)
+        readings = joined(self._own, self.model.read(whole.narrowed(tools, args)), whole)
+        return Catalogue(labels, readings, self.calibration)
+
+    def _with_tools(self, conversation: Conversation) -> Conversation:
+        if conversation.tools or not self.offered:
+            return conversation
+        return conversation.model_copy(update={"tools": self.offered})
+
+    @torch.inference_mode()
     def decode_steps(self, batch: ReadBatch, steps: int | None = None) -> Iterator[Decoded]:
         """Yield the decoded output of steps 1, 2, ...; by default as many as in training."""
         model, tensors = self.model, batch.tensors
-        context = model.embedding(batch.readings, **{name: tensors[name] for name in INPUTS})
+        context = model.embedding(
+            batch.catalogue.readings, **{name: tensors[name] for name in INPUTS}
+        )
         for output in model.supervision_steps(context, steps):
             raw = decode(
                 output,
@@ -308,7 +341,7 @@ class Predictor:
                 tensors["tool_mask"],
                 self.config.max_span_tokens,
             )
-            yield self.calibration.decoded(raw)
+            yield batch.catalogue.calibration.decoded(raw)
 
     def answer(self, batch: ReadBatch, decoded: Decoded, row: int, step: int) -> FullPrediction:
         """The prediction for one conversation of a batch at one step."""

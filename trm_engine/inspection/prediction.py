@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from trm_engine.data.encoding import FieldLabels, encode_sample
 from trm_engine.data.field import Field
 from trm_engine.data.labels import Labels
@@ -89,7 +91,7 @@ def _step(
     [answer] = predictor.with_further_calls(batch.conversations, [answer], number)
     return StepPrediction(
         prediction=answer.printed(),
-        tools=_ranking(batch, probabilities.tolist()),
+        tools=_ranking(batch, probabilities),
         slots=[_field(value) for value in read_slots(decoded, 0, labels, texts)],
         arguments={
             batch.tool_name(0, index): [
@@ -100,19 +102,16 @@ def _step(
     )
 
 
-def _ranking(batch: ReadBatch, probabilities: list[float]) -> list[RankedTool]:
-    """All tools by probability, the available ones first."""
-    offered = batch.tensors["tool_mask"][0].tolist()
-    columns = zip(range(len(batch.labels.tools)), probabilities, offered, strict=False)
+def _ranking(batch: ReadBatch, probabilities: np.ndarray) -> list[RankedTool]:
+    """The tools on offer by probability."""
+    offered = batch.tensors["tool_mask"][0].nonzero()[:, 0].tolist()
     tools = [
         RankedTool(
-            name=batch.tool_name(0, tool),
-            probability=round(probability, DIGITS),
-            offered=bool(is_offered),
+            name=batch.tool_name(0, tool), probability=round(float(probabilities[tool]), DIGITS)
         )
-        for tool, probability, is_offered in columns
+        for tool in offered
     ]
-    return sorted(tools, key=lambda each: (not each.offered, -each.probability))
+    return sorted(tools, key=lambda each: -each.probability)
 
 
 def _field(value: FieldValue) -> FieldPrediction:

@@ -51,6 +51,21 @@ class Readings(NamedTuple):
         return self.fields[self.catalogue.num_slots :]
 
 
+def narrowed(readings: Readings, tools: Tensor, args: Tensor) -> Readings:
+    """The readings of some tools and arguments, indices [T'] and [A'], and of all slots."""
+    slots = readings.slots
+    fields = torch.arange(len(slots), device=args.device)
+    fields = torch.cat((fields, len(slots) + args))
+    return Readings(
+        torch.cat((readings.tools[tools], slots, readings.args[args])),
+        readings.words[tools],
+        readings.word_mask[tools],
+        readings.values[fields],
+        readings.value_mask[fields],
+        readings.catalogue.narrowed(tools, args),
+    )
+
+
 def joined(known: Readings, new: Readings, catalogue: CatalogueTokens) -> Readings:
     """Readings of two catalogues with the same slots as those of one.
 

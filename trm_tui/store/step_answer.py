@@ -111,7 +111,7 @@ def is_quiet(row: Compared) -> bool:
 
 def leading_tools(answer: Answer, step: StepPrediction, most: int) -> list[str]:
     """The likeliest available tools at a step. The true tool is always included."""
-    names = [each.name for each in step.tools if each.offered][:most]
+    names = [each.name for each in step.tools[:most]]
     true = answer.truth and answer.truth.tool
     if true and true not in names and any(each.name == true for each in step.tools):
         names = [*names[: most - 1], true]

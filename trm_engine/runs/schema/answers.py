@@ -122,11 +122,10 @@ class Prediction(Struct, frozen=True, kw_only=True):
 
 
 class RankedTool(Struct, frozen=True, kw_only=True):
-    """A tool that the model knows. ``offered``: it is available in the conversation."""
+    """A tool on offer, and the probability that it is the one to call."""
 
     name: str
     probability: float
-    offered: bool
 
 
 class FieldPrediction(Struct, frozen=True, kw_only=True):
@@ -158,8 +157,7 @@ class FieldPrediction(Struct, frozen=True, kw_only=True):
 class StepPrediction(Struct, frozen=True, kw_only=True):
     """The answer at one supervision step.
 
-    ``tools`` has all tools by probability, the available ones first. ``slots`` has all
-    slots. ``arguments`` has those of the likeliest tool and of the tool that was asked about.
+    ``tools`` has the tools on offer by probability, ``slots`` all slots. ``arguments`` has those of the likeliest tool and of the tool that was asked about.
     """
 
     prediction: Prediction
@@ -169,8 +167,8 @@ class StepPrediction(Struct, frozen=True, kw_only=True):
 
     @property
     def likeliest(self) -> RankedTool | None:
-        """The likeliest available tool; None if the model knows none of them."""
-        return self.tools[0] if self.tools and self.tools[0].offered else None
+        """The likeliest tool on offer; None if there is none."""
+        return self.tools[0] if self.tools else None
 
     @property
     def call_arguments(self) -> list[FieldPrediction]:

@@ -19,16 +19,15 @@ MAX_BAR = 40
 
 
 class ToolRanking(Drawing):
-    """Lists the tools on offer, the most probable first, and counts the others."""
+    """Lists the tools on offer, the most probable first."""
 
     DEFAULT_CSS = """
     ToolRanking {
-        & > .ranking--faint { color: $faint; }
         & > .ranking--heading { color: $primary; text-style: bold; }
         & > .ranking--bar { color: $series-1; }
     }
     """
-    COMPONENT_CLASSES = {"ranking--faint", "ranking--heading", "ranking--bar"}
+    COMPONENT_CLASSES = {"ranking--heading", "ranking--bar"}
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,15 +42,11 @@ class ToolRanking(Drawing):
         """A heading, then one row per tool."""
         if not self._tools:
             return Text()
-        offered = [each for each in self._tools if each.offered]
-        names = max((cell_len(one_line(each.name)) for each in offered), default=0)
+        names = max(cell_len(one_line(each.name)) for each in self._tools)
         name = min(max(names, MIN_NAME), MAX_NAME, max(width // 2, 1))
         room = min(max(width - name - PROBABILITY - 2, 0), MAX_BAR)
         lines = [Text("Tools", self.look("ranking--heading"))]
-        lines += [self._row(tool, name, room) for tool in offered]
-        if others := len(self._tools) - len(offered):
-            told = f"not on offer: {others:,} that the model was trained with"
-            lines.append(Text(told, self.look("ranking--faint")))
+        lines += [self._row(tool, name, room) for tool in self._tools]
         return Text("\n", no_wrap=True).join(lines)
 
     def _row(self, tool: RankedTool, name: int, room: int) -> Text:
