@@ -83,7 +83,8 @@ class Embedding(nn.Module):
             head_size=self.head_size,
             theta=self.rope_theta,
         )
-        return Context(x, layout, token_mask, tool_mask, places, readings)
+        ids = input_ids[computed]
+        return Context(x, layout, ids, token_mask, tool_mask, places, readings)
 
     def catalogue(self, catalogue: CatalogueTokens) -> Context:
         """The question of a catalogue's entries, as that of E samples with one register each."""
@@ -100,7 +101,7 @@ class Embedding(nn.Module):
         )
         none = token_mask.new_ones(len(ids), 0)
         x = joined(words.flatten(0, 1), registers.flatten(0, 1))
-        return Context(x, layout, token_mask, none, none.long())
+        return Context(x, layout, ids, token_mask, none, none.long())
 
     def _registers(self, readings: Readings, places: Tensor) -> Tensor:
         """Shared ones, those of the slots, those of each sample's tools: [B, R, D]."""

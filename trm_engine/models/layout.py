@@ -108,6 +108,7 @@ class Context:
     Attributes:
         x: embedded tokens and registers, [N, D].
         layout: where they stand and what they see.
+        token_ids: the tokens of the sequences, [G, L].
         token_mask: which of its sequence's tokens each sample reads, [B, L].
         tool_mask: which tools each sample may call, [B, T].
         tool_places: the tool of each of a sample's K tool registers, [B, K]; a tool that it may not
@@ -117,6 +118,7 @@ class Context:
 
     x: Tensor
     layout: Layout
+    token_ids: Tensor
     token_mask: Tensor
     tool_mask: Tensor
     tool_places: Tensor
@@ -166,6 +168,7 @@ class Context:
         context = Context(
             self.x[indices],
             layout,
+            self.token_ids[kept],
             self.token_mask[rows],
             self.tool_mask[rows],
             self.tool_places[rows],

@@ -13,7 +13,8 @@ from trm_engine.models.readings import Readings
 class FieldStates(nn.Module):
     """The state of a slot is its register; that of an argument is worked out for the likely call:
 
-        h_a = W call + U reading_a,  state_a = h_a + D silu(G h_a)
+        h_a = W call + U reading_a + r P(a is required by the next tool)
+        state_a = h_a + D silu(G h_a)
 
     ``call`` is the call's register plus those of the tools, weighted by P(next tool).
     """
@@ -22,10 +23,12 @@ class FieldStates(nn.Module):
         super().__init__()
         self.call = linear(width, width)
         self.reading = linear(width, width)
+        self.required = linear(1, width)
         self.gate = linear(width, width)
         self.down = linear(width, width)
 
-    def forward(self, slots: Tensor, call: Tensor, readings: Readings) -> Tensor:
-        """slots [B, S, D], call [B, D] to [B, S + A, D]."""
-        h = self.call(call)[:, None] + self.reading(readings.args)
+    def forward(self, slots: Tensor, call: Tensor, tools: Tensor, readings: Readings) -> Tensor:
+        """slots [B, S, D], call [B, D], probabilities of tools [B, T] to [B, S + A, D]."""
+        required = (tools @ readings.catalogue.required.float())[..., None]  # (b a 1)
+        h = self.call(call)[:, None] + self.reading(readings.args) + self.required(required)
         return torch.cat((slots, h + self.down(F.silu(self.gate(h)))), dim=1)

@@ -14,6 +14,7 @@ from trm_engine.models.heads.fields import FieldStates
 from trm_engine.models.heads.masking import MASKED_LOGIT, probabilities
 from trm_engine.models.heads.output import TRMOutput
 from trm_engine.models.heads.pointers import Pointers
+from trm_engine.models.heads.said_values import SaidValues
 from trm_engine.models.heads.slot_prior import SlotPrior
 from trm_engine.models.heads.tools import ToolScores, ToolViews
 from trm_engine.models.layers import linear
@@ -54,6 +55,7 @@ class Heads(nn.Module):
         self.arg_presence = linear(width, 1, bias=True)
         self.slot_prior = SlotPrior(width)
         self.choices = Choices(width)
+        self.said_values = SaidValues()
         self.words = linear(width, width) if config.word_weight else None
         nn.init.zeros_(self.q.weight)
         nn.init.constant_(self.q.bias, Q_BIAS)
@@ -78,15 +80,16 @@ class Heads(nn.Module):
         next_chances = probabilities(next_scores, context.has_tool)
 
         likely = (next_chances[:, None] @ tools)[:, 0]  # (b d)
-        states = self.states(slots, call + likely, readings)
+        next_tools = _by_tool(next_chances, context, 0.0)
+        states = self.states(slots, call + likely, next_tools, readings)
         starts, ends, at_start, at_end, evidence = self.pointers(tokens, words, states, context)
         presence = evidence + torch.cat(
             (self.slot_presence(slots), self.arg_presence(states[:, num_slots:])), dim=1
         ).squeeze(-1)
         slot_presence, arg_presence = presence[:, :num_slots], presence[:, num_slots:]
-        next_tools = _by_tool(next_chances, context, 0.0)
         slot_presence = slot_presence + self.slot_prior(next_tools, readings)
         choices = self.choices(states, at_start, at_end, readings)
+        choices = choices + self.said_values(starts, ends, context)
 
         now = _by_tool(chances, context, 0.0)
         penalty = self.arg_requirements(now, arg_presence, readings).sum(-1, keepdim=True)

@@ -157,7 +157,8 @@ class FieldPrediction(Struct, frozen=True, kw_only=True):
 class StepPrediction(Struct, frozen=True, kw_only=True):
     """The answer at one supervision step.
 
-    ``tools`` has the tools on offer by probability, ``slots`` all slots. ``arguments`` has those of the likeliest tool and of the tool that was asked about.
+    ``tools`` has the tools on offer by probability, ``slots`` all slots. ``arguments`` has those of
+    the likeliest tool and of the tool that was asked about.
     """
 
     prediction: Prediction

@@ -1,0 +1,63 @@
+"""Said values: listed values that stand in the conversation, letter by letter."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from trm_engine.models.layout import Context
+
+FLOOR = -8.0
+"""log P of a span below which saying a value adds nothing, at first."""
+
+
+class SaidValues(nn.Module):
+    """What it adds to a listed value's logit that it was said where the field's pointer points:
+
+        said_f,v = a max(0, max over occurrences (i, j) of v: log P(start_f = i) P(end_f = j) - c)
+
+    Values that training never saw are found by this alone. If several are said, the pointer
+    decides: the last one, or the one after "from".
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+        self.floor = nn.Parameter(torch.tensor(FLOOR))
+
+    def forward(self, starts: Tensor, ends: Tensor, context: Context) -> Tensor:
+        """Logits of starts and ends, [B, F, L] each, to [B, F, V]."""
+        assert context.readings is not None
+        values = context.readings.catalogue.values
+        said = starts.new_full((len(starts), *values.shape[:2]), float("-inf"))
+        rows, fields, choices, first, last = occurrences(values, context)
+        starts, ends = starts.log_softmax(dim=-1), ends.log_softmax(dim=-1)
+        chances = starts[rows, fields, first] + ends[rows, fields, last]
+        places = (rows * values.shape[0] + fields) * values.shape[1] + choices
+        best = said.flatten().scatter_reduce(0, places, chances, "amax").view_as(said)
+        added: Tensor = F.relu(best - self.floor) * self.weight
+        return added
+
+
+def occurrences(values: Tensor, context: Context) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Where listed values [F, V, M] stand: sample, field, value, first and last token of each, [K].
+
+    A value stands where all its tokens follow each other in what a sample reads.
+    """
+    ids, layout = context.token_ids, context.layout
+    lengths = (values > 0).sum(dim=-1)
+    matches = (values[..., 0, None, None] == ids) & (lengths > 0)[..., None, None]  # (f v g l)
+    fields, choices, sequences, first = matches.nonzero(as_tuple=True)
+    for place in range(1, values.shape[-1]):
+        wanted = values[fields, choices, place]
+        at = first + place
+        found = ids[sequences, at.clamp(max=ids.shape[1] - 1)]
+        kept = (wanted == 0) | ((wanted == found) & (at < ids.shape[1]))
+        fields, choices, sequences, first = (x[kept] for x in (fields, choices, sequences, first))
+    last = first + lengths[fields, choices] - 1
+    of_sample = layout.sequences[:, None] == sequences  # (b k)
+    rows, numbers = of_sample.nonzero(as_tuple=True)
+    is_read = context.token_mask[rows, last[numbers]]
+    rows, numbers = rows[is_read], numbers[is_read]
+    return rows, fields[numbers], choices[numbers], first[numbers], last[numbers]
