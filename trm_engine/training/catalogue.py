@@ -19,6 +19,25 @@ TOOL_LABELS = ("tool_name_labels", "next_tool_labels")
 ARGUMENT_LABELS = ("arg_presence_labels", "arg_choice_labels", "arg_span_labels")
 
 
+def fewer_offered(batch: Batch, most: int, seed: tuple[int, ...]) -> Batch:
+    """A batch in which no sample may call more than ``most`` tools, chosen by chance.
+
+    The tools of the labels stay. Without it, samples that list no tools would be compared with all
+    tools of the training data at once.
+    """
+    offered = batch["tool_mask"].bool()
+    if not len(offered) or int(offered.sum(dim=1).max()) <= most:
+        return batch
+    random = np.random.default_rng((*seed, STREAM + 2))
+    chances = torch.from_numpy(random.random(offered.shape[1])).expand_as(offered)
+    chances = chances.where(offered, -1.0)
+    for name in TOOL_LABELS:
+        labelled = batch[name].clamp(min=0)[:, None]
+        chances = chances.scatter_add(1, labelled, (batch[name] >= 0).double()[:, None])
+    least = chances.topk(most, dim=1).values[:, -1:]
+    return {**batch, "tool_mask": (offered & (chances >= least)).to(batch["tool_mask"].dtype)}
+
+
 def narrowed(batch: Batch, catalogue: CatalogueTokens) -> tuple[Batch, CatalogueTokens]:
     """A batch and its catalogue with only the tools that a sample may call, and their arguments.
 

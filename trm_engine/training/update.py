@@ -14,7 +14,7 @@ from trm_engine.config import Config
 from trm_engine.data.collator import LENGTH_STEP, TRMCollator, split_batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.training_items import TrainingItems
-from trm_engine.training.catalogue import narrowed, renamed, without_words
+from trm_engine.training.catalogue import fewer_offered, narrowed, renamed, without_words
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.halting import Halting
 from trm_engine.training.losses import NUM_COUNTS, DeepSupervisionLoss, count_labels
@@ -28,6 +28,10 @@ from trm_engine.training.supervision import (
     per_step,
 )
 from trm_engine.training.targets import KINDS, Targets
+
+
+MOST_OFFERED = 32
+"""Tools that a sample is trained to choose among, at most. In use there may be more."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +139,9 @@ class Updater:
     def _part(self, indices: np.ndarray) -> Part:
         training, state = self._config.training, self._state
         batch = self._collator(self._items(indices, state.epoch))
-        batch, catalogue = narrowed(batch, self._catalogue)
         seed = (training.seed, state.global_step)
+        batch = fewer_offered(batch, MOST_OFFERED, seed)
+        batch, catalogue = narrowed(batch, self._catalogue)
         vocab = state.model.config.vocab_size
         batch, catalogue = renamed(batch, catalogue, training.word_renaming, vocab, seed)
         catalogue = without_words(catalogue, training.catalogue_dropout, seed)
