@@ -37,7 +37,8 @@ MAX_BY_KEY = {
     **dict.fromkeys(("hidden_size", "batch_size", "gradient_accumulation_steps"), 1 << 20),
     **dict.fromkeys(("num_layers", "num_heads", "expansion", "nproc_per_node"), 1024),
     **dict.fromkeys(("n_latent_recursion", "T_deep_recursion", "N_supervision"), 1024),
-    **dict.fromkeys(("num_tools", "num_slots", "num_args", "num_choices", "num_threads"), 10_000),
+    **dict.fromkeys(("num_slots", "num_choices", "num_threads"), 10_000),
+    **dict.fromkeys(("num_tools", "num_args"), 100_000),  # of the data; no weights depend on them
     **dict.fromkeys(("max_length", "max_tool_tokens", "max_span_tokens"), 1 << 20),
     **dict.fromkeys(("vocab_size", "builtin_conversations"), 1 << 24),
     "num_epochs": 100_000,  # the batches of each are counted before training begins

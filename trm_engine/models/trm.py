@@ -42,8 +42,6 @@ class TRMForToolCalling(nn.Module):
         compute_dtype: the type of the recursion, float32 or bfloat16. Parameters and heads are
             fp32.
         run_core: the recursion as it is called, compiled or not.
-        catalogue: the tools, slots and arguments that are read unless others are given; of a model
-            that was told none, numbers stand for them.
     """
 
     def __init__(self, config: TRMConfig) -> None:
@@ -53,7 +51,7 @@ class TRMForToolCalling(nn.Module):
         self.embedding = Embedding(config)
         self.core = RecursiveCore(config)
         self.heads = Heads(config)
-        self.catalogue = CatalogueTokens.numbered(config)
+        self._catalogue: CatalogueTokens | None = None
         self.y_init: Tensor
         self.z_init: Tensor
         for name in STARTS:
@@ -63,6 +61,20 @@ class TRMForToolCalling(nn.Module):
     def compile_core(self) -> None:
         """Compile the recursion with torch.compile; parameters keep their names."""
         self.run_core = torch.compile(self.core.forward, dynamic=True)
+
+    @property
+    def catalogue(self) -> CatalogueTokens:
+        """The tools, slots and arguments that are read unless others are given.
+
+        For a model that was told none, numbers stand for them.
+        """
+        if self._catalogue is None:
+            self._catalogue = CatalogueTokens.numbered(self.config)
+        return self._catalogue
+
+    @catalogue.setter
+    def catalogue(self, catalogue: CatalogueTokens) -> None:
+        self._catalogue = catalogue
 
     def read(self, catalogue: CatalogueTokens | None = None) -> Readings:
         """Read a catalogue, by default the model's own, with the network that reads conversations.
