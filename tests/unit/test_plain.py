@@ -77,7 +77,7 @@ STACKED = """\
 │ Decision Recall         │         0.9423 │
 │ Decision F1             │         0.9477 │
 │                         │                │
-│ Tool Accuracy           │ 0.8980 (245 s) │
+│ Tool Accuracy           │  0.8980 of 245 │
 │ Argument Accuracy       │              – │
 │                         │                │
 │ Slot Accuracy (Overall) │         0.8756 │

@@ -80,7 +80,7 @@ def results_table(evaluation: Evaluation, title: str) -> Table:
             table.add_row()
         text = metric_text(metric, metric.of(evaluation))
         if metric.name == "tool.accuracy":
-            text += f" ({evaluation.tool.samples:,} s)"
+            text += f" of {evaluation.tool.samples:,}"
         if metric.name == "coverage.answered" and evaluation.coverage.threshold is not None:
             text += f" (≥ {evaluation.coverage.threshold:.3f})"
         table.add_row(metric.title, text)
