@@ -26,6 +26,7 @@ from trm_engine.runs.schema.events import (
     Steps,
 )
 from trm_engine.runs.schema.fields import Level
+from trm_engine.wording import counted
 from trm_tui.store.columns import Columns
 from trm_tui.store.growing import AXES, Points, Rising
 from trm_tui.store.log import LogLine
@@ -129,7 +130,7 @@ class RunStore:
         self._by_step.clear()
         self._forget_evaluations_after(event.last_kept)
         begin = f"resumes after update {event.last_kept:,}" if event.last_kept else "starts"
-        self._note(event, "info", f"training {begin}: {event.total_steps:,} updates")
+        self._note(event, "info", f"training {begin}: {counted(event.total_steps, 'update')}")
         return {"started", "steps", "evaluations", "log"}
 
     def _take_evaluation(self, event: Evaluated) -> Topics:
