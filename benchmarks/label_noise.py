@@ -12,7 +12,6 @@ import argparse
 import json
 import random
 import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ import numpy as np
 from trm_engine.data.samples import SampleReader
 from trm_engine.data.survey import PrefixIndex
 from trm_engine.label_errors.suspect import Kind, Suspect, read_suspects
+from trm_engine.runs.launch import start_inference
 
 NOISE = 0.02
 LOOKED_AT = 0.05
@@ -138,11 +138,13 @@ def _flip_tool(record: Record, chance: random.Random) -> None:
 
 
 def _search(noisy: Path, folder: Path, arguments: argparse.Namespace) -> None:
-    command = [sys.executable, "-m", "trm_engine.worker", "errors"]
-    command += ["--folds", str(arguments.folds)]
-    command += ["--config", arguments.config] if arguments.config else []
-    command += [text for setting in arguments.set for text in ("--set", setting)]
-    subprocess.run([*command, str(noisy), str(folder)], check=True, stdout=subprocess.DEVNULL)
+    options = ["--folds", str(arguments.folds)]
+    options += ["--config", arguments.config] if arguments.config else []
+    options += [text for setting in arguments.set for text in ("--set", setting)]
+    files = ("--", str(noisy), str(folder))
+    worker = start_inference("errors", *options, *files, stdout=subprocess.DEVNULL)
+    if status := worker.wait():
+        raise SystemExit(status)
 
 
 def _found(kind: Kind, suspects: list[Suspect], planted: set[Label], labels: int) -> Record:

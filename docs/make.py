@@ -220,7 +220,7 @@ def formats() -> str:
     """Every format of conversations, with the first line of its module."""
     rows = []
     for each in sorted(FORMATS, key=lambda each: each.title.lower()):
-        path = HERE.parent / (each.read.__module__.replace(".", "/") + ".py")
+        path = HERE.parent / (each.matches.__module__.replace(".", "/") + ".py")
         rows.append((f"`{each.name}`", each.title, _subject(path).partition(": ")[2]))
     return _table(("`--format`", "named", "what it is"), rows)
 

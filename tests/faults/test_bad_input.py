@@ -154,7 +154,7 @@ def test_bad_lines_left_out_are_counted_and_listed_and_a_large_vocabulary_shrink
     ended = trm("train", config, *options, "--set", "data.on_error=skip", cwd=tmp_path)
     assert ended.status == 0, ended.out + ended.err
     said = " ".join(ended.out.split())
-    assert "bad.jsonl: 2 bad lines are left out" in said
+    assert "bad.jsonl: left out 2 bad lines" in said
     assert "bad.jsonl, line 25: broken JSON" in said
     assert "bad.jsonl, line 50: decision: unknown decision 'tool_cal'" in said
     allowed = re.search(r"warning: the text allows a vocabulary of (\d+), not 4000", said)

@@ -19,7 +19,7 @@ from trm_engine.data.cache import content_hash
 from trm_engine.data.problems.view import ViewOptions
 from trm_engine.errors import DataError
 from trm_engine.label_errors.review import DECISIONS
-from trm_engine.label_errors.suspect import RESULT, Suspect, write_records
+from trm_engine.label_errors.suspect import RESULT, SEARCH, Suspect, write_records
 from trm_tui.app import TrmApp
 from trm_tui.screens.data_view import ViewScreen
 from trm_tui.screens.edit_label import EditLabelDialog
@@ -37,12 +37,17 @@ SUSPECTS = [
 def searched(folder: Path, suspects: list[Suspect]) -> OwnProcess:
     """A file, and a search that found suspects in it."""
     path = write_jsonl(folder / "talks.jsonl", clean())
-    search = folder / "search"
-    search.mkdir()
-    (search / "search.json").write_text(json.dumps({"content": content_hash(path)}))
-    write_records(search / RESULT, suspects)
+    search = write_search(folder / "search", path, suspects)
     options = ViewOptions(cache=folder / "cache", max_length=1024, errors=search)
     return OwnProcess(path, options)
+
+
+def write_search(folder: Path, path: Path, suspects: list[Suspect]) -> Path:
+    """The folder of a finished search in a file."""
+    folder.mkdir(parents=True)
+    (folder / SEARCH).write_text(json.dumps({"content": content_hash(path)}))
+    write_records(folder / RESULT, suspects)
+    return folder
 
 
 @pytest.fixture
@@ -122,7 +127,7 @@ async def test_the_corrected_file_and_its_log(session: OwnProcess, tmp_path: Pat
         assert log.read_text() == "of before" and not out.exists()
         await pressed(pilot, "enter")
         await until(pilot, out.exists)
-        await until(pilot, lambda: "2 labels changed, 1 samples dropped" in told(pilot))
+        await until(pilot, lambda: "2 labels changed, 1 sample dropped" in told(pilot))
     samples, changes = ([json.loads(line) for line in each.open()] for each in (out, log))
     before = clean()
     assert (samples[0]["decision"], samples[0]["tool"]) == ("tool_call", CALL)
@@ -183,6 +188,18 @@ async def test_without_a_search_the_tab_says_how_to_make_one(tmp_path: Path) -> 
         text = await opened(pilot, "3", "y", "e", "w")
         assert "data errors FILE" in text
         assert isinstance(pilot.app.screen, ViewScreen)
+
+
+async def test_the_search_of_a_file_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write_jsonl(tmp_path / "talks.jsonl", clean())
+    write_search(Path("outputs/errors-talks"), path, SUSPECTS)
+    session = OwnProcess(path, ViewOptions(cache=tmp_path / "cache"))
+    async with app_of(session).run_test(size=(80, 24)) as pilot:
+        assert "bicycle" in await opened(pilot, "3", "y")
+    assert session.review and session.review.decided() == 1
 
 
 async def test_decisions_that_cannot_be_read_close_the_screen(session: OwnProcess) -> None:

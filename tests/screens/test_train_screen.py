@@ -11,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import TabbedContent
 
 from tests.screens.fake_run import FakeRun
+from tests.screens.panes import text_of
 from tests.screens.whole_screen import shown, until
 from trm_tui.app import TrmApp
 from trm_tui.screens.closing import ClosingDialog
@@ -203,6 +204,12 @@ async def test_a_finished_run_offers_no_control(run: FakeRun) -> None:
         assert not [action for action in actions if action.startswith("command")]
 
 
+def _training_loss(pilot: Pilot[None]) -> str:
+    """At the first supervision step, beside an evaluation's loss."""
+    steps = pilot.app.screen.query_one("#judged SupervisionSteps")
+    return text_of(steps).splitlines()[1].split()[1]
+
+
 async def test_an_earlier_evaluation_is_shown_everywhere(run: FakeRun) -> None:
     run.begin()
     for _ in range(3):
@@ -212,12 +219,20 @@ async def test_an_earlier_evaluation_is_shown_everywhere(run: FakeRun) -> None:
         await until(pilot, lambda: "step 60" in header(pilot))
         await pilot.press("3")
         await until(pilot, lambda: isinstance(pilot.app.focused, EvaluationHistory))
+        assert _training_loss(pilot) != "–"
         await pilot.press("up")
         await pilot.pause()
         panes = pilot.app.screen.query("#judged > *")
         assert {pane.border_subtitle for pane in panes} == {"step 40, not the newest"}
-        await pilot.press("end")
-        await pilot.pause()
+        assert _training_loss(pilot) == "–"
+        for tab in "4569":
+            await pilot.press(tab)
+            await until(pilot, lambda: "step 40, not the newest" in shown(pilot.app))
+        await pilot.resize_terminal(80, 24)
+        await pilot.press("1")
+        await until(pilot, lambda: "step 40, not the newest" in shown(pilot.app))
+        await pilot.press("3", "end")
+        await until(pilot, lambda: _training_loss(pilot) != "–")
         assert {pane.border_subtitle for pane in panes} == {"step 60"}
 
 

@@ -10,8 +10,10 @@ from typer.testing import CliRunner, Result
 
 from tests.hostile import hidden_in, hostile_dialogues
 from tests.problems import clean, faulty
+from tests.screens.test_label_review import write_search
 from tests.support import write_jsonl
 from trm_engine.config import Config
+from trm_engine.label_errors.suspect import Suspect
 from trm_tui.cli import app
 
 
@@ -60,6 +62,18 @@ def test_limits_and_the_other_file_come_from_a_configuration(place: Path) -> Non
         found = json.loads(run("train.jsonl", "--config", named, "--json").output)
         assert (found["max_length"], found["against"]) == (20, "val.jsonl")
         assert "too-long" in {each["kind"] for each in found["problems"]}
+
+
+def test_the_search_for_label_errors_of_the_file_is_found(place: Path) -> None:
+    folder = place / "outputs" / "errors-train"
+    write_search(folder, place / "train.jsonl", [Suspect(3, "tool", "", "a", "b", 0.9)])
+    found = json.loads(run("train.jsonl", "--json").output)
+    assert {each["kind"]: each["lines"] for each in found["problems"]}["wrong-labels"] == [3]
+
+    write_jsonl(place / "train.jsonl", faulty()[1:])
+    found = json.loads(run("train.jsonl", "--json").output)
+    assert "wrong-labels" not in {each["kind"] for each in found["problems"]}
+    assert "Suspected labels are not shown: outputs/errors-train: holds" in found["notes"][-1]
 
 
 @pytest.mark.parametrize("arguments", [("none.jsonl",), ("train.jsonl", "--against", "none.jsonl")])

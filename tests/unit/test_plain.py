@@ -77,7 +77,7 @@ STACKED = """\
 │ Decision Recall         │         0.9423 │
 │ Decision F1             │         0.9477 │
 │                         │                │
-│ Tool Accuracy           │ 0.8980 (245 s) │
+│ Tool Accuracy           │  0.8980 of 245 │
 │ Argument Accuracy       │              – │
 │                         │                │
 │ Slot Accuracy (Overall) │         0.8756 │
@@ -98,7 +98,7 @@ STACKED = """\
 │ contract_id     │   0.6999 │
 │ [b]name         │        – │
 └─────────────────┴──────────┘
-2 samples call tools not in the training data; counted as errors.
+2 calls of tools not in the training data; counted as errors.
 """
 
 STARTED: dict[str, Any] = {

@@ -65,6 +65,16 @@ def test_values_are_distinct_case_aside(tmp_path: Path) -> None:
     assert found["slots"]["plan"]["distinct"] == 2
 
 
+def test_parameters_have_the_names_that_their_tools_have(tmp_path: Path) -> None:
+    named = {"page[size]": 3, "v1.0": 2, "a": {"b": 1}, "a.b": 4, "to": [{"id": 7}]}
+    path = write_jsonl(
+        tmp_path / "named.jsonl",
+        [sample(decision="tool_call", tool={"name": "list", "arguments": named})],
+    )
+    found = file_statistics(path)["arguments"]
+    assert list(found) == ["page[size]", "v1.0", "a.b", r"a\.b", "to[0].id"]
+
+
 def test_tokens_are_counted_untruncated(data_file: Path, tokenizer: TRMTokenizer) -> None:
     lengths = file_statistics(data_file, tokenizer)["lengths"]
     longest = max(len(tokenizer.encode_turns(each["history"], 10**6)) for each in dialogues())

@@ -90,6 +90,7 @@ def test_decision_and_tool(
     answer = prediction(truth={"tool": due}, steps=[step(call=said, tools=tools)])
     rows = decision(answer, answer.steps[0])
     assert verdicts(rows) == expected
+    assert rows[0].probability == 0.9
     if len(rows) > 1:
         assert (rows[1].predicted, rows[1].probability) == (likeliest, 0.8)
 
@@ -132,6 +133,7 @@ def test_places_are_of_what_is_due_said_and_unseen() -> None:
         "pay": [value("bill", "7", span=(2, 0, 1)), value("x", "8", presence=0.2, span=(2, 4, 5))],
         "book": [value("city", "Rome", span=(2, 7, 9))],
     }
+    told["pay"].append(value("day", "", presence=0.9, span=(2, 9, 12)))  # no valid value
     slot_values = [value("phone", "0", span=(0, 1, 2)), value("choice", "price")]
     calls = step(call="pay", tools=[("pay", 0.9)], arguments=told, slots=slot_values)
     answers = step(tools=[("pay", 0.9)], arguments=told)

@@ -195,6 +195,18 @@ def test_the_time_left_counts_evaluations_too() -> None:
     assert store.seconds_left() == pytest.approx(40 * 0.5 + 2 * 3.0)
 
 
+def test_the_speed_is_that_of_recent_updates_and_in_the_end_of_all() -> None:
+    store = RunStore()
+    store.take([started(total=400)])
+    assert store.samples_per_second() is None
+    fast = steps_event(1, 200, samples_per_s=[320.0] * 200)
+    slow = steps_event(201, 200, samples_per_s=[16.0] * 200)
+    store.take([fast, slow])
+    assert store.samples_per_second() == pytest.approx(16.0)
+    store.take([StateChanged(t=1.0, seq=0, state="finished")])
+    assert store.samples_per_second() == pytest.approx(400 * 32 / (200 * 0.1 + 200 * 2.0))
+
+
 def test_no_pace_before_the_first_update() -> None:
     store = RunStore()
     assert update_seconds(store.columns) is None

@@ -39,6 +39,7 @@ from trm_engine.data.formats.text_calls import with_text_calls
 from trm_engine.data.said_slots import with_said_slots
 from trm_engine.data.sources import Record, Source
 from trm_engine.errors import did_you_mean
+from trm_engine.wording import counted
 
 __all__ = ["Conversion", "ConvertError", "convert_file", "convert_source", "detect_format"]
 
@@ -123,7 +124,7 @@ def _more(conversion: Conversion) -> list[str]:
     """How many conversations have problems, if not all are named."""
     is_cut = len(conversion.problems) >= MOST_PROBLEMS
     faulty = conversion.account.faulty
-    return [f"{faulty:,} conversations have problems; these are the first"] if is_cut else []
+    return [f"problems in {counted(faulty, 'conversation')}; these are the first"] if is_cut else []
 
 
 def detect_format(path: str | PathLike[str]) -> Format:

@@ -30,6 +30,7 @@ from trm_engine.data.quick import NOT_READ, read_fields, read_value
 from trm_engine.errors import DataError, did_you_mean, no_such_file
 from trm_engine.files import strict_json
 from trm_engine.vocabulary import ROLES, TOOL_ROLES
+from trm_engine.wording import counted
 
 DECISIONS = ("tool_call", "direct_answer")
 MAX_PROBLEMS_SHOWN = 5
@@ -324,7 +325,7 @@ def summarise(problems: list[Problem]) -> str:
     shown = [str(problem) for problem in problems[:MAX_PROBLEMS_SHOWN]]
     if len(problems) > len(shown):
         shown.append(
-            f"... and {len(problems) - len(shown)} more problems; "
+            f"... and {counted(len(problems) - len(shown), 'more problem')}; "
             f"`trm-tui data check {problems[0].path}` lists them all"
         )
     shown.append("(trm-tui train --set data.on_error=skip leaves bad lines out)")

@@ -15,7 +15,7 @@ import numpy as np
 from trm_engine.data.samples import Sample, SampleReader
 from trm_engine.data.survey import PrefixIndex
 from trm_engine.data.tokenizer import TRMTokenizer
-from trm_engine.data.values import find_value, flatten, is_empty, meaning
+from trm_engine.data.values import find_value, flatten, is_empty, meaning, shown_paths
 
 PERCENTILES = (5, 25, 50, 75, 95, 99)
 NO_LIMIT = 2**31 - 1
@@ -151,7 +151,10 @@ class Statistics:
                 "never_called": sorted(self.offered - self.tools.keys()),
             },
             "slots": {name: each.to_dict(self.samples) for name, each in self.slots.items()},
-            "arguments": {name: each.to_dict(calls) for name, each in self.arguments.items()},
+            "arguments": {
+                name: self.arguments[path].to_dict(calls)
+                for path, name in shown_paths(self.arguments).items()
+            },
             "lengths": {
                 name: percentiles(values)
                 for name, values in (

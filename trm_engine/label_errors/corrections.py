@@ -21,6 +21,7 @@ from trm_engine.errors import DataError, did_you_mean, no_such_file
 from trm_engine.files.atomic import atomic_file
 from trm_engine.files.jsonl import to_json, to_line
 from trm_engine.label_errors.suspect import KINDS, Kind, Suspect
+from trm_engine.wording import counted
 
 Action = Literal["keep", "take", "edit", "drop", "undo"]
 ACTIONS: tuple[Action, ...] = ("keep", "take", "edit", "drop", "undo")
@@ -143,7 +144,9 @@ def log_of(out: Path) -> Path:
 def in_words(changes: Sequence[Change]) -> str:
     """How many labels were changed and samples dropped."""
     dropped = sum(each.action == "drop" for each in changes)
-    return f"{len(changes) - dropped:,} labels changed, {dropped:,} samples dropped"
+    return (
+        f"{counted(len(changes) - dropped, 'label')} changed, {counted(dropped, 'sample')} dropped"
+    )
 
 
 def _lines(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -17,6 +18,9 @@ KINDS: tuple[Kind, ...] = ("decision", "tool", "slot", "argument")
 
 RESULT = "label_errors.jsonl"
 """The suspects of a search, in its folder."""
+
+SEARCH = "search.json"
+"""What was searched, in the folder of a search."""
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -100,3 +104,23 @@ def _read(path: Path, kind: type[Record]) -> Iterator[Record]:
         raise DataError(no_such_file(path, "*.jsonl")) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DataError(f"{path}, line {number}: {error}") from None
+
+
+def usual_folder(file: Path) -> Path:
+    """The folder of the search in a file, unless another one is named."""
+    return Path("outputs") / f"errors-{file.stem}"
+
+
+def searched_content(folder: Path) -> str:
+    """The hash of the file that the search in a folder is of.
+
+    Raises:
+        DataError: the folder holds no search.
+    """
+    note = folder / SEARCH
+    try:
+        return str(json.loads(note.read_text(encoding="utf-8"))["content"])
+    except OSError:
+        raise DataError(no_such_file(note, "*.json")) from None
+    except (ValueError, KeyError, TypeError):
+        raise DataError(f"{note}: not the note of a search") from None

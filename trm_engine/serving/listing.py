@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from trm_engine.serving.engine import Model
+from trm_engine.wording import counted
 
 OWNER = "trm-tui"
 
@@ -13,7 +14,7 @@ OWNER = "trm-tui"
 def models(model: Model) -> dict[str, Any]:
     """The one model, for clients of both forms."""
     labels = model.router.predictor.labels
-    tools = f"{len(labels.tools)} tools, {len(labels.slots)} slots"
+    tools = f"{counted(len(labels.tools), 'tool')}, {counted(len(labels.slots), 'slot')}"
     return {
         "object": "list",
         "data": [openai_model(model)],

@@ -21,6 +21,7 @@ from trm_engine.serving.service import Service
 from trm_engine.serving.settings import Settings, refuse_open_address
 from trm_engine.serving.texts import TextLog
 from trm_engine.serving.upstream import Upstream
+from trm_engine.wording import counted
 
 LOOK_SECONDS = 1.0
 """Time between two looks at the checkpoint's file."""
@@ -105,7 +106,8 @@ async def _watch(engine: Engine, asked: asyncio.Event) -> None:
 def _greet(service: Service, address: str) -> None:
     model, settings = service.engine.model, service.settings
     router = model.router
-    log(f"model     {model.path} ({len(router.tools)} tools, {len(router.slots)} slots)")
+    tools, slots = counted(len(router.tools), "tool"), counted(len(router.slots), "slot")
+    log(f"model     {model.path} ({tools}, {slots})")
     if settings.upstream:
         log(f"upstream  {settings.upstream}")
     if service.texts:

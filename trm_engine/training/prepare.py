@@ -34,6 +34,7 @@ from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.printable import one_line
 from trm_engine.training import word_vectors
 from trm_engine.training.device import choose_dtype
+from trm_engine.wording import counted
 
 BUILTINS = ("builtin:telecom",)
 VALIDATION_FROM_TRAINING = 1000
@@ -268,7 +269,7 @@ def _bad_lines(survey: Survey) -> list[str]:
         return []
     count = len({problem.line for problem in survey.problems})
     listed = "\n".join(str(problem) for problem in survey.problems[:20])
-    return [f"{survey.path}: {count} bad lines are left out\n{listed}"]
+    return [f"{survey.path}: left out {counted(count, 'bad line')}\n{listed}"]
 
 
 def _overlap(overlap: int, samples: int) -> list[str]:
@@ -308,12 +309,16 @@ def _nowhere(survey: Survey) -> list[str]:
     if not often:
         return []
     fields = [
-        f"{each.kind} '{one_line(each.name)}': {each.lacking} of {each.filled} values"
+        f"{each.kind} '{one_line(each.name)}': {each.lacking} of {counted(each.filled, 'value')}"
         f" ({each.lacking / each.filled:.0%}), such as "
         + ", ".join(f"'{one_line(example)[:SHOWN]}'" for example in each.examples)
         for each in sorted(often, key=lambda each: -each.lacking)
     ]
-    more = [f"and {len(fields) - SHOWN_FIELDS} more fields"] if len(fields) > SHOWN_FIELDS else []
+    more = (
+        [f"and {counted(len(fields) - SHOWN_FIELDS, 'more field')}"]
+        if len(fields) > SHOWN_FIELDS
+        else []
+    )
     return [
         f"{survey.path}: values that stand nowhere in their conversation cannot be read off it:\n"
         + "\n".join(fields[:SHOWN_FIELDS] + more)

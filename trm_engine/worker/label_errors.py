@@ -30,11 +30,19 @@ from trm_engine.inference.predictor import Predictor
 from trm_engine.label_errors.folds import assign_folds
 from trm_engine.label_errors.opinions import opinions_on
 from trm_engine.label_errors.ranking import rank, refuse_without_library
-from trm_engine.label_errors.suspect import RESULT, Opinion, Suspect, read_opinions, write_records
+from trm_engine.label_errors.suspect import (
+    RESULT,
+    SEARCH,
+    Opinion,
+    Suspect,
+    read_opinions,
+    write_records,
+)
 from trm_engine.printable import data_stream
 from trm_engine.runs.events import EventWriter
 from trm_engine.runs.folder import RunFolder, claim
 from trm_engine.runs.schema.events import NewEvent, Progress, RunStarted, StepColumns
+from trm_engine.wording import counted
 from trm_engine.worker.control import Control
 from trm_engine.worker.place import Place
 from trm_engine.worker.train import train
@@ -138,7 +146,7 @@ class Search:
         if len(np.unique(dialogues)) < self.folds:
             count = len(np.unique(dialogues))
             raise DataError(
-                f"{self.file}: has {count} conversations, too few for {self.folds} folds"
+                f"{self.file}: has {counted(count, 'conversation')}, too few for {self.folds} folds"
             )
         self._claim(survey, config)
         fold_of = assign_folds(dialogues, self.folds)
@@ -170,7 +178,7 @@ class Search:
     def _claim(self, survey: Survey, config: Config) -> None:
         """Note what is searched. Raise RunError if the folder holds another search."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        note = self.folder / "search.json"
+        note = self.folder / SEARCH
         settings = config.to_dict()
         own = {"content": survey.content, "folds": self.folds, "config": settings}
         text = json.dumps(own, sort_keys=True)

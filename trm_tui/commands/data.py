@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trm_engine.wording import counted
 from trm_tui.commands.data_convert import convert
 from trm_tui.commands.data_errors import correct, errors
 from trm_tui.commands.data_output import Force, refuse_existing, write_lines
@@ -56,8 +57,8 @@ def make(
     with progress_bar("making conversations", conversations) as done:
         samples = _counting_conversations(generate_samples(conversations, seed), done)
         count = write_lines(str(out), samples)
-    made = _counted(conversations, "conversation")
-    typer.echo(f"{out}: {_counted(count, 'sample')} of {made}")
+    made = counted(conversations, "conversation")
+    typer.echo(f"{out}: {counted(count, 'sample')} of {made}")
 
 
 @app.command()
@@ -153,9 +154,5 @@ def _print_problems(file: Path, usable: int, problems: list[Problem], as_json: b
     lines = len({problem.line for problem in problems})
     verdict = "no problems"
     if problems:
-        verdict = f"{_counted(len(problems), 'problem')} in {_counted(lines, 'line')}"
-    typer.echo(f"{file}: {_counted(usable, 'sample')}, {verdict}")
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+        verdict = f"{counted(len(problems), 'problem')} in {counted(lines, 'line')}"
+    typer.echo(f"{file}: {counted(usable, 'sample')}, {verdict}")

@@ -130,8 +130,8 @@ def _print_problems(conversion: Conversion) -> None:
 
 
 def _print_account(conversion: Conversion, out: str) -> None:
+    from trm_engine.wording import counted
     from trm_tui.plain.account_table import account_table
-    from trm_tui.plain.data_tables import counted
     from trm_tui.text.console import table_console
 
     account = conversion.account

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trm_engine.wording import counted
 from trm_tui.completion import complete_config
 
 if TYPE_CHECKING:
@@ -68,9 +69,9 @@ def errors(
       trm-tui data errors train.jsonl --json | jq 'select(.kind == "tool")'
     """
     from trm_engine.files.jsonl import write_json
-    from trm_engine.label_errors.suspect import RESULT, read_suspects
+    from trm_engine.label_errors.suspect import RESULT, read_suspects, usual_folder
 
-    place = folder or default_folder(file)
+    place = folder or usual_folder(file)
     options = ["--folds", str(folds)]
     options += ["--config", str(config)] if config else []
     options += [text for each in setting or () for text in ("--set", each)]
@@ -112,21 +113,16 @@ def correct(
         log_of,
         read_decisions,
     )
-    from trm_engine.label_errors.suspect import RESULT, read_suspects
+    from trm_engine.label_errors.suspect import RESULT, read_suspects, usual_folder
 
     log = log_of(out)
     for path in (out, log):
         if path.exists() and not force:
             raise DataError(f"{path}: exists; give another name, or --force to replace it")
-    suspects = read_suspects((folder or default_folder(file)) / RESULT)
+    suspects = read_suspects((folder or usual_folder(file)) / RESULT)
     changes = apply_decisions(file, suspects, read_decisions(decisions), out, log)
     typer.echo(f"{out}: {in_words(changes)}")
     typer.echo(f"{log}: every change")
-
-
-def default_folder(file: Path) -> Path:
-    """The folder of the search in a file."""
-    return Path("outputs") / f"errors-{file.stem}"
 
 
 def _search(file: Path, folder: Path, options: list[str]) -> bool:
@@ -199,7 +195,7 @@ def _print(file: Path, folder: Path, suspects: list[Suspect], rows: int) -> None
     console.print(table)
     left = len(suspects) - rows
     more = f", {left:,} more in {folder}/label_errors.jsonl" if left > 0 else ""
-    console.print(f"{file}: {len(suspects):,} suspects{more}", soft_wrap=True)
+    console.print(f"{file}: {counted(len(suspects), 'suspect')}{more}", soft_wrap=True)
 
 
 def _draft(path: Path, suspects: list[Suspect]) -> None:

@@ -46,7 +46,7 @@ def tools(
     """
     from trm_engine.errors import DataError
     from trm_engine.files.jsonl import to_json, write_json
-    from trm_tui.plain.data_tables import counted
+    from trm_engine.wording import counted
     from trm_tui.plain.tool_table import print_tools
 
     if out is not None:

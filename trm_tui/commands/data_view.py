@@ -42,7 +42,10 @@ def view(
     ] = None,
     errors: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Search of `data errors`, whose suspects are shown."),
+        typer.Option(
+            metavar="FOLDER",
+            help="Search of `data errors` to show. Default: that of FILE, if there is one.",
+        ),
     ] = None,
     plain: Annotated[
         bool, typer.Option("--plain", help="Print tables; do not open the screen.")

@@ -12,6 +12,7 @@ from trm_engine.errors import UserError, WorkerError
 from trm_engine.files.jsonl import from_message, write_json
 from trm_engine.runs import launch
 from trm_engine.runs.folder import find_checkpoint
+from trm_engine.wording import counted
 
 Metrics = dict[str, Any]
 
@@ -89,7 +90,7 @@ def _print(metrics: Metrics) -> None:
 
     evaluation = convert(metrics, Evaluation)
     console = table_console()
-    title = f"Evaluation Results\n{evaluation.samples:,} samples"
+    title = f"Evaluation Results\n{counted(evaluation.samples or 0, 'sample')}"
     console.print(EvaluationTables(evaluation, title))
     console.print()
     console.print(steps_table(evaluation.by_step))

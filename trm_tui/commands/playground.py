@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from trm_engine.errors import DataError, RunError, UserError
 from trm_engine.runs.folder import find_checkpoint, list_runs
+from trm_engine.wording import counted
 from trm_tui.screens.show import has_screen, open_app
 from trm_tui.sessions.models import Model, ModelSession
 from trm_tui.sessions.pasted import read_conversation
@@ -83,7 +84,9 @@ def read_sample(place: str) -> Draft:
     except OSError as error:
         raise DataError(f"{name}: cannot be read: {error.strerror}") from None
     if record is None:
-        raise DataError(f"{name}, line {number}: there is no sample; the file has {count:,} lines")
+        raise DataError(
+            f"{name}, line {number}: there is no sample; the file has {counted(count, 'line')}"
+        )
     try:
         return Draft.of(record)
     except DataError as error:

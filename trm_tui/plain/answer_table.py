@@ -10,6 +10,7 @@ from rich.text import Text
 from trm_engine.files.jsonl import to_json
 from trm_engine.printable import one_line
 from trm_engine.runs.schema.answers import Answer, StepPrediction
+from trm_engine.wording import counted
 from trm_tui.store.step_answer import missing
 from trm_tui.text.figures import NOTHING
 
@@ -26,7 +27,7 @@ def answer_tables(answer: Answer, title: str) -> RenderableType:
         parts.append(Text(f"missing: {one_line(lacks)}"))
     if dropped := answer.tokenization.dropped_tokens:
         most = answer.tokenization.max_length
-        parts.append(Text(f"{dropped:,} older tokens truncated: the model reads {most:,}"))
+        parts.append(Text(f"{counted(dropped, 'older token')} truncated: the model reads {most:,}"))
     if new := answer.new_tools:
         parts.append(Text(f"tools that are new to the model: {one_line(', '.join(new))}"))
     return Group(*parts)

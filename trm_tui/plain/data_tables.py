@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trm_engine.data.values import shown_path
 from trm_engine.printable import one_line
+from trm_engine.wording import counted
 from trm_tui.text.console import table_console
 from trm_tui.text.figures import NOTHING
 
@@ -27,7 +27,7 @@ def print_statistics(found: Mapping[str, Any]) -> None:
         decision_table(found["decisions"], found["samples"]),
         tool_table(found["tools"]),
         value_table("Slots", "Slot Field", found["slots"]),
-        value_table("Arguments", "Parameter", found["arguments"], shown_path),
+        value_table("Arguments", "Parameter", found["arguments"]),
         length_table(found["lengths"]),
     ]
     for table in tables:
@@ -111,12 +111,7 @@ def tool_table(tools: Mapping[str, Any]) -> Table:
     return table
 
 
-def value_table(
-    title: str,
-    heading: str,
-    fields: Mapping[str, Mapping[str, Any]],
-    shown: Callable[[str], str] = str,
-) -> Table:
+def value_table(title: str, heading: str, fields: Mapping[str, Mapping[str, Any]]) -> Table:
     """How often each field is filled, and the share of its values that occur verbatim."""
     table = _table(title, heading)
     for name in ("Filled", "Share", "Distinct", "By User", "Said", "Anywhere"):
@@ -124,7 +119,7 @@ def value_table(
     for name, each in fields.items():
         verbatim = each["verbatim"]
         table.add_row(
-            Text(one_line(shown(name))),
+            Text(one_line(name)),
             f"{each['filled']:,}",
             percent(each["filled_share"]),
             f"{each['distinct']:,}",
@@ -146,11 +141,6 @@ def length_table(lengths: Mapping[str, Mapping[str, int]]) -> Table:
 def percent(share: float | None) -> str:
     """A share as a percentage; a dash for None."""
     return NOTHING if share is None else f"{100 * share:.1f} %"
-
-
-def counted(count: int, noun: str) -> str:
-    """A number and its noun."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _table(title: str, heading: str) -> Table:

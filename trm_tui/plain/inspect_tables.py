@@ -13,6 +13,7 @@ from rich.text import Text
 from trm_engine.printable import one_line
 from trm_engine.runs.schema.answers import FileEvaluation
 from trm_engine.runs.schema.evaluation import HEADLINES, Evaluation, evaluation_of, shown
+from trm_engine.wording import counted
 from trm_tui.plain.inspect_facts import judged_samples
 from trm_tui.plain.tables import (
     EvaluationTables,
@@ -81,7 +82,7 @@ def errors_table(evaluation: Facts, most: int = WORST) -> RenderableType:
     view = samples.view(WRONG, LOSS)
     if not len(view):
         return Text("No sample is wrong.")
-    title = f"Worst Errors\n{min(most, len(view)):,} of {len(view):,} wrong samples"
+    title = f"Worst Errors\n{min(most, len(view)):,} of {counted(len(view), 'wrong sample')}"
     table = Table(title=title, title_style="bold", box=None, padding=(0, GAP, 0, 0), expand=True)
     for heading in ("Line", "Loss", "Conf."):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -110,7 +111,9 @@ def comparison_table(evaluation: Evaluation | None, other: Evaluation | None, ti
 
 def _evaluation_tables(evaluation: Facts) -> Iterator[RenderableType]:
     found = convert(evaluation, FileEvaluation)
-    yield EvaluationTables(found.metrics, f"Evaluation Results\n{found.metrics.samples:,} samples")
+    yield EvaluationTables(
+        found.metrics, f"Evaluation Results\n{counted(found.metrics.samples or 0, 'sample')}"
+    )
     yield steps_table(found.metrics.by_step)
     yield Text(summary_of(found.halting_curve, found.cheapest_halting))
     yield errors_table(evaluation)
@@ -124,10 +127,12 @@ def _comparison(facts: Facts, other: Facts) -> Iterator[RenderableType]:
             yield comparison_table(this, that, "When They Were Saved")
         return
     this, that = (evaluation_of(part["evaluation"]["metrics"]) for part in (facts, other))
-    title = f"Compared\n{this.samples if this else 0:,} samples"
+    title = f"Compared\n{counted(this.samples or 0 if this else 0, 'sample')}"
     yield comparison_table(this, that, title)
     ours, theirs = (len(facts["compared"][f"only_{who}_right"]) for who in ("this", "other"))
-    yield Text(f"Right only in this one: {ours:,} samples; only in the other one: {theirs:,}.")
+    yield Text(
+        f"Right only in this one: {counted(ours, 'sample')}; only in the other one: {theirs:,}."
+    )
 
 
 def _error_cells(sample: Judged) -> tuple[str, ...]:
@@ -147,7 +152,9 @@ def _call(tool: str | None) -> str:
 
 
 def _parameter(parameter: Facts) -> str:
-    choices = f" ({len(parameter['values'])} choices)" if parameter["kind"] == "choice" else ""
+    choices = (
+        f" ({counted(len(parameter['values']), 'choice')})" if parameter["kind"] == "choice" else ""
+    )
     return one_line(parameter["name"]) + choices
 
 

@@ -25,6 +25,7 @@ from trm_engine.runs.schema.evaluation import (
     shown,
 )
 from trm_engine.runs.schema.events import Evaluated, RunStarted
+from trm_engine.wording import counted
 from trm_tui.text.figures import NOTHING, grade, share_text
 from trm_tui.text.metrics import metric_text
 from trm_tui.text.words import size
@@ -80,7 +81,7 @@ def results_table(evaluation: Evaluation, title: str) -> Table:
             table.add_row()
         text = metric_text(metric, metric.of(evaluation))
         if metric.name == "tool.accuracy":
-            text += f" ({evaluation.tool.samples:,} s)"
+            text += f" of {evaluation.tool.samples:,}"
         if metric.name == "coverage.answered" and evaluation.coverage.threshold is not None:
             text += f" (≥ {evaluation.coverage.threshold:.3f})"
         table.add_row(metric.title, text)
@@ -120,7 +121,8 @@ def run_table(started: RunStarted, folder: Path) -> Table:
         "run": str(folder),
         "model": f"{started.parameters['total']:,} parameters, {started.dtype}",
         "device": started.device,
-        "data": f"{train.samples:,} training samples, {val.samples:,} validation samples",
+        "data": f"{counted(train.samples, 'training sample')}, "
+        f"{counted(val.samples, 'validation sample')}",
         "steps": updates_of(started) + begin,
     }
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -214,8 +216,8 @@ def _significant(number: Any) -> str:
 def _unknown_tools(count: int | None) -> Text | None:
     if not count:
         return None
-    samples = "1 sample calls a tool" if count == 1 else f"{count:,} samples call tools"
-    return Text(f"{samples} not in the training data; counted as errors.", "yellow")
+    calls = counted(count, "call")
+    return Text(f"{calls} of tools not in the training data; counted as errors.", "yellow")
 
 
 def _stacked(tables: Iterable[Table | None]) -> RenderableType:

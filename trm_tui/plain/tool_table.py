@@ -10,7 +10,7 @@ from rich.text import Text
 
 from trm_engine.data.catalogue.schema import ParameterSchema, parameters_of
 from trm_engine.printable import one_line
-from trm_tui.plain.data_tables import counted
+from trm_engine.wording import counted
 from trm_tui.text.console import table_console
 from trm_tui.text.figures import NOTHING
 

@@ -22,6 +22,7 @@ from trm_engine.label_errors.corrections import LOG_SUFFIX, Action, in_words
 from trm_engine.label_errors.review import Review, as_text, as_value
 from trm_engine.label_errors.suspect import Suspect
 from trm_engine.printable import one_line
+from trm_engine.wording import counted
 from trm_tui.keys import DATA, bindings
 from trm_tui.screens.edit_label import EditLabelDialog
 from trm_tui.screens.export import SAMPLES, ExportDialog
@@ -130,8 +131,8 @@ class ViewScreen(Screen[None]):
         figures: list[str] = []
         if view := self.session.view:
             conversations = len(first_of_conversations(view.file))
-            figures = [f"{len(view.file):,} samples", f"{conversations:,} conversations"]
-            figures.append(f"{len(view.problems)} kinds of problems")
+            figures = [counted(len(view.file), "sample"), counted(conversations, "conversation")]
+            figures.append(f"{counted(len(view.problems), 'kind')} of problem")
         if other := self.session.options.against:
             figures.append(f"against {one_line(other.name)}")
         self._header.show(self.session.path.name, tuple(figures), busy)
@@ -355,7 +356,7 @@ class ViewScreen(Screen[None]):
         except OSError as error:
             self.notify(f"{path}: {error.strerror}", severity="error")
         else:
-            self.notify(f"Wrote {len(samples):,} samples to {path}")
+            self.notify(f"Wrote {counted(len(samples), 'sample')} to {path}")
 
 
 def _listing(title: str, table: Table, partners_in: str = FILE) -> Listing:

@@ -17,6 +17,7 @@ from textual.widgets import TabbedContent
 from trm_engine.errors import UserError, WorkerError
 from trm_engine.files.atomic import write_atomically
 from trm_engine.files.jsonl import to_json
+from trm_engine.wording import counted
 from trm_tui.keys import INSPECT, bindings
 from trm_tui.screens.export import SAMPLES, ExportDialog
 from trm_tui.screens.playground import PlaygroundScreen
@@ -301,4 +302,4 @@ class InspectScreen(Screen[None]):
         except OSError as error:
             self.notify(f"{path}: {error.strerror}", severity="error")
         else:
-            self.notify(f"Exported {len(samples):,} samples to {path}")
+            self.notify(f"Exported {counted(len(samples), 'sample')} to {path}")

@@ -19,6 +19,7 @@ from textual.worker import get_current_worker
 from trm_engine.data.samples import iter_lines
 from trm_engine.errors import DataError, UserError
 from trm_engine.printable import one_line, printable
+from trm_engine.wording import counted
 from trm_tui.keys import KEYS, PICKER, bindings
 from trm_tui.sessions.sample_file import SampleFile
 from trm_tui.widgets.conversation.sample import last_user_text
@@ -215,8 +216,8 @@ class PickSampleDialog(ModalScreen[dict[str, Any] | None]):
             self.app.call_from_thread(self._show, [], printable(str(error)))
             return
         if not worker.is_cancelled:
-            words = f"{len(listed):,} samples in {one_line(Path(path).name)}"
-            words += f", {bad:,} lines are not conversations" if bad else ""
+            words = f"{counted(len(listed), 'sample')} in {one_line(Path(path).name)}"
+            words += f", {counted(bad, 'line')} without a conversation" if bad else ""
             self.app.call_from_thread(self._show, listed, words)
 
     def _show(self, listed: list[Listed], status: str) -> None:

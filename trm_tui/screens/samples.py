@@ -17,6 +17,7 @@ from textual.worker import get_current_worker
 
 from trm_engine.errors import UserError
 from trm_engine.printable import one_line
+from trm_engine.wording import counted
 from trm_tui.keys import CELL, KEYS, bindings
 from trm_tui.widgets.conversation.sample import ConversationView, last_user_text
 
@@ -183,5 +184,5 @@ class SamplesDialog(ModalScreen[None]):
 
 
 def _counted(count: int, shown: int) -> str:
-    samples = "1 sample" if count == 1 else f"{count:,} samples"
+    samples = counted(count, "sample")
     return samples if shown >= count else f"{samples}, {shown:,} shown"

@@ -12,6 +12,7 @@ from textual.screen import Screen
 from trm_engine.files.held import GONE
 from trm_engine.runs.commands import COMMANDS
 from trm_engine.runs.folder import LOST
+from trm_engine.wording import counted
 from trm_tui.keys import TRAINING, bindings
 from trm_tui.screens.closing import ClosingDialog
 from trm_tui.screens.confirm import ConfirmDialog
@@ -194,7 +195,7 @@ class TrainScreen(Screen[None]):
         except OSError as error:
             self.notify(f"{path}: {error.strerror}", severity="error")
         else:
-            self.notify(f"Exported {len(table[1][0]):,} rows to {path}")
+            self.notify(f"Exported {counted(len(table[1][0]), 'row')} to {path}")
 
     @on(ToolMatrix.Opened)
     def _open_cell(self, event: ToolMatrix.Opened) -> None:

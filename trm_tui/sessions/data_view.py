@@ -71,8 +71,8 @@ class DataSession:
         Raises:
             UserError: its suspects or decisions cannot be read.
         """
-        if self.options.errors:
-            self.review = Review(self.path, self.options.errors)
+        if self.view and self.view.errors:
+            self.review = Review(self.path, self.view.errors)
 
     async def close(self) -> None:
         """End the process."""

@@ -86,18 +86,22 @@ def _figures(run: AttachedRun) -> tuple[str, ...]:
     store = run.store
     if not store.total_steps:
         return ()
-    speed = store.columns["samples_per_s"].newest(1)
+    speed = store.samples_per_second()
     times = store.columns["time"].newest(1)
     left = None if run.is_over else store.seconds_left()
     figures = [
         f"step {store.step:,}/{store.total_steps:,}",
         f"{duration(left)} left" if left is not None else "",
         f"epoch {store.epoch:.2f}",
-        f"{speed[0]:,.0f} samples/s" if len(speed) else "",
-        f"{duration(times[0])} so far" if len(times) else "",
+        f"{speed:,.0f} samples/s" if speed is not None else "",
+        _taken(float(times[0]), run.is_over) if len(times) else "",
         f"ends at {_clock(left)}" if left and run.state == "running" else "",
     ]
     return tuple(filter(None, figures))
+
+
+def _taken(seconds: float, is_over: bool) -> str:
+    return f"took {duration(seconds)}" if is_over else f"{duration(seconds)} so far"
 
 
 def _next_evaluation(run: AttachedRun) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from trm_engine.runs.schema.events import Evaluated, RunStarted
 from trm_tui.store.columns import Columns
+from trm_tui.store.growing import Array
 
 RECENT_UPDATES = 200
 RECENT_EVALUATIONS = 3
@@ -15,12 +16,23 @@ RECENT_EVALUATIONS = 3
 
 def update_seconds(columns: Columns) -> float | None:
     """Mean seconds of recent updates, without evaluations and pauses; None if unknown."""
-    samples = columns["samples"].newest(RECENT_UPDATES)
-    rates = columns["samples_per_s"].newest(RECENT_UPDATES)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        seconds = samples / rates
-    seconds = seconds[np.isfinite(seconds)]
+    _, seconds = _samples_and_seconds(columns, RECENT_UPDATES)
     return float(seconds.mean()) if len(seconds) else None
+
+
+def samples_per_second(columns: Columns, updates: int) -> float | None:
+    """Mean speed of the last ``updates``, without evaluations and pauses; None if unknown."""
+    samples, seconds = _samples_and_seconds(columns, updates)
+    return float(samples.sum() / seconds.sum()) if len(seconds) else None
+
+
+def _samples_and_seconds(columns: Columns, updates: int) -> tuple[Array, Array]:
+    """The samples of the last updates and how long they took, where both are known."""
+    samples = columns["samples"].newest(updates)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        seconds = samples / columns["samples_per_s"].newest(updates)
+    known = np.isfinite(seconds) & (seconds > 0)
+    return samples[known], seconds[known]
 
 
 def evaluation_seconds(evaluations: Sequence[Evaluated]) -> float:

@@ -26,10 +26,18 @@ from trm_engine.runs.schema.events import (
     Steps,
 )
 from trm_engine.runs.schema.fields import Level
+from trm_engine.wording import counted
 from trm_tui.store.columns import Columns
 from trm_tui.store.growing import AXES, Points, Rising
 from trm_tui.store.log import LogLine
-from trm_tui.store.pace import epoch_ends, evaluation_seconds, evaluations_left, update_seconds
+from trm_tui.store.pace import (
+    RECENT_UPDATES,
+    epoch_ends,
+    evaluation_seconds,
+    evaluations_left,
+    samples_per_second,
+    update_seconds,
+)
 
 RECENT_EVENTS = 50
 
@@ -63,6 +71,7 @@ class RunStore:
         self.epoch = 0.0
         self.last_event = 0.0
         self._by_step: deque[msgspec.Raw] = deque(maxlen=RECENT_EVENTS)
+        self._average: tuple[int, float | None] = (0, None)
 
     # Events -----------------------------------------------------------------------------------
 
@@ -121,7 +130,7 @@ class RunStore:
         self._by_step.clear()
         self._forget_evaluations_after(event.last_kept)
         begin = f"resumes after update {event.last_kept:,}" if event.last_kept else "starts"
-        self._note(event, "info", f"training {begin}: {event.total_steps:,} updates")
+        self._note(event, "info", f"training {begin}: {counted(event.total_steps, 'update')}")
         return {"started", "steps", "evaluations", "log"}
 
     def _take_evaluation(self, event: Evaluated) -> Topics:
@@ -206,6 +215,15 @@ class RunStore:
     def has_ended(self) -> bool:
         """Whether the run reported its end."""
         return self.state in ENDED
+
+    def samples_per_second(self) -> float | None:
+        """The speed of recent updates; of all updates once the run has ended. None if unknown."""
+        rows = self.columns.rows
+        if not self.has_ended:
+            return samples_per_second(self.columns, RECENT_UPDATES)
+        if self._average[0] != rows:
+            self._average = rows, samples_per_second(self.columns, rows)
+        return self._average[1]
 
     def seconds_left(self) -> float | None:
         """The remaining seconds of training and evaluation; None if unknown."""

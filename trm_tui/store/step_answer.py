@@ -51,7 +51,7 @@ def marks(answer: Answer, step: StepPrediction) -> Iterator[Mark]:
         for field in (*truth.slots, *truth.arguments):
             yield from (_mark(place, TRUE) for place in field.spans)
     for value in (*step.slots, *step.call_arguments):
-        if value.is_present and value.span:
+        if value.predicted and value.span:  # a value of the table
             yield _mark(value.span, PREDICTED)
     yield from (_mark(place, UNSEEN) for place in answer.tokenization.unseen)
 

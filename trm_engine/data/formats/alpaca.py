@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from trm_engine.data.fields import as_list, fail
-from trm_engine.data.formats.columns import name_of, system_of, tools_of, with_system
+from trm_engine.data.formats.columns import conversation_of
 from trm_engine.data.formats.conversation import Conversation, Format, Match, Message
 from trm_engine.data.formats.parts import text_of
 
@@ -27,8 +27,7 @@ def read(record: Any, where: str) -> Iterator[Conversation]:
     if not matches(record):
         fail(where, None, "an instruction and an output", record)
     answer = Message(where, "assistant", text_of(record.get("output"), where, "output"))
-    messages = with_system(system_of(record, where), [*prompt_of(record, where), answer])
-    yield Conversation(where, messages, tools_of(record), name_of(record))
+    yield conversation_of(record, where, [*prompt_of(record, where), answer])
 
 
 def prompt_of(record: dict[str, Any], where: str) -> list[Message]:

@@ -9,6 +9,7 @@ Source: docs.anthropic.com, Messages API.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from trm_engine.data.fields import (
@@ -19,7 +20,14 @@ from trm_engine.data.fields import (
     present,
     response_of,
 )
-from trm_engine.data.formats.columns import name_of, tools_of, turns_in, turns_of, with_system
+from trm_engine.data.formats.columns import (
+    name_of,
+    read_turns,
+    tools_of,
+    turns_in,
+    turns_of,
+    with_system,
+)
 from trm_engine.data.formats.conversation import Call, Conversation, Format, Match, Message, Role
 from trm_engine.data.formats.parts import (
     id_of,
@@ -94,9 +102,7 @@ def read(record: Any, where: str) -> Iterator[Conversation]:
 
 def read_messages(turns: list[Any], where: str) -> tuple[Message, ...]:
     """The messages of turns whose contents are texts or blocks."""
-    numbered = enumerate(turns, 1)
-    read = each(numbered, lambda turn: _messages(turn[1], f"{where}, turn {turn[0]}"))
-    return tuple(message for messages in read for message in messages)
+    return tuple(chain.from_iterable(read_turns(turns, where, _messages)))
 
 
 def _messages(turn: Any, where: str) -> list[Message]:

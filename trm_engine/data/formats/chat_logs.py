@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from trm_engine.data.fields import fail
-from trm_engine.data.formats.columns import name_of, system_of, tools_of, turns_in, with_system
+from trm_engine.data.formats.columns import (
+    conversation_of,
+    turns_in,
+)
 from trm_engine.data.formats.conversation import Conversation, Format, Match
 from trm_engine.data.formats.openai import read_messages
 from trm_engine.data.formats.parts import objects_in
@@ -65,8 +68,7 @@ def read(record: Any, where: str) -> Iterator[Conversation]:
     if request is None or answer is None:
         fail(where, None, "messages of a request, and choices of its response", record)
     messages = read_messages([*request["messages"], answer], where)
-    messages = with_system(system_of(request, where), messages)
-    yield Conversation(where, messages, tools_of(request), name_of(record))
+    yield conversation_of(request, where, messages, record)
 
 
 CHAT_LOGS = Format("chat-logs", "Stored chat completions", matches, read)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from trm_engine.data.fields import ConvertError, as_text, fail
-from trm_engine.data.formats.conversation import Message
+from trm_engine.data.fields import ConvertError, Item, as_text, each, fail
+from trm_engine.data.formats.conversation import Conversation, Message
 
 TURN_KEYS = ("messages", "conversations", "conversation", "turns", "history", "dialogue")
 NAME_KEYS = ("conversation", "conversation_id", "dialogue_id", "session_id", "chat_id", "id")
@@ -76,6 +76,35 @@ def with_system(system: list[Message], messages: Sequence[Message]) -> tuple[Mes
     if is_there and messages[0].text == system[0].text:
         return tuple(messages)
     return (*system, *messages)
+
+
+def conversation_of(
+    record: Any, where: str, messages: Sequence[Message], named: Any = None
+) -> Conversation:
+    """A record's messages behind its system message, with its tools and its name.
+
+    ``named`` has the name in place of the record.
+    """
+    messages = with_system(system_of(record, where), messages)
+    return Conversation(where, messages, tools_of(record), name_of(named or record))
+
+
+def reader(
+    read_messages: Callable[[list[Any], str], Sequence[Message]],
+) -> Callable[[Any, str], Iterator[Conversation]]:
+    """Reads the conversation of a record by what reads its turns."""
+
+    def read(record: Any, where: str) -> Iterator[Conversation]:
+        yield conversation_of(record, where, read_messages(turns_of(record, where), where))
+
+    return read
+
+
+def read_turns(
+    turns: Iterable[Any], where: str, read: Callable[[Any, str], Item], noun: str = "turn"
+) -> list[Item]:
+    """What ``read`` makes of each turn and its place. Raises ConvertError with all problems."""
+    return each(enumerate(turns, 1), lambda turn: read(turn[1], f"{where}, {noun} {turn[0]}"))
 
 
 def _is_list_of_objects(value: Any) -> bool:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
+from itertools import chain
 from typing import Any
 
-from trm_engine.data.fields import as_arguments, as_name, as_object, each, fail, present
-from trm_engine.data.formats.columns import name_of, turns_of
+from trm_engine.data.fields import as_arguments, as_name, as_object, fail, present
+from trm_engine.data.formats.columns import name_of, read_turns, turns_of
 from trm_engine.data.formats.conversation import Call, Conversation, Format, Match, Message, Role
 from trm_engine.data.formats.frame_columns import turns_of_columns
 from trm_engine.data.formats.parts import objects_in, text_of
@@ -35,10 +37,8 @@ def _turns(record: Any) -> Any:
 def read(record: Any, where: str) -> Iterator[Conversation]:
     """The conversation of a dialogue."""
     turns = turns_of({**as_object(record, where, None), "turns": _turns(record)}, where, ("turns",))
-    numbered = enumerate(turns, 1)
-    state = _State()
-    read = each(numbered, lambda turn: _messages(turn[1], state, f"{where}, turn {turn[0]}"))
-    messages = tuple(message for turn in read for message in turn)
+    read = read_turns(turns, where, partial(_messages, _State()))
+    messages = tuple(chain.from_iterable(read))
     yield Conversation(where, messages, record.get("tools"), name_of(record))
 
 
@@ -74,7 +74,7 @@ class _State:
         return bool(re.search(rf"(?<!\w){re.escape(text.casefold())}(?!\w)", self._said))
 
 
-def _messages(turn: Any, state: _State, where: str) -> list[Message]:
+def _messages(state: _State, turn: Any, where: str) -> list[Message]:
     """The calls and responses in a turn's frames, then what is said."""
     speaker = as_object(turn, where, None).get("speaker")
     role = SPEAKERS.get(str(speaker).upper())

@@ -8,10 +8,11 @@ Source: ai.google.dev, generateContent.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from trm_engine.data.fields import as_arguments, as_list, as_name, as_object, each, present
-from trm_engine.data.formats.columns import name_of
+from trm_engine.data.formats.columns import name_of, read_turns
 from trm_engine.data.formats.conversation import Call, Conversation, Format, Match, Message
 from trm_engine.data.formats.parts import id_of, is_learnt, objects_in, speaker_of, text_of
 
@@ -82,9 +83,7 @@ def _system(instruction: Any, where: str) -> list[Message]:
 
 def read_messages(contents: list[Any], where: str) -> list[Message]:
     """The messages of contents."""
-    numbered = enumerate(contents, 1)
-    read = each(numbered, lambda turn: _messages(turn[1], f"{where}, turn {turn[0]}"))
-    return [message for messages in read for message in messages]
+    return list(chain.from_iterable(read_turns(contents, where, _messages)))
 
 
 def _messages(turn: Any, where: str) -> list[Message]:

@@ -7,19 +7,15 @@ a message is not learnt. Source: data/v1_sft_demo.jsonl of hiyouga/LLaMA-Factory
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from trm_engine.data.fields import as_object, each, response_of
+from trm_engine.data.fields import as_object, response_of
 from trm_engine.data.formats.columns import (
-    name_of,
-    system_of,
-    tools_of,
+    read_turns,
+    reader,
     turns_in,
-    turns_of,
-    with_system,
 )
-from trm_engine.data.formats.conversation import Conversation, Format, Match, Message
+from trm_engine.data.formats.conversation import Format, Match, Message
 from trm_engine.data.formats.parts import calls_of, is_learnt, objects_in, speaker_of, text_of
 
 
@@ -31,17 +27,9 @@ def matches(record: Any) -> Match:
     return Match.CERTAIN if has_values else Match.NO
 
 
-def read(record: Any, where: str) -> Iterator[Conversation]:
-    """The conversation of a record."""
-    messages = read_messages(turns_of(record, where), where)
-    messages = with_system(system_of(record, where), messages)
-    yield Conversation(where, messages, tools_of(record), name_of(record))
-
-
 def read_messages(turns: list[Any], where: str) -> tuple[Message, ...]:
     """The messages of turns whose contents are parts with values."""
-    numbered = enumerate(turns, 1)
-    return tuple(each(numbered, lambda turn: _message(turn[1], f"{where}, turn {turn[0]}")))
+    return tuple(read_turns(turns, where, _message))
 
 
 def _message(turn: Any, where: str) -> Message:
@@ -60,4 +48,4 @@ def _message(turn: Any, where: str) -> Message:
     return Message(where, role, text, tuple(calls), is_trained=is_learnt(turn))
 
 
-LLAMA_FACTORY = Format("llama-factory", "LLaMA-Factory messages", matches, read)
+LLAMA_FACTORY = Format("llama-factory", "LLaMA-Factory messages", matches, reader(read_messages))

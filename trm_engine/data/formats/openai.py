@@ -7,7 +7,6 @@ system message, a refusal is an answer, ``weight`` 0 means that a message is not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from math import inf
 from typing import Any
@@ -26,14 +25,11 @@ from trm_engine.data.fields import (
     role_of,
 )
 from trm_engine.data.formats.columns import (
-    name_of,
-    system_of,
-    tools_of,
+    read_turns,
+    reader,
     turns_in,
-    turns_of,
-    with_system,
 )
-from trm_engine.data.formats.conversation import Call, Conversation, Format, Match, Message, Role
+from trm_engine.data.formats.conversation import Call, Format, Match, Message, Role
 from trm_engine.data.formats.text_calls import may_hold_calls
 
 ROLES: dict[str, Role] = {
@@ -77,16 +73,9 @@ def _is_certain(turn: dict[str, Any]) -> bool:
     return turn["role"] == "developer" or (turn["role"] == "assistant" and bool(calls))
 
 
-def read(record: Any, where: str) -> Iterator[Conversation]:
-    """The conversation of a record."""
-    messages = read_messages(turns_of(record, where), where)
-    messages = with_system(system_of(record, where), messages)
-    yield Conversation(where, messages, tools_of(record), name_of(record))
-
-
 def read_messages(messages: list[Any], where: str) -> tuple[Message, ...]:
     """The messages of a list in OpenAI's format."""
-    read = each(enumerate(messages, 1), lambda item: _message(item[1], f"{where}, turn {item[0]}"))
+    read = read_turns(messages, where, _message)
     _require_calls(read)
     return tuple(read)
 
@@ -185,4 +174,4 @@ def _require_calls(messages: list[Message]) -> None:
         raise ConvertError(*problems)
 
 
-OPENAI = Format("openai", "OpenAI messages", matches, read)
+OPENAI = Format("openai", "OpenAI messages", matches, reader(read_messages))

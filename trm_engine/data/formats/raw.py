@@ -15,13 +15,11 @@ an answer without slots.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from trm_engine.data.fields import (
     as_call,
     as_text,
-    each,
     fail,
     json_or_text,
     looks_like_object,
@@ -30,14 +28,11 @@ from trm_engine.data.fields import (
     role_of,
 )
 from trm_engine.data.formats.columns import (
-    name_of,
-    system_of,
-    tools_of,
+    read_turns,
+    reader,
     turns_in,
-    turns_of,
-    with_system,
 )
-from trm_engine.data.formats.conversation import Call, Conversation, Format, Match, Message
+from trm_engine.data.formats.conversation import Call, Format, Match, Message
 
 ROLES = ("user", "system", "assistant", "tool_call", "tool_response")
 NO_SLOTS = {"role", "content", "think", "response", "tool", "arguments", "weight"}
@@ -77,12 +72,9 @@ def _carries_json(turn: dict[str, Any]) -> bool:
     return is_object and bool(SIGNS & content.keys())
 
 
-def read(record: Any, where: str) -> Iterator[Conversation]:
-    """The conversation of a record."""
-    turns = turns_of(record, where)
-    messages = each(enumerate(turns, 1), lambda item: _turn(item[1], f"{where}, turn {item[0]}"))
-    read = with_system(system_of(record, where), messages)
-    yield Conversation(where, read, tools_of(record), name_of(record))
+def read_messages(turns: list[Any], where: str) -> list[Message]:
+    """The messages of turns with our roles."""
+    return read_turns(turns, where, _turn)
 
 
 def _turn(turn: Any, where: str) -> Message:
@@ -156,4 +148,4 @@ def _slot_text(value: Any, where: str, name: str) -> str:
     return json.dumps(value)
 
 
-RAW = Format("raw", "raw conversations", matches, read)
+RAW = Format("raw", "raw conversations", matches, reader(read_messages))

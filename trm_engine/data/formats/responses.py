@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from trm_engine.data.fields import as_object, each, fail, response_of
-from trm_engine.data.formats.columns import name_of, with_system
+from trm_engine.data.fields import as_object, fail, response_of
+from trm_engine.data.formats.columns import name_of, read_turns, with_system
 from trm_engine.data.formats.conversation import Call, Conversation, Format, Match, Message
 from trm_engine.data.formats.parts import (
     call_of,
@@ -91,8 +91,7 @@ def _first(record: Any, key: str) -> Any:
 
 def read_messages(items: list[Any], where: str) -> tuple[Message, ...]:
     """The messages of items, those of calls that follow each other as one."""
-    numbered = enumerate(items, 1)
-    read = each(numbered, lambda item: _messages(item[1], f"{where}, item {item[0]}"))
+    read = read_turns(items, where, _messages, "item")
     messages: list[Message] = []
     heard = [message for messages in read for message in messages]
     for is_call, group in groupby(heard, lambda message: bool(message.calls)):

@@ -7,19 +7,15 @@ Source: data/README.md of hiyouga/LLaMA-Factory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from trm_engine.data.fields import decoded, each, fail, response_of
+from trm_engine.data.fields import decoded, fail, response_of
 from trm_engine.data.formats.columns import (
-    name_of,
-    system_of,
-    tools_of,
+    read_turns,
+    reader,
     turns_in,
-    turns_of,
-    with_system,
 )
-from trm_engine.data.formats.conversation import Call, Conversation, Format, Match, Message
+from trm_engine.data.formats.conversation import Call, Format, Match, Message
 from trm_engine.data.formats.parts import calls_of, id_of, is_learnt, speaker, speaker_of, text_of
 from trm_engine.data.formats.text_calls import calls_in, without_thought
 
@@ -37,17 +33,9 @@ def matches(record: Any) -> Match:
     return Match.POSSIBLE if has_names else Match.NO
 
 
-def read(record: Any, where: str) -> Iterator[Conversation]:
-    """The conversation of a record."""
-    messages = read_messages(turns_of(record, where), where)
-    messages = with_system(system_of(record, where), messages)
-    yield Conversation(where, messages, tools_of(record), name_of(record))
-
-
 def read_messages(turns: list[Any], where: str) -> tuple[Message, ...]:
     """The messages of turns with ``from`` and ``value``, or with ``role`` and ``content``."""
-    numbered = enumerate(turns, 1)
-    return tuple(each(numbered, lambda turn: _message(turn[1], f"{where}, turn {turn[0]}")))
+    return tuple(read_turns(turns, where, _message))
 
 
 def _message(turn: Any, where: str) -> Message:
@@ -76,4 +64,4 @@ def _calls(value: Any, where: str, key: str) -> tuple[Call, ...]:
     return calls_of(value, where, key)
 
 
-SHAREGPT = Format("sharegpt", "ShareGPT", matches, read)
+SHAREGPT = Format("sharegpt", "ShareGPT", matches, reader(read_messages))

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from trm_engine.data.fields import as_list, as_object, each, fail
-from trm_engine.data.formats.columns import tools_of
+from trm_engine.data.fields import as_list, as_object, fail
+from trm_engine.data.formats.columns import read_turns, tools_of
 from trm_engine.data.formats.conversation import Conversation, Format, Match
 from trm_engine.data.formats.dialogue import read_dialogue
 from trm_engine.data.formats.parts import objects_in
@@ -46,8 +46,7 @@ def read(record: Any, where: str) -> Iterator[Conversation]:
         yield _conversation(record, where)
         return
     simulations = as_list(record["simulations"], where, "simulations")
-    numbered = enumerate(simulations, 1)
-    yield from each(numbered, lambda it: _conversation(it[1], f"{where}, simulation {it[0]}"))
+    yield from read_turns(simulations, where, _conversation, "simulation")
 
 
 def _conversation(record: Any, where: str) -> Conversation:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from trm_engine.data.fields import each, fail, response_of
-from trm_engine.data.formats.columns import name_of, system_of, tools_of, with_system
+from trm_engine.data.fields import fail, response_of
+from trm_engine.data.formats.columns import conversation_of, read_turns
 from trm_engine.data.formats.conversation import Conversation, Format, Match, Message
 from trm_engine.data.formats.parts import objects_in, speaker_of
 
@@ -64,19 +65,16 @@ def read(record: Any, where: str) -> Iterator[Conversation]:
     segments = _segments(record)
     text = "".join(text for text, _ in segments)
     if template := _template(text):
-        numbered = enumerate(template.finditer(text), 1)
-        messages = each(numbered, lambda it: _message(it[1], segments, f"{where}, turn {it[0]}"))
+        messages = read_turns(template.finditer(text), where, partial(_message, segments))
     elif len(segments) > 1:
         messages = [_unmarked(segment, where) for segment in segments]
     else:
         fail(where, "text", "turns between the marks of a chat template", text or None)
     messages = [message for message in messages if message.role == "tool" or message.text]
-    yield Conversation(
-        where, with_system(system_of(record, where), messages), tools_of(record), name_of(record)
-    )
+    yield conversation_of(record, where, messages)
 
 
-def _message(match: re.Match[str], segments: list[Segment], where: str) -> Message:
+def _message(segments: list[Segment], match: re.Match[str], where: str) -> Message:
     role = speaker_of({"role": match[1]}, "role", where)
     text = _MARKS.sub("", match[2]).strip()
     if role == "tool":

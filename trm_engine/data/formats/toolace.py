@@ -37,4 +37,4 @@ def _system_text(record: dict[str, Any], turns: list[dict[str, Any]]) -> str:
     return text if isinstance(text, str) else ""
 
 
-TOOLACE = Format("toolace", "ToolACE", matches, sharegpt.read)
+TOOLACE = Format("toolace", "ToolACE", matches, sharegpt.SHAREGPT.read)

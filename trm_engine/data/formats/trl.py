@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from trm_engine.data.fields import fail
-from trm_engine.data.formats.columns import name_of, system_of, tools_of, with_system
+from trm_engine.data.formats.columns import conversation_of
 from trm_engine.data.formats.conversation import Conversation, Format, Match
 from trm_engine.data.formats.dialogue import is_dialogue, read_dialogue
 
@@ -30,8 +30,7 @@ def read(record: Any, where: str) -> Iterator[Conversation]:
     answer = next((key for key in ANSWERS if record.get(key) is not None), ANSWERS[0])
     prompt = read_dialogue(record.get("prompt"), "user", f"{where}, field 'prompt'")
     completion = read_dialogue(record.get(answer), "assistant", f"{where}, field {answer!r}")
-    messages = with_system(system_of(record, where), [*prompt, *completion])
-    yield Conversation(where, messages, tools_of(record), name_of(record))
+    yield conversation_of(record, where, [*prompt, *completion])
 
 
 TRL = Format("trl", "TRL prompt and completion", matches, read)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from trm_engine.data.fields import decoded, fail
-from trm_engine.data.formats.columns import name_of, system_of, tools_of, with_system
+from trm_engine.data.formats.columns import conversation_of
 from trm_engine.data.formats.conversation import Conversation, Format, Match, Message
 from trm_engine.data.formats.parts import calls_of, text_of
 
@@ -30,8 +30,7 @@ def read(record: Any, where: str) -> Iterator[Conversation]:
     question = Message(where, "user", text_of(record.get("query"), where, "query"))
     calls = calls_of(record.get("answers"), where, "answers")
     messages = [question, Message(where, "assistant", calls=calls)]
-    read = with_system(system_of(record, where), messages)
-    yield Conversation(where, read, tools_of(record), name_of(record))
+    yield conversation_of(record, where, messages)
 
 
 XLAM = Format("xlam", "xLAM", matches, read)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trm_engine.data.label_builder import FieldCounts
 from trm_engine.data.problems.kind import Kind
-from trm_engine.data.values import meaning
+from trm_engine.data.values import meaning, shown_path
 
 KIND = Kind(
     name="constant",
@@ -26,5 +26,6 @@ def fault(kind: str, name: str, counts: FieldCounts) -> str | None:
         return f"{kind} {name} is never filled" if kind == "slot" else None
     values = {meaning(text) for text in counts.values}
     if counts.filled >= LEAST_FILLED and len(values) == 1 and not counts.many_values:
-        return f"{kind} {name} always has the same value"
+        shown = shown_path(name) if kind == "argument" else name
+        return f"{kind} {shown} always has the same value"
     return None

@@ -13,7 +13,9 @@ from trm_engine.data.problems.reading import Reading
 from trm_engine.data.problems.scripts import SCRIPTS
 from trm_engine.data.samples import DECISIONS
 from trm_engine.data.stats import share
+from trm_engine.data.values import shown_path
 from trm_engine.vocabulary import ROLES
+from trm_engine.wording import counted
 
 SAID = ("by the user", "by another speaker", "in a tool turn", "nowhere")
 """Notes for the places of ``stats.PLACES``."""
@@ -90,7 +92,7 @@ def _tools(reading: Reading) -> Iterator[Figure]:
     for code, note in enumerate(never.notes):
         rows = never.rows[never.codes == code]
         name = note.removesuffix(" is offered and never called")
-        more = (f"offered by {never.counts[note]:,} samples",)
+        more = (f"offered by {counted(never.counts[note], 'sample')}",)
         yield Figure("Tools called", name, 0, 0.0, _of(rows, note), more)
 
 
@@ -108,7 +110,8 @@ def _fields(reading: Reading, kind: str, section: str) -> Iterator[Figure]:
         words = (f"{word} {part:.0%}" for word, part in zip(SHORT, said, strict=True) if part)
         more = tuple(filter(None, (*words, reading.types[f"{kind} {name}"])))
         samples = partial(_placed, reading, code)
-        yield Figure(section, name, filled, share(filled, whole), samples, more)
+        shown = shown_path(name) if kind == "argument" else name
+        yield Figure(section, shown, filled, share(filled, whole), samples, more)
 
 
 SHORT = ("user", "said", "tool turn", "nowhere")
@@ -135,7 +138,7 @@ def _turns(reading: Reading) -> Iterator[Figure]:
         least = TURN_BORDERS[code]
         most = TURN_BORDERS[code + 1] - 1 if code + 1 < len(TURN_BORDERS) else None
         name = f"{least} or more turns" if most is None else f"{least} to {most} turns"
-        name = ("1 turn" if least == 1 else f"{least} turns") if most == least else name
+        name = counted(least, "turn") if most == least else name
         yield _figure("Lengths", name, count, len(reading), codes, code)
 
 

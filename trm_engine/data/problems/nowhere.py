@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trm_engine.data.problems.kind import Kind
+from trm_engine.data.values import shown_path
 
 KIND = Kind(
     name="nowhere",
@@ -21,4 +22,5 @@ KIND = Kind(
 
 def note(kind: str, name: str) -> str:
     """What is wrong with a value of a slot or an argument."""
-    return f"{kind} {name}: the value is not in the conversation"
+    shown = shown_path(name) if kind == "argument" else name
+    return f"{kind} {shown}: the value is not in the conversation"

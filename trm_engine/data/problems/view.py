@@ -28,6 +28,7 @@ from trm_engine.data.problems.reading import (
 from trm_engine.data.stats import percentiles
 from trm_engine.data.survey import split_dialogues
 from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.wording import counted
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class ViewOptions:
         val_split: share of the file that training holds out; 0 for none.
         seed: seed of that split.
         cache: folder of the index.
-        errors: folder of a search for label errors.
+        errors: folder of a search for label errors; by default that of this file, if there is one.
         convert: how conversations become samples.
     """
 
@@ -79,6 +80,7 @@ class DataView:
     """A file, opened.
 
     ``problems``: those that it has, most costly first. ``notes``: what was not looked for.
+    ``errors``: folder of the search for label errors that is shown.
     """
 
     file: Reading
@@ -86,6 +88,7 @@ class DataView:
     options: ViewOptions
     problems: list[FoundProblem]
     notes: list[str]
+    errors: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, as ``data view --json`` prints it."""
@@ -155,14 +158,16 @@ def open_view(path: str | Path, options: ViewOptions, progress: Progress = no_pr
         return reading_of(each, cache, lengths, progress, options.convert)
 
     file, other = read(path), read(options.against) if options.against else None
+    given = options.errors
+    errors, searched = (given, list[str]()) if given else wrong_labels.own_search(file)
     found = [
-        *_of_file(file, options),
+        *_of_file(file, options, errors),
         *_of_split(file, other, options, cache, progress),
     ]
     present = [each for each in found if each.samples]
     order = [kind.name for kind in KINDS]
     present.sort(key=lambda each: (COSTS.index(each.kind.cost), order.index(each.kind.name)))
-    return DataView(file, other, options, present, _notes(file, options))
+    return DataView(file, other, options, present, _notes(file, options) + searched, errors)
 
 
 def is_indexed(path: str | Path, options: ViewOptions) -> bool:
@@ -187,14 +192,14 @@ def _tools_of(options: ViewOptions) -> tuple[Path, Lengths]:
     return options.cache or default_cache_dir(), Lengths(tokenizer)
 
 
-def _of_file(file: Reading, options: ViewOptions) -> Iterator[FoundProblem]:
+def _of_file(file: Reading, options: ViewOptions, errors: Path | None) -> Iterator[FoundProblem]:
     for name, table in file.tables.items():
         yield FoundProblem(BY_NAME[name], table)
     tokens, tool_tokens = file.columns["tokens"], file.columns["tool_tokens"]
     limits = (options.max_length, options.max_tool_tokens)
     yield FoundProblem(too_long.KIND, too_long.find(tokens, tool_tokens, *limits))
-    if options.errors:
-        yield FoundProblem(wrong_labels.KIND, wrong_labels.find(file, options.errors))
+    if errors:
+        yield FoundProblem(wrong_labels.KIND, wrong_labels.find(file, errors))
 
 
 def _of_split(
@@ -252,8 +257,8 @@ def _notes(file: Reading, options: ViewOptions) -> list[str]:
         notes.append(f"{file.path.name} was converted; line numbers count its samples.")
     if file.bad_lines:
         notes.append(
-            f"{file.bad_lines:,} lines are no samples and are left out; "
-            f"`trm-tui data check` lists them. First: {file.first_bad}"
+            f"Left out {counted(file.bad_lines, 'line')} without a sample; "
+            f"`trm-tui data check` lists all. First: {file.first_bad}"
         )
     if not is_available():
         notes.append(MISSING[0].upper() + MISSING[1:] + ".")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,14 @@ from trm_engine.data.cache import content_hash
 from trm_engine.data.problems.kind import Found, Kind, Table
 from trm_engine.data.problems.reading import Reading
 from trm_engine.data.values import value_text
-from trm_engine.errors import DataError, no_such_file
-from trm_engine.label_errors.suspect import RESULT, Suspect, read_suspects
+from trm_engine.errors import DataError
+from trm_engine.label_errors.suspect import (
+    RESULT,
+    Suspect,
+    read_suspects,
+    searched_content,
+    usual_folder,
+)
 
 KIND = Kind(
     name="wrong-labels",
@@ -26,19 +31,28 @@ KIND = Kind(
 )
 
 
+def own_search(file: Reading) -> tuple[Path | None, list[str]]:
+    """The finished search of a file in its usual folder, if it has one.
+
+    A search of what the file was before is not shown; the note says so.
+    """
+    folder = usual_folder(file.path)
+    if not (folder / RESULT).is_file():
+        return None, []
+    try:
+        find(file, folder)
+    except DataError as error:
+        return None, [f"Suspected labels are not shown: {error}"]
+    return folder, []
+
+
 def find(file: Reading, folder: Path) -> Table:
     """The suspects of the search in a folder, as a problem of the file that was searched.
 
     Raises:
         DataError: there is no finished search, or it is that of another file.
     """
-    try:
-        searched = json.loads((folder / "search.json").read_text(encoding="utf-8"))["content"]
-    except OSError:
-        raise DataError(no_such_file(folder / "search.json", "*.json")) from None
-    except (ValueError, KeyError, TypeError):
-        raise DataError(f"{folder / 'search.json'}: not the note of a search") from None
-    if searched != content_hash(file.lines):
+    if searched_content(folder) != content_hash(file.lines):
         raise DataError(f"{folder}: holds the search of another file, or {file.path} has changed")
     rows = {line: row for row, line in enumerate(np.asarray(file.columns["line"]).tolist())}
     found = Found()

@@ -3,7 +3,7 @@
 from trm_engine.data.values.folding import folded, same_text
 from trm_engine.data.values.meaning import JsonType, is_empty, meaning, same_value, value_text
 from trm_engine.data.values.numbers import read_number
-from trm_engine.data.values.paths import flatten, parse_path, shown_path, unflatten
+from trm_engine.data.values.paths import flatten, parse_path, shown_path, shown_paths, unflatten
 from trm_engine.data.values.search import find_value
 from trm_engine.data.values.typed import as_type, type_of
 
@@ -20,6 +20,7 @@ __all__ = [
     "same_text",
     "same_value",
     "shown_path",
+    "shown_paths",
     "type_of",
     "unflatten",
     "value_text",

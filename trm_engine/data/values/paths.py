@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 DEEPEST = 8
@@ -63,6 +64,13 @@ def shown_path(path: str) -> str:
     """A path for people: one that is a single key is written as the key."""
     steps = parse_path(path)
     return str(steps[0]) if len(steps) == 1 else path
+
+
+def shown_paths(paths: Iterable[str]) -> dict[str, str]:
+    """What people see, by path. Paths that would look alike stay as they are."""
+    shown = {path: shown_path(path) for path in paths}
+    counts = Counter(shown.values())
+    return {path: name if counts[name] == 1 else path for path, name in shown.items()}
 
 
 def escaped(key: str) -> str:

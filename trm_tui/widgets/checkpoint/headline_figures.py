@@ -8,6 +8,7 @@ from typing import Any
 from textual.content import Content
 
 from trm_engine.runs.schema.evaluation import HEADLINES, Evaluation, Metric, shown
+from trm_engine.wording import counted
 from trm_tui.text.figures import MARKS
 from trm_tui.text.metrics import difference, direction, metric_grade, metric_text
 from trm_tui.widgets.table.columns import Cells, Column, Layout
@@ -33,7 +34,7 @@ class HeadlineFigures(RowsView):
         self._now, self._other = evaluation, other
         self._metrics = shown(HEADLINES, evaluation, other)
         samples = evaluation.samples
-        self.border_subtitle = Content("" if samples is None else f"{samples:,} samples")
+        self.border_subtitle = Content("" if samples is None else counted(samples, "sample"))
         self.invalidate()
 
     def row_count(self) -> int:

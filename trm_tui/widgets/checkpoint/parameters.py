@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.message import Message
 
 from trm_engine.printable import one_line
+from trm_engine.wording import counted
 from trm_tui.keys import PARAMETERS, ROWS, bindings
 from trm_tui.text.figures import NOTHING, bar, clip_middle
 from trm_tui.widgets.checkpoint.parameter_tree import (
@@ -103,9 +104,9 @@ class ParametersTree(SearchRows):
         broken = sum(not node.figures.is_sound for node in shown)
         if broken:
             yield f"{ALARM} {broken:,} with NaN or infinite values"
-        of_all = f" of {len(self._tensors):,}" if len(shown) < len(self._tensors) else ""
+        of_all = f"{len(shown):,} of " if len(shown) < len(self._tensors) else ""
         if self._tensors:
-            yield f"{len(shown):,}{of_all} tensors"
+            yield f"{of_all}{counted(len(self._tensors), 'tensor')}"
         if order := ORDERS[self._rows.order]:
             yield order
 
@@ -362,7 +363,7 @@ SORT_KEYS = {BY_SIZE: _size, BY_DISTANCE: _distance}
 def _kind(node: Node) -> Cells:
     """Shape and dtype of a tensor, or the number of tensors of a module."""
     if node.tensor is None:
-        return {"shape": (f"{node.tensors:,} tensors", "none")}
+        return {"shape": (f"{counted(node.tensors, 'tensor')}", "none")}
     shape = "×".join(map(str, node.tensor["shape"])) or "scalar"
     look = "" if node.tensor.get("learnt", True) else "none"
     return {

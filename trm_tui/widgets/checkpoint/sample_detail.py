@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from trm_engine.printable import one_line
 from trm_engine.runs.schema.answers import Answer
+from trm_engine.wording import counted
 from trm_tui.keys import DETAIL, ROWS, bindings
 from trm_tui.store.step_answer import marks
 from trm_tui.text.figures import RIGHT, WRONG
@@ -176,9 +177,11 @@ def _warnings(answer: Answer | None) -> str:
     tokenization = answer.tokenization
     if dropped := tokenization.dropped_tokens:
         most = tokenization.max_length
-        lines.append(f"The model does not see {dropped:,} tokens (dim): it reads {most:,} at most.")
+        lines.append(
+            f"The model does not see {counted(dropped, 'token')} (dim): it reads {most:,} at most."
+        )
     if cut := tokenization.cut_tokens:
-        lines.append(f"The model does not see {cut:,} tokens of long tool turns (dim).")
+        lines.append(f"The model does not see {counted(cut, 'token')} of long tool turns (dim).")
     if new := answer.new_tools:
         lines.append(f"New to the model: {one_line(', '.join(new))}.")
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from rich.text import Text
 from trm_engine.data.samples import Turn
 from trm_engine.printable import one_line
 from trm_engine.vocabulary import ROLES
+from trm_engine.wording import counted
 from trm_tui.store.step_answer import PREDICTED, TRUE, UNSEEN, Mark
 from trm_tui.text.marked import Kinds, Span, marked_text
 from trm_tui.widgets.table.drawing import Drawing
@@ -105,7 +106,7 @@ class MarkedConversation(Drawing):
         text = turn_text(turn)
         shown = marked_text(text[:LONGEST_TEXT], self._spans.get(number, ()), self._marked)
         if len(text) > LONGEST_TEXT:
-            rest = f"\n… {len(text) - LONGEST_TEXT:,} more characters"
+            rest = f"\n… {counted(len(text) - LONGEST_TEXT, 'more character')}"
             shown.append(rest, self.look("marked--faint"))
         return shown
 
@@ -145,5 +146,4 @@ def _tools(sample: Record) -> str:
     names = [str(each.get("name")) for each in functions if isinstance(each, dict)]
     if not names:
         return "no available tools"
-    plural = "" if len(names) == 1 else "s"
-    return one_line(f"{len(names)} available tool{plural}: {', '.join(names)}")
+    return one_line(f"{counted(len(names), 'available tool')}: {', '.join(names)}")

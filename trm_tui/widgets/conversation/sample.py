@@ -15,6 +15,7 @@ from textual.strip import Strip
 
 from trm_engine.printable import one_line, printable
 from trm_engine.vocabulary import ROLES, TOOL_ROLES
+from trm_engine.wording import counted
 from trm_tui.keys import ROWS, bindings
 from trm_tui.text.figures import clip
 from trm_tui.text.wrapped import wrap
@@ -146,7 +147,7 @@ def last_user_text(sample: Record) -> str:
 def _tools(tools: Any, has_all: bool) -> Iterator[Paragraph]:
     functions = [_part(tool, "function") for tool in _records(tools)]
     names = [str(function.get("name")) for function in functions]
-    count = f"{len(names)} available tool{'' if len(names) == 1 else 's'}"
+    count = counted(len(names), "available tool")
     if has_all and names:
         yield Paragraph(count, "faint")
         for function in functions:
@@ -230,4 +231,6 @@ def _shortened(text: str) -> str:
     """The printable text. The end of a very long text is replaced by its length."""
     if len(text) <= LONGEST_TEXT:
         return printable(text)
-    return f"{printable(text[:LONGEST_TEXT])}\n… {len(text) - LONGEST_TEXT:,} more characters"
+    return (
+        f"{printable(text[:LONGEST_TEXT])}\n… {counted(len(text) - LONGEST_TEXT, 'more character')}"
+    )

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from trm_engine.runs.schema.answers import Tokenization
+from trm_engine.wording import counted
 from trm_tui.widgets.conversation.tokenised import Tokenised
 
 
@@ -36,5 +37,5 @@ class TokensPane(Widget):
         self._tokens.show(tokenization, texts)
         dropped, most = tokenization.dropped_tokens, tokenization.max_length
         self.set_class(bool(dropped), "-truncated")
-        words = f"{dropped:,} older tokens truncated: the model reads {most:,}"
+        words = f"{counted(dropped, 'older token')} truncated: the model reads {most:,}"
         self.border_subtitle = Content(words if dropped else f"of at most {most:,}")

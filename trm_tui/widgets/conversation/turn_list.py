@@ -18,6 +18,7 @@ from textual.strip import Strip
 
 from trm_engine.printable import one_line
 from trm_engine.vocabulary import ROLES
+from trm_engine.wording import counted
 from trm_tui.keys import TURNS, bindings
 from trm_tui.store.step_answer import PREDICTED, TRUE, UNSEEN
 from trm_tui.text.marked import Kinds, Span, marked_text
@@ -174,7 +175,7 @@ class TurnList(ScrollView, can_focus=True, inherit_bindings=False):
             return Text(BLANK, self._look("faint"))
         shown = marked_text(turn.text[:LONGEST_TEXT], turn.spans, self._marked)
         if len(turn.text) > LONGEST_TEXT:
-            rest = f"\n… {len(turn.text) - LONGEST_TEXT:,} more characters"
+            rest = f"\n… {counted(len(turn.text) - LONGEST_TEXT, 'more character')}"
             shown.append(rest, self._look("faint"))
         return shown
 

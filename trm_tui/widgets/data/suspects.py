@@ -21,7 +21,7 @@ from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.search_pane import SearchRows
 
 READING = "reading…"
-NO_SEARCH = "Find them with data errors FILE; then --errors FOLDER"
+NO_SEARCH = "Find them with data errors FILE, then open the file again"
 NONE = "No label is suspected"
 NO_VALUE = "–"
 DROPPED_WITH = "dropped"

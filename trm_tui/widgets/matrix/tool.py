@@ -72,13 +72,18 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
         self.border_title = TITLE
         self._confusion: Confusion | None = None
         self._message = NOTHING_YET
+        self._evaluation = ""
         self._of = SHARES[0]
         self._order = ORDERS[0]
         self._cursor = Offset()
         self._picture: Picture | None = None
 
-    def show(self, tool: Tools | None) -> None:
-        """Show the tools of an evaluation; None if there is no evaluation yet."""
+    def show(self, tool: Tools | None, evaluation: str = "") -> None:
+        """Show the tools of an evaluation; None if there is no evaluation yet.
+
+        ``evaluation`` names it in the border.
+        """
+        self._evaluation = evaluation
         confusion = Confusion.of(tool) if tool else None
         self.border_title = f"{TITLE}  {_summary(tool)}" if tool else TITLE
         self._message = NO_TOOLS if tool else NOTHING_YET
@@ -206,7 +211,8 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
         self.virtual_size = self._picture.layout.virtual_size if self._picture else Size()
         if before and self._picture:
             self._keep_column(before.layout, self._picture.layout)
-        self.border_subtitle = f"{self._of} · by {self._order}" if self._confusion else ""
+        order = f"{self._of} · by {self._order}" if self._confusion else ""
+        self.border_subtitle = " · ".join(filter(None, (self._evaluation, order)))
         self.refresh()
 
     def _keep_column(self, before: Layout, now: Layout) -> None:

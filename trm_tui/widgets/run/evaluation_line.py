@@ -32,10 +32,11 @@ class EvaluationLine(Widget):
         super().__init__()
         self._now: Evaluated | None = None
         self._before: Evaluated | None = None
+        self._which = ""
 
-    def show(self, now: Evaluated | None, before: Evaluated | None) -> None:
-        """Show one ``eval`` event, compared with another."""
-        self._now, self._before = now, before
+    def show(self, now: Evaluated | None, before: Evaluated | None, which: str = "") -> None:
+        """Show one ``eval`` event, compared with another. ``which`` names it."""
+        self._now, self._before, self._which = now, before, which
         self.refresh()
 
     def render(self) -> RenderResult:
@@ -44,7 +45,9 @@ class EvaluationLine(Widget):
             return Text("no evaluation yet", self._look("none"))
         score = reported_score(self._now)
         best = (f" ★ {score}" if score else " ★") if self._now.best else ""
-        line = Text(f"step {self._now.step:,}{best}", self._look("none"))
+        which = self._which or f"step {self._now.step:,}"
+        look = "fair" if self.has_class("-earlier") else "none"
+        line = Text(f"{which}{best}", self._look(look))
         for metric in IN_ORDER:
             part = self._figure(metric, self._now)
             if line.cell_len + len(GAP) + part.cell_len > self.content_size.width:

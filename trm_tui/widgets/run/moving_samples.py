@@ -54,14 +54,18 @@ class MovingSamples(CursorRows):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._evaluations: Sequence[Evaluated] = []
+        self._evaluation = ""
         self._which = "shown"
         self._samples: Sequence[JudgedSample] = []
         self._paths: dict[int | None, list[JudgedSample | None]] | None = None
         self._cursor = 0
 
-    def set_evaluations(self, evaluations: Sequence[Evaluated]) -> None:
-        """Show the samples of the last evaluation, with their history in the earlier ones."""
-        self._evaluations = list(evaluations[-REMEMBERED:])
+    def set_evaluations(self, evaluations: Sequence[Evaluated], which: str = "") -> None:
+        """Show the samples of the last evaluation, with their history in the earlier ones.
+
+        ``which`` names the last evaluation in the border.
+        """
+        self._evaluations, self._evaluation = list(evaluations[-REMEMBERED:]), which
         self._take_samples()
 
     def row_count(self) -> int:
@@ -156,7 +160,8 @@ class MovingSamples(CursorRows):
         self._cursor = numbers.index(selected) if selected in numbers else 0
         self._paths = None
         self.border_title = TITLES[self._which]
-        self.border_subtitle = _count_right(self._samples)
+        parts = (self._evaluation, _count_right(self._samples))
+        self.border_subtitle = " · ".join(filter(None, parts))
         self.invalidate()
 
     def _path(self, row: int) -> list[JudgedSample | None]:

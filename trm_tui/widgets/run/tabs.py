@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from textual import on
@@ -44,6 +44,9 @@ COLUMNS = {
     "Samples a second": "samples_per_s",
     "Memory": "memory",
 }
+NAMED_BELOW = "ConfidenceCurves, ConfidentWrong, DecisionMatrix, SlotAccuracy, SupervisionSteps"
+"""The panes whose lower border has only the name of the shown evaluation."""
+
 SMOOTH_ALREADY = {"lr", "memory"}
 FORMS = {"Memory": size}
 
@@ -213,8 +216,8 @@ class TrainTabs(LazyTabs):
             chart.refresh_data()
 
     def show_losses(self) -> None:
-        """Show the current training loss at each supervision step."""
-        losses = self.watched.store.losses_by_step()
+        """Show the current training loss at each supervision step, beside the newest evaluation."""
+        losses = self.watched.store.losses_by_step() if self.selected is None else ()
         for panel in self.query(SupervisionSteps):
             panel.show_losses(losses)
 
@@ -233,9 +236,9 @@ class TrainTabs(LazyTabs):
         now, before = self._selected_and_previous()
         new, old = now.metrics if now else None, before.metrics if before else None
         for line in self.query(EvaluationLine):
-            line.show(now, before)
+            line.show(now, before, self._which(now))
         for samples in self.query(MovingSamples):
-            samples.set_evaluations(self._up_to_selected())
+            samples.set_evaluations(self._up_to_selected(), self._which(now))
         for matrix in self.query(DecisionMatrix):
             matrix.show(new.decision if new else None, old.decision if old else None)
         for curves in self.query(ConfidenceCurves):
@@ -243,7 +246,7 @@ class TrainTabs(LazyTabs):
         for wrong in self.query(ConfidentWrong):
             wrong.show_worst((new and new.worst) or ())
         for tools in self.query(ToolMatrix):
-            tools.show(new.tool if new else None)
+            tools.show(new.tool if new else None, self._which(now))
         for slots in self.query(SlotAccuracy):
             slots.show(new.slots if new else None, old.slots if old else None)
         for steps in self.query(SupervisionSteps):
@@ -252,14 +255,11 @@ class TrainTabs(LazyTabs):
                 old.by_step if old else (),
                 new.halting if new else None,
             )
-        for panel in self._judging():
+        self.show_losses()
+        for panel in self.query(NAMED_BELOW):
             panel.border_subtitle = self._which(now)
-
-    def _judging(self) -> Iterator[Widget]:
-        yield from self.query(DecisionMatrix)
-        yield from self.query(SlotAccuracy)
-        yield from self.query(SupervisionSteps)
-        yield from self.query(ConfidenceCurves)
+        panels = self.query(f"{NAMED_BELOW}, EvaluationLine, MovingSamples, ToolMatrix")
+        panels.set_class(self.selected is not None, "-earlier")
 
     def _which(self, evaluation: Evaluated | None) -> str:
         if evaluation is None:
