@@ -29,7 +29,6 @@ from trm_engine.training.supervision import (
 )
 from trm_engine.training.targets import KINDS, Targets
 
-
 MOST_OFFERED = 32
 """Tools that a sample is trained to choose among, at most. In use there may be more."""
 

@@ -22,6 +22,7 @@ from trm_engine.runs.schema.evaluation import (
     Evaluation,
     Slot,
     StepFigures,
+    Tools,
     shown,
 )
 from trm_engine.runs.schema.events import Evaluated, RunStarted
@@ -45,7 +46,7 @@ class EvaluationTables:
         self._matrix = decision_matrix(evaluation.decision)
         self._results = results_table(evaluation, title)
         self._slots = slot_table(evaluation.slots.per_slot or {})
-        self._note = _unknown_tools(evaluation.tool.unknown)
+        self._note = _other_tools(evaluation.tool)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         left = _stacked([self._matrix, self._slots])
@@ -213,11 +214,18 @@ def _significant(number: Any) -> str:
     return NOTHING if not isinstance(number, int | float) else f"{number:.4g}"
 
 
-def _unknown_tools(count: int | None) -> Text | None:
-    if not count:
-        return None
-    calls = counted(count, "call")
-    return Text(f"{calls} of tools not in the training data; counted as errors.", "yellow")
+def _other_tools(tools: Tools) -> Text | None:
+    """What the accuracy of the tool says about tools that training never saw."""
+    lines = []
+    if tools.new and tools.new_accuracy is not None:
+        calls = counted(tools.new, "call")
+        lines.append(
+            f"{calls} of tools that training never saw: accuracy {tools.new_accuracy:.4f}."
+        )
+    if tools.unknown:
+        calls = counted(tools.unknown, "call")
+        lines.append(f"{calls} of tools that are defined nowhere; counted as errors.")
+    return Text("\n".join(lines), "yellow") if lines else None
 
 
 def _stacked(tables: Iterable[Table | None]) -> RenderableType:

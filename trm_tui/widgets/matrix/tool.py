@@ -249,7 +249,9 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
 
 def _summary(tool: Tools) -> str:
     calls = f"{share_text(tool.accuracy, 4)} of {tool.samples:,}"
-    return f"{calls} · {tool.unknown:,} of unseen tools" if tool.unknown else calls
+    if tool.new:
+        calls = f"{calls} · new tools {share_text(tool.new_accuracy, 4)} of {tool.new:,}"
+    return f"{calls} · {tool.unknown:,} of undefined tools" if tool.unknown else calls
 
 
 def _place(confusion: Confusion, names: tuple[str, str] | None, cursor: Offset) -> Offset:
