@@ -498,6 +498,10 @@ def serve(
             "TRM_TUI_UPSTREAM_API_KEY.",
         ),
     ] = None,
+    tools: Annotated[
+        Path | None,
+        _option("FILE", "Tools on offer where a request lists none. Default: those of training."),
+    ] = None,
     device: Annotated[Text, _option("NAME", "cpu (default), auto, cuda, cuda:N or mps.")] = None,
     raw: Raw = False,
     halt_threshold: HaltThreshold = None,
@@ -556,6 +560,7 @@ def serve(
         "--max-wait-ms": max_wait_ms,
         "--max-body": max_body,
         "--max-turns": max_turns,
+        "--tools": tools,
         "--max-tools": max_tools,
         "--log-texts": log_texts,
         "--redact": redact,

@@ -153,7 +153,11 @@ def _load(settings: Settings) -> Model:
     path = find_checkpoint(settings.path)
     state = _state_of(path)  # before it is read: a later change is noticed
     router = Router.load(
-        path, device=settings.device, raw=settings.raw, halt_threshold=settings.halt_threshold
+        path,
+        device=settings.device,
+        raw=settings.raw,
+        halt_threshold=settings.halt_threshold,
+        tools=settings.tools,
     )
     router.route("ready?")  # the first answer takes longer than others
     return Model(router, path, state, validation_of(load_checkpoint(path).get("metrics")))

@@ -56,6 +56,7 @@ class Settings:
         device: "cpu", "cuda", ...
         raw: use the raw weights instead of their moving average.
         halt_threshold: stop at the first supervision step whose q reaches it.
+        tools: a file of the tools on offer where a request lists none.
         max_batch: number of conversations that are computed together.
         max_wait: seconds to wait for more of them.
         stop_seconds: time for requests to be answered when the server stops.
@@ -75,6 +76,7 @@ class Settings:
     device: str = "cpu"
     raw: bool = False
     halt_threshold: float | None = None
+    tools: Path | None = None
     max_batch: int = 32
     max_wait: float = 0.0
     stop_seconds: int = 30

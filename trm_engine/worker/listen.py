@@ -30,6 +30,7 @@ def listen(arguments: argparse.Namespace) -> int:
         device=arguments.device,
         raw=arguments.raw,
         halt_threshold=arguments.halt_threshold,
+        tools=Path(arguments.tools) if arguments.tools else None,
         max_batch=arguments.max_batch,
         max_wait=arguments.max_wait_ms / 1000,
         limits=Limits(
