@@ -22,9 +22,9 @@ NAME, DESCRIPTION = 1, 2
 TOOL, SLOT, ARGUMENT = 0, 1, 2
 """Kinds of entries."""
 
-MOST_NAME_TOKENS = 10
-MOST_TOKENS = 32
-MOST_VALUE_TOKENS = 6
+MOST_NAME_TOKENS = 16
+MOST_TOKENS = 64
+MOST_VALUE_TOKENS = 8
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SEPARATORS = re.compile(r"[\W_]+")

@@ -66,16 +66,17 @@ def _words(
     ids: Tensor, parts: Tensor, tokenizer: TRMTokenizer
 ) -> list[tuple[str, bool, list[int]]]:
     """The words of an entry: text, whether it belongs to the name, and its tokens' places."""
-    words: list[tuple[str, bool, list[int]]] = []
+    words: list[tuple[bool, list[int]]] = []
     for place in ids.nonzero()[:, 0].tolist():
         piece, is_name = tokenizer.piece(int(ids[place])), int(parts[place]) == NAME
-        goes_on = words and words[-1][1] == is_name and not piece.startswith(WORD_START)
-        if goes_on:
-            text, _, places = words.pop()
-            words.append((text + piece, is_name, [*places, place]))
+        if words and words[-1][0] == is_name and not piece.startswith(WORD_START):
+            words[-1][1].append(place)
         else:
-            words.append((piece.removeprefix(WORD_START), is_name, [place]))
-    return [word for word in words if word[0]]
+            words.append((is_name, [place]))
+    found = [
+        (tokenizer.decode(ids[places].tolist()), *each) for each in words for places in each[1:]
+    ]
+    return [word for word in found if word[0]]
 
 
 def _without(ids: Tensor, places: Sequence[int]) -> Tensor:
