@@ -20,10 +20,10 @@ from tests.screens.whole_screen import shown
 from trm_engine.runs.schema.answers import (
     Answer,
     Call,
-    RankedTool,
     StepPrediction,
     TokenColumns,
     Tokenization,
+    ToolWord,
 )
 from trm_engine.runs.schema.fields import DecisionName
 from trm_tui.store.draft import Draft, DraftTurn
@@ -37,7 +37,7 @@ from trm_tui.widgets.conversation.occlusion_rows import ASKING, LARGE, Occlusion
 from trm_tui.widgets.conversation.step_answer import StepAnswer
 from trm_tui.widgets.conversation.tokenised import Tokenised
 from trm_tui.widgets.conversation.tokens_pane import TokensPane
-from trm_tui.widgets.conversation.tool_ranking import NOT_AVAILABLE, ToolRanking
+from trm_tui.widgets.conversation.tool_words import ToolWordsView
 from trm_tui.widgets.table.scrolling import Scroller
 
 SIZES = [(44, 30), (78, 40)]
@@ -45,7 +45,7 @@ NAME = "book_[table]日本"
 
 
 def answer_step(number: int, share: float) -> StepPrediction:
-    """A step that calls the surer the later it is; one tool is not on offer."""
+    """A step that calls the surer the later it is."""
     values = [
         value("phone", "0912\n345", 0.91),
         value("city", "日本 👍🏽", 0.6),
@@ -61,7 +61,6 @@ def answer_step(number: int, share: float) -> StepPrediction:
         q=share * 0.9,
         number=number,
     )
-    told.tools.append(RankedTool(name="cancel", probability=0.0, offered=False))
     return told
 
 
@@ -187,19 +186,6 @@ async def test_text_is_never_obeyed() -> None:
         assert "x\\x1b[2J [b]y" in text
 
 
-async def test_a_tool_that_is_not_offered_says_so() -> None:
-    ranking = ToolRanking()
-    async with AnswerApp(ranking).run_test(size=(60, 8)) as pilot:
-        ranking.show(answer_step(1, 0.7).tools)
-        await pilot.pause()
-        lines = {line.split()[1]: line for line in shown(pilot.app).splitlines()[2:5]}
-        assert NOT_AVAILABLE in lines["cancel"]
-        assert NOT_AVAILABLE not in lines["find_table"] and "0.300" in lines["find_table"]
-        await pilot.resize_terminal(30, 8)
-        await pilot.pause()
-        assert NOT_AVAILABLE in shown(pilot.app)
-
-
 @pytest.mark.parametrize(
     ("decision", "words"), [("direct_answer", ANSWERS), ("tool_call", NO_TOOL)]
 )
@@ -300,6 +286,43 @@ async def test_rows_of_turns_as_text(size: tuple[int, int]) -> None:
         pane.show(occlusion(0.01, -0.6, 0.2), DRAFT)
         await pilot.pause()
         assert_golden(f"occlusion_rows_{size[0]}", shown(pilot.app))
+
+
+WORDS = [
+    ToolWord(text="book", is_name=True, effect=0.51),
+    ToolWord(text="table", is_name=True, effect=0.04),
+    *(ToolWord(text=text, is_name=False, effect=0.0) for text in ("Reserve", "a")),
+    ToolWord(text="table\x1b[2J", is_name=False, effect=1.204),
+    ToolWord(text="in\nRome", is_name=False, effect=-0.3),
+]
+
+
+@pytest.mark.parametrize("width", [20, 60])
+async def test_the_words_of_a_tool_as_text(width: int) -> None:
+    view = ToolWordsView()
+    async with AnswerApp(view).run_test(size=(width, 10)) as pilot:
+        view.show(WORDS)
+        await pilot.pause()
+        assert_golden(f"tool_words_{width}", shown(pilot.app))
+        view.show([])
+        await pilot.pause()
+        assert "book" not in shown(pilot.app)
+
+
+async def test_words_that_speak_for_a_tool_stand_out() -> None:
+    view = ToolWordsView()
+    async with AnswerApp(view).run_test(size=(60, 10)) as pilot:
+        view.show(WORDS)
+        await pilot.pause()
+        styles = {
+            segment.text.strip(): segment.style
+            for y in range(view.size.height)
+            for segment in view.render_line(y)
+            if segment.style and segment.text.strip()
+        }
+        plain = styles["table"]
+        assert styles["book"].color != plain.color
+        assert styles["book"].bold
 
 
 async def test_before_any_answer_the_rows_say_why_there_are_none() -> None:
