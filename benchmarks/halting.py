@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from trm_engine.data.catalogue_tokens import CatalogueTokens
 from trm_engine.data.collator import create_dataloader
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.inference.predictor import Predictor
@@ -41,7 +42,8 @@ def main() -> int:
     dataset = TRMToolCallingDataset(arguments.file, predictor.tokenizer, predictor.labels, **limits)
     loader = create_dataloader(dataset, arguments.batch_size, whole_dialogues=True)
     batches = [batch for _, batch in zip(range(arguments.batches), loader, strict=False)]
-    parts = [Part(batch, Targets.of(batch)) for batch in batches]
+    catalogue = CatalogueTokens.of(dataset.labels, predictor.tokenizer)
+    parts = [Part(batch, Targets.of(batch), catalogue) for batch in batches]
     for steps in arguments.steps:
         print(_compared(predictor.model, parts, steps))
     return 0
