@@ -66,7 +66,8 @@ def streamed_step(model: TRMForToolCalling, batch: Batch) -> None:
     """Forward and backward of one averaged update, as the trainer does it."""
     targets = Targets.of(batch)
     loss_fn = DeepSupervisionLoss(model.config)
-    for _ in averaged(model, loss_fn, [Part(batch, targets, model.catalogue)], count_labels(targets)):
+    part = Part(batch, targets, model.catalogue)
+    for _ in averaged(model, loss_fn, [part], count_labels(targets)):
         model.zero_grad(set_to_none=True)
 
 
