@@ -153,14 +153,17 @@ def _values(listed: Sequence[Field], tokenizer: TRMTokenizer) -> Tensor:
     """The tokens of listed values, [F, V, M]."""
     most = max((len(each.values) for each in listed), default=0)
     tokens = [
-        [tokenizer.encode(words_of_value(each))[:MOST_VALUE_TOKENS] for each in one.values]
+        [
+            tokenizer.encode(words_of_value(each))[:MOST_VALUE_TOKENS] or [MASK_ID]
+            for each in one.values
+        ]
         for one in listed
     ]
     longest = max((len(ids) for row in tokens for ids in row), default=0)
     values = torch.zeros(len(listed), most, max(1, longest), dtype=torch.long)
     for field, row in enumerate(tokens):
         for place, ids in enumerate(row):
-            values[field, place, : len(ids)] = torch.tensor(ids or [MASK_ID])[: values.shape[2]]
+            values[field, place, : len(ids)] = torch.tensor(ids)
     return values
 
 

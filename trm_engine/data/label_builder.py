@@ -7,6 +7,7 @@ import operator
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from typing import Any, NamedTuple
 
 from trm_engine.data.catalogue.schema import ParameterSchema
@@ -90,6 +91,16 @@ class FieldCounts:
         elif not stands_anywhere(sample.history, value, declared_type):
             self._add_nowhere(value_text(value))
 
+    def merge(self, other: FieldCounts) -> None:
+        """Add what another has counted."""
+        self.filled += other.filled
+        self.verbatim += other.verbatim
+        self.values.update(other.values)
+        self.types.update(other.types)
+        self.many_values |= other.many_values
+        self.nowhere += other.nowhere
+        self.examples = [*self.examples, *other.examples][:SHOWN_VALUES]
+
     def declare(self, schema: ParameterSchema) -> None:
         """Note what a tool's schema says."""
         if schema not in self.declared:
@@ -159,6 +170,10 @@ class Parameter(NamedTuple):
 
     path: str
     schema: ParameterSchema = NO_LIMITS
+
+    def __hash__(self) -> int:
+        """A hash without the schema's values, which may be lists."""
+        return hash((self.path, self.schema.description))
 
 
 @dataclass
@@ -234,24 +249,27 @@ class LabelBuilder:
         elif known[0].function:
             return known[0]
         tool = known[-1]
+        called = dict(tool.parameters)
         if not function.is_bare:
             tool.define(function)
-        for parameter in tool.parameters.values():
-            self._counts(parameter)
+        for path, parameter in tool.parameters.items():
+            counts, before = self._counts(parameter), called.get(path, parameter)
+            if before != parameter:
+                counts.merge(self.args[before])
+                self._drop_unused(before)
         return tool
 
     def build(self) -> Labels:
         """The labels of the samples so far."""
         tools = [tool for definitions in self.tools.values() for tool in definitions]
-        used = dict.fromkeys(each for tool in tools for each in tool.parameters.values())
-        args = {parameter: index for index, parameter in enumerate(used)}
+        args = {parameter: channel for channel, parameter in enumerate(self.args)}
         return Labels(
             tools=tuple(titles(tool.name for tool in tools)),
             parameters=tuple(
                 tuple(args[each] for each in tool.parameters.values()) for tool in tools
             ),
             slots=tuple(self._slot(name, counts) for name, counts in self.slots.items()),
-            args=tuple(self._argument(parameter) for parameter in used),
+            args=tuple(map(self._argument, self.args)),
             definitions=tuple(tool.definition() for tool in tools),
             calls_together=self.calls_together,
         )
@@ -289,6 +307,11 @@ class LabelBuilder:
             limits = replace(parameter.schema, description="")
             self._counts(parameter).add(value, sample, None if limits == NO_LIMITS else limits)
 
+    def _drop_unused(self, parameter: Parameter) -> None:
+        tools = (tool for definitions in self.tools.values() for tool in definitions)
+        if not any(parameter in tool.parameters.values() for tool in tools):
+            del self.args[parameter]
+
     def _counts(self, parameter: Parameter) -> FieldCounts:
         counts = self.args.get(parameter)
         if counts is None:
@@ -312,16 +335,16 @@ def extended(labels: Labels, functions: Iterable[Function]) -> Labels:
     new = builder.build()
     if not new.tools:
         return labels
-    channels = {_meaning(each): channel for channel, each in enumerate(labels.args)}
-    added = [each for each in new.args if _meaning(each) not in channels]
-    channels |= {_meaning(each): len(labels.args) + place for place, each in enumerate(added)}
+    channels = {_parameter(each): channel for channel, each in enumerate(labels.args)}
+    added = [each for each in new.args if _parameter(each) not in channels]
+    channels |= {_parameter(each): len(labels.args) + place for place, each in enumerate(added)}
     definitions = (*labels.definitions, *new.definitions)
     parameters = tuple(
-        tuple(channels[_meaning(new.args[channel])] for channel in own) for own in new.parameters
+        tuple(channels[_parameter(new.args[channel])] for channel in own) for own in new.parameters
     )
     return replace(
         labels,
-        tools=(*labels.tools, *titles(each.name for each in definitions)[len(labels.tools) :]),
+        tools=tuple(titles((each.name for each in new.definitions), labels.tools)),
         parameters=(*labels.parameters, *parameters),
         args=(*labels.args, *added),
         definitions=definitions,
@@ -335,18 +358,17 @@ def with_tools_of(labels: Labels, other: Labels) -> Labels:
     return extended(labels, (each.function for each in other.definitions))
 
 
-def titles(names: Iterable[str]) -> list[str]:
-    """The names, the second of two equal ones as "name (2)"."""
-    seen: Counter[str] = Counter()
-    found = []
+def titles(names: Iterable[str], taken: Sequence[str] = ()) -> list[str]:
+    """The titles ``taken``, then the names, the second of two equal ones as "name (2)"."""
+    found = dict.fromkeys(taken)
     for name in names:
-        seen[name] += 1
-        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return found
+        spellings = (f"{name} ({number})" for number in count(2))
+        found[next(each for each in chain((name,), spellings) if each not in found)] = None
+    return list(found)
 
 
-def _meaning(field: Field) -> tuple[str, str, ParameterSchema]:
-    return field.name, field.description, field.limits
+def _parameter(field: Field) -> Parameter:
+    return Parameter(field.name, replace(field.limits, description=field.description))
 
 
 def _listed(schemas: Iterable[ParameterSchema]) -> list[str]:

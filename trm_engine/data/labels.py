@@ -182,6 +182,8 @@ class Labels:
                 raise ValueError("labels: a name is duplicate")
         if not len(self.parameters) == len(self.definitions) == len(self.tools):
             raise ValueError("labels: parameters or definitions do not match the tools")
+        if not all(each.name for each in self.definitions):
+            raise ValueError("labels: a tool has no name")
         for channels, definition in zip(self.parameters, self.definitions, strict=True):
             if not all(0 <= channel < len(self.args) for channel in channels):
                 raise ValueError("labels: a parameter does not exist")

@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from trm_engine.data.as_samples import NO_OPTIONS, ConvertOptions, problem_in, samples_file
+from trm_engine.data.catalogue.schema import parameters_of
 from trm_engine.data.quick import NOT_READ, read_fields, read_value
 from trm_engine.errors import DataError, did_you_mean, no_such_file
 from trm_engine.files import strict_json
@@ -75,9 +76,10 @@ class Function(BaseModel):
 
     @cached_property
     def digest(self) -> str:
-        """A short hash of the definition; the order of keys does not matter."""
-        text = json.dumps([self.name, self.description, self.parameters], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """A short hash of what the definition means; schemas may say the same in other ways."""
+        parameters = sorted(parameters_of(self.parameters).items())
+        text = repr((self.name, self.description, parameters))
+        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
     @property
     def is_bare(self) -> bool:

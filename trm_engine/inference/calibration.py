@@ -71,14 +71,18 @@ class Calibration(_Part):
     def of(cls, checkpoint: dict[str, Any], labels: Labels) -> Self:
         """That of a checkpoint; the identity if it has none.
 
+        Arguments that only the tools of the validation data have are left out.
+
         Raises:
             ValueError: it is none, or that of other labels.
         """
         found = cls.model_validate(checkpoint.get("calibration") or {})
-        for name, own in (("slots", labels.slots), ("args", labels.args)):
-            if 0 < len(getattr(found, name)) < len(own):
-                raise ValueError(f"calibration.{name}: is not one for each of {len(own)}")
-        return found
+        slots, args = len(labels.slots), len(labels.args)
+        if len(found.slots) not in (0, slots):
+            raise ValueError(f"calibration.slots: is not one for each of {slots}")
+        if 0 < len(found.args) < args:
+            raise ValueError(f"calibration.args: is not one for each of {args}")
+        return found.model_copy(update={"args": found.args[:args]})
 
     def narrowed(self, args: Sequence[int]) -> Self:
         """That of some of the arguments; the median for those that calibration never saw."""
