@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from msgspec import to_builtins
 
-from tests.models import batch_of, checkpoint_of, fitted_config, inputs_of, small_model
+from tests.models import batch_of, checkpoint_of, inputs_of, reading_model
 from trm_engine.checkpoints.file import save_atomically
 from trm_engine.config import Config
 from trm_engine.data.dataset import TRMToolCallingDataset
@@ -51,7 +51,7 @@ def finished_run(folder: Path, dataset: TRMToolCallingDataset) -> RunFolder:
     """
     run = RunFolder(folder)
     run.create()
-    model = small_model(fitted_config(dataset, N_supervision=STEPS), seed=5, spread=0.3)
+    model = reading_model(dataset, seed=5, spread=0.3, N_supervision=STEPS)
     output = model.inference(**inputs_of(batch_of(dataset, range(24))), num_steps=2)
     ema = EMA(model)
     with torch.no_grad():

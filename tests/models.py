@@ -12,6 +12,7 @@ from torch import Tensor
 
 from trm_engine.checkpoints.file import FORMAT_VERSION, save_atomically
 from trm_engine.config import Config, TRMConfig
+from trm_engine.data.catalogue_tokens import CatalogueTokens
 from trm_engine.data.collator import INPUTS, Batch, TRMCollator
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.labels import Labels
@@ -46,6 +47,15 @@ def small_model(config: TRMConfig, seed: int = 0, spread: float = 1.0) -> TRMFor
     with torch.no_grad():
         for bias in (model.heads.decision.register.bias, model.heads.q.bias, model.heads.q.weight):
             bias.normal_(std=spread)
+    return model
+
+
+def reading_model(
+    dataset: TRMToolCallingDataset, seed: int = 0, spread: float = 1.0, **changes: Any
+) -> TRMForToolCalling:
+    """The same, fitted to a dataset, whose tools, slots and arguments it reads."""
+    model = small_model(fitted_config(dataset, **changes), seed, spread)
+    model.catalogue = CatalogueTokens.of(dataset.labels, dataset.tokenizer)
     return model
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tests.inspected import finished_run
-from tests.models import checkpoint_of, fitted_config, small_model
+from tests.models import checkpoint_of, reading_model
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.errors import CheckpointError
 from trm_engine.inference.calibration import (
@@ -24,6 +24,7 @@ from trm_engine.inference.calibration import (
     Calibration,
     Scale,
     logit,
+    per_channel,
     scaled,
     sharpened,
 )
@@ -164,7 +165,7 @@ def test_a_threshold_keeps_its_target(p: np.ndarray, random: Any, target: float)
 
 
 def test_an_evaluation_repeats_that_of_the_run(dataset: TRMToolCallingDataset) -> None:
-    model = small_model(fitted_config(dataset))
+    model = reading_model(dataset)
     found, calibration = evaluate_and_calibrate(model, dataset, target_accuracy=0.5)
     assert evaluate(model, dataset, calibration=calibration, target_accuracy=0.5) == found
     assert calibration.samples == len(dataset)
@@ -178,7 +179,7 @@ def test_an_evaluation_repeats_that_of_the_run(dataset: TRMToolCallingDataset) -
 def test_other_samples_are_judged_by_the_calibration_itself(
     dataset: TRMToolCallingDataset,
 ) -> None:
-    model = small_model(fitted_config(dataset))
+    model = reading_model(dataset)
     _, calibration = evaluate_and_calibrate(model, dataset.subset(range(30)))
     some = dataset.subset(range(30, 60))
     known = evaluate(model, some, calibration=calibration)
@@ -187,7 +188,7 @@ def test_other_samples_are_judged_by_the_calibration_itself(
 
 
 def test_a_model_that_diverged_has_the_identity(dataset: TRMToolCallingDataset) -> None:
-    model = small_model(fitted_config(dataset))
+    model = reading_model(dataset)
     with torch.no_grad():
         for weight in model.parameters():
             weight.fill_(float("nan"))
@@ -200,7 +201,7 @@ def test_a_model_that_diverged_has_the_identity(dataset: TRMToolCallingDataset) 
 
 
 def test_a_prediction_abstains_below_the_threshold(dataset: TRMToolCallingDataset) -> None:
-    model = small_model(fitted_config(dataset))
+    model = reading_model(dataset)
     state = checkpoint_of(model, dataset)
     conversations = [dataset.sample(index) for index in range(8)]
     plain = Predictor(state, "cpu").predict(conversations)
@@ -215,7 +216,7 @@ def test_a_prediction_abstains_below_the_threshold(dataset: TRMToolCallingDatase
 
 
 def test_a_temperature_changes_no_answer(dataset: TRMToolCallingDataset) -> None:
-    state = checkpoint_of(small_model(fitted_config(dataset)), dataset)
+    state = checkpoint_of(reading_model(dataset), dataset)
     conversations = [dataset.sample(index) for index in range(8)]
     plain = Predictor(state, "cpu").predict(conversations)
     labels = dataset.labels
@@ -229,10 +230,31 @@ def test_a_temperature_changes_no_answer(dataset: TRMToolCallingDataset) -> None
 
 
 def test_a_calibration_of_other_labels_is_refused(dataset: TRMToolCallingDataset) -> None:
-    state = checkpoint_of(small_model(fitted_config(dataset)), dataset)
-    state["calibration"] = {"slots": [1.0] * (len(dataset.labels.slots) + 1)}
-    with pytest.raises(CheckpointError, match=r"calibration\.slots"):
-        Predictor(state, "cpu")
+    state = checkpoint_of(reading_model(dataset), dataset)
+    labels = dataset.labels
+    for name, number in (
+        ("slots", len(labels.slots) + 1),
+        ("slots", len(labels.slots) - 1),
+        ("args", len(labels.args) - 1),
+    ):
+        state["calibration"] = {name: [1.0] * number}
+        with pytest.raises(CheckpointError, match=rf"calibration\.{name}"):
+            Predictor(state, "cpu")
+
+
+def test_an_argument_that_calibration_never_saw_has_the_usual_temperature(
+    dataset: TRMToolCallingDataset,
+) -> None:
+    """Those that only the validation data's tools have are in no checkpoint's labels."""
+    state = checkpoint_of(reading_model(dataset), dataset)
+    assert len(dataset.labels.args) == 3
+    state["calibration"] = {"args": [2.0, 3.0, 9.0, 7.0]}
+    calibration = Predictor(state, "cpu").calibration
+    assert calibration.args == [2.0, 3.0, 9.0]
+    logits = np.zeros((2, 5))
+    assert per_channel(calibration.args, logits).tolist() == [2.0, 3.0, 9.0, 3.0, 3.0]
+    assert per_channel(calibration.args, logits[:, :1]).tolist() == [2.0]
+    assert per_channel([], logits).tolist() == [1.0]
 
 
 def test_a_checkpoint_without_calibration_has_the_identity(

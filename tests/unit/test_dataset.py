@@ -425,8 +425,10 @@ def test_labels_of_another_file(
     call = {"name": "unheard_of", "arguments": {"x": 1}}
     path = write_jsonl(tmp_path / "val.jsonl", [sample(decision="tool_call", tool=call)])
     other = TRMToolCallingDataset(path, tokenizer, dataset.labels, cache_dir=tmp_path)
-    assert other.tool_name_to_id == dataset.tool_name_to_id
-    assert other[0]["tool_name_label"].item() == -2
+    assert other.tool_name_to_id == {**dataset.tool_name_to_id, "unheard_of": 2}
+    assert other[0]["tool_name_label"].item() == 2
+    assert other.labels.args == dataset.labels.args  # nothing says what x is
+    assert not (other[0]["arg_presence_labels"] >= 0).any()
     for slots, message in (
         ({"phone": "", "name": "", "plann": ""}, r"'plann' is not .* \(did you mean 'plan'\?\)"),
         ({"phone": "", "name": ""}, "slot 'plan', which the model knows, is missing"),

@@ -13,7 +13,7 @@ import pytest
 import torch
 from msgspec import structs
 
-from tests.models import batch_of, checkpoint_of, fitted_config, inputs_of, small_model
+from tests.models import batch_of, checkpoint_of, inputs_of, reading_model
 from tests.support import TOOLS, sample, write_jsonl
 from trm_engine.checkpoints.file import save_atomically
 from trm_engine.data.dataset import TRMToolCallingDataset
@@ -21,7 +21,12 @@ from trm_engine.data.field import Field
 from trm_engine.data.samples import Conversation
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import CheckpointError
-from trm_engine.inference.predictor import MOST_CALLS, FullPrediction, Predictor
+from trm_engine.inference.predictor import (
+    KEPT_CATALOGUES,
+    MOST_CALLS,
+    FullPrediction,
+    Predictor,
+)
 from trm_engine.models import EMA
 from trm_engine.runs.schema.answers import Call
 from trm_engine.training.evaluate import evaluate
@@ -29,7 +34,7 @@ from trm_engine.training.evaluate import evaluate
 
 @pytest.fixture(scope="module")
 def checkpoint(dataset: TRMToolCallingDataset) -> dict[str, Any]:
-    model = small_model(fitted_config(dataset, N_supervision=4), seed=5, spread=0.3)
+    model = reading_model(dataset, seed=5, spread=0.3, N_supervision=4)
     inputs = inputs_of(batch_of(dataset, range(24)))
     second, last = model.inference(**inputs, num_steps=2), model.inference(**inputs)
     with torch.no_grad():  # half of the answers are calls, and half of them halt early
@@ -204,13 +209,15 @@ def test_an_argument_has_the_type_that_its_tool_asks_for(
     checkpoint: dict[str, Any], json_type: str, said: str, value: Any
 ) -> None:
     predictor = Predictor(checkpoint, "cpu")
-    args = tuple(
-        Field("months", "choice", (said,)) if arg.name == "months" else arg
-        for arg in predictor.labels.args
-    )
-    predictor.labels = replace(predictor.labels, args=args)
     tool = json.loads(json.dumps(TOOLS[1]))
     tool["function"]["parameters"]["properties"]["months"] = {"type": json_type}
+    labels = predictor.labels
+    args = tuple(
+        Field("months", "choice", (said,)) if arg.name == "months" else arg for arg in labels.args
+    )
+    defined = replace(labels.definitions[1], schema=json.dumps(tool["function"]["parameters"]))
+    definitions = (labels.definitions[0], defined)
+    predictor.labels = replace(labels, args=args, definitions=definitions)
     with torch.no_grad():
         predictor.model.heads.decision.register.bias.fill_(1e4)
         predictor.model.heads.arg_presence.bias.fill_(1e4)
@@ -226,20 +233,118 @@ def test_a_tool_that_is_not_listed_is_never_chosen(
 ) -> None:
     with torch.no_grad():
         predictor.model.heads.decision.register.bias.fill_(1e4)
-    new = json.loads(json.dumps(TOOLS[0]).replace("find_customer", "something_new"))
     for each in conversations[:6]:
         for index, tool in enumerate(TOOLS):
-            only = each.model_copy(update={"tools": conversation("x", new, tool).tools})
+            only = each.model_copy(update={"tools": conversation("x", tool).tools})
+            free = each.model_copy(update={"tools": []})
             [answer] = predictor.predict([only])
+            [beside, _] = predictor.predict([only, free])
+            assert_same(
+                structs.replace(beside, tool_probabilities=answer.tool_probabilities), answer
+            )
             assert answer.tool is not None
             assert answer.tool.name == tool["function"]["name"]
-            assert list(answer.tool_probabilities.values())[1 - index] == 0
-        [unknown] = predictor.predict(
-            [each.model_copy(update={"tools": conversation("x", new).tools})]
-        )
-        assert unknown.decision == "tool_call"
-        assert unknown.tool is None
-        assert set(unknown.tool_probabilities.values()) == {0.0}
+            assert answer.tool_probabilities == {answer.tool.name: 1.0}
+            assert list(beside.tool_probabilities.values())[1 - index] == 0
+
+
+@pytest.mark.parametrize(("json_type", "value"), [("integer", 7), ("number", 7), ("string", "7")])
+def test_an_argument_of_a_tool_that_training_never_saw_has_its_type(
+    predictor: Predictor, json_type: str, value: Any
+) -> None:
+    tool = json.loads(json.dumps(NEW))
+    tool["function"]["parameters"]["properties"] = {"count": {"type": json_type}}
+    with torch.no_grad():
+        predictor.model.heads.decision.register.bias.fill_(1e4)
+        predictor.model.heads.arg_presence.bias.fill_(1e4)
+    [answer] = predictor.predict([conversation("7", tool)])
+    assert answer.tool == Call("something_new", {"count": value})
+    assert type(answer.tool.arguments["count"]) is type(value)
+
+
+NEW = json.loads(json.dumps(TOOLS[0]).replace("find_customer", "something_new"))
+
+
+def test_a_tool_that_training_never_saw_is_called_by_its_name(
+    predictor: Predictor, conversations: list[Conversation]
+) -> None:
+    with torch.no_grad():
+        predictor.model.heads.decision.register.bias.fill_(1e4)
+        predictor.model.heads.arg_presence.bias.fill_(1e4)
+    offered = conversation("x", NEW).tools
+    for each in conversations[:6]:
+        [answer] = predictor.predict([each.model_copy(update={"tools": offered})])
+        assert answer.tool is not None
+        assert answer.tool.name == "something_new"
+        assert list(answer.tool.arguments) == ["phone"]
+        assert answer.tool_probabilities == {"something_new": 1.0}
+    batch = predictor.read([each.model_copy(update={"tools": offered})])
+    assert batch.new_tools(0, predictor.labels) == ["something_new"]
+    assert batch.labels.slots == predictor.labels.slots
+    assert batch.labels.args == predictor.labels.args[:1]  # it is defined like a known one
+    assert predictor.labels.tools == ("find_customer", "change_plan")
+
+
+def test_new_tools_beside_known_ones_change_no_answer_about_these(
+    predictor: Predictor, conversations: list[Conversation]
+) -> None:
+    """Conversations with other tools may stand in one batch."""
+    offered = conversation("x", NEW, *TOOLS).tools
+    both = [conversations[0].model_copy(update={"tools": offered}), *conversations[1:6]]
+    for alone, together in zip(
+        predictor.predict(conversations[1:6]), predictor.predict(both)[1:], strict=True
+    ):
+        named = together.tool_probabilities
+        assert named.pop("something_new") == 0
+        assert_same(structs.replace(together, tool_probabilities=named), alone)
+
+
+def test_a_known_name_with_another_definition_is_another_tool(
+    predictor: Predictor, conversations: list[Conversation]
+) -> None:
+    """What it says now is read; what it said in training is not on offer."""
+    with torch.no_grad():
+        predictor.model.heads.decision.register.bias.fill_(1e4)
+    other = json.loads(json.dumps(TOOLS[0]))
+    other["function"]["description"] = "Cancel the contract of a customer at once"
+    found = []
+    for tool in (TOOLS[0], other):
+        offered = conversation("x", tool, TOOLS[1]).tools
+        asked = [each.model_copy(update={"tools": offered}) for each in conversations[:4]]
+        batch = predictor.read(asked)
+        found.append((batch, predictor.predict(asked)))
+    (known, answers), (told_apart, others) = found
+    assert known.labels.tools == predictor.labels.tools
+    assert known.new_tools(0, predictor.labels) == []
+    assert told_apart.labels.tools == ("change_plan", "find_customer (2)")
+    assert told_apart.tools(0) == {"change_plan": 0, "find_customer": 1}
+    assert told_apart.tensors["tool_mask"].tolist() == [[1, 1]] * 4
+    assert told_apart.new_tools(0, predictor.labels) == ["find_customer"]
+    mixed = predictor.read([asked[0], conversation("whatever is known")])
+    assert mixed.labels.tools == ("find_customer", "change_plan", "find_customer (2)")
+    assert mixed.tensors["tool_mask"].tolist() == [[0, 1, 1], [1, 1, 1]]
+    for one, two in zip(answers, others, strict=True):
+        assert two.tool is not None
+        assert two.tool.name in ("find_customer", "change_plan")
+        assert one.tool_probabilities != two.tool_probabilities
+
+
+def test_what_is_read_of_a_catalogue_is_kept(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+    plain = predictor.model.read
+    monkeypatch.setattr(
+        predictor.model, "read", lambda given: reads.append(given.num_tools) or plain(given)
+    )
+    for text in ("one", "two"):
+        for tools in (TOOLS, [NEW], [*TOOLS, NEW], [NEW, *TOOLS]):
+            predictor.predict([conversation(text, *tools)])
+    assert reads == [2, 1, 1]  # the known ones, then the new one for each catalogue
+    for number in range(2 * KEPT_CATALOGUES):
+        named = json.loads(json.dumps(NEW).replace("something_new", f"tool_{number}"))
+        predictor.predict([conversation("x", named)])
+    assert len(predictor._catalogues) <= KEPT_CATALOGUES
 
 
 def test_no_list_of_tools_means_all(
@@ -270,7 +375,7 @@ TEXTS = [
 def test_any_script_can_be_read(predictor: Predictor, text: str) -> None:
     with torch.no_grad():  # every slot and argument is read off
         predictor.model.heads.decision.register.bias.fill_(1e4)
-        predictor.model.heads.slot_presence_bias.fill_(1e4)
+        predictor.model.heads.slot_presence.bias.fill_(1e4)
         predictor.model.heads.arg_presence.bias.fill_(1e4)
     [answer] = predictor.predict([conversation(text, *TOOLS)])
     assert answer.tool is not None
@@ -290,7 +395,7 @@ def test_a_conversation_longer_than_the_model_reads(
     short["config"]["data"]["max_length"] = 32
     predictor = Predictor(short, "cpu")
     with torch.no_grad():
-        predictor.model.heads.slot_presence_bias.fill_(1e4)
+        predictor.model.heads.slot_presence.bias.fill_(1e4)
     for each in conversations[:6]:
         [answer] = predictor.predict([each])
         texts = [turn.text() for turn in each.history]
@@ -330,7 +435,7 @@ def test_an_empty_history_is_refused(tokenizer: TRMTokenizer) -> None:
 def test_the_average_is_used_unless_raw_weights_are_asked_for(
     dataset: TRMToolCallingDataset, tmp_path: Path
 ) -> None:
-    model = small_model(fitted_config(dataset))
+    model = reading_model(dataset)
     ema = EMA(model)
     with torch.no_grad():
         for weight in model.parameters():
@@ -348,7 +453,7 @@ def test_the_average_is_used_unless_raw_weights_are_asked_for(
 def test_weights_that_do_not_fit_are_refused(
     checkpoint: dict[str, Any], dataset: TRMToolCallingDataset
 ) -> None:
-    other = small_model(fitted_config(dataset, hidden_size=16))
+    other = reading_model(dataset, hidden_size=16)
     with pytest.raises(CheckpointError, match="do not fit"):
         Predictor({**checkpoint, "model_state_dict": other.state_dict()}, "cpu")
     with pytest.raises(CheckpointError, match="do not fit"):
@@ -356,21 +461,23 @@ def test_weights_that_do_not_fit_are_refused(
 
 
 def test_data_without_any_tool(tmp_path: Path, tokenizer: TRMTokenizer) -> None:
-    """Nothing can be called, whatever the decision's probability; an evaluation says so."""
+    """Nothing can be called; an evaluation says so. What a request offers can be."""
     path = write_jsonl(tmp_path / "talk.jsonl", [sample()] * 3)
     data = TRMToolCallingDataset(path, tokenizer, cache_dir=tmp_path)
-    model = small_model(fitted_config(data))
+    model = reading_model(data)
     with torch.no_grad():
-        model.heads.decision.register.bias.fill_(1e4)
+        model.heads.decision.register.bias.fill_(1e5)
     metrics = evaluate(model, data)
     assert metrics.tool.accuracy is None
     assert metrics.worst[0].predicted_tool is None
-    for offered in ([], TOOLS):
-        [answer] = Predictor(checkpoint_of(model, data), "cpu").predict(
-            [conversation("hello", *offered)]
-        )
-        assert (answer.decision, answer.tool) == ("tool_call", None)
-        assert answer.decision_probability == 1
+    predictor = Predictor(checkpoint_of(model, data), "cpu")
+    [answer] = predictor.predict([conversation("hello")])
+    assert (answer.decision, answer.tool) == ("tool_call", None)
+    assert answer.decision_probability == 1
+    [answer] = predictor.predict([conversation("hello", *TOOLS)])
+    assert answer.tool is not None
+    assert answer.tool.name in ("find_customer", "change_plan")
+    assert sum(answer.tool_probabilities.values()) == pytest.approx(1)
 
 
 # --- calls made together ------------------------------------------------------------------------

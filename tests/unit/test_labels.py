@@ -13,9 +13,16 @@ from hypothesis import strategies as st
 from tests.support import TOOLS, dialogues, sample
 from trm_engine.data.encoding import NONE, UNKNOWN_TOOL, encode_sample, tool_mask
 from trm_engine.data.field import Field
-from trm_engine.data.label_builder import MAX_CHOICES, LabelBuilder
+from trm_engine.data.label_builder import (
+    MAX_CHOICES,
+    MAX_DEFINITIONS,
+    LabelBuilder,
+    extended,
+    titles,
+    with_tools_of,
+)
 from trm_engine.data.labels import Labels
-from trm_engine.data.samples import Conversation, Sample
+from trm_engine.data.samples import Conversation, Function, Sample
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.vocabulary import NOWHERE
 
@@ -137,6 +144,127 @@ def test_an_enum_too_long_to_choose_from_is_a_span() -> None:
     assert (field.kind, len(field.limits.enum)) == ("span", MAX_CHOICES + 1)
 
 
+def test_an_enum_may_hold_anything() -> None:
+    listed = [{"x": 1}, [1], "a"]
+    tools = [tool("f", plan={"enum": listed}), tool("g", plan={"enum": listed})]
+    labels = learn([{**call("f", "hm", plan="a"), "tools": tools}])
+    assert labels.parameters == ((0,), (0,))
+    assert labels.args[0].values == ('{"x":1}', "[1]", "a")
+    assert Labels.from_dict(json.loads(json.dumps(labels.to_dict()))).tools == labels.tools
+
+
+def defined(name: str, description: str, **properties: dict[str, Any]) -> dict[str, Any]:
+    made = tool(name, **properties)
+    return {**made, "function": {**made["function"], "description": description}}
+
+
+def test_a_name_with_two_definitions_is_two_tools(tokenizer: TRMTokenizer) -> None:
+    tools = [
+        defined("find", "a film", title={"type": "string"}),
+        defined("find", "a song", title={"type": "string"}, year={"type": "integer"}),
+    ]
+    seen = [
+        {**call("find", "it is Up", title="Up"), "tools": [each]} for each in (*tools, tools[0])
+    ]
+    labels = learn(seen)
+    assert labels.tools == ("find", "find (2)")
+    assert [labels.name_of(each) for each in (0, 1)] == ["find", "find"]
+    assert labels.parameters == ((0,), (0, 1))
+    for record, expected in zip(seen, (0, 1, 0), strict=True):
+        parsed = Sample.model_validate(record)
+        assert encode_sample(parsed, tokenizer, labels, 512).tool == expected
+        assert tool_mask(parsed, labels).tolist() == [expected == 0, expected == 1]
+    bare = Sample.model_validate(call("find", "it is Up", title="Up"))
+    assert encode_sample(bare, tokenizer, labels, 512).tool == 0
+    assert labels.knows(Function(name="find"))
+    assert not labels.knows(Function(name="find", description="a third"))
+    assert labels.tool_of(Function(name="find", description="a third")) == 0
+    assert labels.tool_of(Function(name="lose")) == labels.called("lose", []) == -1
+
+
+def test_so_many_definitions_of_a_name_are_told_apart() -> None:
+    seen = [sample(tools=[defined("f", f"number {n}")], slots={}) for n in range(20)]
+    labels = learn(seen)
+    assert len(labels.tools) == MAX_DEFINITIONS
+    assert labels.tools[-1] == f"f ({MAX_DEFINITIONS})"
+    assert labels.tool_of(Function(name="f", description="number 19")) == 0
+
+
+def test_titles_are_all_different() -> None:
+    assert titles(["a", "a", "b"]) == ["a", "a (2)", "b"]
+    assert titles(["a", "a", "a (2)", "a"]) == ["a", "a (2)", "a (2) (2)", "a (3)"]
+    assert titles(["a", "b"], ["b", "a"]) == ["b", "a", "a (2)", "b (2)"]
+
+
+@given(st.lists(st.sampled_from(["a", "a (2)", "a (2) (2)", "b"]), max_size=8))
+def test_any_names_have_titles(names: list[str]) -> None:
+    found = titles(names)
+    assert len(set(found)) == len(found) == len(names)
+    assert all(title.startswith(name) for title, name in zip(found, names, strict=True))
+
+
+def test_what_a_call_shows_of_a_tool_counts_once_it_is_defined() -> None:
+    """Some lines of a file list no tools."""
+    tools = [defined("f", "it", a={"type": "string", "description": "the a"})]
+    seen = [call("f", "hm", a="x"), {**call("f", "hm", a="y"), "tools": tools}, call("f", a="z")]
+    for order in (seen, seen[::-1], [seen[1], seen[0], seen[2]]):
+        [field] = learn(order).args
+        assert (field.kind, sorted(field.values)) == ("choice", ["x", "y", "z"])
+        assert field.description == "the a"
+        assert learn(order).tools == ("f",)
+
+
+def test_a_definition_says_what_a_call_must_have() -> None:
+    made = tool("f", a={"type": "string"}, b={"type": "object", "properties": {"c": {}, "d": {}}})
+    made["function"]["parameters"]["required"] = ["b"]
+    made["function"]["parameters"]["properties"]["b"]["required"] = ["d"]
+    labels = learn([sample(tools=[made], slots={})])
+    [definition] = labels.definitions
+    assert definition.required == ("b.d",)
+    assert {each.name for each in labels.args} == {"a", "b.c", "b.d"}
+    assert definition.function.parameters == made["function"]["parameters"]
+
+
+def test_a_slot_is_described_as_the_parameter_of_its_name() -> None:
+    tools = [defined("f", "it", a={"type": "string", "description": "the a"}, z={})]
+    labels = learn([{**slot("3", "it is 3"), "tools": tools}])
+    assert labels.slots[0].description == "the a"
+
+
+# --- further tools ------------------------------------------------------------------------------
+
+
+def test_further_tools_leave_what_is_known_where_it_is(labels: Labels) -> None:
+    known = [Function.model_validate(each["function"]) for each in TOOLS]
+    new = Function.model_validate(
+        defined(
+            "other", "new", phone={"type": "string"}, months={"type": "string"}, x={"enum": ["a"]}
+        )["function"]
+    )
+    again = Function.model_validate(defined("find_customer", "in another way")["function"])
+    more = extended(labels, [*known, new, again, new])
+    assert more.tools == (*labels.tools, "other", "find_customer (2)")
+    assert more.parameters == (*labels.parameters, (0, 3, 4), ())
+    assert more.args[: len(labels.args)] == labels.args
+    assert [each.name for each in more.args[len(labels.args) :]] == ["months", "x"]
+    assert more.args[-1].values == ("a",)
+    assert (more.slots, more.calls_together) == (labels.slots, labels.calls_together)
+    assert more.definitions[: len(labels.definitions)] == labels.definitions
+    assert all(more.knows(each) for each in (*known, new, again))
+    more.refuse_impossible()
+    assert extended(labels, known) is labels
+    assert extended(more, [new, again]) is more
+    twice = extended(extended(labels, [new]), [again])
+    assert (twice.tools, twice.parameters, twice.args) == (more.tools, more.parameters, more.args)
+
+
+def test_the_tools_of_other_labels_are_added(labels: Labels) -> None:
+    other = learn([sample(tools=[defined("other", "new", phone={"type": "string"})], slots={})])
+    assert with_tools_of(labels, labels) is labels
+    assert with_tools_of(labels, learn(dialogues(2))) is labels
+    assert with_tools_of(labels, other).tools == (*labels.tools, "other")
+
+
 def test_tools_and_parameters_that_only_calls_name_are_learnt() -> None:
     seen = [call("f", "x", b=1), call("g", "x", a="x", b=2), call("f", "x", c=None)]
     labels = learn(seen)
@@ -233,11 +361,24 @@ def test_an_arguments_type_is_that_of_its_schema_if_there_is_one(
     assert field.json_type == json_type
 
 
-def test_schemas_that_disagree_leave_the_type_to_the_values() -> None:
-    tools = [tool("f", a={"type": "string"}), tool("g", a={"type": "integer"})]
-    seen = [{**call("f", "hm", a=value), "tools": tools} for value in (1.5, 2.5, "x")]
-    assert learn(seen).args[0].json_type == "number"
-    [field] = learn([{**seen[0], "tools": tools[1:], "tool": {"name": "g"}}]).args
+def test_parameters_that_are_defined_otherwise_are_others() -> None:
+    tools = [
+        tool("f", a={"type": "string"}),
+        tool("g", a={"type": "integer"}),
+        tool("h", a={"type": "integer"}),
+    ]
+    seen = [
+        {**call(name, "hm", a=value), "tools": tools}
+        for name, value in (("f", 1.5), ("f", "x"), ("g", 7), ("h", 8))
+    ]
+    labels = learn(seen)
+    assert [(each.name, each.json_type) for each in labels.args] == [
+        ("a", "string"),
+        ("a", "integer"),
+    ]
+    assert labels.parameters == ((0,), (1,), (1,))
+    assert [each.values for each in labels.args] == [("1.5", "x"), ("7", "8")]
+    [field] = learn([{**seen[0], "tools": tools[1:2], "tool": {"name": "g"}}]).args
     assert field.json_type == "integer"
 
 
@@ -263,8 +404,11 @@ fields = st.builds(
 different_fields = st.lists(fields, max_size=4, unique_by=lambda field: field.name)
 
 
+tool_names = names.filter(bool)  # a call without a name is refused where data is read
+
+
 @given(
-    st.lists(names, max_size=4, unique=True),
+    st.lists(tool_names, max_size=4, unique=True),
     st.lists(st.integers(0, 3), max_size=4, unique=True),
     different_fields,
     different_fields,
@@ -361,14 +505,29 @@ def test_a_value_that_was_cut_off_is_present_and_stands_nowhere(
         {"slots": [{"name": "a", "kind": "choice"}]},
         {"slots": [{"name": "a", "values": ["b"]}]},
         {"slots": [{"name": "a", "json_type": "date"}]},
+        {"definitions": [{"name": ""}]},
+        {"definitions": [{"name": 1}]},
+        {"definitions": [{"name": "f", "description": None}]},
+        {"definitions": [{"name": "f"}, {"name": "g"}]},
+        {"definitions": [{"name": "f", "required": ["b"]}]},
+        {"definitions": [{"name": "f", "schema": "{"}]},
+        {"definitions": [{"name": "f", "schema": "[]"}]},
+        {"definitions": [{"name": "f", "schema": '{"properties": 1}'}]},
         {"args": {}},
         {"args": None},
     ],
 )
 def test_what_are_no_labels_is_refused_on_one_line(changes: dict[str, Any]) -> None:
-    good = {"tools": ["f"], "parameters": [[0]], "slots": [], "args": [{"name": "a"}]}
+    good = {
+        "tools": ["f"],
+        "parameters": [[0]],
+        "slots": [],
+        "args": [{"name": "a"}],
+        "definitions": [{"name": "f", "schema": '{"type": "object"}', "required": ["a"]}],
+    }
     Labels.from_dict(good)
-    for values in ({**good, **changes}, {key: good[key] for key in good if key not in changes}):
+    missing = {key: good[key] for key in good if key not in changes or key == "definitions"}
+    for values in ({**good, **changes}, *([missing] if missing != good else [])):
         with pytest.raises(ValueError) as caught:
             Labels.from_dict(values)
         assert "\n" not in str(caught.value)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +14,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from tests.models import batch_of, inputs_of, small_config, small_model, tensors_of
-from trm_engine.config import TRMConfig
+from tests.models import (
+    batch_of,
+    inputs_of,
+    reading_model,
+    small_config,
+    small_model,
+    tensors_of,
+)
+from trm_engine.data.catalogue_tokens import CatalogueTokens
 from trm_engine.data.collator import Batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.prefixes import read_from
@@ -23,6 +32,7 @@ from trm_engine.models.heads import MASKED_LOGIT, Q_BIAS
 from trm_engine.models.heads.arg_requirements import ArgRequirements
 from trm_engine.models.layers import attend, swiglu_width
 from trm_engine.models.layout import OLDEST, REGISTER_RECENCY, Layout, readers_of, turn_recency
+from trm_engine.models.readings import Readings
 from trm_engine.models.recursion import RecursiveCore
 from trm_engine.models.rotary import rope_tables, rotate
 from trm_engine.training.losses import DeepSupervisionLoss, count_labels
@@ -50,7 +60,7 @@ def batch(dataset: TRMToolCallingDataset) -> Batch:
 
 @pytest.fixture
 def model(dataset: TRMToolCallingDataset) -> TRMForToolCalling:
-    return small_model(small_config(dataset.labels))
+    return reading_model(dataset)
 
 
 def padded(batch: Batch, extra: int) -> Batch:
@@ -59,6 +69,23 @@ def padded(batch: Batch, extra: int) -> Batch:
         name: tensor if name == "tool_mask" else torch.nn.functional.pad(tensor, (0, extra))
         for name, tensor in inputs_of(batch).items()
     }
+
+
+def readings_of(tool_args: Sequence[Sequence[int]], required: Sequence[Sequence[bool]]) -> Readings:
+    """Readings made up by chance, of two tools and three arguments, 16 wide."""
+    config = small_config(num_tools=2, num_slots=1, num_args=3, num_choices=0, tool_args=tool_args)
+    catalogue = replace(CatalogueTokens.numbered(config), required=torch.tensor(required))
+    torch.manual_seed(0)
+    summaries, words = torch.randn(6, 16), torch.randn(2, 1, 16)
+    values = torch.empty(4, 0, 3, 16)
+    return Readings(
+        summaries,
+        words,
+        torch.ones(2, 1, dtype=torch.bool),
+        values,
+        torch.empty(4, 0, dtype=torch.bool),
+        catalogue,
+    )
 
 
 def valid(name: str, tensor: Tensor, row: int, length: int) -> Tensor:
@@ -117,25 +144,30 @@ def test_a_model_without_slots_arguments_and_choices(batch: Batch) -> None:
 def test_an_argument_that_is_a_slot_too_is_asked_for_with_the_slots_query(
     dataset: TRMToolCallingDataset, batch: Batch
 ) -> None:
-    labels = dataset.labels
-    assert labels.arg_slots == (0, 2, -1)
-    shared = small_model(small_config(labels))
-    alone = small_model(small_config(labels, arg_slots=()))
-    with torch.no_grad():
-        for model in (shared, alone):
-            model.heads.pointers.queries[0] += 1.0  # what the slot asks for
-    changed, same = (
-        (one.arg_start_logits - other.arg_start_logits).abs().amax(dim=(0, 1))
-        for one, other in (
-            (
-                each.train_step(**inputs_of(batch))[0],
-                small_model(each.config)(**inputs_of(batch))[0],
-            )
-            for each in (shared, alone)
-        )
-    )
-    assert (changed > 1e-3).tolist() == [True, False, False]
-    assert not same.any()
+    model = reading_model(dataset)
+    assert model.catalogue.arg_slots.tolist() == [0, 2, -1]
+    alone = replace(model.catalogue, arg_slots=torch.full((3,), -1))
+
+    def starts(catalogue: CatalogueTokens, moved: float) -> Tensor:
+        """The start logits of the arguments, with the first slot read ``moved`` away."""
+        read = model.read(catalogue)
+        summaries = read.summaries.clone()
+        summaries[catalogue.num_tools] += moved
+        context = model.embedding(read._replace(summaries=summaries), **inputs_of(batch))
+        tokens, _ = context.layout.split(torch.randn_like(context.x))
+        states = torch.randn(len(tokens), 6, model.config.hidden_size)
+        found, *_ = model.heads.pointers(tokens, tokens, states, context)
+        return found[:, 3:]
+
+    changed, same = ([], [])
+    for catalogue, differences in ((model.catalogue, changed), (alone, same)):
+        torch.manual_seed(0)
+        before = starts(catalogue, 0.0)
+        torch.manual_seed(0)
+        difference = (starts(catalogue, 1.0) - before).abs().amax(dim=(0, 2))
+        differences += (difference > 1e-3).tolist()
+    assert changed == [True, False, False]
+    assert same == [False, False, False]
 
 
 def test_the_model_begins_sure_that_it_is_wrong(batch: Batch) -> None:
@@ -153,8 +185,10 @@ def test_beginnings_of_y_and_z_are_saved_and_not_learnt(model: TRMForToolCalling
     assert torch.equal(other.z_init, model.z_init)
 
 
-def test_a_seed_fixes_weights_and_answers(model: TRMForToolCalling, batch: Batch) -> None:
-    twin, other = small_model(model.config), small_model(model.config, seed=1)
+def test_a_seed_fixes_weights_and_answers(
+    dataset: TRMToolCallingDataset, model: TRMForToolCalling, batch: Batch
+) -> None:
+    twin, other = reading_model(dataset), reading_model(dataset, seed=1)
     outputs = [each.inference(**inputs_of(batch)) for each in (model, twin, other)]
     mine, same, different = map(tensors_of, outputs)
     assert all(torch.equal(mine[name], same[name]) for name in mine)
@@ -232,8 +266,8 @@ def test_span_logits_of_padding_are_out_of_the_question(
 def test_registers_stand_where_the_conversation_ends(
     model: TRMForToolCalling, batch: Batch
 ) -> None:
-    context = model.embedding(**padded(batch, 3))
-    registers = SHARED_REGISTERS + model.config.num_slots
+    context = model.embedding(model.read(), **padded(batch, 3))
+    registers = SHARED_REGISTERS + model.config.num_slots + model.config.num_tools
     said = batch["attention_mask"].sum(dim=1) - 1  # EOS is not read
     size, theta = model.embedding.head_size, model.config.rope_theta
     cos, _ = rope_tables(said.repeat_interleave(registers), size, theta)
@@ -256,7 +290,7 @@ def test_capitals_are_read_where_they_stand(model: TRMForToolCalling, batch: Bat
     assert is_capitalised.any()
     read = {name: inputs[name] for name in ("input_ids", "attention_mask", "role_ids")}
     words = [
-        model.embedding(**read, text_flags=flags).x
+        model.embedding(model.read(), **read, text_flags=flags).x
         for flags in (inputs["text_flags"], inputs["text_flags"] & ~CAPITALISED, None)
     ]
     tokens = is_capitalised.numel()
@@ -316,11 +350,10 @@ def test_what_is_read_once_is_as_if_each_were_read(
     assert together["read_from"].tolist() == [0] * len(together["input_ids"])
     found = []
     for source in (together["read_from"], None):
-        model = small_model(small_config(dataset.labels, num_layers=2))
+        model = reading_model(dataset, num_layers=2)
         model.compute_dtype = dtype
-        outputs = list(
-            model.supervision_steps(model.embedding(**inputs_of(together), read_from=source))
-        )
+        context = model.embedding(model.read(), **inputs_of(together), read_from=source)
+        outputs = list(model.supervision_steps(context))
         answers = torch.cat([tensors_of(outputs[-1])[name].flatten() for name in BY_SAMPLE])
         answers.float().square().mean().backward()
         gradients = [w.grad.flatten() for w in model.parameters() if w.grad is not None]
@@ -355,31 +388,60 @@ def test_a_token_does_not_see_later_turns(model: TRMForToolCalling, batch: Batch
 
 
 def test_a_call_waits_for_what_its_tool_needs() -> None:
-    requirements = ArgRequirements(TRMConfig(num_tools=2, num_args=3, tool_args=((0, 1), (1,))))
+    readings = readings_of(tool_args=((0, 1), (1,)), required=[[True, False, True]] * 2)
+    requirements = ArgRequirements(readings.args.shape[1])
     with torch.no_grad():
-        requirements.weight[:] = torch.tensor([3.0, -20.0, 3.0]) / requirements.scale
+        requirements.levels[:] = torch.tensor([-20.0, 3.0]) / requirements.scale
     said, missing = 9.0, -9.0
-    penalty = requirements(
-        torch.tensor([[20.0, 0.0]] * 3 + [[0.0, 20.0]]).softmax(dim=-1),
-        torch.tensor([[said, missing, missing], [missing, said, said]] + [[missing] * 3] * 2),
-    )
+    tools = torch.tensor([[20.0, 0.0]] * 3 + [[0.0, 20.0]]).softmax(dim=-1)
+    presence = torch.tensor([[said, missing, missing], [missing, said, said]] + [[missing] * 3] * 2)
+    penalty = requirements(tools, presence, readings)
     assert penalty[:, 0].tolist() == pytest.approx([0, 27.4, 27.4, 0], abs=0.05)
     assert penalty[:, 1:].abs().max() < 1e-3  # not needed, and no argument of either tool
+
+
+def test_what_a_call_needs_is_read_as_well(model: TRMForToolCalling) -> None:
+    """A schema may call optional what no call can do without."""
+    readings = readings_of(tool_args=((0, 1, 2),) * 2, required=[[False] * 3] * 2)
+    requirements = ArgRequirements(readings.args.shape[1])
+    tools, presence = torch.tensor([[1.0, 0.0]]), torch.full((1, 3), -9.0)
+    at_first = requirements(tools, presence, readings)
+    assert 0 < at_first.max() < 0.5
+    assert torch.equal(at_first, at_first[:, :1].expand(-1, 3))
+    with torch.no_grad():
+        requirements.reading.weight[:] = readings.args[1] - readings.args[0]
+    needed = requirements(tools, presence, readings)[0]
+    assert needed[1] > at_first[0, 1] + 5
+    assert needed[0] < at_first[0, 0]
+
+
+def test_a_required_argument_counts_more_than_an_optional_one(
+    dataset: TRMToolCallingDataset, batch: Batch
+) -> None:
+    model = reading_model(dataset)
+    needed = torch.zeros_like(model.catalogue.required)
+    plain = model.train_step(**inputs_of(batch))[-1]
+    for tool, channels in enumerate(dataset.labels.parameters):
+        needed[tool, list(channels)] = True
+    model.catalogue = replace(model.catalogue, required=needed)
+    strict = model.train_step(**inputs_of(batch))[-1]
+    assert (strict.missing_penalty >= plain.missing_penalty).all()
+    assert (strict.decision_logits < plain.decision_logits).all()
 
 
 def test_slots_hear_the_next_call_and_the_decision_hears_the_tool(
     dataset: TRMToolCallingDataset, batch: Batch
 ) -> None:
-    model = small_model(small_config(dataset.labels, next_call_weight=0.5))
+    model = reading_model(dataset, next_call_weight=0.5)
     heads = model.heads
     assert heads.next_tool is not None
     with torch.no_grad():
-        heads.slot_prior.weight.normal_()
-        heads.arg_requirements.weight.normal_()
+        heads.slot_prior.tools.weight.normal_()
+        heads.states.call.weight.zero_()  # what an argument is depends on the next call
         before = model.train_step(**inputs_of(batch))[-1]
-        heads.next_tool.register.bias[0] += 5
+        heads.next_tool.register.weight.normal_()
         other_next = model.train_step(**inputs_of(batch))[-1]
-        heads.tool.register.bias[0] += 5
+        heads.tool.register.weight.normal_()
         other_tool = model.train_step(**inputs_of(batch))[-1]
     assert torch.equal(before.decision_logits, other_next.decision_logits)
     assert not torch.allclose(before.slot_presence_logits, other_next.slot_presence_logits)
@@ -393,30 +455,34 @@ def test_slots_hear_the_next_call_and_the_decision_hears_the_tool(
 def test_a_tool_that_is_not_on_offer_changes_nothing_and_learns_nothing(
     dataset: TRMToolCallingDataset, batch: Batch, next_call_weight: float
 ) -> None:
-    model = small_model(small_config(dataset.labels, next_call_weight=next_call_weight))
-    heads, absent = model.heads, 1
+    model = reading_model(dataset, next_call_weight=next_call_weight)
+    absent = 1
     offered = torch.ones_like(batch["tool_mask"])
     offered[:, absent] = 0
     batch = {**batch, "tool_mask": offered}
     for name in ("tool_name_labels", "next_tool_labels"):
         batch[name] = batch[name].where(batch[name] != absent, -1)
-    rows = [heads.arg_requirements.weight, heads.slot_prior.weight, heads.tool.register.bias]
-    rows += [heads.tool.register.weight, heads.tool.tokens.weight]
-    if heads.next_tool is not None:
-        rows += [heads.next_tool.register.bias, heads.next_tool.tokens.weight]
+    with torch.no_grad():
+        model.heads.slot_prior.tools.weight.normal_()
     targets = Targets.of(batch)
     loss_fn = DeepSupervisionLoss(model.config)
-    outputs = model.train_step(**inputs_of(batch))
+    read = model.read()
+    for tensor in (read.summaries, read.words):
+        tensor.retain_grad()
+    outputs = list(model.supervision_steps(model.embedding(read, **inputs_of(batch))))
     counts = count_labels(targets)
     loss = sum(loss_fn.step(output, targets, counts)["total_loss"] for output in outputs)
     assert isinstance(loss, Tensor)
     loss.backward()
-    for weight in rows:
-        assert weight.grad is not None
-        assert not weight.grad[absent].any()
+    assert read.summaries.grad is not None
+    assert read.summaries.grad[0].any()
+    for tensor in (read.summaries, read.words):
+        assert tensor.grad is not None
+        assert not tensor.grad[absent].any()
     with torch.no_grad():
-        for weight in rows:
-            weight[absent] = 7.0
+        other = model.catalogue.ids.clone()
+        other[absent] = MASK_ID + 7
+        model.catalogue = replace(model.catalogue, ids=other)
         changed = model.train_step(**inputs_of(batch))
     for one, other in zip(outputs, changed, strict=True):
         assert (one.tool_logits[:, absent] == MASKED_LOGIT).all()
@@ -447,8 +513,8 @@ def test_a_choice_is_read_where_its_pointer_stands(
     dataset: TRMToolCallingDataset, batch: Batch
 ) -> None:
     """What stands elsewhere changes neither the choice nor where the value ends."""
-    model = small_model(small_config(dataset.labels))
-    context = model.embedding(**inputs_of(batch))
+    model = reading_model(dataset)
+    context = model.embedding(model.read(), **inputs_of(batch))
     layout = context.layout
     tokens, registers = layout.split(torch.zeros_like(context.x))
     registers.normal_()
@@ -460,7 +526,7 @@ def test_a_choice_is_read_where_its_pointer_stands(
 
     with torch.no_grad():
         query = answer().slot_start_logits[:, 3, 0]
-        model.heads.pointers.keys.weight *= (1e4 / query.abs().min()).sqrt()
+        model.heads.pointers.keys.weight *= 100 / query.abs().min()
         tokens[:, 3] *= query.sign()[:, None]
         alone = answer()
         assert (alone.slot_start_logits.argmax(dim=1)[:, 0] == 3).all()
@@ -471,7 +537,7 @@ def test_a_choice_is_read_where_its_pointer_stands(
     ends, other = alone.slot_end_logits[:, kept, 0], both.slot_end_logits[:, kept, 0]
     assert torch.allclose(ends, other, rtol=1e-4)
     with torch.no_grad():
-        context = context.with_input(context.x.roll(1, dims=0))
+        context = replace(context, x=context.x.roll(1, dims=0))
         moved = answer()
     assert not torch.allclose(both.slot_choice_logits, moved.slot_choice_logits, atol=1e-2)
 
@@ -487,7 +553,7 @@ def test_a_sample_that_halts_keeps_the_answer_of_that_step(
     dataset: TRMToolCallingDataset, threshold: float, dtype: torch.dtype
 ) -> None:
     batch = batch_of(dataset, range(16))
-    model = small_model(small_config(dataset.labels, N_supervision=5), seed=6, spread=0.5)
+    model = reading_model(dataset, seed=6, spread=0.5, N_supervision=5)
     model.compute_dtype = dtype
     with torch.no_grad():
         first = model.train_step(**inputs_of(batch))[0]
@@ -550,8 +616,10 @@ def whole_loss(model: TRMForToolCalling, batch: Batch) -> Tensor:
 def test_every_weight_gets_a_gradient(
     dataset: TRMToolCallingDataset, batch: Batch, dtype: torch.dtype, rounds: int
 ) -> None:
-    model = small_model(small_config(dataset.labels, T_deep_recursion=rounds, num_layers=2))
+    model = reading_model(dataset, T_deep_recursion=rounds, num_layers=2)
     model.compute_dtype = dtype
+    with torch.no_grad():  # it begins at 0, and gives no gradient to what it is multiplied with
+        model.heads.slot_prior.tools.weight.normal_()
     whole_loss(model, batch).backward()
     for name, weight in model.named_parameters():
         assert weight.dtype == torch.float32
@@ -568,7 +636,7 @@ def test_gradients_in_bfloat16_point_where_those_in_float32_do(
 ) -> None:
     gradients = []
     for dtype in NUMBER_TYPES:
-        model = small_model(small_config(dataset.labels))
+        model = reading_model(dataset)
         model.compute_dtype = dtype
         whole_loss(model, batch).backward()
         gradients.append(
@@ -579,8 +647,8 @@ def test_gradients_in_bfloat16_point_where_those_in_float32_do(
 
 def test_only_the_last_round_learns(dataset: TRMToolCallingDataset, batch: Batch) -> None:
     """T rounds give the gradient of the last one, begun where the others end."""
-    model = small_model(small_config(dataset.labels, T_deep_recursion=3))
-    context = model.embedding(**inputs_of(batch))
+    model = reading_model(dataset, T_deep_recursion=3)
+    context = model.embedding(model.read(), **inputs_of(batch))
     x = context.x.detach()
     layout = context.layout
     y, z = model.start(context)
@@ -602,7 +670,7 @@ def test_only_the_last_round_learns(dataset: TRMToolCallingDataset, batch: Batch
 
 
 def test_rounds_before_the_last_keep_no_graph(model: TRMForToolCalling, batch: Batch) -> None:
-    context = model.embedding(**inputs_of(batch))
+    context = model.embedding(model.read(), **inputs_of(batch))
     seen: list[bool] = []
     plain = RecursiveCore.latent_recursion
 
@@ -618,7 +686,7 @@ def test_rounds_before_the_last_keep_no_graph(model: TRMForToolCalling, batch: B
 
 def test_steps_are_detached_from_each_other(model: TRMForToolCalling, batch: Batch) -> None:
     """The last step's gradient is that of one step begun at the y and z before it."""
-    outputs = model.supervision_steps(model.embedding(**inputs_of(batch)))
+    outputs = model.supervision_steps(model.embedding(model.read(), **inputs_of(batch)))
     first = next(outputs)
     (from_first,) = torch.autograd.grad(
         first.decision_logits.sum(), model.embedding.tokens.weight, retain_graph=True

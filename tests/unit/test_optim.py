@@ -92,9 +92,10 @@ def test_what_a_tool_needs_does_not_change_without_gradient() -> None:
     model = small_model(small_config(num_choices=2))
     optimizer = build_optimizer(model, TrainingConfig(weight_decay=1.0, learning_rate=0.1))
     tables = [
-        model.heads.arg_requirements.weight,
-        model.heads.slot_prior.weight,
-        model.heads.pointers.queries,
+        model.heads.arg_requirements.levels,
+        model.heads.pointers.evidence,
+        model.heads.tool_views.queries,
+        model.heads.tool.weights,
     ]
     tables += [m.weight for m in model.modules() if isinstance(m, TurnRecency)]
     before = [table.detach().clone() for table in tables]

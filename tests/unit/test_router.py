@@ -55,9 +55,18 @@ def router(folder: Path) -> Router:
     return Router.load(folder)
 
 
+class Near(float):
+    """A number that equals others as nearly as the sums of two batches do."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, float) and abs(self - other) < 2e-4
+
+
 def plain(route: Route) -> dict[str, Any]:
     """A route with numbers as exact as the sum of a batch is."""
-    return json.loads(json.dumps(route.to_dict()), parse_float=lambda text: round(float(text), 4))
+    return json.loads(json.dumps(route.to_dict()), parse_float=Near)
 
 
 @pytest.mark.executed
@@ -132,11 +141,43 @@ def test_only_tools_on_offer_are_called(router: Router) -> None:
     for tool in TOOLS:
         name = tool["function"]["name"]
         assert {call.name for call in router.route(PLAN, [tool], choice="required").calls} == {name}
+
+
+def test_a_tool_that_training_never_saw_is_called_and_said_to_be_new(router: Router) -> None:
     strange = {"name": "other", "inputSchema": {"type": "object"}}
     route = router.route(PLAN, [strange], choice="required")
-    assert (route.calls, route.new_tools) == ([], ["other"])
-    assert route.abstains == "the model knows none of the tools on offer"
-    assert not route.makes_calls
+    assert [call.name for call in route.calls] == route.new_tools == ["other"]
+    assert route.makes_calls
+    assert route.tools == {"other": 1.0}
+    beside = router.route(PLAN, [strange, *TOOLS])
+    assert beside.new_tools == ["other"]
+    assert set(beside.tools) == {"find_customer", "change_plan", "other"}
+    assert sum(beside.tools.values()) == pytest.approx(1)
+
+
+def test_known_tools_are_known_in_any_shape(router: Router) -> None:
+    functions = [each["function"] for each in TOOLS]
+    mcp = [
+        {"name": f["name"], "description": f["description"], "inputSchema": f["parameters"]}
+        for f in functions
+    ]
+    listed = json.loads(json.dumps(functions))
+    for each in listed:
+        each["parameters"] |= {"required": [], "$schema": "http://json-schema.org/draft-07/schema#"}
+    plain_answer = plain(router.route(PLAN, TOOLS))
+    for tools in (functions, mcp, listed):
+        route = router.route(PLAN, tools)
+        assert route.new_tools == []
+        assert plain(route) == plain_answer
+
+
+def test_a_known_tool_with_another_definition_is_told_apart(router: Router) -> None:
+    other = {**TOOLS[0]["function"], "description": "Forget a customer"}
+    for tools in ([other], [TOOLS[1], other]):
+        route = router.route(PLAN, tools, choice="find_customer")
+        assert [call.name for call in route.calls] == ["find_customer"]
+        assert route.new_tools == ["find_customer"]
+        assert route.tools["find_customer"] == pytest.approx(1)
 
 
 def test_no_tools_no_call(router: Router) -> None:

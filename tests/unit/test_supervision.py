@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from tests.models import batch_of, inputs_of, small_config, small_model
+from tests.models import batch_of, inputs_of, reading_model
 from trm_engine.data.collator import Batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.models import TRMForToolCalling
@@ -34,10 +34,11 @@ def apart(batch: Batch) -> Batch:
     return {**batch, "read_from": torch.arange(len(batch["input_ids"]))}
 
 
-def part(batch: Batch, with_values: bool = True) -> Part:
+def part(model: TRMForToolCalling, batch: Batch, with_values: bool = True) -> Part:
+    """A batch that is read with the model's whole catalogue."""
     targets = Targets.of(batch)
     plain = Targets(targets.decision, targets.tool, targets.presence)
-    return Part(batch, targets if with_values else plain)
+    return Part(batch, targets if with_values else plain, model.catalogue)
 
 
 def counts_of(parts: Sequence[Part]) -> Tensor:
@@ -89,9 +90,9 @@ def kept(
 def test_streamed_gradients_are_those_of_all_graphs_kept(
     dataset: TRMToolCallingDataset, batch: Batch, steps: int, with_values: bool
 ) -> None:
-    model = small_model(small_config(dataset.labels, N_supervision=steps, num_layers=2))
+    model = reading_model(dataset, N_supervision=steps, num_layers=2)
     expected_losses, expected = kept(model, batch, with_values)
-    losses, found = streamed(model, [part(batch, with_values)])
+    losses, found = streamed(model, [part(model, batch, with_values)])
     assert_same(found, expected)
     assert max(gradient.abs().max() for gradient in found.values()) > 1e-3
     assert len(losses) == steps
@@ -108,15 +109,15 @@ def test_accumulated_parts_are_the_whole_batch(
     dataset: TRMToolCallingDataset, supervise: object
 ) -> None:
     """Two parts with unlike numbers of samples, calls and values."""
-    model = small_model(small_config(dataset.labels))
+    model = reading_model(dataset)
     first, second = batch_of(dataset, SAMPLES[:1]), batch_of(dataset, SAMPLES[1:])
-    halves = [part(first), part(second)]
+    halves = [part(model, first), part(model, second)]
     numbers = [count_labels(each.targets) for each in halves]
     assert not torch.equal(numbers[0] * 6, numbers[1])
     assert numbers[0][1] == 0 < numbers[1][1]
     loss_fn = DeepSupervisionLoss(model.config)
     results = []
-    for parts in ([part(batch_of(dataset, SAMPLES))], halves):
+    for parts in ([part(model, batch_of(dataset, SAMPLES))], halves):
         found = []
         for losses in supervise(model, loss_fn, parts, counts_of(parts)):
             found.append((losses, gradients(model)))
@@ -128,12 +129,12 @@ def test_accumulated_parts_are_the_whole_batch(
 
 
 def test_each_step_gives_its_own_gradient(dataset: TRMToolCallingDataset, batch: Batch) -> None:
-    model = small_model(small_config(dataset.labels, N_supervision=4))
+    model = reading_model(dataset, N_supervision=4)
     loss_fn = DeepSupervisionLoss(model.config)
-    each = part(batch)
+    each = part(model, batch)
     counts = count_labels(each.targets)
     expected = []
-    for output in model.supervision_steps(model.embedding(**inputs_of(batch))):
+    for output in model.supervision_steps(model.embedding(model.read(), **inputs_of(batch))):
         loss = loss_fn.step(output, each.targets, counts)[TOTAL]
         loss.backward(retain_graph=True)
         expected.append((loss.item(), gradients(model)))
@@ -150,8 +151,8 @@ def test_each_step_gives_its_own_gradient(dataset: TRMToolCallingDataset, batch:
 def test_the_steps_gradients_average_to_the_whole(
     dataset: TRMToolCallingDataset, batch: Batch
 ) -> None:
-    model = small_model(small_config(dataset.labels, N_supervision=4))
-    each, loss_fn = part(batch), DeepSupervisionLoss(model.config)
+    model = reading_model(dataset, N_supervision=4)
+    each, loss_fn = part(model, batch), DeepSupervisionLoss(model.config)
     steps = [gradients(model) for _ in per_step(model, loss_fn, [each], count_labels(each.targets))]
     mean = {name: torch.stack([step[name] for step in steps]).mean(dim=0) for name in steps[0]}
     assert_same(mean, streamed(model, [each])[1])
@@ -160,8 +161,8 @@ def test_the_steps_gradients_average_to_the_whole(
 def test_weights_changed_between_steps_are_used(
     dataset: TRMToolCallingDataset, batch: Batch
 ) -> None:
-    model = small_model(small_config(dataset.labels))
-    each, loss_fn = part(batch), DeepSupervisionLoss(model.config)
+    model = reading_model(dataset)
+    each, loss_fn = part(model, batch), DeepSupervisionLoss(model.config)
 
     def losses(changes: bool) -> list[float]:
         found = []
@@ -222,25 +223,26 @@ def test_the_loss_of_hidden_words_is_the_mean_over_all_of_them(
     dataset: TRMToolCallingDataset,
 ) -> None:
     """Added with its weight; parts of a batch give what the whole gives."""
-    model = small_model(small_config(dataset.labels, word_weight=0.5))
+    model = reading_model(dataset, word_weight=0.5)
     loss_fn = DeepSupervisionLoss(model.config)
     hidden = mask_words(apart(batch_of(dataset, SAMPLES)), 0.3, (7,))
-    [whole] = averaged(model, loss_fn, [part(hidden)], counts_of([part(hidden)]))
+    [whole] = averaged(model, loss_fn, [part(model, hidden)], counts_of([part(model, hidden)]))
     expected = gradients(model)
     assert model.heads.words is not None
     assert expected["heads.words.weight"].abs().max() > 0
 
-    halves = [part(apart({name: value[rows] for name, value in hidden.items()})) for rows in HALVES]
+    split = [{name: value[rows] for name, value in hidden.items()} for rows in HALVES]
+    halves = [part(model, apart(half)) for half in split]
     [joined] = averaged(model, loss_fn, halves, counts_of(halves))
     assert_same(gradients(model), expected)
     for one, two in zip(whole, joined, strict=True):
         assert torch.allclose(one[TOTAL], two[TOTAL], atol=1e-5)
 
-    at, counts = hidden["word_labels"] >= 0, counts_of([part(hidden)])
+    at, counts = hidden["word_labels"] >= 0, counts_of([part(model, hidden)])
     for step, output in zip(whole, model.train_step(**inputs_of(hidden)), strict=True):
         words = F.cross_entropy(model.word_logits(output.y[at]), hidden["word_labels"][at])
         assert torch.allclose(step["word_loss"], words, atol=1e-4)
-        others = loss_fn.step(output, part(hidden).targets, counts)[TOTAL]
+        others = loss_fn.step(output, part(model, hidden).targets, counts)[TOTAL]
         assert torch.allclose(step[TOTAL], others + 0.5 * words, atol=1e-4)
 
 
