@@ -236,10 +236,16 @@ def test_a_tool_that_is_not_listed_is_never_chosen(
     for each in conversations[:6]:
         for index, tool in enumerate(TOOLS):
             only = each.model_copy(update={"tools": conversation("x", tool).tools})
+            free = each.model_copy(update={"tools": []})
             [answer] = predictor.predict([only])
+            [beside, _] = predictor.predict([only, free])
+            assert_same(
+                structs.replace(beside, tool_probabilities=answer.tool_probabilities), answer
+            )
             assert answer.tool is not None
             assert answer.tool.name == tool["function"]["name"]
-            assert list(answer.tool_probabilities.values())[1 - index] == 0
+            assert answer.tool_probabilities == {answer.tool.name: 1.0}
+            assert list(beside.tool_probabilities.values())[1 - index] == 0
 
 
 @pytest.mark.parametrize(("json_type", "value"), [("integer", 7), ("number", 7), ("string", "7")])
