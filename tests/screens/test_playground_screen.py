@@ -378,6 +378,16 @@ async def test_small_terminals(size: tuple[int, int]) -> None:
         assert pilot.app.screen.query_one(TurnList)
 
 
+async def test_only_ticked_tools_have_a_mark() -> None:
+    async with app_of(MadeUp()).run_test(size=SIZE) as pilot:
+        await answered(pilot, "1,234 parameters")
+        await pilot.press("escape", "t")
+        await until(pilot, lambda: len(re.findall("▐X▌ (find|change)_", shown(pilot.app))) == 2)
+        await pilot.press("space")
+        await until(pilot, lambda: "▐ ▌ find_customer" in shown(pilot.app))
+        assert "▐X▌ change_plan" in shown(pilot.app)
+
+
 def test_titles_say_what_differs_between_models(tmp_path: Path) -> None:
     for run in ("first", "second"):
         (tmp_path / run / "checkpoints").mkdir(parents=True)
