@@ -20,6 +20,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.theme import Theme
 from textual.widget import Widget
 
 from trm_engine.printable import one_line, printable
@@ -74,6 +75,7 @@ class TrmApp(ThemedApp):
         self._first = first
         self._typed: deque[events.Key] = deque()
         self._pending: events.Key | None = None
+        self._imposed = ""
         if self.remembered.settings.theme in self.available_themes:
             self.theme = self.remembered.settings.theme
 
@@ -85,14 +87,17 @@ class TrmApp(ThemedApp):
         )  # end when the terminal goes away, even under nohup
         has_sixteen_colours = not self.is_headless and self.console.color_system == "standard"
         if has_sixteen_colours and not self.current_theme.ansi:
-            self.theme = SIXTEEN_COLOURS
-        self.theme_changed_signal.subscribe(
-            self, lambda theme: self.remembered.change(theme=theme.name)
-        )
+            self._imposed = self.theme = SIXTEEN_COLOURS
+        self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.push_screen(self._first(self.remembered), lambda _: self.exit())
         if self.remembered.problem:
             self.notify(self.remembered.problem, severity="warning")
         self.set_timer(GARBAGE_SECONDS, self._collect_garbage)
+
+    def _remember_theme(self, theme: Theme) -> None:
+        """Remember the theme that the user chose, but not one that the terminal imposes."""
+        if theme.name != self._imposed:
+            self.remembered.change(theme=theme.name)
 
     def notify(
         self,

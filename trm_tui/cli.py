@@ -302,6 +302,27 @@ def report(
 
 
 @app.command()
+def tensorboard(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Folders of runs.", autocompletion=complete_run),
+    ],
+    out: Annotated[Path, _option("DIR", "Folder for the event files.", "-o", "--out")],
+) -> None:
+    """Write runs as event files of TensorBoard: all losses, metrics and the configuration.
+
+    It needs the extra tensorboard: pip install 'trm-tui[tensorboard]'.
+
+    \b
+    Examples:
+      trm-tui tensorboard outputs/first outputs/second -o tensorboard
+    """
+    from trm_tui.commands.tensorboard import write_event_files
+
+    write_event_files(runs, out)
+
+
+@app.command()
 def inspect(
     checkpoint: Checkpoint,
     data: Annotated[

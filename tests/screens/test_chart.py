@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from trm_tui.keys import CHART, KEYS
 from trm_tui.store.trace import Points, Trace
 from trm_tui.widgets.chart.canvas import ASCII, BLOCKS, BRAILLE, Glyphs
 from trm_tui.widgets.chart.chart import Chart
+from trm_tui.widgets.chart.ticks import precise
 from trm_tui.widgets.chart.view import View
 
 STEPS = 400
@@ -107,6 +109,25 @@ async def test_pictures(name: str) -> None:
         await pilot.pause()
         text = f"{chart.border_title} | {chart.border_subtitle}\n{text_of(chart)}"
         assert_golden(f"chart-{name}", text)
+
+
+async def test_long_labels_of_the_y_axis_are_whole() -> None:
+    chart = Chart("Rate", [training(7.3333e-4 + 1e-9 * np.arange(9.0))], glyphs=BRAILLE)
+    async with shown(chart, (80, 20)):
+        lines = [line for line in text_of(chart).splitlines() if "┤" in line]
+        labels = [line.partition("┤")[0] for line in lines]
+        assert len(labels) >= 2 and all(7.3e-4 < float(label) < 7.4e-4 for label in labels)
+
+
+async def test_the_newest_values_are_in_title_and_legend() -> None:
+    single, double = Chart("Rate", [training(np.array([1.0, 0.25]))]), loss_chart()
+    async with shown(single, (64, 16)) as pilot:
+        single.view = replace(single.view, smoothing=0.0)
+        await pilot.pause()
+        assert str(single.border_title) == "Rate  0.2500"
+    async with shown(double, (64, 16)) as pilot:
+        newest = precise(double.traces[1].values[-1])
+        assert f"validation {newest}" in text_of(double)
 
 
 def with_holes() -> np.ndarray:

@@ -50,7 +50,7 @@ async def test_nothing_to_show() -> None:
         assert "No evaluation yet" in shown(pilot.app)
         pane.show(evaluation(1).metrics)  # of an older run
         await pilot.pause()
-        assert "No evaluation yet" in shown(pilot.app)
+        assert "no figures of confidence" in shown(pilot.app)
 
 
 def test_words() -> None:

@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from textual.widgets import TabbedContent, TextArea
 
 from tests.predicted import prediction, step, value, without
+from tests.screens.panes import text_of
 from tests.screens.whole_screen import shown, until
 from tests.support import sample, write_jsonl
 from trm_engine.data.samples import parse_sample
@@ -377,6 +378,16 @@ async def test_small_terminals(size: tuple[int, int]) -> None:
         assert pilot.app.screen.query_one(TurnList)
 
 
+async def test_only_ticked_tools_have_a_mark() -> None:
+    async with app_of(MadeUp()).run_test(size=SIZE) as pilot:
+        await answered(pilot, "1,234 parameters")
+        await pilot.press("escape", "t")
+        await until(pilot, lambda: len(re.findall("▐X▌ (find|change)_", shown(pilot.app))) == 2)
+        await pilot.press("space")
+        await until(pilot, lambda: "▐ ▌ find_customer" in shown(pilot.app))
+        assert "▐X▌ change_plan" in shown(pilot.app)
+
+
 def test_titles_say_what_differs_between_models(tmp_path: Path) -> None:
     for run in ("first", "second"):
         (tmp_path / run / "checkpoints").mkdir(parents=True)
@@ -407,3 +418,13 @@ async def test_two_models_show_their_values(size: tuple[int, int]) -> None:
         await type_text(pilot, f"I am {PHONE}")
         text = await answered(pilot, "Averaged weights", "Raw weights", "answered in")
         assert len(re.findall(f"phone +{PHONE} +0.900", text)) == 2
+
+
+async def test_the_end_of_a_turn_stays_in_sight_on_a_narrower_screen() -> None:
+    text = " ".join(f"word{number}" for number in range(30))
+    draft = Draft.of({"history": [{"role": "user", "content": text}]})
+    async with app_of(MadeUp(), draft).run_test(size=(200, 36)) as pilot:
+        await answered(pilot, "answered in")
+        await pilot.resize_terminal(121, 36)
+        composer = pilot.app.screen.query_one(Composer)
+        await until(pilot, lambda: "word29" in text_of(composer))

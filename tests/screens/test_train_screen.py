@@ -167,9 +167,29 @@ async def test_a_lost_worker_is_loud_and_charts_stay(run: FakeRun) -> None:
         run.end(None)
         await until(pilot, lambda: isinstance(pilot.app.screen, CrashDialog))
         assert "✗ lost" in header(pilot)
+        await until(pilot, lambda: "start again: trm-tui train" in shown(pilot.app))
         await pilot.press("escape")
-        assert "exited without reporting" in str(pilot.app.screen.query_one(Banner).render())
+        banner = str(pilot.app.screen.query_one(Banner).render())
+        assert "exited without reporting" in banner and "start again: trm-tui train" in banner
+        await pilot.press("7")
+        await until(pilot, lambda: "ERROR  The worker exited without" in shown(pilot.app))
+        await pilot.press("1")
         assert len(pilot.app.screen.query_one("#loss", Chart).traces[0]) == 50
+
+
+async def test_panes_say_how_far_the_first_evaluation_is(run: FakeRun) -> None:
+    run.begin()
+    run.train(50)
+    async with app_of(run).run_test(size=SIZE) as pilot:
+        for tab in "34569":
+            await pilot.press(tab)
+            await until(pilot, lambda: "the first is at step" in shown(pilot.app))
+        run.event("eval_progress", done=40, total=100)
+        for tab in "34569":
+            await pilot.press(tab)
+            await until(pilot, lambda: "evaluating, 40%" in shown(pilot.app))
+        run.evaluate()
+        await until(pilot, lambda: "evaluating, 40%" not in shown(pilot.app))
 
 
 async def test_a_failure_shows_its_traceback(run: FakeRun) -> None:

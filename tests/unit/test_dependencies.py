@@ -51,7 +51,7 @@ def imported(under: str) -> Iterator[tuple[str, str]]:
 
 
 NORMAL = set(map(name_of, PROJECT["dependencies"]))
-OPTIONAL = {name_of(each) for extra in ("data", "mcp", "serve") for each in EXTRAS[extra]}
+OPTIONAL = {name_of(each) for extra in EXTRAS.keys() - {"dev"} for each in EXTRAS[extra]}
 IMPORTED = dict(found for package in OWN for found in imported(package))
 
 

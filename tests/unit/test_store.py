@@ -250,6 +250,19 @@ def test_evaluations_whose_epoch_ran_backwards_stay_in_order() -> None:
     assert store.metrics["epoch"].values.tolist() == [1.5, 1.5]
 
 
+def test_a_worker_that_was_killed_is_in_the_log_once_the_run_goes_on() -> None:
+    store = RunStore()
+    store.take([StateChanged(state="starting"), started(), StateChanged(state="running")])
+    lost = [line.message for line in store.log if "without reporting" in line.message]
+    assert not lost
+    store.take([StateChanged(state="starting"), started(resumed_from=20)])
+    assert store.note_loss("again") == {"log", "state"}
+    assert store.note_loss("again") == set()
+    store.take([StateChanged(state="finished"), StateChanged(state="starting")])
+    lost = [line.message for line in store.log if line.level == "error"]
+    assert lost == ["the worker exited without reporting", "again"]
+
+
 def test_alarms_are_errors_until_they_are_mended() -> None:
     store = RunStore()
     disk = "last.pt cannot be written: No space left on device"

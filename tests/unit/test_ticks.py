@@ -50,6 +50,14 @@ def test_linear_labels(low: float, high: float, count: int, labels: str) -> None
     assert [tick.label for tick in linear_ticks(low, high, count)] == labels.split()
 
 
+@pytest.mark.parametrize("low", [0.0, 0.31, 0.55, 1.0, 7.333e-4])
+@pytest.mark.parametrize("share", [0.11, 0.7, 0.85])
+def test_an_axis_has_two_ticks(low: float, share: float) -> None:
+    high = low + share * (low or 1.0)
+    assert len(linear_ticks(low, high, 2)) >= 2
+    assert len(log_ticks(math.log10(low or 0.1), math.log10(high), 2)) >= 2
+
+
 def test_whole_numbers_are_not_divided() -> None:
     assert [tick.label for tick in integer_ticks(1, 3, 8)] == ["1", "2", "3"]
     labels = [tick.label for tick in integer_ticks(1, 1_000_000, 2)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.schema.events import Evaluated, RunFailed
 from trm_tui.plain.curve import loss_curve
 from trm_tui.plain.tables import final_table
+from trm_tui.text.ending import UNREPORTED, exit_text, how_to_resume
 from trm_tui.text.words import shell_word
 
 LOG_TAIL = 15
@@ -70,11 +70,7 @@ class Farewell:
 
     def say_how_to_resume(self) -> None:
         """Print the command that resumes the run."""
-        run = shell_word(self.folder.path)
-        if any(self.folder.checkpoints(self.config).glob("*.pt")):
-            self._print(f"Resume from the last checkpoint: trm-tui train --resume {run}")
-        else:
-            self._print(f"Nothing was saved yet; start again: trm-tui train {run}/config.yaml")
+        self._print(how_to_resume(self.folder, self.config))
 
     def say_it_goes_on(self) -> None:
         """Print the commands for a run that continues in the background."""
@@ -97,7 +93,7 @@ class Farewell:
         return 1
 
     def _report_loss(self, status: int | None) -> int:
-        _complain(f"The worker exited without reporting ({_exit_text(status)}).")
+        _complain(UNREPORTED.format(exit_text(status)))
         lines: list[str] = []
         with suppress(OSError):
             lines = self.folder.log.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -142,11 +138,3 @@ class Farewell:
 def _complain(*lines: str) -> None:
     for line in lines:
         print(line, file=sys.stderr)
-
-
-def _exit_text(status: int | None) -> str:
-    if status is None:
-        return "it was started elsewhere"
-    if status < 0:
-        return f"killed by {signal.Signals(-status).name}"
-    return f"exit status {status}"

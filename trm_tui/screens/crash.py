@@ -16,7 +16,7 @@ from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
 
 
 class CrashDialog(Dialog[None], ScrollKeys):
-    """Shows the error, its traceback and the path of the log."""
+    """Shows the error, its traceback, the path of the log, and the command that goes on."""
 
     DEFAULT_CSS = """
     CrashDialog {
@@ -24,22 +24,28 @@ class CrashDialog(Dialog[None], ScrollKeys):
         &.-long > #dialog { height: 100%; max-height: 40; }
         & .message { color: $error; text-style: bold; max-height: 4; }
         & Scroller { height: 1fr; margin-top: 1; }
-        & .places { margin-top: 1; }
+        & .places, & .resume { margin-top: 1; }
+        & .resume { text-style: bold; }
     }
     """
     BINDINGS = bindings(ROWS)
     HINT = "↑ ↓ scroll · enter or esc closes"
 
-    def __init__(self, message: str, traceback_text: str, log_path: Path, run_path: Path) -> None:
+    def __init__(
+        self, message: str, traceback_text: str, log_path: Path, run_path: Path, resume: str = ""
+    ) -> None:
         super().__init__("The training failed", [Choice("Close", None)], None, danger=True)
         self._message = message
         self._traceback = traceback_text
         self.set_class(bool(traceback_text.strip()), "-long")
         self._places = f"run  {one_line(str(run_path))}\nlog  {one_line(str(log_path))}"
+        self._resume = resume
 
     def body(self) -> Iterable[Widget]:
         """Message, traceback and paths."""
         yield Static("\n".join(lines_of(self._message)), classes="message", markup=False)
+        if self._resume:
+            yield Static(one_line(self._resume), classes="resume", markup=False)
         if self._traceback.strip():
             with Scroller() as scroller:
                 scroller.can_focus = False

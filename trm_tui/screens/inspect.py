@@ -156,6 +156,7 @@ class InspectScreen(Screen[None]):
                 self._show_header(self._progress())
                 if time.monotonic() - shown > SHOW_SECONDS:
                     shown = time.monotonic()
+                    self._tabs.status = self._progress() or EVALUATING
                     self._tabs.show_evaluation()
         except (UserError, WorkerError) as error:
             self.query_one(Banner).show([str(error)])

@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rich.segment import Segment
 from textual import on
+from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import SelectionList, Static, TabbedContent, TabPane, TextArea
 from textual.widgets.selection_list import Selection
@@ -21,6 +23,18 @@ Record = Mapping[str, Any]
 Tools = Sequence[Record]
 
 LIST, JSON = "list", "json"
+
+
+class TickList(SelectionList[str]):
+    """A list in which only ticked rows have a mark. Textual's marks differ in their colour only."""
+
+    def render_line(self, y: int) -> Strip:
+        """A row, without its mark if it is not ticked."""
+        strip, row = super().render_line(y), self.scroll_offset.y + y
+        if row >= self.option_count or self.get_option_at_index(row).value in self.selected:
+            return strip
+        left, mark, *rest = strip
+        return Strip([left, Segment(" " * len(mark.text), mark.style), *rest], strip.cell_length)
 
 
 class ToolsDialog(Dialog[Tools | None]):
@@ -59,7 +73,7 @@ class ToolsDialog(Dialog[Tools | None]):
             "Under JSON, write or paste any others: the model reads them."
         )
         with TabbedContent(initial=LIST):
-            yield TabPane("List", SelectionList[str](*names), id=LIST)
+            yield TabPane("List", TickList(*names), id=LIST)
             text = to_json([*offered.values()], indent=1)
             yield TabPane("JSON", TextArea(text, compact=True), id=JSON)
         yield Static(id="problem", markup=False)

@@ -25,6 +25,7 @@ from trm_tui.sessions.sample_file import SampleFile
 from trm_tui.settings import Remembered
 from trm_tui.store.export import Table, write_columns
 from trm_tui.store.run import Topics
+from trm_tui.text.ending import UNREPORTED, exit_text, how_to_resume
 from trm_tui.widgets.banner import Banner
 from trm_tui.widgets.chart.chart import Chart
 from trm_tui.widgets.key_footer import KeyFooter
@@ -97,7 +98,7 @@ class TrainScreen(Screen[None]):
             self.watched.store.columns.decode_for(DRAIN_SECONDS)
 
     def _show(self, changed: Topics) -> None:
-        self.watched.look()
+        changed |= self.watched.look()
         self._tabs.show(changed)
         now = time.monotonic()
         if now - self._last_figures > FIGURES_SECONDS or changed - {"steps"}:
@@ -128,11 +129,13 @@ class TrainScreen(Screen[None]):
     def _show_crash(self) -> None:
         run = self.watched
         failure = run.store.failure
-        message = (failure and failure.message) or "The worker exited without reporting."
+        message = (failure and failure.message) or UNREPORTED.format(exit_text(run.exit_status))
+        resume = "" if run.is_removed else how_to_resume(run.folder, run.config)
         if run.is_removed:
             message = GONE.format(run.folder.path)
         trace = (failure and failure.traceback) or _tail(run.folder.log)
-        self.app.push_screen(CrashDialog(message, trace, run.folder.log, run.folder.path))
+        dialog = CrashDialog(message, trace, run.folder.log, run.folder.path, resume)
+        self.app.push_screen(dialog)
 
     def _notice_warnings(self) -> None:
         """Show new warnings in the log as notifications, while the run is live."""

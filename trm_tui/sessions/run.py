@@ -13,6 +13,7 @@ from trm_engine.runs.events import ENDED, EventReader
 from trm_engine.runs.folder import LOST, RunFolder
 from trm_engine.runs.schema.events import Event
 from trm_tui.store.run import RunStore, Topics
+from trm_tui.text.ending import UNREPORTED, exit_text
 
 LOOK_SECONDS = 1.0
 SILENCE_SECONDS = 60.0
@@ -85,15 +86,23 @@ class AttachedRun:
             self._remove_answered(events)
         return changed
 
-    def look(self) -> None:
-        """Check whether the worker is alive, at most once a second."""
+    @property
+    def exit_status(self) -> int | None:
+        """The exit status of a worker that this process started; None for others."""
+        return self.worker.poll() if self.worker else None
+
+    def look(self) -> Topics:
+        """Check whether the worker is alive, at most once a second. Returns what changed."""
         now = time.monotonic()
         if now - self._looked < LOOK_SECONDS:
-            return
+            return set()
         self._looked = now
         self._is_live = self.worker.poll() is None if self.worker else self.folder.is_live()
         self.is_removed = self.held.is_removed()
         self.was_live |= not self.behind and not self.is_over
+        if self.state == LOST and not self.is_removed:
+            return self.store.note_loss(UNREPORTED.format(exit_text(self.exit_status)))
+        return set()
 
     def send(self, name: str) -> bool:
         """Send a command to the worker. Returns False if it cannot be written.

@@ -12,6 +12,7 @@ from trm_engine.runs.commands import COMMANDS
 from trm_engine.runs.folder import LOST
 from trm_tui.sessions.run import AttachedRun
 from trm_tui.store.pace import epoch_ends, next_evaluation
+from trm_tui.text.ending import UNREPORTED, exit_text, how_to_resume
 from trm_tui.text.words import duration
 
 LARGE_OVERLAP = 0.05
@@ -46,7 +47,7 @@ def status_of(run: AttachedRun) -> RunStatus:
         figures=_figures(run),
         training=store.step / store.total_steps if store.total_steps else 0.0,
         preparing=preparing,
-        evaluating=store.evaluating,
+        evaluating=None if run.is_over else store.evaluating,
         next_evaluation=_next_evaluation(run),
     )
 
@@ -57,7 +58,8 @@ def warnings_of(run: AttachedRun) -> list[str]:
     if run.is_removed:
         warnings.append(GONE.format(run.folder.path))
     elif run.state == LOST:
-        warnings.append(f"the worker exited without reporting; see {run.folder.log}")
+        warnings.append(UNREPORTED.format(exit_text(run.exit_status)))
+        warnings += [how_to_resume(run.folder, run.config), f"the log is {run.folder.log}"]
     if store.state == "paused" and store.reason not in ("", "asked to"):
         warnings.append(f"paused: {store.reason}; press p to resume")
     if store.failure and store.has_ended:
@@ -105,12 +107,29 @@ def _taken(seconds: float, is_over: bool) -> str:
 
 
 def _next_evaluation(run: AttachedRun) -> str:
+    due = _due(run)
+    return "" if due is None else f"next evaluation at step {due:,}"
+
+
+def _due(run: AttachedRun) -> int | None:
+    """The update of the next evaluation; None if there will be none."""
     store = run.store
     if not store.started or run.is_over:
-        return ""
+        return None
     every, ends = store.started.eval_interval, epoch_ends(store.started)
-    due = next_evaluation(store.step, store.total_steps, every, ends)
-    return f"next evaluation at step {due:,}"
+    return next_evaluation(store.step, store.total_steps, every, ends)
+
+
+def awaited_evaluation(run: AttachedRun) -> str:
+    """What a pane says before the first evaluation: its progress, or when it comes."""
+    if run.is_over:
+        return "The run ended before its first evaluation"
+    if run.store.evaluating:
+        done, total = run.store.evaluating
+        return f"evaluating, {done / max(total, 1):.0%}"
+    due = _due(run)
+    when = "" if due is None else f"; the first is at step {due:,}"
+    return f"No evaluation yet{when}"
 
 
 def _clock(seconds: float) -> str:

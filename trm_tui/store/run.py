@@ -40,6 +40,7 @@ from trm_tui.store.pace import (
 )
 
 RECENT_EVENTS = 50
+LOST_BEFORE = "the worker exited without reporting"
 
 Topics = set[str]
 """What changed: steps, evaluations, evaluating, preparing, state, started, checkpoints, log."""
@@ -57,6 +58,7 @@ class RunStore:
         self.state: str | None = None
         self.state_since = 0.0
         self.reason = ""
+        self._is_lost = False
         self.failure: RunFailed | None = None
         self.preparing: tuple[str, float, float | None] | None = None
         self.evaluating: tuple[int, int] | None = None
@@ -154,6 +156,9 @@ class RunStore:
         return {"log"}
 
     def _take_state(self, event: StateChanged) -> Topics:
+        if event.state == "starting" and self.state not in (None, *ENDED):
+            self.note_loss(LOST_BEFORE)
+        self._is_lost = False
         if self.state == "paused" and self.reason:  # the cause of the pause is fixed
             self.alarms = [each for each in self.alarms if not each.startswith(self.reason)]
         self.state, self.reason = event.state, event.reason or ""
@@ -163,6 +168,14 @@ class RunStore:
         reason = f": {self.reason}" if self.reason else ""
         self._note(event, "error" if self.state == "failed" else "info", f"{self.state}{reason}")
         return {"state", "log"}
+
+    def note_loss(self, message: str) -> Topics:
+        """Log that the worker exited without reporting, unless that is logged already."""
+        if self._is_lost:
+            return set()
+        self._is_lost = True
+        self.log.append(LogLine(self.last_event, "error", message, self.step or None))
+        return {"log", "state"}
 
     def _note(self, event: Event, level: Level, message: str, step: int | None = None) -> None:
         self.log.append(LogLine(event.t, level, message, step))

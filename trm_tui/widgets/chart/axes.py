@@ -30,12 +30,17 @@ def draw_y_axis(grid: Grid, plot: Area, scale: Scale | None, scene: Scene) -> No
     if scale is None:
         return
     down = scene.glyphs.dots[0]
-    ticks = scale.ticks(max(2, plot.rows // ROWS_PER_TICK), scene.form)
+    ticks = y_ticks(scale, plot.rows, scene)
     rows = plot.row + scale.rows(np.array([tick.at for tick in ticks]), plot.rows * down) // down
     for tick, row in zip(ticks, rows.tolist(), strict=True):
         label = _cut(tick.label, column, scene.glyphs)
         grid.write(row, column - len(cells_of(label)), label, LABEL)
         grid.write(row, column, scene.glyphs.tick, AXIS)
+
+
+def y_ticks(scale: Scale, rows: int, scene: Scene) -> list[Tick]:
+    """The ticks of the y axis."""
+    return scale.ticks(max(2, rows // ROWS_PER_TICK), scene.form)
 
 
 def draw_x_axis(grid: Grid, plot: Area, scene: Scene, has_line: bool) -> None:

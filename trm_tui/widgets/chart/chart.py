@@ -214,9 +214,8 @@ class Chart(Plot, can_focus=True):
         offset = event.get_content_offset(self)
         if self._dragged or offset is None:
             return
-        items = self._picture(self.size).items if offset.y == 0 else []
-        for columns, number in items:
-            if offset.x in columns:
+        for row, columns, number in self._picture(self.size).items:
+            if offset.y == row and offset.x in columns:
                 self._toggle(number)
                 return
         x = self._x_at(offset)

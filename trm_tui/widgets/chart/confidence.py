@@ -8,11 +8,11 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
-from textual.widget import Widget
 
 from trm_engine.runs.schema.confidence import Coverage, Reliability
 from trm_engine.runs.schema.evaluation import Evaluation
 from trm_tui.text.figures import share_text
+from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
 
 MARK = "●"
 LEAST_HEIGHT, LEAST_WIDTH = 7, 24
@@ -25,7 +25,10 @@ Curve = tuple[Sequence[float], Sequence[float]]
 """Places on the two axes."""
 
 
-class ConfidenceCurves(Widget, can_focus=True):
+NO_FIGURES = "This evaluation has no figures of confidence"
+
+
+class ConfidenceCurves(AwaitsEvaluation, can_focus=True):
     """How far confidence can be trusted, and what is gained by answering only if sure."""
 
     ALLOW_MAXIMIZE = True
@@ -55,7 +58,8 @@ class ConfidenceCurves(Widget, can_focus=True):
         width, height = self.size
         found = self._evaluation
         if found is None or not found.coverage.curve:
-            return Text("No evaluation yet", self._look("faint"), justify="center")
+            text = self.EMPTY if found is None else NO_FIGURES
+            return Text(text, self._look("faint"), justify="center")
         words = Text("\n".join(summary_of(found)), self._look("strong"))
         room = height - len(words.wrap(self.app.console, max(width, 1)))
         return Group(words, *self._plots(found, width, room))

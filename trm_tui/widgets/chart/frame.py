@@ -9,7 +9,7 @@ import numpy as np
 
 from trm_tui.store.binning import Flags
 from trm_tui.store.trace import Drawing
-from trm_tui.widgets.chart.axes import draw_x_axis, draw_y_axis
+from trm_tui.widgets.chart.axes import draw_x_axis, draw_y_axis, y_ticks
 from trm_tui.widgets.chart.canvas import Grid, Layer, cells_of
 from trm_tui.widgets.chart.scale import Scale
 from trm_tui.widgets.chart.scene import (
@@ -23,10 +23,12 @@ from trm_tui.widgets.chart.scene import (
     Scene,
     style_of,
 )
-from trm_tui.widgets.chart.texts import Items, draw_legend, draw_readout
+from trm_tui.widgets.chart.texts import Items, Legend, draw_legend, draw_readout, legend_of
 
 GUTTER = 8
-"""Cells for the y axis and its labels. It is fixed, to align charts above each other."""
+"""Cells for the y axis and its labels, to align charts above each other. Long labels need more."""
+ROWS_PER_LEGEND_ROW = 10
+MOST_LEGEND_ROWS = 3
 MIN_WIDTH = 28
 """A narrower plot has no y axis."""
 
@@ -36,7 +38,7 @@ ALL_HIDDEN = "all curves are hidden"
 
 @dataclass
 class Frame:
-    """A drawn scene, the area of its curves, and the legend entries in row 0."""
+    """A drawn scene, the area of its curves, and the legend entries."""
 
     grid: Grid
     plot: Area
@@ -45,22 +47,35 @@ class Frame:
 
 def compose(scene: Scene, width: int, height: int) -> Frame:
     """Draw a scene. Parts are left out if there is little room."""
-    frame = Frame(Grid(height, width), _plot(scene, width, height))
     if not any(trace.has_values for trace in scene.traces):
-        _write_centred(frame.grid, Area(0, 0, height, width), WAITING)
+        frame = Frame(Grid(height, width), Area(0, 0, height, width))
+        _write_centred(frame.grid, frame.plot, WAITING)
         return frame
-    if frame.plot.row:
-        frame.items = draw_legend(frame.grid, 0, scene)
+    legend = _legend(scene, width, height)
+    gutter = GUTTER if width >= MIN_WIDTH else 0
+    painter = _Painter(scene, Frame(Grid(height, width), _plot(legend, gutter, width, height)))
+    needed = painter.label_width() + 1
+    if 0 < gutter < needed <= width // 2:
+        plot = _plot(legend, needed, width, height)
+        painter = _Painter(scene, Frame(Grid(height, width), plot))
+    frame = painter.frame
+    if legend:
+        frame.items = draw_legend(frame.grid, legend, scene)
     if not scene.visible:
         _write_centred(frame.grid, frame.plot, ALL_HIDDEN)
     elif frame.plot.rows > 0 and frame.plot.columns > 0:
-        _Painter(scene, frame).paint()
+        painter.paint()
     return frame
 
 
-def _plot(scene: Scene, width: int, height: int) -> Area:
-    top = 1 if height >= 6 and len(scene.traces) > 1 else 0
-    left = GUTTER if width >= MIN_WIDTH else 0
+def _legend(scene: Scene, width: int, height: int) -> Legend | None:
+    if height < 6 or len(scene.traces) < 2:
+        return None
+    return legend_of(scene, width, most=min(1 + height // ROWS_PER_LEGEND_ROW, MOST_LEGEND_ROWS))
+
+
+def _plot(legend: Legend | None, left: int, width: int, height: int) -> Area:
+    top = len(legend.rows) if legend else 0
     below = 2 if height >= 9 else 1 if height >= 4 else 0
     return Area(top, left, height - top - below, width - left)
 
@@ -72,6 +87,7 @@ def _write_centred(grid: Grid, area: Area, text: str) -> None:
 
 class _Painter:
     def __init__(self, scene: Scene, frame: Frame) -> None:
+        self.frame = frame
         self._scene = scene
         self._grid = frame.grid
         self._plot = frame.plot
@@ -83,6 +99,13 @@ class _Painter:
         if self._lacks_log:
             self._drawings = self._drawn(log=False)
             self._scale = Scale.of(list(self._drawings.values()), False, scene.robust)
+
+    def label_width(self) -> int:
+        """The cells of the longest label of the y axis."""
+        if self._scale is None:
+            return 0
+        ticks = y_ticks(self._scale, self._plot.rows, self._scene)
+        return max((len(cells_of(tick.label)) for tick in ticks), default=0)
 
     def paint(self) -> None:
         grid, plot, scene = self._grid, self._plot, self._scene

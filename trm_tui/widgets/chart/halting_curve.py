@@ -8,10 +8,10 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
-from textual.widget import Widget
 
 from trm_engine.runs.schema.evaluation import Halting
 from trm_tui.text.figures import NOTHING, share_text
+from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
 
 HEADLINES = {"exact_match": "Exact match", "mean_steps": "Mean steps"}
 DECIMALS = {"exact_match": 4, "mean_steps": 2}
@@ -22,7 +22,7 @@ _BRAILLE = re.compile("[\u2801-\u28ff]+")
 _MARK = re.compile(MARK)
 
 
-class HaltingCurve(Widget, can_focus=True):
+class HaltingCurve(AwaitsEvaluation, can_focus=True):
     """Exact match and mean steps over the halting threshold. The cheapest point is marked."""
 
     ALLOW_MAXIMIZE = True
@@ -55,7 +55,7 @@ class HaltingCurve(Widget, can_focus=True):
         """A summary in words, and the curves that fit."""
         width, height = self.size
         if not any(point.exact_match is not None for point in self._curve):
-            return Text("No evaluation yet", self._look("faint"), justify="center")
+            return Text(self.EMPTY, self._look("faint"), justify="center")
         words = Text(summary_of(self._curve, self._cheapest), self._look("strong"))
         room = height - len(words.wrap(self.app.console, max(width, 1))) - 1
         plots = self._plots(width, room)

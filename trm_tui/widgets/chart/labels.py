@@ -12,11 +12,17 @@ from trm_tui.widgets.chart.ticks import precise
 from trm_tui.widgets.chart.view import View
 
 
-def title_of(title: str, traces: Sequence[Trace], hidden: Collection[str], glyphs: Glyphs) -> str:
-    """The title, with an alarm for values in visible curves that are not finite (markup)."""
+def title_of(
+    title: str, traces: Sequence[Trace], hidden: Collection[str], glyphs: Glyphs, value: str = ""
+) -> str:
+    """The title, with an alarm for values in visible curves that are not finite (markup).
+
+    ``value`` is the newest one of a single curve, which has no legend.
+    """
     seen = (trace for trace in traces if trace.name not in hidden)
     broken = "; ".join(_broken(seen, named=len(traces) > 1))
-    return escape(title) + (f"  [$error]{glyphs.hole} {escape(broken)}[/]" if broken else "")
+    alarm = f"  [$error]{glyphs.hole} {escape(broken)}[/]" if broken else ""
+    return escape(f"{title}  {value}".rstrip()) + alarm
 
 
 def _broken(traces: Iterator[Trace], named: bool) -> Iterator[str]:

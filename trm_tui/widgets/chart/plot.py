@@ -17,6 +17,7 @@ from trm_tui.widgets.chart.frame import Frame, compose
 from trm_tui.widgets.chart.labels import state_of, title_of
 from trm_tui.widgets.chart.places import Places
 from trm_tui.widgets.chart.scene import COLOURS, Scene, style_names
+from trm_tui.widgets.chart.texts import newest_text
 from trm_tui.widgets.chart.ticks import Format
 from trm_tui.widgets.chart.view import View
 
@@ -196,7 +197,10 @@ class Plot(Widget):
 
     def _label(self) -> None:
         """Update title and subtitle. The border repaints them only if they change."""
-        self.border_title = title_of(self.title, self._traces, self._hidden, self._glyphs)
+        value = ""
+        if len(self._traces) == 1:
+            value = newest_text(self._traces[0], self._view.smoothing, self._form)
+        self.border_title = title_of(self.title, self._traces, self._hidden, self._glyphs, value)
         self.border_subtitle = state_of(self._view, self._log, self._robust, self._glyphs)
 
     # Window and crosshair ---------------------------------------------------------------------

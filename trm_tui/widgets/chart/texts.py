@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from trm_tui.store.trace import Trace
 from trm_tui.widgets.chart.axes import x_label
 from trm_tui.widgets.chart.canvas import Grid, cells_of
 from trm_tui.widgets.chart.scene import (
@@ -17,44 +20,97 @@ from trm_tui.widgets.chart.scene import (
     Scene,
     style_of,
 )
+from trm_tui.widgets.chart.ticks import Format, precise
 
-Items = list[tuple[range, int]]
-"""Legend entries: their columns, and the number of the curve."""
+RECENT = 1000
+"""The newest values among which a finite one is searched."""
+
+Items = list[tuple[int, range, int]]
+"""Legend entries: their row, their columns, and the number of the curve."""
 
 
-def draw_legend(grid: Grid, row: int, scene: Scene) -> Items:
-    """Write the names of the curves in a row, scrolled to show the selected one."""
-    width = grid.codes.shape[1]
-    names = [_entry(scene, number) for number in range(len(scene.traces))]
-    widths = [len(cells_of(name)) for name in names]
+@dataclass(frozen=True)
+class Legend:
+    """The texts of the curves, and which curves stand in each row."""
+
+    texts: list[str]
+    rows: list[list[int]]
+
+
+def legend_of(scene: Scene, width: int, most: int) -> Legend:
+    """The names of the curves with their newest values, in at most ``most`` rows.
+
+    Without room for all, the values are left out, then the curves far from the selected one.
+    """
+    numbers = range(len(scene.traces))
+    for has_values in (True, False):
+        texts = [_entry(scene, number, has_values) for number in numbers]
+        rows = _wrapped(texts, width)
+        if len(rows) <= most:
+            return Legend(texts, rows)
     first, selected = 0, scene.selected or 0
-    while first < selected and sum(widths[first : selected + 1]) > width - 5:
+    while first < selected and sum(map(_width, texts[first : selected + 1])) > width - 5:
         first += 1
+    return Legend(texts, [list(numbers)[first:]])
+
+
+def draw_legend(grid: Grid, legend: Legend, scene: Scene) -> Items:
+    """Write the legend from row 0 on."""
     items: Items = []
-    column = 0
-    if first:
-        grid.write(row, column, scene.glyphs.more, LABEL)
-        column = 1
-    for number in range(first, len(names)):
-        left = len(names) - number
-        room = width - column - (4 if left > 1 else 0)
-        if widths[number] > room and items:
-            grid.write(row, column, f" {scene.glyphs.more}+{left}", LABEL)
-            break
-        _write_entry(grid, row, column, names[number], scene, number)
-        items.append((range(column, column + widths[number]), number))
-        column += widths[number]
+    for row, numbers in enumerate(legend.rows):
+        items += _draw_row(grid, row, legend.texts, numbers, scene)
     return items
 
 
-def _entry(scene: Scene, number: int) -> str:
+def _draw_row(grid: Grid, row: int, texts: list[str], numbers: list[int], scene: Scene) -> Items:
+    width, column = grid.codes.shape[1], 0
+    items: Items = []
+    if not row and numbers[0]:
+        grid.write(row, column, scene.glyphs.more, LABEL)
+        column = 1
+    for place, number in enumerate(numbers):
+        left, wide = len(numbers) - place, _width(texts[number])
+        is_cut = column + _total(texts, numbers[place:]) > width
+        room = width - column - (4 if left > 1 and is_cut else 0)
+        if wide > room and items:
+            grid.write(row, column, f" {scene.glyphs.more}+{left}", LABEL)
+            break
+        _write_entry(grid, row, column, texts[number], scene, number)
+        items.append((row, range(column, column + wide), number))
+        column += wide
+    return items
+
+
+def _wrapped(texts: list[str], width: int) -> list[list[int]]:
+    """The numbers of the texts that stand in each row of ``width`` cells."""
+    rows: list[list[int]] = [[]]
+    for number in range(len(texts)):
+        if rows[-1] and _total(texts, [*rows[-1], number]) > width:
+            rows.append([])
+        rows[-1].append(number)
+    return rows
+
+
+def _total(texts: list[str], numbers: list[int]) -> int:
+    return sum(_width(texts[number]) for number in numbers)
+
+
+def _entry(scene: Scene, number: int, has_value: bool) -> str:
     trace, glyphs = scene.traces[number], scene.glyphs
-    sample = glyphs.point if trace.points else glyphs.line
-    if trace.name in scene.hidden:
-        sample = glyphs.absent
+    is_hidden = trace.name in scene.hidden
+    sample = glyphs.absent if is_hidden else glyphs.point if trace.points else glyphs.line
     mark = f"{number + 1}" if scene.numbered else ""
     brackets = "[]" if number == scene.selected else "  "
-    return f"{brackets[0]}{sample}{mark} {trace.name}{brackets[1]}"
+    value = "" if is_hidden or not has_value else newest_text(trace, scene.smoothing, scene.form)
+    return f"{brackets[0]}{sample}{mark} {trace.name}{' ' * bool(value)}{value}{brackets[1]}"
+
+
+def newest_text(trace: Trace, smoothing: float, form: Format | None) -> str:
+    """The newest finite value of a curve as it is drawn; "" if there is none."""
+    is_smooth = smoothing > 0 and trace.smooth
+    values = (trace.smoothed(smoothing) if is_smooth else trace.values)[-RECENT:]
+    finite = values[np.isfinite(values)]
+    return (form or precise)(float(finite[-1])) if len(finite) else ""
 
 
 def _write_entry(grid: Grid, row: int, column: int, entry: str, scene: Scene, number: int) -> None:

@@ -13,6 +13,9 @@ DAY = 86_400
 SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"))
 ROUNDING = 1.5
 """A step may be smaller by this factor, which gives as many more ticks."""
+MOST_MORE = 4
+"""So many ticks more than asked for are tried, to have two."""
+
 MAX_DECIMALS = 4
 """Numbers with more decimals are written with an exponent."""
 
@@ -27,8 +30,11 @@ class Tick:
 
 def linear_ticks(low: float, high: float, count: int, form: Format | None = None) -> list[Tick]:
     """About ``count`` round numbers from ``low`` to ``high``, with the decimals that they need."""
-    step = _round_step((high - low) / max(count, 1))
-    values = _multiples(low, high, step)
+    for more in range(MOST_MORE):  # one tick does not tell the scale
+        step = _round_step((high - low) / (max(count, 1) + more))
+        values = _multiples(low, high, step)
+        if len(values) > 1:
+            break
     return _labelled(values, form or (lambda value: _fixed(value, step)))
 
 

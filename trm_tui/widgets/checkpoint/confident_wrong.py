@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from trm_engine.runs.schema.evaluation import JudgedSample
 from trm_tui.store.judged import ANSWER, CONFIDENT, JudgedSamples
+from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
 from trm_tui.widgets.checkpoint.judged_samples import JudgedRows
 
 
-class ConfidentWrong(JudgedRows):
+class ConfidentWrong(JudgedRows, AwaitsEvaluation):
     """Samples whose decision, tool or arguments are wrong, the most confident first."""
 
     ALLOW_MAXIMIZE = True
@@ -19,7 +20,7 @@ class ConfidentWrong(JudgedRows):
 
     def show_wrong(self, samples: JudgedSamples) -> None:
         """Show those of some judged samples."""
-        self.show(samples, samples.view(ANSWER, CONFIDENT), empty="No evaluation yet")
+        self.show(samples, samples.view(ANSWER, CONFIDENT), empty=AwaitsEvaluation.EMPTY)
 
     def show_worst(self, worst: Iterable[JudgedSample]) -> None:
         """Show those of an evaluation's worst samples."""

@@ -11,6 +11,7 @@ from trm_engine.runs.schema.evaluation import HEADLINES, Evaluation, Metric, sho
 from trm_engine.wording import counted
 from trm_tui.text.figures import MARKS
 from trm_tui.text.metrics import difference, direction, metric_grade, metric_text
+from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.rows import RowsView
 
@@ -18,7 +19,7 @@ SHORT = max(len(each.short) for each in HEADLINES)
 LONG = max(len(each.title) for each in HEADLINES)
 
 
-class HeadlineFigures(RowsView):
+class HeadlineFigures(RowsView, AwaitsEvaluation):
     """One row for each metric: this checkpoint, the other one, and the difference."""
 
     BORDER_TITLE = "Headlines"

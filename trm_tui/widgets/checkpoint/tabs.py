@@ -9,6 +9,7 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from trm_tui.sessions.checkpoint import CheckpointSession
+from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
 from trm_tui.widgets.chart.confidence import ConfidenceCurves
 from trm_tui.widgets.chart.halting_curve import HaltingCurve
 from trm_tui.widgets.chart.histogram import HistogramView
@@ -143,6 +144,9 @@ class InspectTabs(LazyTabs):
             samples.show(now.samples, self.status)
         for wrong in self.query(ConfidentWrong):
             wrong.show_wrong(now.samples)
+        for pane in self.query("*"):
+            if isinstance(pane, AwaitsEvaluation):
+                pane.wait(self.status or AwaitsEvaluation.EMPTY)
         if now.result is None or now.metrics is None:
             return
         evaluation, compared = now.metrics, other.metrics

@@ -81,7 +81,7 @@ class Composer(TextArea, inherit_bindings=True):
 
     def __init__(self) -> None:
         super().__init__(soft_wrap=True, tab_behavior="focus", max_checkpoints=2)
-        self._original = self._normalised = ""
+        self._original = self._normalised = self._problem = ""
 
     @property
     def written(self) -> str:
@@ -100,9 +100,17 @@ class Composer(TextArea, inherit_bindings=True):
         self.placeholder = PLACEHOLDERS[turn.role]
         self.border_title = Content(f"{turn.role} · turn {place + 1:,} of {count:,}")
         self.set_class(bool(turn.problem), "-problem")
+        self._problem = f"✗ {one_line(turn.problem)}" if turn.problem else ""
+        self._show_problem()
+
+    def _show_problem(self) -> None:
         room = self.size.width - MARGIN
-        problem = f"✗ {one_line(turn.problem)}" if turn.problem else ""
-        self.border_subtitle = Content(clip(problem, room) if room > 0 else problem)
+        self.border_subtitle = Content(clip(self._problem, room) if room > 0 else self._problem)
+
+    def on_resize(self) -> None:
+        """Keep the cursor in sight, as a narrower text has more lines."""
+        self._show_problem()
+        self.call_after_refresh(self.scroll_cursor_visible)
 
     async def _on_key(self, event: events.Key) -> None:
         """Enter finishes the turn; it is not a line break."""

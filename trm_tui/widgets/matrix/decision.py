@@ -6,14 +6,13 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Size
 from textual.strip import Strip
-from textual.widget import Widget
 
 from trm_engine.runs.schema.evaluation import BinaryFigures
 from trm_tui.text.figures import MARKS, change, grade, pad, share_text
+from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
 from trm_tui.widgets.matrix.heat import heat, shade
 from trm_tui.widgets.matrix.picture import compact
 
-NOTHING_YET = "No evaluation yet"
 DECISIONS = ("tool_call", "direct_answer")
 COUNTS = (("tp", "fn"), ("fp", "tn"))
 RATIOS = {"precision": "precision", "recall": "recall", "f1": "F1", "accuracy": "accuracy"}
@@ -27,7 +26,7 @@ LOOKS = ("right", "wrong", "heading", "good", "fair", "poor", "none")
 Line = list[Segment]
 
 
-class DecisionMatrix(Widget, can_focus=True):
+class DecisionMatrix(AwaitsEvaluation, can_focus=True):
     """Counts of tool_call (the positive class) and direct_answer; ratios with their change."""
 
     DEFAULT_CSS = """
@@ -54,6 +53,11 @@ class DecisionMatrix(Widget, can_focus=True):
     def show(self, decision: BinaryFigures | None, previous: BinaryFigures | None = None) -> None:
         """Show the decisions of an evaluation, compared with those of the previous one."""
         self._now, self._before = decision, previous
+        self._invalidate()
+
+    def wait(self, text: str) -> None:
+        """Say what the pane waits for."""
+        super().wait(text)
         self._invalidate()
 
     # Painting
@@ -85,7 +89,7 @@ class DecisionMatrix(Widget, can_focus=True):
     def _lines(self) -> list[Line]:
         width, height = self.size
         if self._now is None:
-            message = self._text(NOTHING_YET.center(width), "heading")
+            message = self._text(self.EMPTY.center(width), "heading")
             return [[] for _ in range((height - 1) // 2)] + [[message]]
         matrix, ratios = self._matrix(self._now), self._ratios(self._now)
         beside = width - GAP - RATIOS_WIDTH

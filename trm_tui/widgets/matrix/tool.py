@@ -16,18 +16,18 @@ from trm_engine.runs.schema.evaluation import Tools
 from trm_tui.keys import MATRIX, bindings
 from trm_tui.store.confusion import ORDERS, SHARES, Confusion
 from trm_tui.text.figures import share_text
+from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
 from trm_tui.widgets.matrix.heat import heat
 from trm_tui.widgets.matrix.layout import Layout
 from trm_tui.widgets.matrix.picture import Picture, Styles
 
 TITLE = "Tools"
-NOTHING_YET = "No evaluation yet"
 NO_TOOLS = "No tools in this data"
 LOW = 10
 """Below this height a horizontal scrollbar would cost too many rows."""
 
 
-class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
+class ToolMatrix(ScrollView, AwaitsEvaluation, can_focus=True, inherit_bindings=False):
     """True tools are rows, predicted tools are columns. The headings do not scroll."""
 
     DEFAULT_CSS = """
@@ -71,7 +71,7 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id=id, classes=classes)
         self.border_title = TITLE
         self._confusion: Confusion | None = None
-        self._message = NOTHING_YET
+        self._has_evaluation = False
         self._evaluation = ""
         self._of = SHARES[0]
         self._order = ORDERS[0]
@@ -86,7 +86,7 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
         self._evaluation = evaluation
         confusion = Confusion.of(tool) if tool else None
         self.border_title = f"{TITLE}  {_summary(tool)}" if tool else TITLE
-        self._message = NO_TOOLS if tool else NOTHING_YET
+        self._has_evaluation = tool is not None
         self._replace(confusion if confusion and confusion.counts.size else None)
 
     @property
@@ -242,7 +242,7 @@ class ToolMatrix(ScrollView, can_focus=True, inherit_bindings=False):
         if self._picture:
             return self._picture.line(y, self._first_cell, self._cursor)
         if y == self.size.height // 2:
-            text = self._message.center(self.size.width)
+            text = (NO_TOOLS if self._has_evaluation else self.EMPTY).center(self.size.width)
             return Strip([Segment(text, self._style("heading"))])
         return Strip.blank(self.size.width, self.rich_style)
 

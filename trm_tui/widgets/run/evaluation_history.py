@@ -14,13 +14,14 @@ from trm_engine.runs.schema.evaluation import SHARES, Evaluation
 from trm_engine.runs.schema.events import Evaluated
 from trm_tui.keys import EVALUATIONS, bindings
 from trm_tui.text.figures import loss_text, seconds_text, share_text
+from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.rows import CursorRows
 
 BEST = "★"
 
 
-class EvaluationHistory(CursorRows):
+class EvaluationHistory(CursorRows, AwaitsEvaluation):
     """The newest evaluation is the last row. The cursor follows it until the user moves it."""
 
     BORDER_TITLE = "Evaluations"

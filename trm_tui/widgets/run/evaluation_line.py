@@ -5,18 +5,18 @@ from __future__ import annotations
 from rich.style import Style
 from rich.text import Text
 from textual.app import RenderResult
-from textual.widget import Widget
 
 from trm_engine.runs.best import reported_score
 from trm_engine.runs.schema.evaluation import SHARES, Metric
 from trm_engine.runs.schema.events import Evaluated
 from trm_tui.text.figures import MARKS, change, grade, share_text
+from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
 
 IN_ORDER = sorted(SHARES, key=lambda metric: metric.rank or 0)
 GAP = "  "
 
 
-class EvaluationLine(Widget):
+class EvaluationLine(AwaitsEvaluation):
     """The headline metrics, as many as fit."""
 
     DEFAULT_CSS = """
@@ -42,7 +42,7 @@ class EvaluationLine(Widget):
     def render(self) -> RenderResult:
         """One row."""
         if not self._now:
-            return Text("no evaluation yet", self._look("none"))
+            return Text(self.EMPTY, self._look("none"))
         score = reported_score(self._now)
         best = (f" ★ {score}" if score else " ★") if self._now.best else ""
         which = self._which or f"step {self._now.step:,}"

@@ -24,6 +24,7 @@ from trm_tui.text.figures import (
     sparkline,
 )
 from trm_tui.text.wrapped import wrap
+from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.rows import CursorRows, Line
 
@@ -38,7 +39,7 @@ LEAST_WRONG, MOST_WRONG = 5, 28
 WHOLE_TEXT = 200
 
 
-class MovingSamples(CursorRows):
+class MovingSamples(CursorRows, AwaitsEvaluation):
     """One row for each sample. Below them are the steps of the selected sample."""
 
     BORDER_TITLE = TITLES["shown"]

@@ -19,6 +19,7 @@ from trm_tui.text.figures import (
     grade,
     share_text,
 )
+from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.rows import Line, RowsView
 
@@ -27,7 +28,7 @@ LEAST_NAME, MOST_NAME = 8, 36
 DIRECTIONS = {UP: "good", DOWN: "poor"}
 
 
-class SlotAccuracy(RowsView):
+class SlotAccuracy(RowsView, AwaitsEvaluation):
     """One row for each slot: accuracy of presence and accuracy of the value."""
 
     BORDER_TITLE = "Slot accuracy"

@@ -15,11 +15,13 @@ from trm_engine.runs.best import reported_score
 from trm_engine.runs.schema.evaluation import SHARES
 from trm_engine.runs.schema.events import Evaluated
 from trm_tui.sessions.run import AttachedRun
+from trm_tui.sessions.run_state import awaited_evaluation
 from trm_tui.settings import Settings
 from trm_tui.store.growing import AXES
 from trm_tui.store.run import Topics
 from trm_tui.store.trace import Trace
 from trm_tui.text.words import size
+from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
 from trm_tui.widgets.chart.chart import Chart
 from trm_tui.widgets.chart.confidence import ConfidenceCurves
 from trm_tui.widgets.chart.view import View
@@ -200,6 +202,8 @@ class TrainTabs(LazyTabs):
         self._draw_charts(bool(changed & {"steps", "evaluations"}))
         if changed & {"evaluations", "restarted"}:
             self._show_evaluations()
+        if changed & {"evaluating", "evaluations", "started", "state"}:
+            self._show_awaited()
         if changed & {"started", "checkpoints", "state"}:
             self._show_facts()
         if changed & {"log", "restarted"}:
@@ -260,6 +264,15 @@ class TrainTabs(LazyTabs):
             panel.border_subtitle = self._which(now)
         panels = self.query(f"{NAMED_BELOW}, EvaluationLine, MovingSamples, ToolMatrix")
         panels.set_class(self.selected is not None, "-earlier")
+
+    def _show_awaited(self) -> None:
+        """In panes without an evaluation: how far the first one is, or when it comes."""
+        if self.watched.store.evaluations:
+            return
+        text = awaited_evaluation(self.watched)
+        for pane in self.query("*"):
+            if isinstance(pane, AwaitsEvaluation):
+                pane.wait(text)
 
     def _which(self, evaluation: Evaluated | None) -> str:
         if evaluation is None:
