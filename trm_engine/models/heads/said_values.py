@@ -47,8 +47,12 @@ def occurrences(values: Tensor, context: Context) -> tuple[Tensor, Tensor, Tenso
     """
     ids, layout = context.token_ids, context.layout
     lengths = (values > 0).sum(dim=-1)
-    matches = (values[..., 0, None, None] == ids) & (lengths > 0)[..., None, None]  # (f v g l)
-    fields, choices, sequences, first = matches.nonzero(as_tuple=True)
+    begun = (lengths > 0) & torch.isin(values[..., 0], ids)  # most values are not said at all
+    fields, choices = begun.nonzero(as_tuple=True)
+    numbers, sequences, first = (values[fields, choices, 0, None, None] == ids).nonzero(
+        as_tuple=True
+    )
+    fields, choices = fields[numbers], choices[numbers]
     for place in range(1, values.shape[-1]):
         wanted = values[fields, choices, place]
         at = first + place
