@@ -620,6 +620,11 @@ def test_every_weight_gets_a_gradient(
     model.compute_dtype = dtype
     with torch.no_grad():  # it begins at 0, and gives no gradient to what it is multiplied with
         model.heads.slot_prior.tools.weight.normal_()
+        model.heads.said_values.floor.fill_(-20)
+    catalogue, said = model.catalogue, model.catalogue.values.clone()
+    said[:, 1, 1:] = 0
+    said[:, 1, 0] = batch["input_ids"][0, 3]  # one of the listed values is said
+    model.catalogue = replace(catalogue, required=catalogue.accepted, values=said)
     whole_loss(model, batch).backward()
     for name, weight in model.named_parameters():
         assert weight.dtype == torch.float32
