@@ -205,19 +205,22 @@ def train(
     raise typer.Exit(run_training(given, changes, settings or [], resume, background, plain))
 
 
-@app.command()
-def watch(
+@app.command("watch")
+def watch_command(
     run: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(
-            metavar="[RUN]",
-            help="Folder of the run. Default: the newest run in outputs/.",
+            metavar="[RUN|URL]",
+            help="Folder of a run, or address of a server. Default: the newest run in outputs/.",
             autocompletion=complete_run,
         ),
     ] = None,
+    api_key: Annotated[
+        Text, _option("KEY", "Key of the server. Better: the variable TRM_TUI_API_KEY.")
+    ] = None,
     plain: Annotated[bool, _flag("--plain", PLAIN_RUN)] = False,
 ) -> None:
-    """Watch a run: live, finished or failed.
+    """Watch a run: live, finished or failed. Or watch a server.
 
     You can watch a run from several terminals at once. While it is live you can pause it, evaluate
     it, save a checkpoint or stop it. Leaving the screen does not stop the training.
@@ -226,10 +229,11 @@ def watch(
     Examples:
       trm-tui watch
       trm-tui watch outputs/default-20250131-093000
+      trm-tui watch http://127.0.0.1:8321
     """
-    from trm_tui.commands.watch import watch_run
+    from trm_tui.commands.watch import watch
 
-    raise typer.Exit(watch_run(run, plain))
+    raise typer.Exit(watch(run, api_key, plain))
 
 
 @app.command()
@@ -554,6 +558,9 @@ def serve(
         list[str] | None,
         _option("KIND", "Do not take out: key, email, iban, card or phone. Can be repeated."),
     ] = None,
+    screen: Annotated[
+        bool, _flag("--screen", "Show the traffic; leaving the screen stops the server.")
+    ] = False,
 ) -> None:
     """Serve a model over HTTP, in the interfaces of OpenAI and System One.
 
@@ -567,6 +574,7 @@ def serve(
       trm-tui serve outputs/first
       trm-tui serve outputs/first --port 9000 --upstream https://api.example.com/v1
       trm-tui serve outputs/first --host 0.0.0.0 --api-key KEY
+      trm-tui serve outputs/first --log-texts texts.jsonl --screen
     """
     from trm_tui.commands import serve as serve_command
 
@@ -587,4 +595,4 @@ def serve(
         "--redact": redact,
         "--keep": keep,
     }
-    raise typer.Exit(serve_command.serve(checkpoint, options, api_key, raw))
+    raise typer.Exit(serve_command.serve(checkpoint, options, api_key, raw, screen))

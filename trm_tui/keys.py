@@ -63,6 +63,8 @@ SAMPLES_BEHIND = "Samples behind a figure"
 VIEWED = "A sample of the data"
 REVIEW = "Suspected labels"
 SUSPECTS = "The list of suspected labels"
+SERVER = "A server"
+UNSURE = "Least sure requests"
 
 KEYS: dict[str, list[Key]] = {
     EVERYWHERE: [
@@ -313,6 +315,17 @@ KEYS: dict[str, list[Key]] = {
     SUSPECTS: [
         Key("enter", "enter", "open", "Open", "Show the conversation (also a double click)"),
         Key("slash", "/", "search", "Search", "Search in kinds, fields, labels and decisions"),
+        Key("escape", "esc", "close_search", "", "Show all again"),
+    ],
+    SERVER: [
+        Key("1", "1 2", "tab(1)", "", "Open the tab Traffic or Unsure"),
+        Key("2", "", "tab(2)", "", ""),
+    ],
+    UNSURE: [
+        Key("enter", "enter", "open", "Try", "Open the conversation in the playground"),
+        Key("s", "s", "correct", "Correct", "Correct the answer, and save it as a sample"),
+        Key("d,delete", "d", "drop", "Drop", "Take the request out of the list"),
+        Key("slash", "/", "search", "Search", "Search in texts, answers and reasons"),
         Key("escape", "esc", "close_search", "", "Show all again"),
     ],
     VIEWED: [

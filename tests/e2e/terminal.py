@@ -40,6 +40,7 @@ KEYS = {
     "pageup": b"\x1b[5~",
     "pagedown": b"\x1b[6~",
     "f1": b"\x1bOP",
+    "f7": b"\x1b[18~",
 }
 ALTERNATE = b"\x1b[?1049h"
 MAIN = b"\x1b[?1049l"

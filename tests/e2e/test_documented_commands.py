@@ -41,9 +41,12 @@ from trm_engine.label_errors.suspect import RESULT, Suspect, write_records
 from trm_engine.runs.events import EventWriter
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.schema.events import StateChanged
+from trm_engine.serving.facts import ServerFacts
 from trm_engine.worker.__main__ import _parser as worker_parser
 from trm_engine.worker.infer import evaluate_file, predict_lines
 from trm_tui.cli import app
+from trm_tui.sessions.server import Look, WatchedServer
+from trm_tui.store.traffic import Figures
 
 UNFINISHED = Path("outputs/default-20250131-093000")
 NOT_RUN = {
@@ -130,6 +133,13 @@ def here(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trm_engine.runs.launch.start_worker", _end_at_once)
     monkeypatch.setattr("trm_engine.runs.launch.start_inference", Inference)
     monkeypatch.setattr(InferenceServer, "_messages", _answers)
+    monkeypatch.setattr(WatchedServer, "look", _look)
+
+
+def _look(_: WatchedServer) -> Look:
+    """What a server says that has not been asked anything."""
+    facts = ServerFacts(model="first", checkpoint="best.pt", created=0, started=0.0, process=1)
+    return Look(0.0, facts, Figures())
 
 
 def _few_samples(count: int, seed: int) -> Iterator[dict[str, Any]]:

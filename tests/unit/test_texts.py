@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from trm_engine.errors import UserError
@@ -20,15 +21,16 @@ def kept(said: str = "It is 0901234567.") -> Kept:
     return Kept(
         history=[{"role": "user", "content": said}],
         served=Served(
-            time=1.0,
+            time=1796042062.123,
             model="m",
             interface="chat",
             outcome="call",
             decision="tool_call",
             calls=[{"name": "find", "arguments": {"phone": "0901234567"}}],
             slots={"phone": "0901234567"},
-            confidence=0.5,
+            confidence=0.1234567890123456,
             q=0.5,
+            reason="0901234567 is too short",
         ),
     )
 
@@ -48,9 +50,16 @@ def test_what_is_kept_is_redacted_and_private(tmp_path: Path) -> None:
     (record,) = lines(path)
     assert record["history"][0]["content"] == "It is [phone 1]."
     assert record["served"]["calls"][0]["arguments"] == record["served"]["slots"]
+    assert record["served"]["reason"] == "[phone 1] is too short"
     assert record["served"]["slots"] == {"phone": "[phone 1]"}
     found = read_kept(record)
-    assert found is not None and found.served.confidence == 0.5
+    assert found is not None
+    assert found.served == msgspec.structs.replace(
+        kept().served,
+        calls=record["served"]["calls"],
+        slots={"phone": "[phone 1]"},
+        reason="[phone 1] is too short",
+    )
     assert read_kept({"history": []}) is None
 
 

@@ -54,7 +54,7 @@ def start_inference(
     *arguments: str,
     stdin: int | IO[bytes] | None = None,
     stdout: int | IO[bytes] | None = subprocess.PIPE,
-    stderr: IO[bytes] | None = None,
+    stderr: int | IO[bytes] | None = None,
     secrets: Mapping[str, str] | None = None,
     pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 
 from trm_engine.serving.drift import Shares
-from trm_engine.serving.service import Service
+
+if TYPE_CHECKING:
+    from trm_engine.serving.service import Service
 
 
 class ServerFacts(Struct, kw_only=True):

@@ -62,7 +62,7 @@ class _Conversation:
             return {name: self.redacted(each) for name, each in value.items()}
         if isinstance(value, list | tuple):
             return [self.redacted(each) for each in value]
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int) and not isinstance(value, bool):
             text = self._text(str(value))
             return value if text == str(value) else text
         return value

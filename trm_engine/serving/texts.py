@@ -29,6 +29,9 @@ OLDER = ".1"
 MOST_WAITING = 1000
 """Conversations that wait to be written; further ones are not kept."""
 
+SAID = ("calls", "slots", "reason")
+"""Fields of what was served that have words of the conversation."""
+
 
 class Served(Struct, kw_only=True):
     """What the model answered to a conversation.
@@ -97,10 +100,7 @@ class TextLog:
     def _write(self, record: Callable[[], Kept]) -> None:
         self._room.release()
         try:
-            plain = to_builtins(record())
-            for name in ("history", "served"):
-                plain[name] = self._redactor.redacted(plain[name])
-            line = to_line(plain)
+            line = to_line(self._redacted(to_builtins(record())))
             self._make_room(len(line))
             append(self.path, line)
         except Exception as error:  # a log must not end the server; its texts are in no message
@@ -108,6 +108,14 @@ class TextLog:
                 what = in_words(error) if isinstance(error, OSError) else type(error).__name__
                 self._log(f"texts are not written: {what}")
             self.lost += 1
+
+    def _redacted(self, plain: dict[str, Any]) -> dict[str, Any]:
+        """A record without what must not be kept: in what was said, and in what was made of it."""
+        served = plain["served"]
+        texts = {"history": plain["history"], **{name: served[name] for name in SAID}}
+        clean = self._redactor.redacted(texts)
+        said = {name: clean[name] for name in SAID}
+        return {**plain, "history": clean["history"], "served": {**served, **said}}
 
     def _make_room(self, size: int) -> None:
         with private_files():

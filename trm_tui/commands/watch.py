@@ -1,7 +1,8 @@
-"""`trm-tui watch` and `trm-tui runs`: show existing runs."""
+"""`trm-tui watch` and `trm-tui runs`: show existing runs, or a server."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -12,14 +13,49 @@ from msgspec import structs
 from trm_engine.errors import RunError, did_you_mean, no_such_file
 from trm_engine.files.jsonl import write_json
 from trm_engine.runs.folder import RunFolder, list_runs
+from trm_engine.serving.settings import API_KEY
 from trm_tui.screens.show import has_screen, open_app, show_run
 
 if TYPE_CHECKING:
     from textual.screen import Screen
 
     from trm_engine.runs.summary import RunSummary
+    from trm_tui.sessions.server import WatchedServer
     from trm_tui.settings import Remembered
     from trm_tui.store.run_list import RunList
+
+
+def watch(subject: str | None, api_key: str | None, plain: bool) -> int:
+    """Show a server at an address, the run in a folder, or the newest run."""
+    from trm_tui.sessions.server import WatchedServer, is_address
+
+    if subject and is_address(subject):
+        key = os.environ.get(API_KEY) if api_key is None else api_key
+        return watch_server(WatchedServer(subject, key), plain)
+    return watch_run(Path(subject) if subject else None, plain)
+
+
+def watch_server(server: WatchedServer, plain: bool) -> int:
+    """Show a server: on the screen, or its figures once. Returns the exit status.
+
+    Raises:
+        ServerError: there is none, or it cannot be watched.
+    """
+    server.take(server.look())
+    if not plain and has_screen():
+        return open_app(partial(_server_screen, server))
+    from trm_tui.plain.server_tables import server_tables
+    from trm_tui.text.console import table_console
+
+    for table in server_tables(server):
+        table_console().print(table)
+    return 0
+
+
+def _server_screen(server: WatchedServer, _remembered: Remembered) -> Screen[None]:
+    from trm_tui.screens.server import ServerScreen
+
+    return ServerScreen(server)
 
 
 def watch_run(path: Path | None, plain: bool) -> int:

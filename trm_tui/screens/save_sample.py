@@ -22,8 +22,11 @@ from trm_tui.store.draft import ANSWER_KEYS
 SUGGESTED = "playground.jsonl"
 
 
-class SaveSampleDialog(Dialog[None]):
-    """Asks for the file and lets the user correct the answer. It never overwrites a file."""
+class SaveSampleDialog(Dialog[bool]):
+    """Asks for the file and lets the user correct the answer. It never overwrites a file.
+
+    The result is whether the sample was saved.
+    """
 
     DEFAULT_CSS = """
     SaveSampleDialog {
@@ -36,8 +39,8 @@ class SaveSampleDialog(Dialog[None]):
     HINT = "enter saves · tab moves to the answer · esc cancels"
 
     def __init__(self, sample: dict[str, Any], source: str) -> None:
-        choices: list[Choice[None]] = [Choice("Save", None), Choice("Cancel", None)]
-        super().__init__("Save the conversation as a sample", choices, None)
+        choices = [Choice("Save", True), Choice("Cancel", False)]
+        super().__init__("Save the conversation as a sample", choices, False)
         self._sample = sample
         self._source = source
 
@@ -80,7 +83,7 @@ class SaveSampleDialog(Dialog[None]):
             self._say(f"{path}: {error.strerror}")
             return
         self.notify(f"Added to {path}")
-        self.dismiss(None)
+        self.dismiss(True)
 
     def _line(self) -> bytes:
         """The sample as a JSON line. Raises ValueError if it is invalid."""

@@ -50,6 +50,11 @@ def share_text(share: float | None, decimals: int = 3) -> str:
     return NOTHING if share is None else f"{share:.{decimals}f}"
 
 
+def percent(share: float | None) -> str:
+    """A share from 0 to 1 in percent; a dash for None."""
+    return NOTHING if share is None else f"{share:.1%}"
+
+
 def loss_text(loss: float | None) -> str:
     """A loss in at most six characters, with up to four decimals."""
     if loss is None:
