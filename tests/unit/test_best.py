@@ -103,7 +103,7 @@ def test_every_metric_is_a_figure_of_an_evaluation() -> None:
         value_right=np.zeros((1, 2, 0), bool),
         args_right=np.array([[True, False]]),
     )
-    found = replace(evaluation_metrics(truth, answers, labels, 0.9), loss=1.5)
+    found = replace(evaluation_metrics(truth, answers, labels, 0.9, len(labels.tools)), loss=1.5)
     slots = replace(found.slots, accuracy=0.25, value_accuracy=0.75)  # there are none
     found = replace(found, slots=slots)
     values = {metric: Score.of(found, metric).value for metric in METRICS}

@@ -16,8 +16,9 @@ OWN = ("trm_engine", "trm_tui")
 DISTRIBUTIONS = {"yaml": "pyyaml", "pydantic_core": "pydantic"}
 """Packages whose name is not that of the distribution. pydantic needs one exact pydantic-core."""
 
-UNNAMED = {"httptools", "uvloop"}
-"""Declared and never imported: uvicorn uses them where they are."""
+UNNAMED = {"httptools", "uvloop", "wordllama"}
+"""Declared and never imported: uvicorn uses the first two where they are, and of wordllama only
+two files are read."""
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]

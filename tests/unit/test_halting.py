@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tests.e2e.runs import assert_same
 from tests.events import Record, step_columns
-from tests.models import batch_of, small_config, small_model
+from tests.models import batch_of, inputs_of, small_config, small_model
 from tests.trainers import tiny_config, trainer_of
 from tests.unit.test_supervision import apart, counts_of, gradients, part
 from trm_engine.checkpoints.file import load_checkpoint
@@ -36,7 +36,12 @@ STEPS = 4
 @pytest.fixture
 def model(dataset: TRMToolCallingDataset) -> TRMForToolCalling:
     """A model of whose samples some halt at every step."""
-    return small_model(small_config(dataset.labels, N_supervision=STEPS, word_weight=0.5), spread=2)
+    config = small_config(dataset.labels, N_supervision=STEPS, word_weight=0.5)
+    found = small_model(config, spread=2)
+    with torch.no_grad():
+        inputs = inputs_of(apart(batch_of(dataset, SAMPLES)))
+        found.heads.q.bias -= found.train_step(**inputs)[0].q_logits.median()
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +82,9 @@ def test_where_q_never_halts_gradients_are_those_without_halting(
     set_q(model, -1.0)
     halts = halting()
     for one, other in zip(
-        train(model, [part(batch)], halts), train(model, [part(batch)], None), strict=True
+        train(model, [part(model, batch)], halts),
+        train(model, [part(model, batch)], None),
+        strict=True,
     ):
         assert_same(one, other)
     assert halts.steps_per_sample == STEPS
@@ -89,9 +96,9 @@ def test_where_q_always_halts_one_step_is_trained(
 ) -> None:
     set_q(model, 1.0)
     halts = halting()
-    [(losses, found)] = train(model, [part(batch if shared else apart(batch))], halts)
+    [(losses, found)] = train(model, [part(model, batch if shared else apart(batch))], halts)
     assert halts.steps_per_sample == 1
-    first = train(model, [part(batch if shared else apart(batch))], None)[0]
+    first = train(model, [part(model, batch if shared else apart(batch))], None)[0]
     assert_same((losses, found), first)
 
 
@@ -118,7 +125,11 @@ def test_a_drawn_share_trains_a_drawn_number_of_steps_first(model: TRMForToolCal
 def halted_after(model: TRMForToolCalling, batch: Batch) -> list[int]:
     """The step after which each sample halts, by the model's outputs without halting."""
     context = model.embedding(
-        batch["input_ids"], batch["attention_mask"], batch["role_ids"], batch["text_flags"]
+        model.read(),
+        batch["input_ids"],
+        batch["attention_mask"],
+        batch["role_ids"],
+        batch["text_flags"],
     )
     q = torch.stack([output.q_logits[:, 0] for output in model.supervision_steps(context)])
     firsts = (q > 0).int().argmax(dim=0)
@@ -134,13 +145,13 @@ def test_a_step_is_that_of_the_samples_that_remain(
     last = halted_after(model, apart(batch))
     assert len(set(last)) > 1, "the samples should halt at different steps"
     halts = halting()
-    found = train(model, [part(batch if shared else apart(batch))], halts)
+    found = train(model, [part(model, batch if shared else apart(batch))], halts)
     assert len(found) == max(last)
     assert halts.steps_per_sample == pytest.approx(sum(last) / len(last))
     for number, (losses, gradient) in enumerate(found, 1):
         rows = [row for row, step in enumerate(last) if step >= number]
         alone = apart({name: value[rows] for name, value in batch.items()})
-        other_losses, other = train(model, [part(alone)], None)[number - 1]
+        other_losses, other = train(model, [part(model, alone)], None)[number - 1]
         for name, loss in losses.items():
             assert torch.allclose(loss, other_losses[name], atol=1e-5), name
         for name, tensor in gradient.items():
@@ -168,8 +179,8 @@ def test_hidden_words_of_those_that_remain_are_learnt(
     model: TRMForToolCalling, batch: Batch
 ) -> None:
     """The mean over the hidden words of the sequences that are still read."""
-    found = train(model, [part(batch)], halting())
-    plain = train(model, [part(batch)], None)
+    found = train(model, [part(model, batch)], halting())
+    plain = train(model, [part(model, batch)], None)
     assert torch.equal(found[0][0]["word_loss"], plain[0][0]["word_loss"])
     assert len(found) > 1
     for losses, _ in found[1:]:
@@ -179,8 +190,11 @@ def test_hidden_words_of_those_that_remain_are_learnt(
 def test_accumulated_parts_halt_as_the_whole_batch(
     dataset: TRMToolCallingDataset, model: TRMForToolCalling
 ) -> None:
-    whole = train(model, [part(batch_of(dataset, SAMPLES))], halting(0.5))
-    halves = [part(batch_of(dataset, SAMPLES[:2])), part(batch_of(dataset, SAMPLES[2:]))]
+    whole = train(model, [part(model, batch_of(dataset, SAMPLES))], halting(0.5))
+    halves = [
+        part(model, batch_of(dataset, SAMPLES[:2])),
+        part(model, batch_of(dataset, SAMPLES[2:])),
+    ]
     parts = train(model, halves, halting(0.5))
     for (losses, gradient), (other_losses, other) in zip(whole, parts, strict=True):
         for name in losses:
@@ -211,7 +225,10 @@ def test_processes_halt_together_and_learn_what_one_learns(
             return total
 
         own = deepcopy(model)
-        parts, loss_fn = [part(batch_of(dataset, shares[rank]))], DeepSupervisionLoss(model.config)
+        parts, loss_fn = (
+            [part(model, batch_of(dataset, shares[rank]))],
+            DeepSupervisionLoss(model.config),
+        )
         steps = per_step(
             own,
             loss_fn,
@@ -226,7 +243,7 @@ def test_processes_halt_together_and_learn_what_one_learns(
         thread.start()
     for thread in threads:
         thread.join()
-    alone = train(model, [part(batch_of(dataset, SAMPLES))], halting())
+    alone = train(model, [part(model, batch_of(dataset, SAMPLES))], halting())
     for (losses, gradient), *others in zip(alone, *results, strict=True):
         for name in losses:
             total = sum(other[name] for other, _ in others if other)

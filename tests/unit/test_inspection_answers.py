@@ -128,23 +128,21 @@ def test_the_step_at_which_it_halts(files: ModelFiles, run: RunFolder) -> None:
     assert asked(files, run, SAMPLES[0]).halt_threshold == predictor.config.halt_threshold
 
 
-def test_tools_are_ranked_those_on_offer_first(files: ModelFiles, run: RunFolder) -> None:
+def test_the_tools_on_offer_are_ranked_new_ones_too(files: ModelFiles, run: RunFolder) -> None:
     new = json.loads(json.dumps(TOOLS[0]).replace("find_customer", "something_new"))
     record = {**SAMPLES[0], "tools": [TOOLS[1], new]}
     found = asked(files, run, record)
     assert found.new_tools == ["something_new"]
     for step in found.steps:
-        assert [(each.name, each.offered) for each in step.tools] == [
-            ("change_plan", True),
-            ("find_customer", False),
-        ]
-        assert [each.probability for each in step.tools] == [1, 0]
+        assert {each.name for each in step.tools} == {"change_plan", "something_new"}
+        probabilities = [each.probability for each in step.tools]
+        assert probabilities == sorted(probabilities, reverse=True)
+        assert sum(probabilities) == pytest.approx(1)
     for step in asked(files, run, {"history": record["history"]}).steps:
         probabilities = [each.probability for each in step.tools]
         assert probabilities == sorted(probabilities, reverse=True)
-        assert all(each.offered for each in step.tools)
-    nothing = asked(files, run, {**record, "tools": [new]})
-    assert nothing.steps[0].arguments == {}
+    alone = asked(files, run, {**record, "tools": [new]})
+    assert alone.steps[0].arguments.keys() == {"something_new"}
 
 
 def test_the_truth_stands_where_its_spans_say(files: ModelFiles, run: RunFolder) -> None:
@@ -209,7 +207,8 @@ def test_leaving_turns_out_is_predicting_without_them(
     monkeypatch.setattr(occlusion, "BATCH_TOKENS", tokens)
     record, job = SAMPLES[5], Listener()
     found = occlude(files, job, str(run.path), record)
-    parts = [answer for part in job.parts for answer in part["answers"]]
+    parts = [answer for part in job.parts for answer in part.get("answers", ())]
+    assert [part["words"] for part in job.parts if "words" in part] == [found.words]
     assert parts == [found.base, *found.turns]
     assert [each.turn for each in found.turns] == list(range(len(record["history"])))
     assert job.told[-1][1] == 1
@@ -235,7 +234,7 @@ def test_leaving_turns_out_can_be_given_up(files: ModelFiles, run: RunFolder) ->
     job = Listener(checks=7)
     with pytest.raises(Cancelled):
         occlude(files, job, str(run.path), SAMPLES[5])
-    assert len(job.parts) == 1
+    assert [[*part] for part in job.parts] == [["answers"], ["words"]]
 
 
 # --- evaluate -------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import torch
 from sklearn import metrics as sklearn_metrics
 
 from tests.inspected import Listener
-from tests.models import batch_of, checkpoint_of, fitted_config, inputs_of, small_model
+from tests.models import batch_of, checkpoint_of, inputs_of, reading_model
 from tests.support import dialogues, write_jsonl
 from trm_engine.checkpoints.file import save_atomically
 from trm_engine.data.dataset import TRMToolCallingDataset
@@ -39,14 +39,16 @@ def files() -> ModelFiles:
 @pytest.fixture(scope="module")
 def checkpoint(dataset: TRMToolCallingDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that has learnt a little: some of each part is right, and some is wrong."""
-    model = small_model(fitted_config(dataset), seed=1, spread=0.1)
+    model = reading_model(dataset, seed=1, spread=0.1)
     loss_fn = DeepSupervisionLoss(model.config)
     optimizer = torch.optim.AdamW(model.parameters(), 5e-3)
     for update in range(1, UPDATES + 1):
         places = [(7 * update + 5 * place) % len(dataset) for place in range(TOGETHER)]
         batch = batch_of(dataset, places)
         targets = Targets.of(batch)
-        for _ in averaged(model, loss_fn, [Part(batch, targets)], count_labels(targets)):
+        for _ in averaged(
+            model, loss_fn, [Part(batch, targets, model.catalogue)], count_labels(targets)
+        ):
             pass
         optimizer.step()
         optimizer.zero_grad()
@@ -57,11 +59,18 @@ def checkpoint(dataset: TRMToolCallingDataset, tmp_path_factory: pytest.TempPath
 
 
 def _confuse_tools(model: TRMForToolCalling, dataset: TRMToolCallingDataset) -> None:
-    """Make the second tool less likely, so that some calls of it are taken for the first."""
-    output = model.inference(**inputs_of(batch_of(dataset, CALLS)))
-    margins = (output.tool_logits[:, 1] - output.tool_logits[:, 0]).sort().values[-5:]
-    with torch.no_grad():
-        model.heads.tool.register.bias[1] -= margins[:2].mean()
+    """Change the head of the tool until some of the calls, but not all, have another tool."""
+    batch = batch_of(dataset, CALLS)
+    weight = model.heads.tool.register.weight
+    learnt = weight.detach().clone()
+    for scale in range(1, 100):
+        noise = torch.randn(weight.shape, generator=torch.Generator().manual_seed(scale))
+        with torch.no_grad():
+            weight.copy_(learnt + 0.2 * scale * noise)
+        chosen = model.inference(**inputs_of(batch)).tool_logits.argmax(dim=1)
+        if 0 < (chosen == batch["tool_name_labels"]).sum() < len(CALLS):
+            return
+    raise AssertionError("the tools cannot be confused")
 
 
 @pytest.fixture(scope="module")

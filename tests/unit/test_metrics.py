@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from msgspec.structs import astuple
 from sklearn import metrics as sklearn_metrics
 
-from tests.models import batch_of, inputs_of, small_config, small_model
+from tests.models import batch_of, inputs_of, reading_model, small_config, small_model
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.encoding import UNKNOWN_TOOL
 from trm_engine.data.field import Field
@@ -48,6 +48,10 @@ LABELS = Labels(
     slots=tuple(Field(name) for name in ("x", "y", "z")),
     args=(),
 )
+
+
+TOOLS_LEARNT = 3
+"""The last tool is new to the model."""
 
 
 @st.composite
@@ -153,7 +157,7 @@ def test_the_cells_of_a_confusion_name_its_samples(pairs: list[tuple[int, int]])
 @given(evaluations())
 def test_an_evaluation_agrees_with_scikit_learn(case: tuple[Truth, Answers]) -> None:
     truth, answers = case
-    found = evaluation_metrics(truth, answers, LABELS, 0.5)
+    found = evaluation_metrics(truth, answers, LABELS, 0.5, TOOLS_LEARNT)
     calls, last = truth.decision, STEPS - 1
     predicted = answers.presence[last] > 0.5
     assert found.samples == len(calls)
@@ -166,6 +170,9 @@ def test_an_evaluation_agrees_with_scikit_learn(case: tuple[Truth, Answers]) -> 
         assert found.tool.accuracy == pytest.approx(accuracy)
     assert found.tool.samples == calls.sum()
     assert found.tool.unknown == (truth.tool == UNKNOWN_TOOL).sum()
+    new = truth.tool >= TOOLS_LEARNT
+    assert found.tool.new == new.sum()
+    assert found.tool.new_accuracy == share((answers.tool[last] == truth.tool)[new])
     known = truth.tool >= 0
     assert np.sum(found.tool.confusion) == (known & (answers.tool[last] >= 0)).sum()
 
@@ -186,7 +193,7 @@ def test_exact_matches_steps_and_halting_by_brute_force(
     case: tuple[Truth, Answers], threshold: float
 ) -> None:
     truth, answers = case
-    found = evaluation_metrics(truth, answers, LABELS, threshold)
+    found = evaluation_metrics(truth, answers, LABELS, threshold, TOOLS_LEARNT)
     samples = len(truth.decision)
 
     def exact(step: int, index: int, values: bool) -> bool:
@@ -260,9 +267,9 @@ def test_samples_are_judged_alone_as_among_the_others(case: tuple[Truth, Answers
 def test_a_halting_curve_runs_from_the_first_step_to_the_last(case: tuple[Truth, Answers]) -> None:
     truth, answers = case
     curve = halting_curve(truth, answers)
-    whole = evaluation_metrics(truth, answers, LABELS, 0.5)
+    whole = evaluation_metrics(truth, answers, LABELS, 0.5, TOOLS_LEARNT)
     for point in curve:
-        halting = evaluation_metrics(truth, answers, LABELS, point.threshold).halting
+        halting = evaluation_metrics(truth, answers, LABELS, point.threshold, TOOLS_LEARNT).halting
         assert point == halting
     assert [point.threshold for point in curve] == sorted(THRESHOLDS)
     assert curve[0].exact_match == whole.by_step[0].exact_match
@@ -291,7 +298,7 @@ def test_an_unknown_tool_is_wrong_and_its_loss_the_highest() -> None:
     )
     right = correctness(truth, answers)
     assert right.tool.tolist() == right.exact.tolist() == [[False, True]]
-    found = evaluation_metrics(truth, answers, LABELS, 0.9)
+    found = evaluation_metrics(truth, answers, LABELS, 0.9, TOOLS_LEARNT)
     assert found.tool.accuracy == found.exact_match == found.arguments.accuracy == 0.5
     losses = sample_losses(truth, answers)
     assert losses[0] > 20 > losses[1]
@@ -313,7 +320,7 @@ def test_an_evaluation_judges_every_step_as_the_loss_does(
     dataset: TRMToolCallingDataset,
 ) -> None:
     few = dataset.subset(range(12))
-    model = small_model(small_config(dataset.labels))
+    model = reading_model(dataset)
     told: list[tuple[int, int]] = []
     model.train()
     found = evaluate(model, few, 5, lambda done, total: told.append((done, total)))

@@ -38,7 +38,7 @@ def read_tool(
     if not isinstance(value, dict):
         fail(where, path, "a tool (an object)", value)
     tool, inner = _unwrapped(value, path)
-    name = as_name(tool.get("name"), where, f"{inner}.name").strip()
+    name = as_name(_stripped(tool.get("name")), where, f"{inner}.name")
     key = _schema_key(tool, inner, warn)
     schema = {} if key is None else _schema(tool[key], where, f"{inner}.{key}")
     place = f"{inner}.{key or 'parameters'}"
@@ -48,6 +48,10 @@ def read_tool(
         parameters = {}
     about_parameters = parameters.pop("description", "")
     return _tool(name, _description(tool, inner, warn) or about_parameters, parameters)
+
+
+def _stripped(name: Any) -> Any:
+    return name.strip() if isinstance(name, str) else name
 
 
 def _tool(name: str, description: str, parameters: dict[str, Any]) -> dict[str, Any]:
