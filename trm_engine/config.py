@@ -17,6 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from trm_engine.errors import ConfigError, did_you_mean, no_such_file
 from trm_engine.files.plain_yaml import LONGEST, Document, YamlError, read_yaml
@@ -614,13 +615,24 @@ class Config(Section):
         Path(path).write_text(self.dump(), encoding="utf-8")
 
 
+def setting_fields() -> dict[str, FieldInfo]:
+    """Every setting by its ``section.key``, in order."""
+    return {
+        f"{section}.{key}": setting
+        for section, field in Config.model_fields.items()
+        for key, setting in _section_class(field.annotation).model_fields.items()
+    }
+
+
+def explained(field: FieldInfo) -> str:
+    """What a setting does, and its default as YAML has it."""
+    default = "null" if field.default is None else str(field.default)
+    return f"{field.description} Default: {default.lower() if default.istitle() else default}"
+
+
 def known_keys() -> list[str]:
     """Every ``section.key`` there is, in order."""
-    return [
-        f"{section}.{key}"
-        for section, field in Config.model_fields.items()
-        for key in _section_class(field.annotation).model_fields
-    ]
+    return list(setting_fields())
 
 
 def _section_class(annotation: Any) -> type[Section]:
@@ -644,7 +656,7 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
     key = given.strip()
     section, dot, name = key.partition(".")
     if not (equals and dot and section and name):
-        raise ConfigError(f"--set {override}: expected section.key=value, as training.seed=1")
+        raise ConfigError(f"--set {override}: {_what_is_expected(key)}")
     if key not in (*RETIRED, *known_keys()):
         raise ConfigError(f"--set {override}: unknown key '{key}'{_nearest_key([section, name])}")
     try:
@@ -656,6 +668,14 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
     inner = values.setdefault(section, {})
     if isinstance(inner, dict):  # a section that is no mapping is reported by validation
         inner[name] = value
+
+
+def _what_is_expected(key: str) -> str:
+    """What a setting does, for one that was given without a value."""
+    field = setting_fields().get(key)
+    if field is None:
+        return "expected section.key=value, as training.seed=1"
+    return f"expected {key}=value. {explained(field)}"
 
 
 def _drop_retired(values: dict[str, Any], every_one: bool) -> None:

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from trm_engine.printable import guard_output
 from trm_tui.commands.data import app as data_app
-from trm_tui.completion import complete_checkpoint, complete_config, complete_run
+from trm_tui.completion import complete_checkpoint, complete_config, complete_run, complete_setting
 from trm_tui.exit_status import errors_as_messages
 from trm_tui.text.look_alikes import LOOK_ALIKES, register
 
@@ -127,6 +127,31 @@ HaltThreshold = Annotated[
 
 
 @app.command()
+def init(
+    file: Annotated[
+        Path, typer.Argument(metavar="[FILE]", help="Configuration to write (YAML).")
+    ] = Path("trm.yaml"),
+    train_data: Annotated[
+        Text, _option("FILE", "Train on these samples. Default: builtin:telecom.")
+    ] = None,
+    force: Annotated[bool, _flag("--force", "Overwrite the file if it exists.")] = False,
+) -> None:
+    """Write a commented configuration to start from.
+
+    It trains a useful model in minutes on two CPU cores. Every other setting is in it as a comment,
+    with what it does and its default.
+
+    \b
+    Examples:
+      trm-tui init
+      trm-tui init mine.yaml --train-data train.jsonl
+    """
+    from trm_tui.commands.init import write_config
+
+    write_config(file, train_data, force)
+
+
+@app.command()
 def train(
     config: ConfigFile = None,
     config_option: ConfigOption = None,
@@ -158,7 +183,12 @@ def train(
     seed: Annotated[Count, _option("N", "Random seed. On a CPU it repeats a run exactly.")] = None,
     settings: Annotated[
         list[str] | None,
-        _option("SECTION.KEY=VALUE", "Change any setting. Can be repeated.", "--set"),
+        _option(
+            "SECTION.KEY=VALUE",
+            "Change any setting. Can be repeated. SECTION.KEY alone explains it.",
+            "--set",
+            autocompletion=complete_setting,
+        ),
     ] = None,
     resume: Annotated[
         Path | None,

@@ -1,8 +1,9 @@
-"""Shell completion of paths: configurations, runs and checkpoints."""
+"""Shell completion of paths and settings."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 
 def complete_config(incomplete: str) -> list[str]:
@@ -19,6 +20,24 @@ def complete_checkpoint(incomplete: str) -> list[str]:
     """``.pt`` files, and the runs in ``outputs/`` with their checkpoints."""
     checkpoints = _usual(incomplete, "outputs/*/checkpoints/*.pt")
     return [*_paths(incomplete, "*.pt"), *_usual(incomplete, "outputs/*"), *checkpoints]
+
+
+def complete_setting(incomplete: str) -> list[tuple[str, str]]:
+    """Settings as SECTION.KEY= with what they do, then the values of one that has choices."""
+    from trm_engine.config import explained, setting_fields
+
+    key, equals, _ = incomplete.partition("=")
+    fields = setting_fields()
+    if equals:
+        field = fields.get(key)
+        choices = get_args(field.annotation) if field else ()
+        values = ("true", "false") if field and field.annotation is bool else choices
+        return [(f"{key}={value}", "") for value in values if isinstance(value, str)]
+    return [
+        (f"{name}=", explained(field))
+        for name, field in fields.items()
+        if name.startswith(incomplete)
+    ]
 
 
 def _paths(incomplete: str, *patterns: str) -> list[str]:

@@ -203,6 +203,15 @@ async def test_a_failure_shows_its_traceback(run: FakeRun) -> None:
         assert "failed: boom [x]" in str(pilot.app.screen.query_one(Banner).render())
 
 
+async def test_a_training_that_needs_weeks_is_loud(tmp_path: Path) -> None:
+    run = FakeRun(tmp_path / "long", total=10_000_000)
+    run.begin()
+    run.train(50)
+    async with app_of(run).run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: "more hours on the CPU" in shown(pilot.app))
+        assert "trm-tui init" in shown(pilot.app)
+
+
 async def test_a_nan_loss_is_loud(run: FakeRun) -> None:
     run.begin()
     async with app_of(run).run_test(size=SIZE) as pilot:

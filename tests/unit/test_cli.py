@@ -16,11 +16,12 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from tests.support import ROOT, dialogues, sample, write_jsonl
-from trm_engine.config import Config
+from trm_engine.config import SET_BY_RUN, Config, known_keys
 from trm_engine.runs.folder import RunFolder, claim
+from trm_engine.starter import starter_config
 from trm_tui.cli import app
 from trm_tui.commands import train as train_command
-from trm_tui.completion import complete_checkpoint, complete_config, complete_run
+from trm_tui.completion import complete_checkpoint, complete_config, complete_run, complete_setting
 
 CONFIG = """\
 model: {hidden_size: 32, num_heads: 2}
@@ -594,3 +595,42 @@ def test_a_reader_that_goes_away_is_no_error(workplace: Path) -> None:
     assert result.stdout.strip() == "1"
     assert result.stderr == ""
     assert result.returncode == 141
+
+
+def test_init_writes_every_setting_and_overwrites_nothing(workplace: Path) -> None:
+    answer = trm("init", "mine.yaml", "--train-data", "own.jsonl")
+    assert answer.exit_code == 0 and "trm-tui train mine.yaml" in answer.stdout
+    text = (workplace / "mine.yaml").read_text()
+    config = Config.from_yaml(workplace / "mine.yaml")
+    assert config.data.train_data == "own.jsonl"
+    (workplace / "all.yaml").write_text(re.sub(r"^  #(\w+:)", r"  \1", text, flags=re.MULTILINE))
+    assert Config.from_yaml(workplace / "all.yaml") == config
+    written = re.findall(r"^  #?(\w+):", text, flags=re.MULTILINE)
+    assert {key.partition(".")[2] for key in known_keys()} == {*written, *SET_BY_RUN}
+    assert "exists already" in refused("init", "mine.yaml")
+    assert trm("init", "mine.yaml", "--force").exit_code == 0
+
+
+def test_init_starts_from_the_default_configuration() -> None:
+    shipped = yaml.safe_load((ROOT / "configs" / "default.yaml").read_text())
+    assert yaml.safe_load(starter_config()) == shipped
+
+
+def test_a_configuration_that_sets_nothing_is_refused(workplace: Path) -> None:
+    (workplace / "nothing.yaml").write_text("# model:\n")
+    assert "it sets nothing" in refused("train", "nothing.yaml", "--plain")
+    assert "trm-tui init" in refused("train", "nothing.yaml", "--plain")
+
+
+def test_settings_are_completed_and_explained() -> None:
+    completed = dict(complete_setting("model.hid"))
+    assert completed["model.hidden_size="].startswith("Width of the network")
+    assert "Default: 512" in completed["model.hidden_size="]
+    assert len(complete_setting("")) == len(known_keys())
+    assert ("training.supervision=per_step", "") in complete_setting("training.supervision=")
+    assert ("data.lowercase=true", "") in complete_setting("data.lowercase=t")
+
+
+def test_a_setting_without_a_value_is_explained(workplace: Path) -> None:
+    message = refused("train", "configs/small.yaml", "--set", "model.hidden_size")
+    assert "Width of the network" in message and "Default: 512" in message

@@ -51,7 +51,10 @@ def test_the_newest_run_is_meant_if_none_is_named(workplace: Path) -> None:
 def test_no_run_at_all_names_the_command_that_begins_one() -> None:
     result = trm("watch")
     assert result.exit_code == 2
-    assert "trm-tui train configs/default.yaml" in result.stderr
+    assert "trm-tui init && trm-tui train trm.yaml" in result.stderr
+    Path("configs").mkdir()
+    Path("configs/default.yaml").touch()
+    assert "trm-tui train configs/default.yaml" in trm("watch").stderr
 
 
 def test_a_misspelt_run_is_guessed(workplace: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from trm_engine.errors import DataError, RunError, UserError
 from trm_engine.runs.folder import find_checkpoint, list_runs
 from trm_engine.wording import counted
+from trm_tui.commands.init import how_to_train
 from trm_tui.screens.show import has_screen, open_app
 from trm_tui.sessions.models import Model, ModelSession
 from trm_tui.sessions.pasted import read_conversation
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from trm_tui.screens.playground import PlaygroundScreen
     from trm_tui.settings import Remembered
 
-NO_MODEL = "outputs: no run has a checkpoint yet; train one: trm-tui train configs/default.yaml"
+NO_MODEL = "outputs: no run has a checkpoint yet; train one: {}"
 
 
 def play(
@@ -66,7 +67,7 @@ def newest_checkpoint() -> Path:
             return find_checkpoint(run.path)
         except UserError:
             continue
-    raise RunError(NO_MODEL)
+    raise RunError(NO_MODEL.format(how_to_train()))
 
 
 def read_sample(place: str) -> Draft:

@@ -64,6 +64,7 @@ def run_training(
         source = folder.config
     _refuse_names(folder, _read(source, flags, settings))
     if not is_resumed:  # a run goes on with the data that it began with, wherever their file is
+        _refuse_empty(source, _read(source, flags, settings))
         _check_files(_read(source, flags, settings), flags)
     config, lock = _write(folder, source, flags, settings, is_resumed)
     return _run(folder, config, lock, is_resumed, background, plain)
@@ -73,7 +74,7 @@ def _source(given: Path | None) -> Path:
     """The configuration file for CONFIG, which is a file or a run's folder."""
     if given is None:
         known = sorted(map(str, Path("configs").glob("*.y*ml")))
-        hint = f": {', '.join(known)}" if known else " (a YAML file)"
+        hint = f": {', '.join(known)}" if known else "; `trm-tui init` writes one"
         raise ConfigError(f"give a configuration{hint}, or --resume RUN")
     if not given.is_dir():
         return given
@@ -157,6 +158,15 @@ def _refuse_changes(flags: Flags, source: Path | None, settings: list[str]) -> N
     changes += [f"--set {setting}" for setting in settings]
     if changes:
         raise RunError(f"--resume uses the run's own config.yaml; leave out {changes[0]}")
+
+
+def _refuse_empty(source: Path, config: Config) -> None:
+    """The defaults are a large model, which nobody means to train who sets nothing."""
+    if not any(getattr(config, section).model_fields_set for section in Config.model_fields):
+        raise ConfigError(
+            f"{source}: it sets nothing, and the defaults are a large model for a GPU; "
+            "`trm-tui init` writes a configuration to start from"
+        )
 
 
 def _refuse_names(folder: RunFolder, config: Config) -> None:

@@ -14,6 +14,7 @@ from trm_engine.errors import RunError, did_you_mean, no_such_file
 from trm_engine.files.jsonl import write_json
 from trm_engine.runs.folder import RunFolder, list_runs
 from trm_engine.serving.settings import API_KEY
+from trm_tui.commands.init import how_to_train
 from trm_tui.screens.show import has_screen, open_app, show_run
 
 if TYPE_CHECKING:
@@ -78,9 +79,7 @@ def find_run_folder(path: Path | None) -> RunFolder:
     if path is None:
         runs = list_runs()
         if not runs:
-            raise RunError(
-                "outputs: there is no run yet; start one: trm-tui train configs/default.yaml"
-            )
+            raise RunError(f"outputs: there is no run yet; start one: {how_to_train()}")
         return runs[0]
     folder = RunFolder(path if path.is_dir() or path.name != "config.yaml" else path.parent)
     if not folder.exists():

@@ -16,6 +16,8 @@ from trm_tui.text.ending import UNREPORTED, exit_text, how_to_resume
 from trm_tui.text.words import duration
 
 LARGE_OVERLAP = 0.05
+LONG_SECONDS = 48 * 3600.0
+"""A training on a CPU that takes longer is probably a mistake."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,16 @@ def warnings_of(run: AttachedRun) -> list[str]:
         warnings.append(f"no answer yet to: {', '.join(unanswered)}")
     if store.overfitting:
         warnings.append(str(store.overfitting))
-    return warnings + _overlap(run)
+    return warnings + _too_long(run) + _overlap(run)
+
+
+def _too_long(run: AttachedRun) -> list[str]:
+    left = None if run.is_over else run.store.seconds_left()
+    is_on_cpu = run.store.started is not None and run.store.started.device.startswith("cpu")
+    if left is None or left < LONG_SECONDS or not is_on_cpu:
+        return []
+    needs = f"this training needs {left / 3600:,.0f} more hours on the CPU"
+    return [f"{needs}; `trm-tui init` writes a configuration that needs minutes"]
 
 
 def _overlap(run: AttachedRun) -> list[str]:
