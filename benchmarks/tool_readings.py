@@ -52,8 +52,9 @@ def main() -> int:
     pairs = [(seen[index], renamed[index]) for index in calls]
     for kind, parts in KINDS.items():
         print(f"changed: {kind}: {_judged(predictor, (_mixed(*pair, parts) for pair in pairs))}")
-    pool = _pool([*seen, *renamed])
-    for count in [each for each in COUNTS if each <= len(pool)]:
+    pools = _pool(seen), _pool([*seen, *renamed])  # the second has two of each, hard to tell apart
+    for count in [each for each in COUNTS if each <= len(pools[1])]:
+        pool = pools[count > len(pools[0])]
         offered = [_offering(record, pool, count) for record, _ in pairs]
         print(
             f"{count} tools on offer: {_judged(predictor, offered)}; {_timed(predictor, offered)}"
