@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from trm_engine.errors import ConfigError, did_you_mean, no_such_file
+from trm_engine.field_problems import in_our_words
 from trm_engine.files.plain_yaml import LONGEST, Document, YamlError, read_yaml
 from trm_engine.runs.best import BestMetric
 
@@ -96,7 +97,7 @@ class Section(BaseModel):
         if isinstance(value, bool) and info.field_name:
             kind = cls.model_fields[info.field_name].annotation
             if {int, float} & {kind, *get_args(kind)}:
-                raise ValueError("input should be a number")
+                raise ValueError("expected a number")
         return value
 
     @field_validator("*")
@@ -105,9 +106,9 @@ class Section(BaseModel):
         if isinstance(value, int | float):
             most = MAX_BY_KEY.get(str(info.field_name), MAX_NUMBER)
             if abs(value) > most:
-                raise ValueError(f"input should be at most {most}")
+                raise ValueError(f"expected at most {most}")
         if isinstance(value, str) and "\0" in value:
-            raise ValueError("input should have no NUL character")
+            raise ValueError("expected no NUL character")
         return value
 
     def to_dict(self) -> dict[str, Any]:
@@ -717,8 +718,7 @@ def _explain_one(
         return f"{source}: {field} {RETIRED[field]}; leave it out"
     if problem["type"] == "extra_forbidden":
         return f"{source}: unknown key '{field}'{_nearest_key(location)}"
-    message = problem["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
+    message = in_our_words(problem)
     given = problem["input"]
     shown = "" if isinstance(given, dict) else f", not {_shortened(repr(given))}"
     return f"{source}: {field}: {message}{shown}"

@@ -43,14 +43,14 @@ MODEL = "model: {hidden_size: 16, num_heads: 2, num_layers: 1, N_supervision: 1}
         ),
         (
             "training:\n  seed: 1\n  num_epochs: many\n",
-            "a.yaml, line 4: training.num_epochs: input should be a valid integer",
+            "a.yaml, line 4: training.num_epochs: expected a whole number",
         ),
-        ("training: {use_ema: 7}\n", "line 2: training.use_ema: input should be a valid boolean"),
+        ("training: {use_ema: 7}\n", "line 2: training.use_ema: expected true or false"),
         (
             "training: {dtype: float16}\n",
-            "training.dtype: input should be 'auto', 'float32' or 'bfloat16', not 'float16'",
+            "training.dtype: expected 'auto', 'float32' or 'bfloat16', not 'float16'",
         ),
-        ("data: {val_split: 1.5}\n", "line 2: data.val_split: input should be less than 1"),
+        ("data: {val_split: 1.5}\n", "line 2: data.val_split: expected less than 1"),
         ("training: [1\n", "a.yaml, line 3: not valid YAML:"),
         ("data: {train_data: trian.jsonl}\n", "trian.jsonl: no such file (did you mean 'train."),
         ("data: {val_data: vla.jsonl}\n", "data.val_data: vla.jsonl: no such file"),

@@ -141,7 +141,7 @@ PREDICTING: dict[str, tuple[str, Callable[[State], object], str]] = {
         f"{key} is absurd": (
             f"config/model/{key}",
             lambda _: 10**9,
-            f"invalid: {key}: input should",
+            f"invalid: {key}: ",
         )
         for key in (
             *("num_layers", "n_latent_recursion", "T_deep_recursion", "N_supervision"),
@@ -149,7 +149,7 @@ PREDICTING: dict[str, tuple[str, Callable[[State], object], str]] = {
         )
     },
     "max_length is absurd": ("config/data/max_length", lambda _: 10**12, "max_length: input sho"),
-    "max_length is text": ("config/data/max_length", lambda _: "x", "max_length: input should"),
+    "max_length is text": ("config/data/max_length", lambda _: "x", "max_length: expected"),
     "no data": ("config/data", lambda _: {}, "data.max_length is missing"),
     "no model": ("config/model", lambda _: {}, "has shape"),
     "more layers than weights": ("config/model/num_layers", lambda _: 99, "is missing from its"),

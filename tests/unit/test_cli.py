@@ -233,7 +233,7 @@ def test_a_number_for_a_name_stays_a_name(started: Started, workplace: Path) -> 
         (["configs/small.yaml", "--tools", "x"], "--tools: x: no such file"),
         (["configs/small.yaml", "--train-data", "-"], "--train-data: training reads - several"),
         (["configs/small.yaml", "--val-data", "pipe"], "so it must be a file; write it to one"),
-        (["configs/small.yaml", "--set", "data.slots=x"], "input should be a valid list, not 'x'"),
+        (["configs/small.yaml", "--set", "data.slots=x"], "expected a list, not 'x'"),
         (["configs"], "configs: the folder contains no run"),
         ([], "configs/small.yaml"),
     ],

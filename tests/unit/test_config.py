@@ -164,37 +164,35 @@ def test_a_number_without_a_point_is_a_number(tmp_path: Path) -> None:
         ),
         (
             "training:\n  batch_size: many\n",
-            "run.yaml, line 2: training.batch_size: input should be a valid integer, "
-            "unable to parse string as an integer, not 'many'",
+            "run.yaml, line 2: training.batch_size: expected a whole number, not 'many'",
         ),
         (
             "training:\n  batch_size: [1]\n",
-            "run.yaml, line 2: training.batch_size: input should be a valid integer, not [1]",
+            "run.yaml, line 2: training.batch_size: expected a whole number, not [1]",
         ),
         (
             "training:\n  batch_size: yes\n",
-            "run.yaml, line 2: training.batch_size: input should be a number, not True",
+            "run.yaml, line 2: training.batch_size: expected a number, not True",
         ),
         (
             "training:\n  max_steps: true\n",
-            "run.yaml, line 2: training.max_steps: input should be a number, not True",
+            "run.yaml, line 2: training.max_steps: expected a number, not True",
         ),
         (
             "training:\n  learning_rate: -1\n",
-            "run.yaml, line 2: training.learning_rate: input should be greater than 0, not -1",
+            "run.yaml, line 2: training.learning_rate: expected more than 0, not -1",
         ),
         (
             "training:\n  learning_rate: .inf\n",
-            "run.yaml, line 2: training.learning_rate: input should be a finite number, not inf",
+            "run.yaml, line 2: training.learning_rate: expected a finite number, not inf",
         ),
         (
             "training:\n  weight_decay: .nan\n",
-            "run.yaml, line 2: training.weight_decay: input should be a finite number, not nan",
+            "run.yaml, line 2: training.weight_decay: expected a finite number, not nan",
         ),
         (
             "training:\n  schedule: cosine\n",
-            "run.yaml, line 2: training.schedule: input should be 'constant' or 'linear', "
-            "not 'cosine'",
+            "run.yaml, line 2: training.schedule: expected 'constant' or 'linear', not 'cosine'",
         ),
         (
             "\nmodel:\n  hidden_size: 100\n",
@@ -215,15 +213,18 @@ def test_a_number_without_a_point_is_a_number(tmp_path: Path) -> None:
         ("training:\n  1: 2\n", "run.yaml, line 2: a key must be text; put other keys in quotes"),
         (
             f"training:\n  seed: {2**63}\n",
-            f"run.yaml, line 2: training.seed: input should be at most {2**63 - 1}, not {2**63}",
+            f"run.yaml, line 2: training.seed: expected at most {2**63 - 1}, not {2**63}",
         ),
         (
             "training:\n  num_epochs: 100001\n",
-            "run.yaml, line 2: training.num_epochs: input should",
+            "run.yaml, line 2: training.num_epochs: expected",
         ),
-        (f"data:\n  builtin_seed: {2**64}\n", "run.yaml, line 2: data.builtin_seed: input should"),
-        ("training:\n  seed: " + "9" * 99, "run.yaml, line 2: training.seed: input should"),
-        ("training:\n  learning_rate: 1e999\n", "run.yaml, line 2: training.learning_rate: input"),
+        (f"data:\n  builtin_seed: {2**64}\n", "run.yaml, line 2: data.builtin_seed: expected"),
+        ("training:\n  seed: " + "9" * 99, "run.yaml, line 2: training.seed: expected"),
+        (
+            "training:\n  learning_rate: 1e999\n",
+            "run.yaml, line 2: training.learning_rate: expected",
+        ),
         (
             "model:\n  N_supervision: 1000\n  T_deep_recursion: 1000\n",
             "run.yaml, line 1: model: num_layers x (n_latent_recursion + 1) x T_deep_recursion x "
@@ -236,7 +237,7 @@ def test_a_number_without_a_point_is_a_number(tmp_path: Path) -> None:
         ),
         (
             'data:\n  train_data: "\\0"',
-            "run.yaml, line 2: data.train_data: input should have no",
+            "run.yaml, line 2: data.train_data: expected no NUL",
         ),
         (b"training:\n  output_dir: \xff\n", "run.yaml: not UTF-8 text (byte 24)"),
     ],
@@ -348,10 +349,10 @@ def test_an_override_of_a_text_is_that_text(tmp_path: Path, text: str) -> None:
             "--set trainig.seed=1: unknown key 'trainig.seed' (did you mean 'training.seed'?)",
         ),
         ("seed=1", "--set seed=1: expected section.key=value, as training.seed=1"),
-        ("training.seed", "--set training.seed: expected section.key=value"),
+        ("training.seed", "--set training.seed: expected training.seed=value. Random seed"),
         ("training.=1", "--set training.=1: expected section.key=value"),
-        ("training.seed=x", "--set training.seed=x: training.seed: input should be a valid int"),
-        (" training.seed =x", "--set  training.seed =x: training.seed: input should be a valid"),
+        ("training.seed=x", "--set training.seed=x: training.seed: expected a whole number"),
+        (" training.seed =x", "--set  training.seed =x: training.seed: expected a whole"),
     ],
 )
 def test_a_wrong_override_is_told(tmp_path: Path, override: str, message: str) -> None:
@@ -360,7 +361,7 @@ def test_a_wrong_override_is_told(tmp_path: Path, override: str, message: str) -
 
 def test_an_override_of_a_section_that_is_none_is_told(tmp_path: Path) -> None:
     assert problem(tmp_path, "training: 5\n", "training.seed=1").startswith(
-        "run.yaml, line 1: training: input should be a valid dictionary"
+        "run.yaml, line 1: training: expected names with values"
     )
 
 

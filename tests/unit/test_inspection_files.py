@@ -214,14 +214,14 @@ def test_weights_of_another_model_are_refused(files: ModelFiles, tmp_path: Path)
     ("changes", "said"),
     [
         ({"model_state_dict": {"y_init": 1}}, "model_state_dict.y_init: input should be an inst"),
-        ({"model_state_dict": []}, "model_state_dict: input should be a valid dictionary"),
+        ({"model_state_dict": []}, "model_state_dict: expected names with values"),
         ({"ema_state_dict": {"shadow": {"core": torch.zeros(2)}}}, "of other weights (core)"),
         (
             {"ema_state_dict": {"shadow": {"y_init": torch.zeros(2)}}},
             "other weights (y_init: 2)",
         ),
-        ({"ema_state_dict": {"shadow": [1]}}, "ema_state_dict.shadow: input should be a valid"),
-        ({"ema_state_dict": 7}, "ema_state_dict: input should be"),
+        ({"ema_state_dict": {"shadow": [1]}}, "ema_state_dict.shadow: expected names with"),
+        ({"ema_state_dict": 7}, "ema_state_dict: expected names"),
         ({"labels": {"tools": 5}}, "labels.tools: "),
     ],
 )

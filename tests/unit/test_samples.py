@@ -60,8 +60,8 @@ BAD_LINES: list[tuple[dict[str, Any] | bytes, str]] = [
     (without("decision"), "decision: missing"),
     (without("slots"), "slots: missing"),
     ({**without("slots"), "slot": {}}, "slots: missing (there is 'slot')"),
-    (sample(history=[]), "history: list should have at least 1 item after validation, not 0"),
-    (sample(history="hi"), 'history: input should be a valid list, not "hi"'),
+    (sample(history=[]), "history: expected 1 or more entries, not 0"),
+    (sample(history="hi"), 'history: expected a list, not "hi"'),
     (
         turns({"role": "usr", "content": "hi"}),
         "history[0].role: unknown role 'usr' (did you mean 'user'?): "
@@ -103,7 +103,7 @@ BAD_LINES: list[tuple[dict[str, Any] | bytes, str]] = [
         "decision: unknown decision 'tool_cal' (did you mean 'tool_call'?): "
         "expected tool_call or direct_answer",
     ),
-    (sample(decision=1), "decision: input should be a valid string, not 1"),
+    (sample(decision=1), "decision: expected text, not 1"),
     (
         sample(decision="tool_call"),
         "decision is tool_call, so tool must be {name, arguments}",
@@ -118,7 +118,7 @@ BAD_LINES: list[tuple[dict[str, Any] | bytes, str]] = [
         sample(decision="tool_call", tool={"name": "find_custmer"}, tools=TOOLS),
         "tool 'find_custmer' is not among tools (did you mean 'find_customer'?)",
     ),
-    (sample(slots=["phone"]), 'slots: input should be a valid dictionary, not ["phone"]'),
+    (sample(slots=["phone"]), 'slots: expected names with values, not ["phone"]'),
     (
         sample(tools=[{"function": {"name": "f", "parameters": {"properties": ["a"]}}}]),
         "tools[0].function.parameters: properties must be an object",
@@ -161,7 +161,7 @@ def test_everything_wrong_with_a_line_is_told() -> None:
         "expected one of user, system, assistant, tool_call, tool_response",
         "history[0].content: missing",
         "decision: missing",
-        "tool: input should be a valid dictionary or instance of ToolCall, not 3",
+        "tool: expected names with values, not 3",
         "slots: missing",
     ]
 

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from trm_engine.checkpoints.values import LONGEST_SHOWN, InvalidContents, shown
 from trm_engine.config import TRMConfig
+from trm_engine.field_problems import in_our_words
 from trm_engine.inference.calibration import Calibration
 from trm_engine.models.trm import TRMForToolCalling
 
@@ -194,10 +195,9 @@ def check_finite(weights: Mapping[str, Tensor]) -> None:
 
 def explained(error: ValidationError) -> str:
     """The first problem, on one line."""
-    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    problem = error.errors(include_url=False, include_input=False)[0]
     where = shown(tuple(map(str, problem["loc"])))
-    message = problem["msg"].removeprefix("Value error, ")
-    message = f"{message[:1].lower()}{message[1:]}"[: 2 * LONGEST_SHOWN]
+    message = in_our_words(problem)[: 2 * LONGEST_SHOWN]
     return f"{where}: {message}" if where else message
 
 

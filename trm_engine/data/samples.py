@@ -29,6 +29,7 @@ from trm_engine.data.as_samples import NO_OPTIONS, ConvertOptions, problem_in, s
 from trm_engine.data.catalogue.schema import parameters_of
 from trm_engine.data.quick import NOT_READ, read_fields, read_value
 from trm_engine.errors import DataError, did_you_mean, no_such_file
+from trm_engine.field_problems import in_our_words
 from trm_engine.files import strict_json
 from trm_engine.vocabulary import ROLES, TOOL_ROLES
 from trm_engine.wording import counted
@@ -429,8 +430,7 @@ def _explain_one(problem: dict[str, Any]) -> str:
             similar = [key for key in given if did_you_mean(field_name, [key])]
             hint = f" (there is '{similar[0]}')" if similar else ""
         return f"{name}: missing{hint}"
-    message = problem["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
+    message = in_our_words(problem)
     if problem["type"].startswith(("unknown_", "value_error", "too_short")):
         return f"{name}: {message}" if name else message
     return f"{name}: {message}, not {json.dumps(problem['input'], default=str)[:60]}"
