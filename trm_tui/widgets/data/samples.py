@@ -34,7 +34,7 @@ class ListedRows(SelectingRows):
     """One row for each entry of a listing. Texts are read when they become visible."""
 
     ALLOW_MAXIMIZE = False
-    EMPTY = "No sample"
+    EMPTY = ""
 
     class Moved(SelectingRows.Moved):
         """The cursor is on another sample."""
@@ -55,7 +55,7 @@ class ListedRows(SelectingRows):
 
     def show(self, listing: Listing, places: Rows, from_top: bool = True) -> None:
         """Show the entries of a listing at some places."""
-        self._listing, self._places = listing, places
+        self._listing, self._places, self.EMPTY = listing, places, "No sample"
         self._cursor = 0 if from_top else min(self._cursor, max(len(places) - 1, 0))
         self.invalidate()
         self.show_cursor()
@@ -73,7 +73,7 @@ class ListedRows(SelectingRows):
         note = [Column("note", "note", 16, rank=4, most=48, gap=2, left=True)] if has_notes else []
         return [
             Column("line", "line", max(len(str(last + 1)), 4)),
-            Column("answer", "answer", 8, rank=1, most=24, gap=2, left=True),
+            Column("answer", "answer", 8, rank=1, most=16, gap=2, left=True),
             *alike,
             *note,
             Column("text", "last user turn", 18, rank=3, most=WHOLE_TEXT, gap=2, left=True),
