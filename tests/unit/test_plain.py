@@ -98,7 +98,7 @@ STACKED = """\
 │ contract_id     │   0.6999 │
 │ [b]name         │        – │
 └─────────────────┴──────────┘
-2 calls of tools not in the training data; counted as errors.
+2 calls of tools that are defined nowhere; counted as errors.
 """
 
 STARTED: dict[str, Any] = {
