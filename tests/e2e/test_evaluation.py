@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 
 from tests.e2e.runs import finish, tiny_run
 from tests.faults.command import trm
@@ -44,4 +45,4 @@ def test_the_runs_last_evaluation_equals_that_of_its_checkpoint(
     assert json.loads(printed.out) == told
 
     seen = inspect(ModelFiles("cpu"), NoJob(), str(checkpoint))
-    assert json.loads(json.dumps(seen["metrics"])) == told
+    assert json.loads(json.dumps(to_builtins(seen.metrics))) == told

@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import convert
+from msgspec.structs import replace
 
 from tests.screens.panes import PaneApp, assert_golden, evaluation_record
 from tests.screens.whole_screen import shown, utc
+from trm_engine.runs.schema.model_file import ModelSummary
 from trm_tui.widgets.checkpoint.facts import CheckpointFacts, notes, short_names
 
 __all__ = ["utc"]
 
 
-def summary(number: int = 3, **more: Any) -> dict[str, Any]:
+def summary(number: int = 3, **more: Any) -> ModelSummary:
     """What the engine says of the checkpoint of an evaluation."""
-    return {
+    known = {
         "path": f"/home/[red]someone[/]/outputs/telecom/checkpoints/step_{number}.pt",
         "kind": "checkpoint",
         "format_version": 1,
@@ -34,10 +37,17 @@ def summary(number: int = 3, **more: Any) -> dict[str, Any]:
         },
         "tokenizer": {"pieces": 1550, "kind": "unigram", "folds_case": True, "fingerprint": "5afb"},
         "completed_by": {},
+        "defaults": {},
         "run": "/home/[red]someone[/]/outputs/telecom",
         "data": None,
         **more,
     }
+    return convert(known, ModelSummary)
+
+
+NOTHING_KNOWN = ModelSummary(
+    path="a.pt", kind="weights", saved=0.0, bytes=0, parameters=0, has_ema=False, defaults={}
+)
 
 
 WEIGHTS = summary(
@@ -90,7 +100,7 @@ async def test_weights_alone_say_what_completed_them() -> None:
         text = shown(pilot.app)
         assert "model_ema.pt has weights only; config and labels from /run/last.pt." in text
         assert "weights only" in text and "none" in text
-    assert [*notes({**WEIGHTS, "completed_by": {}})] == [
+    assert [*notes(replace(WEIGHTS, completed_by={}))] == [
         "model_ema.pt has weights only, and is not in a run folder."
     ]
 
@@ -99,10 +109,10 @@ async def test_before_there_is_one_and_what_is_not_known() -> None:
     async with PaneApp(CheckpointFacts()).run_test(size=(60, 20)) as pilot:
         pane = pilot.app.query_one(CheckpointFacts)
         assert "opening…" in shown(pilot.app)
-        pane.show({})
+        pane.show(NOTHING_KNOWN)
         await pilot.pause()
         assert "File" in shown(pilot.app)
-        pane.show({}, summary())
+        pane.show(NOTHING_KNOWN, summary())
         await pilot.resize_terminal(10, 4)
         pane.show(None)
         await pilot.resize_terminal(60, 20)
@@ -111,7 +121,7 @@ async def test_before_there_is_one_and_what_is_not_known() -> None:
 
 def test_names_are_as_short_as_they_can_be() -> None:
     def short(*paths: str) -> list[str]:
-        return short_names([{"path": path} for path in paths])
+        return short_names([replace(NOTHING_KNOWN, path=path) for path in paths])
 
     assert short("/r/a/best.pt", "/r/b/best.pt") == ["a/best.pt", "b/best.pt"]
     assert short("/r/a/best.pt", "/r/a/last.pt") == ["best.pt", "last.pt"]

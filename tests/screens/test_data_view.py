@@ -266,8 +266,8 @@ async def test_a_list_answers_after_another_tab_was_opened(session: OwnProcess) 
         await opened(pilot, "2", "3")
         screen = pilot.app.screen
         assert session.figures and session.view
-        screen.post_message(FigureList.Selected(session.figures[-1]))
-        screen.post_message(ProblemList.Selected(session.view.problems[0]))
+        screen.post_message(FigureList.Selected(FigureList(), session.figures[-1]))
+        screen.post_message(ProblemList.Selected(ProblemList(), session.view.problems[0]))
         await pilot.pause(0.2)
         assert "Suspected labels" in shown(pilot.app)
         await pilot.press("2")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from msgspec import convert
@@ -13,6 +12,7 @@ from tests.screens.panes import assert_golden, evaluation_record
 from tests.screens.test_checkpoint_facts import summary
 from tests.screens.whole_screen import shown, utc
 from trm_engine.runs.schema.answers import FileEvaluation
+from trm_engine.runs.schema.model_file import ModelSummary
 from trm_tui.app import TrmApp
 from trm_tui.screens.inspect import InspectScreen
 from trm_tui.sessions.checkpoint import CheckpointSession
@@ -44,9 +44,9 @@ def result(number: int) -> FileEvaluation:
 class Told(CheckpointSession):
     """Answers at once, from memory."""
 
-    async def open(self) -> dict[str, Any]:
+    async def open(self) -> ModelSummary:
         """One summary, or two."""
-        self.summary = {**summary(), "config": None}
+        self.summary = summary()
         self.other_summary = summary(1) if self.other else None
         return self.summary
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from msgspec import convert
+from msgspec.structs import replace
 
 from tests.screens.test_checkpoint_facts import summary
 from tests.screens.test_judged_samples import RECORDS
@@ -16,6 +17,7 @@ from tests.screens.whole_screen import shown, until
 from trm_engine.errors import DataError
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.schema.evaluation import JudgedSample
+from trm_engine.runs.schema.model_file import ModelSummary
 from trm_tui.app import TrmApp
 from trm_tui.screens.inspect import InspectScreen
 from trm_tui.sessions.checkpoint import CheckpointSession
@@ -30,10 +32,10 @@ class FakeSession(CheckpointSession):
         self.failures = failures
         self.may_open, self.may_judge = asyncio.Event(), asyncio.Event()
 
-    async def open(self) -> dict[str, Any]:
+    async def open(self) -> ModelSummary:
         """A summary, once it may be known."""
         await self.may_open.wait()
-        self.summary = {**summary(), "config": None, "labels": {}}
+        self.summary = replace(summary(), labels={})
         return self.summary
 
     async def evaluate(self) -> AsyncIterator[None]:

@@ -8,32 +8,35 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import convert
+from msgspec.structs import replace
 from textual import on
 from textual.pilot import Pilot
 
 from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown
+from trm_engine.runs.schema.model_file import ParameterStats, TensorHistogram
 from trm_tui.widgets.chart.histogram import HistogramView, columns, lay_out
 from trm_tui.widgets.checkpoint.parameter_tree import grow, modules_of, tensors_of, unfolded
 from trm_tui.widgets.checkpoint.parameters import ParametersTree
 from trm_tui.widgets.table.rows import CursorRows
 
 
-def tensor(name: str, *shape: int, scale: float = 0.1, **more: Any) -> dict[str, Any]:
+def tensor(name: str, *shape: int, scale: float = 0.1, **more: Any) -> ParameterStats:
     """A tensor's figures, as the engine gives them; the average is 2 % away."""
     count = math.prod(shape)
     norm = scale * math.sqrt(count)
     figures = {"norm": norm, "mean": scale / 10, "max_abs": 3 * scale, "nan": 0, "inf": 0}
-    return {
+    known = {
         "name": name,
         "shape": list(shape),
         "dtype": "float32",
         "count": count,
-        "learnt": True,
         **figures,
         "ema": {**figures, "norm": 0.99 * norm, "distance": 0.02 * norm, "relative": 0.02},
         **more,
     }
+    return convert(known, ParameterStats)
 
 
 TENSORS = [
@@ -47,7 +50,9 @@ TENSORS = [
     tensor("heads.[red]bold[/]\x1b[31m.bias", 7),
     tensor("heads.q", scale=4.0),
 ]
-TENSORS[5]["ema"] |= {"relative": 0.5, "distance": 0.5 * TENSORS[5]["norm"]}
+_far = TENSORS[5]
+assert _far.ema
+TENSORS[5] = replace(_far, ema=replace(_far.ema, relative=0.5, distance=0.5 * _far.norm))
 
 
 class TreeApp(PaneApp):
@@ -129,7 +134,7 @@ async def test_not_a_number_is_said_in_words_and_counted() -> None:
         broken = [line for line in shown(app).splitlines() if "! 3 NaN 1 Inf" in line]
         assert len(broken) == 5  # all, core.layers, 0, attention, out
         assert "! 1 with NaN" in str(tree.border_subtitle)
-        tree.show([each for each in TENSORS if not each["nan"]])
+        tree.show([each for each in TENSORS if not each.nan])
         await pilot.pause()
         assert "NaN" not in shown(app)
 
@@ -185,11 +190,12 @@ def test_ten_thousand_tensors() -> None:
 # The histogram -----------------------------------------------------------------------------------
 
 
-def histogram(counts: list[int], low: float, high: float, **more: Any) -> dict[str, Any]:
+def histogram(counts: list[int], low: float, high: float, **more: Any) -> TensorHistogram:
     """A histogram of bins of equal width."""
     edges = [low + (high - low) * place / max(len(counts), 1) for place in range(len(counts) + 1)]
     values = {"counts": counts, "edges": edges if counts else [], "nan": 0, "inf": 0}
-    return {"which": "raw", **values, "count": sum(counts), **more}
+    known = {"name": "core.qkv", "which": "raw", **values, "count": sum(counts), **more}
+    return convert(known, TensorHistogram)
 
 
 HILL = [round(900 * math.exp(-((place - 31.5) ** 2) / 200)) for place in range(64)]

@@ -16,6 +16,7 @@ from textual.widgets import TabbedContent, TextArea
 
 from tests.predicted import prediction, step, value, without
 from tests.screens.panes import text_of
+from tests.screens.test_checkpoint_facts import summary
 from tests.screens.whole_screen import shown, until
 from tests.support import sample, write_jsonl
 from trm_engine.data.samples import parse_sample
@@ -26,6 +27,7 @@ from trm_engine.runs.schema.answers import (
     Progress,
     TokenColumns,
 )
+from trm_engine.runs.schema.model_file import ModelSummary
 from trm_tui.app import TrmApp
 from trm_tui.screens.pick_sample import PickSampleDialog
 from trm_tui.screens.playground import PlaygroundScreen
@@ -63,11 +65,11 @@ class MadeUp:
         self._seconds = seconds
 
     @property
-    def summary(self) -> dict[str, Any] | None:
+    def summary(self) -> ModelSummary | None:
         return self.summaries.get(self.models[0].path)
 
     async def open(self) -> None:
-        facts = {"step": 100, "parameters": 1234, "has_ema": True, "labels": LABELS, "data": None}
+        facts = summary(step=100, parameters=1234, labels=LABELS)
         self.summaries = {model.path: facts for model in self.models}
 
     async def predict(self, model: Model, conversation: dict[str, Any]) -> Answer:

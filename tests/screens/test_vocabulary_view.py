@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import convert
 from textual import on
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -15,6 +16,7 @@ from textual.widgets import Input
 from tests.screens.panes import PaneApp, assert_golden
 from tests.screens.whole_screen import shown
 from trm_engine.runs.schema.answers import TokenColumns, Tokenization
+from trm_engine.runs.schema.model_file import Vocabulary
 from trm_tui.widgets.checkpoint.vocabulary import VocabularyView
 from trm_tui.widgets.conversation.tokenised import Tokenised, rows_of
 from trm_tui.widgets.table.rows import CursorRows
@@ -61,7 +63,7 @@ class VocabularyApp(PaneApp):
 async def filled(pilot: Pilot[None]) -> VocabularyView:
     """The view with the pieces above, its rows focused."""
     view = pilot.app.query_one(VocabularyView)
-    view.show(VOCABULARY)
+    view.show(convert(VOCABULARY, Vocabulary))
     view.query_one(CursorRows).focus()
     await pilot.pause()
     return view
@@ -146,9 +148,7 @@ async def test_the_cursor_walks_over_rows_of_tokens() -> None:
 
 async def test_before_there_is_a_vocabulary() -> None:
     async with VocabularyApp(VocabularyView()).run_test(size=(60, 12)) as pilot:
-        view = pilot.app.query_one(VocabularyView)
         assert "No tokenizer known" in shown(pilot.app)
-        view.show(None)
         await pilot.press("down", "slash", "x", "escape")
         assert "No tokenizer known" in shown(pilot.app)
 
@@ -165,7 +165,7 @@ async def test_a_large_vocabulary_is_searched_at_once() -> None:
         view = pilot.app.query_one(VocabularyView)
         pieces = [f"▁piece{place}" for place in range(100_000)]
         kinds = {"scores": [0.0] * len(pieces), "types": ["normal"] * len(pieces)}
-        view.show({"kind": "bpe", "pieces": pieces, **kinds})
+        view.show(convert({"kind": "bpe", "pieces": pieces, **kinds}, Vocabulary))
         begin = time.process_time()
         view.narrow("e99")
         assert time.process_time() - begin < 0.5

@@ -20,6 +20,7 @@ from random import Random
 from typing import Any
 
 import torch
+from msgspec import to_builtins
 
 from tests.e2e.runs import assert_same
 from tests.events import read_events, step_columns
@@ -309,9 +310,9 @@ def read_crafted(corpus: Corpus, place: Path, rng: Random) -> None:
     torch.save(craft(corpus.state, rng), path)
     files = ModelFiles("cpu")
     with suppress(UserError):
-        json.dumps(describe_file(files, Job(), str(path)), default=str)
+        json.dumps(to_builtins(describe_file(files, Job(), str(path))), default=str)
     with suppress(UserError):
-        json.dumps(list_parameters(files, Job(), str(path)))
+        json.dumps(to_builtins(list_parameters(files, Job(), str(path))))
     with suppress(UserError):
         conversation = parse_conversation(json.dumps(corpus.lines[1]).encode())
         for answer in files.open(path).predictor().predict([conversation]):

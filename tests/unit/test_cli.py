@@ -383,7 +383,7 @@ def metrics() -> dict[str, Any]:
 def test_eval_as_json_is_one_object(workplace: Path, answers: list[str]) -> None:
     make_run(workplace / "run", "finished", checkpoints=("best.pt", "last.pt"))
     answers += [
-        json.dumps({"type": "progress", "done": 1, "total": 2}),
+        json.dumps({"type": "progress", "share": 0.5}),
         json.dumps({"type": "result", **metrics()}),
     ]
     result = trm(
@@ -414,7 +414,7 @@ def test_eval_passes_on_an_error(workplace: Path, answers: list[str]) -> None:
 
 def test_eval_says_if_the_worker_dies(workplace: Path, answers: list[str]) -> None:
     (workplace / "a.pt").touch()
-    answers.append(json.dumps({"type": "progress", "done": 1, "total": 2}))
+    answers.append(json.dumps({"type": "progress", "share": 0.5}))
     result = trm("eval", "a.pt", "val.jsonl")
     assert result.exit_code == 1
     assert "oh\n" in result.stderr

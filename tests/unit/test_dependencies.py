@@ -52,7 +52,10 @@ def imported(under: str) -> Iterator[tuple[str, str]]:
 
 
 NORMAL = set(map(name_of, PROJECT["dependencies"]))
-OPTIONAL = {name_of(each) for extra in EXTRAS.keys() - {"dev"} for each in EXTRAS[extra]}
+NOT_OURS = {"dev", "examples"}
+"""Extras that the packages do not import: for the tests, and frameworks that examples/ shows."""
+
+OPTIONAL = {name_of(each) for extra in EXTRAS.keys() - NOT_OURS for each in EXTRAS[extra]}
 IMPORTED = dict(found for package in OWN for found in imported(package))
 
 

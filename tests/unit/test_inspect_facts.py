@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
 from rich.console import Console
 
+from tests.screens.test_checkpoint_facts import NOTHING_KNOWN
 from trm_tui.plain.inspect_facts import compared, labels_of
 from trm_tui.plain.inspect_tables import config_table, errors_table
 
@@ -53,14 +55,13 @@ def test_the_worst_errors_first_and_not_more_than_asked_for() -> None:
 
 
 def test_settings_that_differ_from_the_defaults_or_from_another_checkpoint() -> None:
-    summary = {
-        "config": {"model": {"hidden_size": 32, "num_layers": 2}},
-        "defaults": {"model": {"hidden_size": 128, "num_layers": 2}},
-    }
+    own = {"model": {"hidden_size": 32, "num_layers": 2}}
+    defaults = {"model": {"hidden_size": 128, "num_layers": 2}}
+    summary = replace(NOTHING_KNOWN, config=own, defaults=defaults)
     [heading, row] = text_of(config_table(summary)).splitlines()
     assert heading.split() == ["Setting", "Value", "Default"]
     assert row.split() == ["model.hidden_size", "32", "128"]
-    other = {"config": {"model": {"hidden_size": 32, "num_layers": 3}}}
+    other = replace(NOTHING_KNOWN, config={"model": {"hidden_size": 32, "num_layers": 3}})
     [heading, row] = text_of(config_table(summary, other)).splitlines()
     assert heading.split() == ["Setting", "Value", "Other"]
     assert row.split() == ["model.num_layers", "2", "3"]

@@ -244,7 +244,7 @@ def test_figures_are_those_of_eval_and_of_the_predictions(
     files: ModelFiles, run: RunFolder, dataset: TRMToolCallingDataset
 ) -> None:
     job = Listener()
-    found = evaluate(files, job, str(run.path), batch_size=5, halt_threshold=0.5)
+    found = to_builtins(evaluate(files, job, str(run.path), batch_size=5, halt_threshold=0.5))
     json.dumps(found)
     predictor = Predictor.load(run.path / "checkpoints" / "best.pt", "cpu")
     metrics = evaluate_dataset(
@@ -261,7 +261,7 @@ def test_figures_are_those_of_eval_and_of_the_predictions(
     assert decision["accuracy"] == sklearn_metrics.accuracy_score(truth, predicted)
     assert decision["f1"] == pytest.approx(sklearn_metrics.f1_score(truth, predicted))
 
-    records = [record for part in job.parts for record in part["samples"]]
+    records = [to_builtins(record) for part in job.parts for record in part["samples"]]
     sizes = [len(part["samples"]) for part in job.parts]
     assert len(sizes) > 2
     assert max(sizes) <= 5
@@ -290,13 +290,15 @@ def test_an_evaluation_of_another_file_with_other_weights_and_steps(
 ) -> None:
     path = write_jsonl(tmp_path / "few.jsonl", SAMPLES[:4])
     whole = evaluate(files, Listener(), str(run.path), data=str(path), raw=True)
-    assert whole["metrics"]["samples"] == 4
-    assert whole["data"] == str(path)
+    assert whole.metrics.samples == 4
+    assert whole.data == str(path)
     short = evaluate(files, Listener(), str(run.path), data=str(path), raw=True, steps=2)
-    assert len(short["metrics"]["by_step"]) == 2
+    assert len(short.metrics.by_step) == 2
     headline = ("decision_accuracy", "exact_match", "q")
-    for one, other in zip(short["metrics"]["by_step"], whole["metrics"]["by_step"], strict=False):
-        assert [one[name] for name in headline] == [other[name] for name in headline]
+    for one, other in zip(short.metrics.by_step, whole.metrics.by_step, strict=False):
+        assert [getattr(one, name) for name in headline] == [
+            getattr(other, name) for name in headline
+        ]
 
 
 def test_an_evaluation_can_be_given_up_between_steps(files: ModelFiles, run: RunFolder) -> None:
@@ -332,4 +334,4 @@ def test_bad_lines_do_in_an_evaluation_what_they_did_in_the_run(
     state["config"]["data"].update(val_data=str(path), on_error="skip")
     save_atomically(state, tmp_path / "skipping.pt")
     found = evaluate(files, Listener(), str(tmp_path / "skipping.pt"))
-    assert found["metrics"]["samples"] == 3
+    assert found.metrics.samples == 3

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from msgspec import to_builtins
 from sklearn import metrics as sklearn_metrics
 
 from tests.inspected import Listener
@@ -76,7 +77,7 @@ def _confuse_tools(model: TRMForToolCalling, dataset: TRMToolCallingDataset) -> 
 @pytest.fixture(scope="module")
 def metrics(files: ModelFiles, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Found:
     data = write_jsonl(tmp_path_factory.mktemp("samples") / "val.jsonl", SAMPLES)
-    found: Found = evaluate(files, Listener(), str(checkpoint), str(data))["metrics"]
+    found: Found = to_builtins(evaluate(files, Listener(), str(checkpoint), str(data)).metrics)
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from msgspec import to_builtins
 from torch import nn
 
 from tests.inspected import VALIDATION, Listener, finished_run
@@ -42,7 +43,7 @@ def files() -> ModelFiles:
 
 
 def facts(files: ModelFiles, path: Path) -> dict[str, Any]:
-    found = describe_file(files, Listener(), str(path))
+    found: dict[str, Any] = to_builtins(describe_file(files, Listener(), str(path)))
     json.dumps(found)
     return found
 
@@ -255,14 +256,14 @@ def test_the_vocabulary_has_every_piece(
 ) -> None:
     found = list_vocabulary(files, Listener(), str(run.path))
     size = dataset.tokenizer.vocab_size
-    assert found["pieces"] == [dataset.tokenizer.piece(index) for index in range(size)]
-    assert len(found["scores"]) == len(found["types"]) == size
-    kinds = dict(zip(found["pieces"], found["types"], strict=True))
+    assert found.pieces == [dataset.tokenizer.piece(index) for index in range(size)]
+    assert len(found.scores) == len(found.types) == size
+    kinds = dict(zip(found.pieces, found.types, strict=True))
     assert kinds["<unk>"] == "unknown"
     assert kinds["<user>"] == kinds["<mask>"] == kinds["<pad>"] == "control"
     assert kinds["<0x41>"] == "byte"
     assert kinds["▁"] == "normal"
-    assert found["types"].count("byte") == 256
+    assert found.types.count("byte") == 256
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe", "char", "word"])

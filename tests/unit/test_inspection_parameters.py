@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import to_builtins
 from torch import Tensor
 
 from tests.inspected import Listener, finished_run
@@ -40,7 +41,7 @@ def chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def listed(path: Path) -> dict[str, dict[str, Any]]:
-    found = list_parameters(ModelFiles("cpu"), Listener(), str(path))
+    found = to_builtins(list_parameters(ModelFiles("cpu"), Listener(), str(path)))
     json.dumps(found)
     return {each["name"]: each for each in found["tensors"]}
 
@@ -136,9 +137,9 @@ def test_a_histogram_is_numpys(path: Path, which: str) -> None:
     weights = state["model_state_dict"] if which == "raw" else state["ema_state_dict"]["shadow"]
     found = histogram(ModelFiles("cpu"), Listener(), str(path), NAME, bins=20, which=which)
     counts, edges = np.histogram(weights[NAME].double().numpy(), bins=20)
-    assert found["edges"] == pytest.approx(edges.tolist())
-    assert sum(found["counts"]) == found["count"] == weights[NAME].numel()
-    assert np.abs(np.array(found["counts"]) - counts).sum() <= 2  # a value on an edge
+    assert found.edges == pytest.approx(edges.tolist())
+    assert sum(found.counts) == found.count == weights[NAME].numel()
+    assert np.abs(np.array(found.counts) - counts).sum() <= 2  # a value on an edge
 
 
 @given(
@@ -169,9 +170,9 @@ def test_histograms_of_one_value_and_of_none(path: Path, tmp_path: Path) -> None
     )
     files = ModelFiles("cpu")
     one = histogram(files, Listener(), str(spoilt), "heads.q.weight", bins=4)
-    assert (one["edges"], one["counts"]) == ([2.0, 2.25, 2.5, 2.75, 3.0], [0, 0, 32, 0])
+    assert (one.edges, one.counts) == ([2.0, 2.25, 2.5, 2.75, 3.0], [0, 0, 32, 0])
     none = histogram(files, Listener(), str(spoilt), "heads.q.bias")
-    assert (none["edges"], none["counts"], none["nan"], none["count"]) == ([], [], 1, 1)
+    assert (none.edges, none.counts, none.nan, none.count) == ([], [], 1, 1)
 
 
 def test_a_tensor_that_is_not_there_is_named(path: Path) -> None:

@@ -559,6 +559,15 @@ def test_the_state_of_a_run(tmp_path: Path) -> None:
     assert folder.state() == "finished"
 
 
+def test_a_run_that_stops_is_offered_no_command_that_it_would_not_read() -> None:
+    def offered(state: str) -> set[str]:
+        return {name for name, each in COMMANDS.items() if state in each.states}
+
+    assert offered("running") == COMMANDS.keys() - {"resume"}
+    assert offered("stopping") == {"detach"}
+    assert offered("finished") == set()
+
+
 def test_a_run_that_tells_of_steps_is_running(path: Path) -> None:
     trained = {"type": "steps", "columns": {"step": [1]}, "by_step": [[2.0]]}
     told = [{"state": "paused"}, {"state": "starting"}, trained, {"state": "stopping"}]

@@ -81,10 +81,10 @@ def test_slots_and_tools_are_given(
 
     last = str(run.path / "checkpoints" / "last.pt")
     own = evaluate(ModelFiles("cpu"), NoJob(), last)
-    assert own["data"] == str(run.validation)
+    assert own.data == str(run.validation)
     named = evaluate(ModelFiles("cpu"), NoJob(), last, str(other))  # the model's slots
-    assert named["metrics"]["slots"]["per_slot"].keys() == set(SLOTS)
-    assert named["metrics"]["samples"] == own["metrics"]["samples"] == 20
+    assert named.metrics.slots.per_slot.keys() == set(SLOTS)
+    assert named.metrics.samples == own.metrics.samples == 20
 
     moved = tools.rename(tmp_path / "moved.json")
     run.config.write_text(run.config.read_text().replace(str(tools), str(moved)))

@@ -162,6 +162,10 @@ def test_commands_wait_until_they_are_answered(tmp_path: Path) -> None:
     run.evaluate()
     attached.drain(10.0)
     assert set(attached.waiting) == {"save"}
+    run.event("state", state="stopping")  # the worker reads no more commands
+    attached.drain(10.0)
+    assert not attached.waiting
+    attached.send("detach")
     run.end("finished")
     attached.drain(10.0)
     assert not attached.waiting

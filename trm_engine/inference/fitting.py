@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from trm_engine.data.values import JsonType, as_type, folded, same_value, value_text
+
 UNCHECKED = ("pattern", "format")
 """Keywords that are not checked: a pattern of a stranger may take for ever to match."""
 
-TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
+TYPES: tuple[JsonType, ...] = ("integer", "number", "boolean", "json")
+TRUTHS = {"yes": True, "no": False}
 
 
 class Misfit(ValueError):
@@ -59,21 +60,12 @@ class ToolSchema:
 
 
 def _meanings(value: Any, schema: Any) -> Iterator[Any]:
-    """What else a value can mean: the listed value with the same text, a number, JSON, a list."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    for listed in schema.get("enum", ()):
-        known = listed if isinstance(listed, str) else json.dumps(listed, ensure_ascii=False)
-        if known.casefold() == text.strip().casefold():
-            yield listed
+    """What else a value can mean: a listed value that is equal, a number, JSON, a list."""
+    text = value_text(value)
+    yield from (listed for listed in schema.get("enum", ()) if same_value(listed, text))
     yield text
-    with suppress(ValueError, RecursionError):
-        yield (parsed := json.loads(text))
-        if isinstance(parsed, float) and parsed.is_integer():
-            yield int(parsed)
-    with suppress(ValueError):
-        yield float(text.replace(",", ""))
-    if text.strip().casefold() in TRUTHS:
-        yield TRUTHS[text.strip().casefold()]
+    yield from (as_type(text, kind) for kind in TYPES)
+    yield TRUTHS.get(folded(text))
     yield [value]
     yield [text]
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Literal
-
-from msgspec import to_builtins
+from typing import Literal
 
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.errors import DataError
 from trm_engine.inspection.files import ModelFile, ModelFiles
 from trm_engine.inspection.job import Job
+from trm_engine.runs.schema.answers import FileEvaluation
 from trm_engine.training.evaluate import Evaluator
 from trm_engine.training.metrics import cheapest_halting, halting_curve
 
@@ -25,13 +24,11 @@ def evaluate(
     raw: bool = False,
     halt_threshold: float | None = None,
     steps: int | None = None,
-) -> dict[str, Any]:
+) -> FileEvaluation:
     """Evaluate on ``data``, or on the validation samples of the run.
 
     Each part holds ``samples``: the judged samples of one batch (``Evaluator.judged``), short ones
-    first. The result has ``metrics`` (as ``trm-tui eval --json`` prints them), ``halting_curve``,
-    ``cheapest_halting`` (the point with the fewest steps at almost the same accuracy) and ``data``,
-    the file that the samples' line numbers refer to.
+    first. The metrics are those that ``trm-tui eval --json`` prints.
     """
     file = files.open(path)
     predictor = file.predictor(raw)
@@ -51,18 +48,18 @@ def evaluate(
     total = len(dataset)
     job.progress("evaluating", 0.0, done=0, total=total)
     for samples in evaluator.batches(batch_size):
-        job.part(samples=to_builtins(evaluator.judged(samples)))
+        job.part(samples=evaluator.judged(samples))
         done = evaluator.finished
         job.progress("evaluating", done / total, done=done, total=total)
     evaluation = evaluator.evaluation(halt_threshold)
     curve = halting_curve(evaluator.truth, evaluator.answers)
-    return {
-        "metrics": to_builtins(evaluation),
-        "halting_curve": to_builtins(curve),
-        "cheapest_halting": to_builtins(cheapest_halting(curve, evaluation.exact_match)),
-        "data": str(source.absolute()),
-        "seconds": round(time.perf_counter() - began, 2),
-    }
+    return FileEvaluation(
+        metrics=evaluation,
+        halting_curve=curve,
+        cheapest_halting=cheapest_halting(curve, evaluation.exact_match),
+        data=str(source.absolute()),
+        seconds=round(time.perf_counter() - began, 2),
+    )
 
 
 def _source(file: ModelFile, data: str | None) -> tuple[Path, Literal["fail", "skip"]]:

@@ -13,6 +13,12 @@ from trm_engine.errors import UserError, did_you_mean
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Job
 from trm_engine.models.trm import STARTS
+from trm_engine.runs.schema.model_file import (
+    AverageStats,
+    ParameterList,
+    ParameterStats,
+    TensorHistogram,
+)
 
 CHUNK = 1 << 18
 """Elements of a chunk: small enough to stay in the processor's cache."""
@@ -20,28 +26,25 @@ CHUNK = 1 << 18
 MOST_BINS = 10_000
 
 
-def list_parameters(files: ModelFiles, job: Job, path: str) -> dict[str, Any]:
-    """Shape and statistics of every tensor, in the order of the model.
-
-    Statistics cover the finite values: L2 norm, mean and largest absolute value. NaN and infinite
-    values are counted separately. ``ema`` has the same statistics of the averaged tensor, and its
-    distance from the raw one: the norm of the difference, absolute and relative to the raw norm.
-    """
+def list_parameters(files: ModelFiles, job: Job, path: str) -> ParameterList:
+    """Shape and statistics of every tensor, in the order of the model."""
     file = files.open(path)
     tensors = []
     for name, tensor in file.weights.items():
         job.check()
+        figures, average = _figures(tensor, file.average.get(name))
         tensors.append(
-            {
-                "name": name,
-                "shape": list(tensor.shape),
-                "dtype": str(tensor.dtype).removeprefix("torch."),
-                "count": tensor.numel(),
-                "learnt": name not in STARTS,
-                **_figures(tensor, file.average.get(name)),
-            }
+            ParameterStats(
+                name=name,
+                shape=list(tensor.shape),
+                dtype=str(tensor.dtype).removeprefix("torch."),
+                count=tensor.numel(),
+                learnt=name not in STARTS,
+                ema=average,
+                **figures,
+            )
         )
-    return {"tensors": tensors}
+    return ParameterList(tensors=tensors)
 
 
 def histogram(
@@ -51,11 +54,8 @@ def histogram(
     name: str,
     bins: int = 64,
     which: Literal["raw", "ema"] = "raw",
-) -> dict[str, Any]:
-    """The histogram of one tensor: ``edges`` [bins + 1], ``counts`` [bins].
-
-    ``counts``, ``nan`` and ``inf`` add up to ``count``. There are no bins if no value is finite.
-    """
+) -> TensorHistogram:
+    """The histogram of one tensor."""
     file = files.open(path)
     tensors = file.average if which == "ema" else file.weights
     if name not in tensors:
@@ -63,17 +63,17 @@ def histogram(
     if not 1 <= bins <= MOST_BINS:
         raise UserError(f"bins must be 1 to {MOST_BINS}, not {bins}")
     values = tensors[name]
-    figures, limits = _figures(values, None), _range(values)
+    (figures, _), limits = _figures(values, None), _range(values)
     edges, counts = _bins(values, limits, bins) if limits else ([], [])
-    return {
-        "name": name,
-        "which": which,
-        "edges": edges,
-        "counts": counts,
-        "nan": figures["nan"],
-        "inf": figures["inf"],
-        "count": values.numel(),
-    }
+    return TensorHistogram(
+        name=name,
+        which=which,
+        edges=edges,
+        counts=counts,
+        nan=figures["nan"],
+        inf=figures["inf"],
+        count=values.numel(),
+    )
 
 
 def _bins(values: Tensor, limits: tuple[float, float], bins: int) -> tuple[list[float], list[int]]:
@@ -121,13 +121,13 @@ class _Sums:
         return chunk[chunk.isfinite()]
 
 
-def _figures(raw: Tensor, average: Tensor | None) -> dict[str, Any]:
+def _figures(raw: Tensor, average: Tensor | None) -> tuple[dict[str, Any], AverageStats | None]:
     """The statistics of a tensor and of its average, in one pass over both."""
     if average is None:
         sums = _Sums()
         for (chunk,) in _chunks(raw):
             sums.add(chunk)
-        return {**sums.to_dict(), "ema": None}
+        return sums.to_dict(), None
     ours, theirs, apart = _Sums(), _Sums(), _Sums()
     for chunk, other in _chunks(raw, average):
         ours.add(chunk)
@@ -135,7 +135,7 @@ def _figures(raw: Tensor, average: Tensor | None) -> dict[str, Any]:
         apart.add(other - chunk)
     figures, distance = ours.to_dict(), math.sqrt(apart.squares)
     relative = distance / figures["norm"] if figures["norm"] else None
-    return {**figures, "ema": {**theirs.to_dict(), "distance": distance, "relative": relative}}
+    return figures, AverageStats(**theirs.to_dict(), distance=distance, relative=relative)
 
 
 def _chunks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:

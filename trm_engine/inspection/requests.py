@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from msgspec import Struct
 
@@ -15,7 +14,7 @@ from trm_engine.inspection.prediction import predict
 from trm_engine.inspection.tokens import tokenize
 from trm_engine.inspection.vocabulary import list_vocabulary
 
-REQUESTS: dict[str, Callable[..., Struct | dict[str, Any]]] = {
+REQUESTS: dict[str, Callable[..., Struct]] = {
     "open": describe_file,
     "parameters": list_parameters,
     "histogram": histogram,

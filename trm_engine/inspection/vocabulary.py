@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sentencepiece as spm
 
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Job
+from trm_engine.runs.schema.model_file import Vocabulary
 
 MODEL_TYPES = {1: "unigram", 2: "bpe", 3: "word", 4: "char"}
 TRAINER_SPEC = 2
@@ -15,22 +14,18 @@ MODEL_TYPE = 3
 """Field numbers in SentencePiece's sentencepiece_model.proto."""
 
 
-def list_vocabulary(files: ModelFiles, job: Job, path: str) -> dict[str, Any]:
-    """All pieces as columns, in the order of their ids.
-
-    ``scores`` are log probabilities (unigram) or negative ranks (bpe). ``types`` are normal,
-    unknown, control, byte or unused.
-    """
+def list_vocabulary(files: ModelFiles, job: Job, path: str) -> Vocabulary:
+    """All pieces of the tokenizer."""
     model = files.open(path).tokenizer.model_bytes
     processor = spm.SentencePieceProcessor()
     processor.LoadFromSerializedProto(model)
     ids = list(range(processor.get_piece_size()))
-    return {
-        "kind": model_type(model),
-        "pieces": processor.id_to_piece(ids),
-        "scores": [round(score, 4) for score in processor.get_score(ids)],
-        "types": [_type(processor, index) for index in ids],
-    }
+    return Vocabulary(
+        kind=model_type(model),
+        pieces=processor.id_to_piece(ids),
+        scores=[round(score, 4) for score in processor.get_score(ids)],
+        types=[_type(processor, index) for index in ids],
+    )
 
 
 def model_type(model: bytes) -> str:

@@ -26,6 +26,8 @@ LONGEST = 200
 """Longer lines (in bytes) are no commands."""
 
 LIVE: frozenset[str] = frozenset(get_args(State)) - ENDED
+OBEDIENT = LIVE - {"stopping"}
+"""States in which the worker reads commands: while it stops it only saves."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Command:
     help: str
     waiting: str = ""
     answer: State | type[Event] | None = None
-    states: Collection[str] = LIVE
+    states: Collection[str] = OBEDIENT
     confirmation: Confirmation | None = None
     priority: int = 0
 
@@ -79,15 +81,17 @@ ABORT = Confirmation(
 )
 
 _TABLE = (
-    Command("pause", "Pause the training", "pausing…", "paused", LIVE - {"paused"}),
+    Command("pause", "Pause the training", "pausing…", "paused", OBEDIENT - {"paused"}),
     Command("resume", "Resume the training", "resuming…", "running", {"paused"}),
     Command("evaluate", "Evaluate now", "evaluation requested…", Evaluated),
     Command("save", "Save a checkpoint now", "saving…", CheckpointSaved),
     Command(
-        "stop", "Save a checkpoint and end the training", "stopping…", "stopping", LIVE, STOP, 1
+        "stop", "Save a checkpoint and end the training", "stopping…", "stopping", OBEDIENT, STOP, 1
     ),
-    Command("abort", "End the training now, without saving", "ending…", "stopped", LIVE, ABORT, 2),
-    Command("detach", "Keep training when the viewer that started it ends"),
+    Command(
+        "abort", "End the training now, without saving", "ending…", "stopped", OBEDIENT, ABORT, 2
+    ),
+    Command("detach", "Keep training when the viewer that started it ends", states=LIVE),
 )
 COMMANDS = {command.name: command for command in _TABLE}
 

@@ -125,7 +125,7 @@ def _open(name: str) -> Iterator[Iterable[bytes]]:
 
 
 def _tell_progress(done: int, total: int) -> None:
-    _tell({"type": "progress", "done": done, "total": total})
+    _tell({"type": "progress", "share": done / max(total, 1)})
 
 
 def _tell(record: dict[str, Any]) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -127,48 +124,14 @@ def correct(
 
 def _search(file: Path, folder: Path, options: list[str]) -> bool:
     """Have a worker search. Returns whether it finished; False if it was asked to stop."""
-    from trm_engine.errors import WorkerError
-    from trm_engine.runs import launch
-    from trm_tui.plain.progress import progress_bar
+    from trm_tui.plain.worker_answer import answer_of
 
-    with tempfile.TemporaryFile() as log:
-        worker = launch.start_inference(
-            "errors", *options, "--", str(file), str(folder), stdin=subprocess.DEVNULL, stderr=log
-        )
-        try:
-            with progress_bar("searching", 1) as done:
-                finished = _follow(worker.stdout or (), done)
-        except KeyboardInterrupt:
-            typer.echo("Stopping; what is finished is kept.", err=True)
-            finished = False
-        finally:
-            worker.terminate()
-            worker.wait()
-        if finished is None:
-            log.seek(0)
-            details = log.read().decode(errors="replace").strip()
-            raise WorkerError("The worker ended without a result.", details)
-    return finished
-
-
-def _follow(lines: Iterable[bytes], done: Callable[[float], None]) -> bool | None:
-    """Follow the worker's messages. Returns whether it finished; None if it told nothing.
-
-    Raises:
-        UserError: the worker reports one.
-    """
-    from trm_engine.errors import UserError
-    from trm_engine.files.jsonl import from_message
-
-    for line in lines:
-        message: dict[str, Any] = from_message(line)
-        if message["type"] == "progress":
-            done(message["share"])
-        elif message["type"] == "error":
-            raise UserError(message["message"])
-        else:
-            return bool(message["type"] == "result")
-    return None
+    arguments = (*options, "--", str(file), str(folder))
+    stopping = "Stopping; what is finished is kept."
+    try:
+        return bool(answer_of("errors", *arguments, doing="searching", stopping=stopping))
+    except KeyboardInterrupt:
+        return False
 
 
 def _print(file: Path, folder: Path, suspects: list[Suspect], rows: int) -> None:

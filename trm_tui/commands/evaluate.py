@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from trm_engine.errors import UserError, WorkerError
-from trm_engine.files.jsonl import from_message, write_json
-from trm_engine.runs import launch
+from trm_engine.files.jsonl import write_json
 from trm_engine.runs.folder import find_checkpoint
 from trm_engine.wording import counted
+from trm_tui.plain.worker_answer import answer_of
 
 Metrics = dict[str, Any]
 
@@ -27,7 +24,9 @@ def evaluate(
         WorkerError: the worker ended without a result.
     """
     files = str(find_checkpoint(checkpoint)), str(data)
-    metrics = _run_worker(*worker_options(options, raw), "--", *files)
+    stdin = None if files[1] == "-" else subprocess.DEVNULL
+    arguments = (*worker_options(options, raw), "--", *files)
+    metrics = answer_of("eval", *arguments, doing="evaluating", stdin=stdin) or {}
     if as_json:
         write_json(metrics)
     else:
@@ -43,42 +42,6 @@ def worker_options(options: dict[str, Any], raw: bool) -> list[str]:
         elif value is not None:
             given += [name, str(value)]
     return given + ["--raw"] * raw
-
-
-def _run_worker(*arguments: str) -> Metrics:
-    from trm_tui.plain.progress import progress_bar
-
-    with tempfile.TemporaryFile() as log:
-        stdin = None if arguments[-1] == "-" else subprocess.DEVNULL
-        worker = launch.start_inference("eval", *arguments, stdin=stdin, stderr=log)
-        try:
-            with progress_bar("evaluating", 1) as done:
-                metrics = _read_metrics(worker.stdout or (), done)
-        finally:
-            worker.kill()
-            worker.wait()
-        if metrics is None:
-            log.seek(0)
-            details = log.read().decode(errors="replace").strip()
-            raise WorkerError("The worker ended without a result.", details)
-    return metrics
-
-
-def _read_metrics(lines: Iterable[bytes], done: Callable[[float], None]) -> Metrics | None:
-    """Follow the worker's messages up to the result.
-
-    Returns None if there is no result. Raises UserError if the worker reports one.
-    """
-    for line in lines:
-        message: Metrics = from_message(line)
-        kind = message.pop("type")
-        if kind == "progress":
-            done(message["done"] / max(message["total"], 1))
-        elif kind == "error":
-            raise UserError(message["message"])
-        elif kind == "result":
-            return message
-    return None
 
 
 def _print(metrics: Metrics) -> None:

@@ -13,6 +13,7 @@ from rich.text import Text
 from trm_engine.printable import one_line
 from trm_engine.runs.schema.answers import FileEvaluation
 from trm_engine.runs.schema.evaluation import HEADLINES, Evaluation, evaluation_of, shown
+from trm_engine.runs.schema.model_file import ModelSummary, ParameterStats
 from trm_engine.wording import counted
 from trm_tui.plain.inspect_facts import judged_samples
 from trm_tui.plain.tables import (
@@ -37,24 +38,25 @@ GAP = 2
 
 def tables_of(facts: Facts) -> Iterator[RenderableType]:
     """All tables, in the order of the screen's tabs."""
-    summary, other = facts["summary"], facts.get("other")
+    summary, other = convert(facts["summary"], ModelSummary), facts.get("other")
+    beside = convert(other["summary"], ModelSummary) if other else None
     yield checkpoint_table(summary)
-    if summary["config"]:
-        yield config_table(summary, other["summary"] if other else None)
+    if summary.config:
+        yield config_table(summary, beside)
     if facts["labels"]:
         yield tools_table(facts["labels"])
-    yield parameters_table(facts["parameters"])
+    yield parameters_table(convert(facts["parameters"], list[ParameterStats]))
     if "evaluation" in facts:
         yield from _evaluation_tables(facts["evaluation"])
-    if other:
-        yield checkpoint_table(other["summary"])
+    if other and beside:
+        yield checkpoint_table(beside)
         yield from _comparison(facts, other)
 
 
-def config_table(summary: Facts, other: Facts | None = None) -> RenderableType:
+def config_table(summary: ModelSummary, other: ModelSummary | None = None) -> RenderableType:
     """The settings that differ from the defaults, or from another checkpoint."""
-    config = other["config"] if other else None
-    settings = settings_of(summary["config"], summary["defaults"], config)
+    config = other.config if other else None
+    settings = settings_of(summary.config or {}, summary.defaults, config)
     is_compared = config is not None
     beside = {each: each.other if is_compared else each.default for each in settings}
     different = {each: text for each, text in beside.items() if text is not None}

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trm_engine.printable import one_line
-from trm_engine.runs.best import Score, reported_score
+from trm_engine.runs.best import reported_score
 from trm_engine.runs.schema.evaluation import (
     HEADLINES,
     METRICS,
@@ -26,6 +26,7 @@ from trm_engine.runs.schema.evaluation import (
     shown,
 )
 from trm_engine.runs.schema.events import Evaluated, RunStarted
+from trm_engine.runs.schema.model_file import ModelSummary, ParameterStats
 from trm_engine.wording import counted
 from trm_tui.text.figures import NOTHING, grade, share_text
 from trm_tui.text.metrics import metric_text
@@ -160,22 +161,22 @@ def final_table(final: Evaluated, best: Evaluated | None) -> Table:
     return table
 
 
-def checkpoint_table(summary: Metrics) -> Table:
-    """The summary of a checkpoint, from the answer to ``open``."""
-    labels, tokenizer = summary["labels"] or {}, summary["tokenizer"] or {}
-    saved = datetime.fromtimestamp(summary["saved"]).strftime("%Y-%m-%d %H:%M:%S")
+def checkpoint_table(summary: ModelSummary) -> Table:
+    """The summary of a checkpoint."""
+    labels, tokenizer = summary.labels or {}, summary.tokenizer
+    saved = datetime.fromtimestamp(summary.saved).strftime("%Y-%m-%d %H:%M:%S")
     rows = {
-        "file": summary["path"],
-        "kind": f"{summary['kind']}, format {summary['format_version'] or NOTHING}",
-        "saved": f"{saved}, {size(summary['bytes'])}",
-        "step": None if summary["step"] is None else f"{summary['step']:,}",
-        "epoch": summary["epoch"],
-        "best so far": best_of(summary),
-        "parameters": f"{summary['parameters']:,}{', with average' * summary['has_ema']}",
+        "file": summary.path,
+        "kind": f"{summary.kind}, format {summary.format_version or NOTHING}",
+        "saved": f"{saved}, {size(summary.bytes)}",
+        "step": None if summary.step is None else f"{summary.step:,}",
+        "epoch": summary.epoch,
+        "best so far": summary.best,
+        "parameters": f"{summary.parameters:,}{', with average' * summary.has_ema}",
         "slots": ", ".join(field["name"] for field in labels.get("slots") or []),
-        "tokenizer": f"{tokenizer['pieces']:,} pieces, {tokenizer['kind']}" if tokenizer else None,
-        "completed by": ", ".join(sorted(set((summary["completed_by"] or {}).values()))),
-        "validation": summary["data"],
+        "tokenizer": f"{tokenizer.pieces:,} pieces, {tokenizer.kind}" if tokenizer else None,
+        "completed by": ", ".join(sorted(set((summary.completed_by or {}).values()))),
+        "validation": summary.data,
     }
     table = Table.grid(padding=(0, 2, 0, 0))
     for name, value in rows.items():
@@ -184,34 +185,27 @@ def checkpoint_table(summary: Metrics) -> Table:
     return table
 
 
-def best_of(summary: Metrics) -> str | None:
-    """The best score of a checkpoint's run so far, from the answer to ``open``."""
-    best = summary.get("best")
-    return str(Score(**best)) if best else None
-
-
-def parameters_table(tensors: Sequence[Metrics]) -> Table:
+def parameters_table(tensors: Sequence[ParameterStats]) -> Table:
     """Shape, size and statistics of every tensor; counts of NaN and infinite values if any."""
-    counted = [kind for kind in ("nan", "inf") if any(tensor[kind] for tensor in tensors)]
+    faults = [kind for kind in ("nan", "inf") if any(getattr(each, kind) for each in tensors)]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("Tensor", overflow="fold")
-    for heading in ("Shape", "Count", "Norm", "Mean", "Largest", "EMA Off", *counted):
+    for heading in ("Shape", "Count", "Norm", "Mean", "Largest", "EMA Off", *faults):
         table.add_column(heading, justify="right", no_wrap=True)
     for tensor in tensors:
-        average = tensor["ema"]
         table.add_row(
-            Text(one_line(tensor["name"])),
-            "×".join(map(str, tensor["shape"])),
-            f"{tensor['count']:,}",
-            *(_significant(tensor[key]) for key in ("norm", "mean", "max_abs")),
-            _significant(average["relative"]) if average else NOTHING,
-            *(Text(f"{tensor[kind]:,}", "bold red") for kind in counted),
+            Text(one_line(tensor.name)),
+            "×".join(map(str, tensor.shape)),
+            f"{tensor.count:,}",
+            *map(_significant, (tensor.norm, tensor.mean, tensor.max_abs)),
+            _significant(tensor.ema.relative if tensor.ema else None),
+            *(Text(f"{getattr(tensor, kind):,}", "bold red") for kind in faults),
         )
     return table
 
 
-def _significant(number: Any) -> str:
-    return NOTHING if not isinstance(number, int | float) else f"{number:.4g}"
+def _significant(number: float | None) -> str:
+    return NOTHING if number is None else f"{number:.4g}"
 
 
 def _other_tools(tools: Tools) -> Text | None:

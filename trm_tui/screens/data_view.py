@@ -146,7 +146,7 @@ class ViewScreen(Screen[None]):
 
     @on(FigureList.Selected)
     def _list_figure(self, event: FigureList.Selected) -> None:
-        figure = event.figure
+        figure = event.item
         if figure:
             title = " · ".join((figure.name, *figure.more))
             listing = replace(_listing(title, figure.samples()), are_faults=False)
@@ -154,7 +154,7 @@ class ViewScreen(Screen[None]):
 
     @on(ProblemList.Selected)
     def _list_problem(self, event: ProblemList.Selected) -> None:
-        problem, view = event.problem, self.session.view
+        problem, view = event.item, self.session.view
         notes = view.notes if view else ()
         for text in self.query(ProblemText):
             text.show(problem, notes)
@@ -192,7 +192,7 @@ class ViewScreen(Screen[None]):
     @on(SampleList.Selected)
     def _select_sample(self, event: SampleList.Selected) -> None:
         self._is_swapped = False
-        self._show_sample(event.samples, event.listed)
+        self._show_sample(event.list, event.item)
 
     @work(exclusive=True, group="sample")
     async def _show_sample(self, samples: SampleList, listed: Listed | None) -> None:
@@ -257,7 +257,7 @@ class ViewScreen(Screen[None]):
 
     @on(SuspectList.Selected)
     def _select_suspect(self, event: SuspectList.Selected) -> None:
-        self._show_suspect(event.suspect)
+        self._show_suspect(event.item)
 
     @work(exclusive=True, group="sample")
     async def _show_suspect(self, suspect: Suspect | None) -> None:

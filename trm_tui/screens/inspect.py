@@ -131,14 +131,14 @@ class InspectScreen(Screen[None]):
 
     @work
     async def _load_parameters(self) -> None:
-        answer = await self._told(self.session.ask("parameters"))
+        answer = await self._told(self.session.parameters())
         if answer:
-            self._tabs.parameters = answer["tensors"]
+            self._tabs.parameters = answer.tensors
             self._tabs.show_parameters()
 
     @work
     async def _load_vocabulary(self) -> None:
-        answer = await self._told(self.session.ask("vocabulary"))
+        answer = await self._told(self.session.vocabulary())
         if answer:
             self._tabs.vocabulary = answer
             self._tabs.show_vocabulary()
@@ -183,10 +183,10 @@ class InspectScreen(Screen[None]):
         summary = self.session.summary
         figures: list[str] = []
         if summary:
-            if summary["step"] is not None:
-                figures += [f"step {summary['step']:,}", f"epoch {summary['epoch']:.2f}"]
-            figures += [f"{summary['parameters']:,} parameters", size(summary["bytes"])]
-            if summary["has_ema"]:
+            if summary.step is not None:
+                figures += [f"step {summary.step:,}", f"epoch {summary.epoch or 0:.2f}"]
+            figures += [f"{summary.parameters:,} parameters", size(summary.bytes)]
+            if summary.has_ema:
                 figures.append("raw weights" if self.session.raw else "averaged weights")
         self._header.show(self.session.name, tuple(figures), busy)
 
@@ -199,9 +199,9 @@ class InspectScreen(Screen[None]):
     @work(exclusive=True, group="histogram")
     async def _draw_histogram(self, name: str) -> None:
         await asyncio.sleep(DEBOUNCE_SECONDS)
-        ask = partial(self.session.ask, "histogram", name=name)
-        raw = await self._told(ask())
-        average = await self._told(ask(which="ema")) if self._tabs.has_average(name) else None
+        ask = partial(self.session.histogram, name)
+        raw = await self._told(ask("raw"))
+        average = await self._told(ask("ema")) if self._tabs.has_average(name) else None
         for view in self.query(HistogramView):
             view.show(name, raw, average)
 
@@ -262,7 +262,7 @@ class InspectScreen(Screen[None]):
     def _load(self, line: int) -> dict[str, Any] | None:
         """The sample on a line; None if it cannot be read."""
         summary, result = self.session.summary, self.session.judgement.result
-        told = result.data if result else (summary or {}).get("data")
+        told = result.data if result else (summary.data if summary else None)
         known = self.session.data or told
         if known is None:
             return None

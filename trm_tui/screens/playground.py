@@ -194,11 +194,11 @@ class PlaygroundScreen(Screen[None]):
         summary = self.session.summary
         figures: list[str] = []
         if summary:
-            weights = "raw weights" if model.raw or not summary["has_ema"] else "averaged weights"
+            weights = "raw weights" if model.raw or not summary.has_ema else "averaged weights"
             figures.append(weights)
-            if summary["step"] is not None:
-                figures.append(f"step {summary['step']:,}")
-            figures.append(f"{summary['parameters']:,} parameters")
+            if summary.step is not None:
+                figures.append(f"step {summary.step:,}")
+            figures.append(f"{summary.parameters:,} parameters")
         self._header.show(model.name, tuple(figures), busy)
 
     # Steps ------------------------------------------------------------------------------------
@@ -307,7 +307,8 @@ class PlaygroundScreen(Screen[None]):
 
     def action_pick(self) -> None:
         """Open a sample from a file."""
-        known = (self.session.summary or {}).get("data")
+        summary = self.session.summary
+        known = summary.data if summary else None
         self.app.push_screen(PickSampleDialog("Open a sample", known), self._load)
 
     def action_reopen(self) -> None:
@@ -380,7 +381,7 @@ class PlaygroundScreen(Screen[None]):
         first, *others = self.session.models
         if others:
             self.session.models = [first]
-        elif self.session.summary and self.session.summary["has_ema"]:
+        elif self.session.summary and self.session.summary.has_ema:
             self.session.models = [first, replace(first, raw=not first.raw)]
         else:
             self.notify("The file has only one set of weights.")

@@ -12,6 +12,12 @@ from msgspec import convert
 from trm_engine.inspection.client import InferenceServer
 from trm_engine.runs.schema.answers import Answer, FileEvaluation, Tokenization
 from trm_engine.runs.schema.evaluation import Evaluation, JudgedSample
+from trm_engine.runs.schema.model_file import (
+    ModelSummary,
+    ParameterList,
+    TensorHistogram,
+    Vocabulary,
+)
 from trm_tui.sessions.models import Model
 from trm_tui.store.judged import JudgedSamples
 
@@ -53,22 +59,23 @@ class CheckpointSession:
         self.other = other
         self.raw = raw
         self.device = device
-        self.summary: Record | None = None
-        self.other_summary: Record | None = None
+        self.summary: ModelSummary | None = None
+        self.other_summary: ModelSummary | None = None
         self.judgement = Judgement()
         self.other_judgement = Judgement()
         self._answering = InferenceServer(device)
         self._evaluating = InferenceServer(device)
 
-    async def open(self) -> Record:
+    async def open(self) -> ModelSummary:
         """Open both checkpoints. Returns the summary of the first one.
 
         Raises:
             UserError: a file is missing or cannot be used.
         """
-        self.summary = await self.ask("open")
+        self.summary = convert(await self.ask("open"), ModelSummary)
         if self.other:
-            self.other_summary = await self._answering.ask("open", path=str(self.other))
+            answer = await self._answering.ask("open", path=str(self.other))
+            self.other_summary = convert(answer, ModelSummary)
         return self.summary
 
     async def ask(self, request: str, **arguments: Any) -> Record:
@@ -77,11 +84,22 @@ class CheckpointSession:
 
     async def predict(self, sample: Record) -> Answer:
         """The answer at every step, with the arguments of the sample's own tool if known."""
-        labels = (self.summary or {}).get("labels") or {}
         tool = (sample.get("tool") or {}).get("name")
-        asked = tool if tool in labels.get("tools", ()) else None
+        asked = tool if self.summary and tool in self.summary.tools else None
         answer = await self.ask("predict", conversation=sample, raw=self.raw, tool=asked)
         return convert(answer, Answer, strict=False)
+
+    async def parameters(self) -> ParameterList:
+        """All tensors with their statistics. Raises UserError or WorkerError."""
+        return convert(await self.ask("parameters"), ParameterList)
+
+    async def histogram(self, name: str, which: str) -> TensorHistogram:
+        """The values of a "raw" or "ema" tensor. Raises UserError or WorkerError."""
+        return convert(await self.ask("histogram", name=name, which=which), TensorHistogram)
+
+    async def vocabulary(self) -> Vocabulary:
+        """The pieces of the tokenizer. Raises UserError or WorkerError."""
+        return convert(await self.ask("vocabulary"), Vocabulary)
 
     async def tokenize(self, text: str) -> Tokenization:
         """The tokens of a text. Raises UserError or WorkerError."""

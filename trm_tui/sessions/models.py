@@ -14,6 +14,7 @@ from trm_engine.inspection.client import InferenceServer
 from trm_engine.printable import one_line
 from trm_engine.runs.folder import find_run
 from trm_engine.runs.schema.answers import Answer, OccludedPrediction, Progress, ToolWord
+from trm_engine.runs.schema.model_file import ModelSummary
 
 Record = dict[str, Any]
 
@@ -61,19 +62,19 @@ class ModelSession:
 
     def __init__(self, model: Model, other: Model | None = None, device: str = "auto") -> None:
         self.models = [model, other] if other else [model]
-        self.summaries: dict[Path, Record] = {}
+        self.summaries: dict[Path, ModelSummary] = {}
         self._answering = InferenceServer(device)
         self._explaining = InferenceServer(device)
 
     @property
-    def summary(self) -> Record | None:
+    def summary(self) -> ModelSummary | None:
         """The summary of the first model's file; None before ``open``."""
         return self.summaries.get(self.models[0].path)
 
     @property
     def labels(self) -> Record:
         """The first model's tools, slots and parameters."""
-        return (self.summary or {}).get("labels") or {}
+        return (self.summary.labels if self.summary else None) or {}
 
     async def open(self) -> None:
         """Read the files' summaries.
@@ -83,15 +84,16 @@ class ModelSession:
             WorkerError: the worker failed or died.
         """
         for model in self.models:
-            self.summaries[model.path] = await self._answering.ask("open", path=str(model.path))
+            answer = await self._answering.ask("open", path=str(model.path))
+            self.summaries[model.path] = convert(answer, ModelSummary)
 
     async def predict(self, model: Model, conversation: Record) -> Answer:
         """A model's answer to a conversation at each step. Raises like ``open``."""
         request: dict[str, Any] = {"path": str(model.path), "raw": model.raw}
         tool = (conversation.get("tool") or {}).get("name")
-        known = (self.summaries.get(model.path) or {}).get("labels") or {}
+        summary = self.summaries.get(model.path)
         offered = [each["function"]["name"] for each in conversation.get("tools") or ()]
-        if tool in (offered or known.get("tools", ())):
+        if tool in (offered or (summary.tools if summary else ())):
             request["tool"] = tool
         answer = await self._answering.ask("predict", conversation=conversation, **request)
         return convert(answer, Answer, strict=False)

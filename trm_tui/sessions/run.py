@@ -136,7 +136,7 @@ class AttachedRun:
         return self._is_detached
 
     def _remove_answered(self, events: Iterable[Event]) -> None:
-        if self.store.has_ended:
+        if self.store.has_ended or self.store.state == "stopping":  # it reads no more commands
             self.waiting.clear()
         answers = {self.store.state, *map(type, events)}
         for name in [name for name in self.waiting if COMMANDS[name].answer in answers]:

@@ -67,7 +67,7 @@ def script_counts(reading: Reading) -> dict[str, int]:
 
 def _whole(reading: Reading) -> Iterator[Figure]:
     size = len(reading)
-    yield Figure("Samples", "samples", size, 1.0, lambda: Table.of(np.arange(size), ""))
+    yield Figure("Samples", "all", size, 1.0, lambda: Table.of(np.arange(size), ""))
     first = first_of_conversations(reading)
     mean = (f"{size / max(1, len(first)):.1f} samples each",)
     yield Figure("Samples", "conversations", len(first), None, lambda: Table.of(first, ""), mean)

@@ -152,11 +152,6 @@ class Table:
         """How many samples are in it, those that are only counted too."""
         return max(len(np.unique(self.rows)), max(self.counts.values(), default=0))
 
-    def of_rows(self, kept: np.ndarray) -> Table:
-        """The part that ``kept`` [M] marks. Notes stay."""
-        rows, codes, partners, shares = (getattr(self, name)[kept] for name in ARRAYS)
-        return Table(rows, codes, partners, shares, self.notes, self.counts)
-
     def note_counts(self) -> dict[str, int]:
         """The number of samples by note, most first."""
         listed = np.bincount(self.codes, minlength=len(self.notes)).tolist()

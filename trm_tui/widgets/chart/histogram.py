@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.segment import Segment
@@ -12,10 +12,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from trm_engine.printable import one_line
+from trm_engine.runs.schema.model_file import TensorHistogram
+from trm_engine.wording import counted
 from trm_tui.text.figures import pad
-
-Histogram = Mapping[str, Any]
-"""The engine's answer to ``histogram``."""
 
 Line = list[tuple[str, str]]
 """Parts of a line: text and style name."""
@@ -61,12 +60,15 @@ class HistogramView(Widget, can_focus=True):
         super().__init__(**options)
         self.border_title = "Distribution"
         self._named = False
-        self._histograms: list[Histogram] = []
+        self._histograms: list[TensorHistogram] = []
         self._strips: list[Strip] = []
         self._drawn_for: tuple[int, int] | None = None
 
     def show(
-        self, title: str, histogram: Histogram | None, ema_histogram: Histogram | None = None
+        self,
+        title: str,
+        histogram: TensorHistogram | None,
+        ema_histogram: TensorHistogram | None = None,
     ) -> None:
         """Show the histograms of a tensor. None means that they are not computed yet."""
         self._named = bool(title)
@@ -108,7 +110,7 @@ class HistogramView(Widget, can_focus=True):
         return self.get_component_rich_style(f"histogram--{look}") if look else self.rich_style
 
 
-def lay_out(histograms: Sequence[Histogram], width: int, height: int) -> list[Line]:
+def lay_out(histograms: Sequence[TensorHistogram], width: int, height: int) -> list[Line]:
     """The lines of one or two histograms."""
     if len(histograms) == 2:
         if width >= 2 * MIN_WIDTH + GAP:
@@ -125,9 +127,9 @@ def lay_out(histograms: Sequence[Histogram], width: int, height: int) -> list[Li
     return _picture(histograms[0], histograms[:1], width, height)
 
 
-def columns(histogram: Histogram, low: float, high: float, count: int) -> list[int]:
+def columns(histogram: TensorHistogram, low: float, high: float, count: int) -> list[int]:
     """The histogram in ``count`` columns from ``low`` to ``high``: the maximum bin of each."""
-    edges, counts = histogram["edges"], histogram["counts"]
+    edges, counts = histogram.edges, histogram.counts
     if not counts:
         return [0] * count
     bins, first, width = len(counts), edges[0], edges[-1] - edges[0]
@@ -142,28 +144,26 @@ def columns(histogram: Histogram, low: float, high: float, count: int) -> list[i
 
 
 def _picture(
-    histogram: Histogram, together: Sequence[Histogram], width: int, height: int
+    histogram: TensorHistogram, together: Sequence[TensorHistogram], width: int, height: int
 ) -> list[Line]:
     """One histogram with its heading, ``height`` lines of ``width`` cells."""
     lines = [_heading(histogram, width)]
-    if height > AXES + 2 and any(each["counts"] for each in together):
+    if height > AXES + 2 and any(each.counts for each in together):
         lines += _plot(histogram, together, width, height - 1)
     blank: Line = [(" " * width, "")]
     return (lines + [blank] * height)[:height]
 
 
-def _heading(histogram: Histogram, width: int) -> Line:
+def _heading(histogram: TensorHistogram, width: int) -> Line:
     """Name, number of values, and numbers of NaN and Inf."""
-    name = "EMA" if histogram.get("which") == "ema" else "raw"
-    broken = " ".join(
-        f"{histogram[key]:,} {word}" for key, word in (("nan", "NaN"), ("inf", "Inf"))
-        if histogram[key]
-    )  # fmt: skip
+    name = "EMA" if histogram.which == "ema" else "raw"
+    counts = ((histogram.nan, "NaN"), (histogram.inf, "Inf"))
+    broken = " ".join(f"{count:,} {word}" for count, word in counts if count)
     alarm = f"! {broken}  " if broken else ""
     room = max(width - len(name) - 2 - len(alarm), 0)
-    none = "" if histogram["counts"] else ", none finite"
-    count = f"{histogram['count']:,} value{'s' * (histogram['count'] != 1)}{none}"
-    parts = [(f"{name}  ", "name"), (alarm, "alarm"), (pad(count, room), "faint")]
+    none = "" if histogram.counts else ", none finite"
+    values = counted(histogram.count, "value") + none
+    parts = [(f"{name}  ", "name"), (alarm, "alarm"), (pad(values, room), "faint")]
     return list(_cut(parts, width))
 
 
@@ -174,14 +174,14 @@ def _cut(parts: Line, width: int) -> Iterator[tuple[str, str]]:
 
 
 def _plot(
-    histogram: Histogram, together: Sequence[Histogram], width: int, height: int
+    histogram: TensorHistogram, together: Sequence[TensorHistogram], width: int, height: int
 ) -> list[Line]:
     import plotext
 
-    filled = [each for each in together if each["counts"]]
-    low = min(each["edges"][0] for each in filled)
-    high = max(each["edges"][-1] for each in filled)
-    top = max(max(each["counts"]) for each in filled)
+    filled = [each for each in together if each.counts]
+    low = min(each.edges[0] for each in filled)
+    high = max(each.edges[-1] for each in filled)
+    top = max(max(each.counts) for each in filled)
     ticks = {tick: f"{tick:,}" for tick in (0, top // 2, top)}
     room = width - AXES - max(map(len, ticks.values()))
     if room < 1:
@@ -199,7 +199,7 @@ def _plot(
     plotext.yticks(list(ticks), list(ticks.values()))
     plotext.xticks(*_value_ticks(low, high))
     text = plotext.uncolorize(plotext.build())
-    look = "ema" if histogram.get("which") == "ema" else "raw"
+    look = "ema" if histogram.which == "ema" else "raw"
     return [_coloured(pad(line, width), look) for line in text.splitlines()[:height]]
 
 

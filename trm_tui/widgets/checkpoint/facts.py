@@ -20,17 +20,14 @@ from trm_engine.runs.schema.evaluation import (
     evaluation_of,
     shown,
 )
+from trm_engine.runs.schema.model_file import ModelSummary
 from trm_tui.keys import ROWS, bindings
-from trm_tui.plain.tables import best_of
 from trm_tui.text.clock import local_time
 from trm_tui.text.figures import MARKS, NOTHING
 from trm_tui.text.metrics import difference, direction, metric_grade, metric_text
 from trm_tui.text.words import size
 from trm_tui.widgets.table.drawing import Drawing
 from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
-
-Summary = Mapping[str, Any]
-"""The engine's answer to ``open``."""
 
 WIDE = 120
 """From this width on, the metrics of one file are beside its facts."""
@@ -68,9 +65,9 @@ class CheckpointTable(Drawing):
 
     def __init__(self) -> None:
         super().__init__()
-        self._summaries: list[Summary] = []
+        self._summaries: list[ModelSummary] = []
 
-    def show(self, summaries: Sequence[Summary]) -> None:
+    def show(self, summaries: Sequence[ModelSummary]) -> None:
         """Show one file, or two side by side."""
         self._summaries = list(summaries)
         self.invalidate()
@@ -126,7 +123,7 @@ class CheckpointTable(Drawing):
     # Figures
 
     def _figures(self) -> Iterator[RenderableType]:
-        measured = [evaluation_of(summary.get("metrics")) for summary in self._summaries]
+        measured = [evaluation_of(summary.metrics) for summary in self._summaries]
         if not any(measured):
             yield self._headed("Evaluation when it was saved", self._text("none", "faint"))
             return
@@ -182,55 +179,54 @@ class CheckpointFacts(ScrollKeys):
         super().__init__(**options)
         self.border_title = "Summary"
         self._table = CheckpointTable()
-        self._shown: list[Summary] = []
+        self._shown: list[ModelSummary] = []
 
     def compose(self) -> ComposeResult:
         with Scroller():
             yield self._table
 
-    def show(self, summary: Summary | None, other: Summary | None = None) -> None:
-        """Show the engine's answer to ``open``, optionally compared with another file's."""
+    def show(self, summary: ModelSummary | None, other: ModelSummary | None = None) -> None:
+        """Show a file, optionally compared with another file's."""
         summaries = [each for each in (summary, other) if each is not None]
         if summaries != self._shown:
             self._shown = summaries
             self._table.show(summaries)
 
 
-def file_facts(summary: Summary) -> Iterator[tuple[str, str]]:
+def file_facts(summary: ModelSummary) -> Iterator[tuple[str, str]]:
     """The kind of file, its origin and its weights."""
-    kind = str(summary.get("kind") or NOTHING)
-    version = summary.get("format_version")
-    yield "path", str(summary.get("path") or NOTHING)
-    yield "kind", KINDS.get(kind, kind)
+    version = summary.format_version
+    yield "path", summary.path
+    yield "kind", KINDS[summary.kind]
     yield "format", NOTHING if version is None else f"version {version}"
-    yield "step", _count(summary.get("step"))
-    yield "epoch", _epoch(summary.get("epoch"))
-    if best := best_of(summary):
-        yield "best so far", best
-    yield "saved", local_time(summary.get("saved"))
-    yield "size", size(summary.get("bytes") or 0)
-    yield "parameters", _count(summary.get("parameters"))
-    yield "EMA", "averaged and raw weights" if summary.get("has_ema") else "none"
-    yield "run", str(summary.get("run") or "not found")
-    yield "validation", str(summary.get("data") or "not found")
+    yield "step", _count(summary.step)
+    yield "epoch", _epoch(summary.epoch)
+    if summary.best:
+        yield "best so far", str(summary.best)
+    yield "saved", local_time(summary.saved)
+    yield "size", size(summary.bytes)
+    yield "parameters", _count(summary.parameters)
+    yield "EMA", "averaged and raw weights" if summary.has_ema else "none"
+    yield "run", summary.run or "not found"
+    yield "validation", summary.data or "not found"
 
 
-def tokenizer_facts(summary: Summary) -> Iterator[tuple[str, str]]:
+def tokenizer_facts(summary: ModelSummary) -> Iterator[tuple[str, str]]:
     """The tokenizer in the file."""
-    facts = summary.get("tokenizer")
-    if not isinstance(facts, Mapping):
+    facts = summary.tokenizer
+    if facts is None:
         yield "tokenizer", "none"
         return
-    yield "pieces", _count(facts.get("pieces"))
-    yield "kind", str(facts.get("kind") or NOTHING)
-    yield "case", '"A" and "a" are the same' if facts.get("folds_case") else "kept"
-    yield "fingerprint", str(facts.get("fingerprint") or NOTHING)
+    yield "pieces", _count(facts.pieces)
+    yield "kind", facts.kind
+    yield "case", '"A" and "a" are the same' if facts.folds_case else "kept"
+    yield "fingerprint", facts.fingerprint
 
 
-def label_facts(summary: Summary) -> Iterator[tuple[str, str]]:
+def label_facts(summary: ModelSummary) -> Iterator[tuple[str, str]]:
     """The numbers of tools, parameters and slots that the model knows."""
-    labels = summary.get("labels")
-    if not isinstance(labels, Mapping):
+    labels = summary.labels
+    if labels is None:
         yield "labels", "none"
         return
     yield "tools", _count(len(labels.get("tools") or ()))
@@ -238,23 +234,23 @@ def label_facts(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "slots", _kinds(labels.get("slots") or ())
 
 
-def notes(summary: Summary) -> Iterator[str]:
+def notes(summary: ModelSummary) -> Iterator[str]:
     """Where the missing parts of a file with weights only come from."""
-    if summary.get("kind") != "weights":
+    if summary.kind != "weights":
         return
-    name = PurePath(str(summary.get("path"))).name
+    name = PurePath(summary.path).name
     parts_of: dict[str, list[str]] = {}
-    for part, source in (summary.get("completed_by") or {}).items():
-        parts_of.setdefault(str(source), []).append(str(part))
+    for part, source in (summary.completed_by or {}).items():
+        parts_of.setdefault(source, []).append(part)
     for source, parts in parts_of.items():
         yield one_line(f"{name} has weights only; {_listed(parts)} from {source}.")
     if not parts_of:
         yield one_line(f"{name} has weights only, and is not in a run folder.")
 
 
-def short_names(summaries: Sequence[Summary]) -> list[str]:
+def short_names(summaries: Sequence[ModelSummary]) -> list[str]:
     """The files' paths without their common folders."""
-    paths = [str(summary.get("path") or NOTHING) for summary in summaries]
+    paths = [summary.path for summary in summaries]
     if len(set(paths)) == 1:
         return [one_line(path) for path in paths]
     try:

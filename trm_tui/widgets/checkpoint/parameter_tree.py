@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-Tensor = Mapping[str, Any]
-"""One of the ``tensors`` in the engine's answer to ``parameters``."""
+from trm_engine.runs.schema.model_file import ParameterStats
 
 MOST_DEPTH = 40
 """The maximum nesting. The rest of a longer name stays in the tensor's label."""
@@ -63,7 +61,7 @@ class Node:
     path: str
     label: str
     depth: int = 0
-    tensor: Tensor | None = None
+    tensor: ParameterStats | None = None
     children: list[Node] = field(default_factory=list)
     parent: Node | None = None
     figures: Figures = Figures()
@@ -71,14 +69,13 @@ class Node:
     """The number of tensors: 1, or all in the module."""
 
 
-def grow(tensors: Iterable[Tensor]) -> Node:
+def grow(tensors: Iterable[ParameterStats]) -> Node:
     """Make the tree of these tensors, in their order. Its root is the whole model."""
     root = Node("", "")
     modules = {"": root}
     for tensor in tensors:
-        path = str(tensor["name"])
-        *around, label = path.split(".", MOST_DEPTH)
-        leaf = Node(path, label, tensor=tensor, figures=_figures(tensor), tensors=1)
+        *around, label = tensor.name.split(".", MOST_DEPTH)
+        leaf = Node(tensor.name, label, tensor=tensor, figures=_figures(tensor), tensors=1)
         _module(".".join(around), modules).children.append(leaf)
     _settle(root, -1)
     return root
@@ -139,25 +136,23 @@ def _without_chain(node: Node) -> Node:
     return node
 
 
-def _figures(tensor: Tensor) -> Figures:
-    ema = tensor.get("ema") or {}
-    count, nan, inf = tensor["count"], tensor["nan"], tensor["inf"]
-    is_learnt = bool(tensor.get("learnt", True))
+def _figures(tensor: ParameterStats) -> Figures:
+    ema, count = tensor.ema, tensor.count
     return Figures(
         count=count,
-        finite=count - nan - inf,
-        is_learnt=is_learnt,
-        fixed=0 if is_learnt else count,
-        norm=tensor["norm"],
-        mean=tensor["mean"],
-        largest=tensor["max_abs"],
-        nan=nan,
-        inf=inf,
-        ema_norm=ema.get("norm"),
-        distance=ema.get("distance"),
-        averaged=tensor["norm"] if ema else None,
-        ema_nan=ema.get("nan", 0),
-        ema_inf=ema.get("inf", 0),
+        finite=count - tensor.nan - tensor.inf,
+        is_learnt=tensor.learnt,
+        fixed=0 if tensor.learnt else count,
+        norm=tensor.norm,
+        mean=tensor.mean,
+        largest=tensor.max_abs,
+        nan=tensor.nan,
+        inf=tensor.inf,
+        ema_norm=ema.norm if ema else None,
+        distance=ema.distance if ema else None,
+        averaged=tensor.norm if ema else None,
+        ema_nan=ema.nan if ema else 0,
+        ema_inf=ema.inf if ema else 0,
     )
 
 

@@ -12,13 +12,13 @@ from textual.content import Content
 from textual.message import Message
 
 from trm_engine.printable import one_line
+from trm_engine.runs.schema.model_file import ParameterStats
 from trm_engine.wording import counted
 from trm_tui.keys import PARAMETERS, ROWS, bindings
 from trm_tui.text.figures import NOTHING, bar, clip_middle
 from trm_tui.widgets.checkpoint.parameter_tree import (
     Figures,
     Node,
-    Tensor,
     grow,
     modules_of,
     tensors_of,
@@ -56,13 +56,13 @@ class ParametersTree(SearchRows):
         super().__init__("words of a tensor's name", **options)
         self.border_title = "Parameters"
         self._rows = TensorRows()
-        self._tensors: list[Tensor] = []
+        self._tensors: list[ParameterStats] = []
 
     def compose(self) -> ComposeResult:
         yield self._rows
         yield self.search
 
-    def show(self, tensors: Sequence[Tensor]) -> None:
+    def show(self, tensors: Sequence[ParameterStats]) -> None:
         """Show the ``tensors`` in the engine's answer to ``parameters``."""
         self._tensors = list(tensors)
         self._rows.show(self._tensors)
@@ -132,7 +132,7 @@ class TensorRows(CursorRows):
         self._name_width = LEAST_NAME
         self._broken_width = 0
 
-    def show(self, tensors: Sequence[Tensor]) -> None:
+    def show(self, tensors: Sequence[ParameterStats]) -> None:
         """Show other tensors, folded if there are many."""
         self._all = self.root = grow(tensors)
         is_large = len(tensors) > MOST_UNFOLDED
@@ -148,7 +148,7 @@ class TensorRows(CursorRows):
         self.root = self._all
         if words:
             wanted, tensors = fold(words), (node.tensor for node in tensors_of(self._all))
-            self.root = grow(each for each in tensors if each and wanted in fold(each["name"]))
+            self.root = grow(each for each in tensors if each and wanted in fold(each.name))
         self.EMPTY = NOT_FOUND if words else NO_TENSORS
         self._set_rows(here)
 
@@ -364,11 +364,11 @@ def _kind(node: Node) -> Cells:
     """Shape and dtype of a tensor, or the number of tensors of a module."""
     if node.tensor is None:
         return {"shape": (f"{counted(node.tensors, 'tensor')}", "none")}
-    shape = "×".join(map(str, node.tensor["shape"])) or "scalar"
-    look = "" if node.tensor.get("learnt", True) else "none"
+    shape = "×".join(map(str, node.tensor.shape)) or "scalar"
+    look = "" if node.tensor.learnt else "none"
     return {
         "shape": (f"{shape}{'' if not look else ' fixed'}", look),
-        "dtype": (one_line(node.tensor["dtype"]), look),
+        "dtype": (one_line(node.tensor.dtype), look),
     }
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
+from trm_engine.runs.schema.model_file import ParameterStats, Vocabulary
 from trm_tui.sessions.checkpoint import CheckpointSession
 from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
 from trm_tui.widgets.chart.confidence import ConfidenceCurves
@@ -56,8 +56,8 @@ class InspectTabs(LazyTabs):
     def __init__(self, session: CheckpointSession) -> None:
         super().__init__()
         self.session = session
-        self.parameters: list[dict[str, Any]] | None = None
-        self.vocabulary: dict[str, Any] | None = None
+        self.parameters: list[ParameterStats] | None = None
+        self.vocabulary: Vocabulary | None = None
         self.status = ""
 
     def content(self, tab: str) -> Widget:
@@ -74,7 +74,7 @@ class InspectTabs(LazyTabs):
 
     def has_average(self, name: str) -> bool:
         """Whether a tensor has an average. Fixed tensors have none."""
-        return any(each["name"] == name and each.get("ema") for each in self.parameters or ())
+        return any(each.name == name and each.ema for each in self.parameters or ())
 
     def _summary(self) -> Widget:
         panes = (CheckpointFacts(classes="panel"), ConfigView(classes="panel"))
@@ -119,11 +119,11 @@ class InspectTabs(LazyTabs):
         for facts in self.query(CheckpointFacts):
             facts.show(summary, other)
         for view in self.query(ConfigView):
-            if summary["config"]:
-                compared = other["config"] if other else None
-                view.show(summary["config"], summary["defaults"], compared)
+            if summary.config:
+                compared = other.config if other else None
+                view.show(summary.config, summary.defaults, compared)
         for labels in self.query(LabelsView):
-            labels.show(summary["labels"])
+            labels.show(summary.labels)
 
     def show_parameters(self) -> None:
         """Show the tensors."""

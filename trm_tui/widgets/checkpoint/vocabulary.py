@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 
 from trm_engine.printable import printable
 from trm_engine.runs.schema.answers import Tokenization
+from trm_engine.runs.schema.model_file import Vocabulary
 from trm_tui.keys import ROWS, VOCABULARY, bindings
 from trm_tui.widgets.conversation.tokenised import Tokenised
 from trm_tui.widgets.log.buffer import fold
@@ -65,12 +66,10 @@ class VocabularyView(SearchRows):
         yield self._pieces
         yield self.search
 
-    def show(self, vocabulary: Mapping[str, Any] | None) -> None:
-        """Show the engine's answer to ``vocabulary``; None if there is no tokenizer."""
-        vocabulary = vocabulary or {}
-        self._kind = str(vocabulary.get("kind", ""))
-        names = ("pieces", "scores", "types")
-        self._pieces.show(*(vocabulary.get(name, ()) for name in names))
+    def show(self, vocabulary: Vocabulary) -> None:
+        """Show the pieces of a tokenizer."""
+        self._kind = vocabulary.kind
+        self._pieces.show(vocabulary.pieces, vocabulary.scores, vocabulary.types)
         self.narrow(self.words)
 
     def show_tokens(self, tokenization: Tokenization, text: str | None = None) -> None:

@@ -3,39 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from textual.app import ComposeResult
 from textual.content import Content
-from textual.message import Message
 
 from trm_engine.data.problems.figures import Figure
 from trm_engine.printable import one_line
 from trm_tui.keys import FIGURES, ROWS, bindings
 from trm_tui.text.figures import BLOCKS
+from trm_tui.widgets.data.selecting import SelectingList, SelectingRows
 from trm_tui.widgets.table.columns import Cells, Column, Layout
-from trm_tui.widgets.table.rows import CursorRows
-from trm_tui.widgets.table.search_pane import SearchRows
 
 READING = "reading…"
 BAR_WIDTH = 8
 INDENT = "  "
 
 
-class FigureRows(CursorRows):
+class FigureRows(SelectingRows):
     """Headings and figures. The cursor passes over headings."""
 
-    ALLOW_MAXIMIZE = False
     EMPTY = READING
-
-    class Moved(Message):
-        """The cursor is on another figure."""
 
     def __init__(self) -> None:
         super().__init__()
         self._entries: list[Figure | str] = []
-        self._cursor = 0
 
     @property
     def selected(self) -> Figure | None:
@@ -87,10 +78,6 @@ class FigureRows(CursorRows):
             "more": (one_line(" · ".join(entry.more)), "none"),
         }
 
-    def cursor(self) -> int:
-        """The row of the selected figure."""
-        return self._cursor
-
     def put_cursor(self, row: int) -> None:
         """Select the figure on a row, or the next one after a heading."""
         before = self._cursor
@@ -116,43 +103,22 @@ class FigureRows(CursorRows):
         return 0
 
 
-class FigureList(SearchRows):
+class FigureList(SelectingList[FigureRows]):
     """The overview of a data file."""
 
     BORDER_TITLE = "Overview"
     DEFAULT_CSS = "FigureList { height: 1fr; }"
     BINDINGS = [*bindings(FIGURES), *bindings(ROWS)]
 
-    @dataclass
-    class Selected(Message):
-        """The cursor is on this figure; None if there is none."""
+    class Selected(SelectingList.Selected):
+        """The cursor is on another figure."""
 
-        figure: Figure | None
-
-        def can_replace(self, message: Message) -> bool:
-            """Of several moves only the last one is handled."""
-            return isinstance(message, FigureList.Selected)
-
-    class Opened(Message):
+    class Opened(SelectingList.Opened):
         """Request to go to the samples."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__("words of a figure", **options)
+        super().__init__(FigureRows(), "words of a figure", **options)
         self._figures: Sequence[Figure] = ()
-        self._rows = FigureRows()
-
-    def compose(self) -> ComposeResult:
-        yield self._rows
-        yield self.search
-
-    def rows(self) -> FigureRows:
-        """The rows of figures."""
-        return self._rows
-
-    @property
-    def selected(self) -> Figure | None:
-        """The figure under the cursor."""
-        return self._rows.selected
 
     def show(self, figures: Sequence[Figure]) -> None:
         """Show all figures of a file."""
@@ -170,15 +136,6 @@ class FigureList(SearchRows):
         shown = [each for each in self._figures if all(word in _text(each) for word in wanted)]
         self._rows.show(shown)
         self.border_subtitle = Content(f"{len(shown):,} of {len(self._figures):,}" if words else "")
-
-    def action_open(self) -> None:
-        """Request to go to the samples of the figure."""
-        self.post_message(self.Opened())
-
-    def on_figure_rows_moved(self, event: FigureRows.Moved) -> None:
-        """Say which figure is selected."""
-        event.stop()
-        self.post_message(self.Selected(self.selected))
 
 
 def bar(share: float, width: int = BAR_WIDTH) -> str:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.message import Message
 
 from trm_engine.data.problems.view import FoundProblem
 from trm_engine.printable import one_line
 from trm_tui.keys import FIGURES, ROWS, bindings
 from trm_tui.text.figures import MARKS, Grade
 from trm_tui.widgets.data.figures import percent
-from trm_tui.widgets.data.selecting import SelectingRows
+from trm_tui.widgets.data.selecting import SelectingList, SelectingRows
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.drawing import Drawing
 from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
-from trm_tui.widgets.table.search_pane import SearchRows
 
 NONE = "No problems"
 READING = "reading…"
@@ -34,11 +31,7 @@ COST_MARKS = {"high": MARKS["good"], "medium": MARKS["fair"], "low": MARKS["poor
 class ProblemRows(SelectingRows):
     """One row a kind of problem."""
 
-    ALLOW_MAXIMIZE = False
     EMPTY = READING
-
-    class Moved(SelectingRows.Moved):
-        """The cursor is on another problem."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,44 +79,23 @@ class ProblemRows(SelectingRows):
         }
 
 
-class ProblemList(SearchRows):
+class ProblemList(SelectingList[ProblemRows]):
     """The problems of a data file."""
 
     BORDER_TITLE = "Problems"
     DEFAULT_CSS = "ProblemList { height: 1fr; }"
     BINDINGS = [*bindings(FIGURES), *bindings(ROWS)]
 
-    @dataclass
-    class Selected(Message):
-        """The cursor is on this problem; None if there is none."""
+    class Selected(SelectingList.Selected):
+        """The cursor is on another problem."""
 
-        problem: FoundProblem | None
-
-        def can_replace(self, message: Message) -> bool:
-            """Of several moves only the last one is handled."""
-            return isinstance(message, ProblemList.Selected)
-
-    class Opened(Message):
+    class Opened(SelectingList.Opened):
         """Request to go to the samples."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__("words of a problem", **options)
+        super().__init__(ProblemRows(), "words of a problem", **options)
         self._problems: Sequence[FoundProblem] = ()
         self._samples = 0
-        self._rows = ProblemRows()
-
-    def compose(self) -> ComposeResult:
-        yield self._rows
-        yield self.search
-
-    def rows(self) -> ProblemRows:
-        """The rows of problems."""
-        return self._rows
-
-    @property
-    def selected(self) -> FoundProblem | None:
-        """The problem under the cursor."""
-        return self._rows.selected
 
     def show(self, problems: Sequence[FoundProblem], samples: int) -> None:
         """Show the problems of a file."""
@@ -139,15 +111,6 @@ class ProblemList(SearchRows):
         wanted = words.casefold().split()
         shown = [each for each in self._problems if all(word in _text(each) for word in wanted)]
         self._rows.show(shown, self._samples, "No such problem" if words else NONE)
-
-    def action_open(self) -> None:
-        """Request to go to the samples of the problem."""
-        self.post_message(self.Opened())
-
-    def on_problem_rows_moved(self, event: ProblemRows.Moved) -> None:
-        """Say which problem is selected."""
-        event.stop()
-        self.post_message(self.Selected(self.selected))
 
 
 class Explanation(Drawing):

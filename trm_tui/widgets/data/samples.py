@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
 
@@ -15,9 +14,8 @@ from trm_engine.printable import one_line
 from trm_tui.keys import ROWS, SAMPLES_BEHIND, bindings
 from trm_tui.store.listing import Listed, Listing, Rows, empty
 from trm_tui.widgets.conversation.sample import last_user_text
-from trm_tui.widgets.data.selecting import SelectingRows
+from trm_tui.widgets.data.selecting import SelectingList, SelectingRows
 from trm_tui.widgets.table.columns import Cells, Column, Layout
-from trm_tui.widgets.table.search_pane import SearchRows
 
 Load = Callable[[int], Mapping[str, Any] | None]
 """Reads a sample by its row in the file; None if it cannot be read."""
@@ -33,14 +31,7 @@ WHOLE_TEXT = 200
 class ListedRows(SelectingRows):
     """One row for each entry of a listing. Texts are read when they become visible."""
 
-    ALLOW_MAXIMIZE = False
-    EMPTY = "No sample"
-
-    class Moved(SelectingRows.Moved):
-        """The cursor is on another sample."""
-
-    class Activated(SelectingRows.Activated):
-        """The sample under the cursor was double-clicked."""
+    EMPTY = ""
 
     def __init__(self, load: Load, line: Line) -> None:
         super().__init__()
@@ -55,7 +46,7 @@ class ListedRows(SelectingRows):
 
     def show(self, listing: Listing, places: Rows, from_top: bool = True) -> None:
         """Show the entries of a listing at some places."""
-        self._listing, self._places = listing, places
+        self._listing, self._places, self.EMPTY = listing, places, "No sample"
         self._cursor = 0 if from_top else min(self._cursor, max(len(places) - 1, 0))
         self.invalidate()
         self.show_cursor()
@@ -73,7 +64,7 @@ class ListedRows(SelectingRows):
         note = [Column("note", "note", 16, rank=4, most=48, gap=2, left=True)] if has_notes else []
         return [
             Column("line", "line", max(len(str(last + 1)), 4)),
-            Column("answer", "answer", 8, rank=1, most=24, gap=2, left=True),
+            Column("answer", "answer", 8, rank=1, most=16, gap=2, left=True),
             *alike,
             *note,
             Column("text", "last user turn", 18, rank=3, most=WHOLE_TEXT, gap=2, left=True),
@@ -93,25 +84,17 @@ class ListedRows(SelectingRows):
         }
 
 
-class SampleList(SearchRows):
+class SampleList(SelectingList[ListedRows]):
     """The samples of a listing."""
 
     BORDER_TITLE = "Samples"
     DEFAULT_CSS = "SampleList { height: 1fr; }"
     BINDINGS = [*bindings(SAMPLES_BEHIND), *bindings(ROWS)]
 
-    @dataclass
-    class Selected(Message):
-        """The cursor of ``samples`` is on this entry; None if there is none."""
+    class Selected(SelectingList.Selected):
+        """The cursor is on another sample."""
 
-        samples: SampleList
-        listed: Listed | None
-
-        def can_replace(self, message: Message) -> bool:
-            """Of several moves in a list only the last one is handled."""
-            return isinstance(message, SampleList.Selected) and message.samples is self.samples
-
-    class Opened(Message):
+    class Opened(SelectingList.Opened):
         """Request to read the selected sample."""
 
     class Left(Message):
@@ -131,25 +114,11 @@ class SampleList(SearchRows):
         rows: list[int]
 
     def __init__(self, load: Load, line: Line, **options: Any) -> None:
-        super().__init__("words of a conversation, tool or slot", **options)
+        super().__init__(ListedRows(load, line), "words of a conversation, tool or slot", **options)
         self.listing = empty()
         self._note: str | None = None
         self._shown: Rows = self.listing.places()
         self._progress = 1.0
-        self._rows = ListedRows(load, line)
-
-    def compose(self) -> ComposeResult:
-        yield self._rows
-        yield self.search
-
-    def rows(self) -> ListedRows:
-        """The rows of samples."""
-        return self._rows
-
-    @property
-    def selected(self) -> Listed | None:
-        """The entry under the cursor."""
-        return self._rows.selected
 
     def show(self, listing: Listing) -> None:
         """Show the samples of another figure or problem. A search goes on."""
@@ -190,11 +159,6 @@ class SampleList(SearchRows):
         self._note = notes[(notes.index(self._note) + direction) % len(notes)]
         self.narrow(self.words)
 
-    def action_open(self) -> None:
-        """Request to read the selected sample."""
-        if self.selected:
-            self.post_message(self.Opened())
-
     def action_leave(self) -> None:
         """Request to go back."""
         self.post_message(self.Left())
@@ -204,16 +168,6 @@ class SampleList(SearchRows):
         if len(self._shown):
             rows = np.unique(self.listing.rows[self._shown]).tolist()
             self.post_message(self.ExportRequested(rows))
-
-    def on_listed_rows_moved(self, event: ListedRows.Moved) -> None:
-        """Say which sample is selected."""
-        event.stop()
-        self.post_message(self.Selected(self, self.selected))
-
-    def on_listed_rows_activated(self, event: ListedRows.Activated) -> None:
-        """Open the sample that was clicked."""
-        event.stop()
-        self.action_open()
 
     def _refresh(self, from_top: bool = True) -> None:
         self._rows.show(self.listing, self._shown, from_top)

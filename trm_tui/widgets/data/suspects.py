@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from textual.app import ComposeResult
 from textual.content import Content
-from textual.message import Message
 
 from trm_engine.data.values import value_text
 from trm_engine.label_errors.corrections import Decision
@@ -16,9 +13,8 @@ from trm_engine.label_errors.review import Review, label_of
 from trm_engine.label_errors.suspect import Suspect
 from trm_engine.printable import one_line
 from trm_tui.keys import ROWS, SUSPECTS, bindings
-from trm_tui.widgets.data.selecting import SelectingRows
+from trm_tui.widgets.data.selecting import SelectingList, SelectingRows
 from trm_tui.widgets.table.columns import Cells, Column, Layout
-from trm_tui.widgets.table.search_pane import SearchRows
 
 READING = "reading…"
 NO_SEARCH = "Find them with data errors FILE, then open the file again"
@@ -33,14 +29,7 @@ LONGEST = 200
 class SuspectRows(SelectingRows):
     """One row a suspect."""
 
-    ALLOW_MAXIMIZE = False
     EMPTY = READING
-
-    class Moved(SelectingRows.Moved):
-        """The cursor is on another suspect."""
-
-    class Activated(SelectingRows.Activated):
-        """The suspect under the cursor was double-clicked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,43 +80,22 @@ class SuspectRows(SelectingRows):
         }
 
 
-class SuspectList(SearchRows):
+class SuspectList(SelectingList[SuspectRows]):
     """The suspects of a review, with a search."""
 
     BORDER_TITLE = "Suspected labels"
     DEFAULT_CSS = "SuspectList { height: 1fr; }"
     BINDINGS = [*bindings(SUSPECTS), *bindings(ROWS)]
 
-    @dataclass
-    class Selected(Message):
-        """The cursor is on this suspect; None if there is none."""
+    class Selected(SelectingList.Selected):
+        """The cursor is on another suspect."""
 
-        suspect: Suspect | None
-
-        def can_replace(self, message: Message) -> bool:
-            """Of several moves only the last one is handled."""
-            return isinstance(message, SuspectList.Selected)
-
-    class Opened(Message):
+    class Opened(SelectingList.Opened):
         """Request to read the sample of the selected suspect."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__("kind, field, label or decision", **options)
+        super().__init__(SuspectRows(), "kind, field, label or decision", **options)
         self._review: Review | None = None
-        self._rows = SuspectRows()
-
-    def compose(self) -> ComposeResult:
-        yield self._rows
-        yield self.search
-
-    def rows(self) -> SuspectRows:
-        """The rows of suspects."""
-        return self._rows
-
-    @property
-    def selected(self) -> Suspect | None:
-        """The suspect under the cursor."""
-        return self._rows.selected
 
     def show(self, review: Review | None) -> None:
         """Show the suspects of a review; None says how to find some."""
@@ -150,25 +118,10 @@ class SuspectList(SearchRows):
     def changed(self) -> None:
         """Show the decisions again, and the sample with its own."""
         self._rows.invalidate()
-        self.post_message(self.Selected(self.selected))
+        self.post_message(self.Selected(self, self.selected))
         if self._review:
             whole = len(self._review.suspects)
             self.border_subtitle = Content(f"{self._review.decided():,} of {whole:,} decided")
-
-    def action_open(self) -> None:
-        """Request to read the sample."""
-        if self.selected:
-            self.post_message(self.Opened())
-
-    def on_suspect_rows_moved(self, event: SuspectRows.Moved) -> None:
-        """Say which suspect is selected."""
-        event.stop()
-        self.post_message(self.Selected(self.selected))
-
-    def on_suspect_rows_activated(self, event: SuspectRows.Activated) -> None:
-        """Open the sample that was clicked."""
-        event.stop()
-        self.action_open()
 
     def _text(self, suspect: Suspect) -> str:
         decision = self._review.decision(suspect) if self._review else None
