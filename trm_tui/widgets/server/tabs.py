@@ -51,7 +51,7 @@ class ServerTabs(LazyTabs):
         traffic = self.server.traffic
         all_the_time, busy = {"time": traffic.time}, {"time": traffic.busy}
         rates = [
-            Trace("answered or refused", traffic.rate, all_the_time, smooth=False),
+            Trace("all", traffic.rate, all_the_time, smooth=False),
             Trace("refused or failed", traffic.failures, all_the_time, smooth=False),
         ]
         latencies = [
