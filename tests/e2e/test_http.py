@@ -156,8 +156,13 @@ def test_only_allowed_tools_are_called(client: openai.OpenAI) -> None:
 
 
 def test_a_call_that_cannot_be_made_is_refused(client: openai.OpenAI) -> None:
-    strange: Any = [{"type": "function", "function": {"name": "other", "parameters": {}}}]
-    with pytest.raises(openai.UnprocessableEntityError, match="knows none of the tools"):
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "integer", "enum": ["x"]}},  # no value fits
+        "required": ["n"],
+    }
+    strange: Any = [{"type": "function", "function": {"name": "other", "parameters": schema}}]
+    with pytest.raises(openai.UnprocessableEntityError, match="tool_choice: "):
         client.chat.completions.create(
             model="any", messages=ASKED, tools=strange, tool_choice="required"
         )
