@@ -23,6 +23,8 @@ class Key:
     action: str
     label: str
     help: str
+    priority: bool = False
+    """Whether it works before the keys of the focused widget, such as those of a text."""
 
 
 def _command(key: str, name: str, label: str = "") -> Key:
@@ -73,6 +75,7 @@ KEYS: dict[str, list[Key]] = {
         Key("f", "f", "maximise", "Maximise", "Maximise the focused pane, or restore it"),
         Key("tab", "tab", "app.focus_next", "", "Next pane (shift+tab: previous pane)"),
         Key("ctrl+p", "^p", "app.command_palette", "Palette", "All commands and themes"),
+        Key("ctrl+z", "^z", "suspend_process", "", "Suspend; fg in the shell goes on", True),
     ],
     TRAINING: [
         _command("p", "pause", "Pause"),
@@ -115,7 +118,7 @@ KEYS: dict[str, list[Key]] = {
         Key("K,shift+up", "⇧↑ K", "move(-1)", "", "Move the turn up"),
         Key("r", "r", "role(1)", "", "Change the turn's role (R: backwards)"),
         Key("R", "", "role(-1)", "", ""),
-        Key("u,ctrl+z", "u ^z", "undo", "", "Undo, including typed text"),
+        Key("u,ctrl+underscore", "u ^_", "undo", "", "Undo, including typed text"),
         Key("U,ctrl+y", "U ^y", "redo", "", "Redo"),
     ],
     TURNS: [
@@ -350,6 +353,7 @@ def _binding(where: str, key: Key) -> Binding:
         key_display=key.shown,
         tooltip=key.help,
         id=f"{where}.{key.action}",
+        priority=key.priority,
     )
 
 

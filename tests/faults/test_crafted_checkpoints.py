@@ -148,7 +148,7 @@ PREDICTING: dict[str, tuple[str, Callable[[State], object], str]] = {
             *("hidden_size", "max_span_tokens", "num_heads"),
         )
     },
-    "max_length is absurd": ("config/data/max_length", lambda _: 10**12, "max_length: input sho"),
+    "max_length is absurd": ("config/data/max_length", lambda _: 10**12, "max_length: expected"),
     "max_length is text": ("config/data/max_length", lambda _: "x", "max_length: expected"),
     "no data": ("config/data", lambda _: {}, "data.max_length is missing"),
     "no model": ("config/model", lambda _: {}, "has shape"),

@@ -262,7 +262,7 @@ async def test_tools_are_changed_and_changed_back() -> None:
 # Undo -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("undo", "redo"), [("u", "U"), ("ctrl+z", "ctrl+y")])
+@pytest.mark.parametrize(("undo", "redo"), [("u", "U"), ("ctrl+underscore", "ctrl+y")])
 async def test_commands_are_undone_and_done_again(undo: str, redo: str) -> None:
     async with editing(draft_of("a", "b", "c")) as it:
         await it.press("d", "K", "r")
@@ -276,7 +276,7 @@ async def test_commands_are_undone_and_done_again(undo: str, redo: str) -> None:
 
 async def test_typing_is_undone_while_the_turn_is_written() -> None:
     async with editing(draft_of("old"), writes=True) as it:
-        await it.press(*" new", "ctrl+z")
+        await it.press(*" new", "ctrl+underscore")
         assert it.composer.has_focus
         assert it.texts == ["old"] and it.composer.text == "old"
         await it.press("ctrl+y")
@@ -285,7 +285,7 @@ async def test_typing_is_undone_while_the_turn_is_written() -> None:
 
 async def test_undo_goes_over_turns_while_one_is_written() -> None:
     async with editing(writes=True) as it:
-        await it.press("a", "enter", "b", "ctrl+z", "ctrl+z", "ctrl+z")
+        await it.press("a", "enter", "b", "ctrl+underscore", "ctrl+underscore", "ctrl+underscore")
         assert it.editor.draft == Draft()
         await it.press(*["ctrl+y"] * 3)
         assert it.texts == ["a", "b"]
@@ -308,15 +308,15 @@ async def test_a_pasted_sample_takes_the_place_of_the_conversation_until_undone(
         await it.paste(json.dumps(SAMPLE, indent=1))
         assert it.editor.draft == Draft.of(SAMPLE)
         assert it.editor.place == 1 and it.composer.text == "A table in Rome"
-        assert any("undo with ^z" in each.message for each in it.app._notifications)
-        await it.press("escape", "ctrl+z")
+        assert any("undo with ^_" in each.message for each in it.app._notifications)
+        await it.press("escape", "ctrl+underscore")
         assert it.editor.draft == draft_of("old", "turns")
 
 
 async def test_a_pasted_sample_is_undone_while_the_turn_is_written() -> None:
     async with editing(draft_of("old", "turns"), writes=True) as it:
         await it.paste(json.dumps(SAMPLE))
-        await it.press("ctrl+z")
+        await it.press("ctrl+underscore")
         assert it.editor.draft == draft_of("old", "turns")
 
 

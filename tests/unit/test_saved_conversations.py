@@ -15,7 +15,13 @@ from filelock import FileLock
 
 from trm_engine.files.jsonl import newest_first, to_line
 from trm_tui.sessions import saved_conversations as kept
-from trm_tui.sessions.saved_conversations import MAX_SAVED, SavedConversations, saved_path
+from trm_tui.sessions.saved_conversations import (
+    MAX_SAVED,
+    DraftSaver,
+    SavedConversations,
+    saved_path,
+)
+from trm_tui.store.draft import Draft
 
 Record = dict[str, Any]
 
@@ -204,3 +210,12 @@ def test_what_is_no_file_neither_stops_nor_is_replaced(tmp_path: Path, kind: str
     assert kept.last() is None
     assert kept.save({"history": [{"role": "user", "content": "x"}]}) is False
     assert not path.is_file()
+
+
+def test_a_conversation_with_another_model_is_not_offered(tmp_path: Path) -> None:
+    saved = SavedConversations(tmp_path / "conversations.jsonl")
+    draft = Draft.of(said("hello"))
+    DraftSaver(saved, "first/best.pt").save(draft)
+    same, other = DraftSaver(saved, "first/best.pt"), DraftSaver(saved, "second/best.pt")
+    assert same.reopen().record() == draft.record() and not same.is_of_another
+    assert other.reopen() == Draft() and other.is_of_another

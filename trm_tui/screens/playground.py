@@ -74,7 +74,7 @@ class PlaygroundScreen(Screen[None]):
         super().__init__()
         self.session = session
         self.problem: Exception | None = None
-        self._saver = DraftSaver(saved)
+        self._saver = DraftSaver(saved, session.models[0].name)
         self._draft = draft or self._saver.reopen()
         self._answers = Answers()
         self._occlusion: Occlusion | None = None
@@ -98,6 +98,8 @@ class PlaygroundScreen(Screen[None]):
         self._tabs = self.query_one(PlaygroundTabs)
         self._show_header("opening")
         self._editor.write()
+        if self._saver.is_of_another:
+            self.notify("The newest conversation was held with another model. O opens it.")
         self._open()
 
     @work

@@ -69,11 +69,14 @@ class SavedConversations:
 class DraftSaver:
     """Saves the draft that the user edits, in place of its earlier state.
 
-    Without ``conversations`` nothing is saved.
+    Without ``conversations`` nothing is saved. ``model`` is the model that it is held with; "" if
+    that does not matter. ``is_of_another`` is whether the newest one was held with another model.
     """
 
-    def __init__(self, conversations: SavedConversations | None) -> None:
+    def __init__(self, conversations: SavedConversations | None, model: str = "") -> None:
         self._conversations = conversations
+        self._model = model
+        self.is_of_another = False
         self._record: dict[str, Any] | None = None
 
     @property
@@ -82,8 +85,14 @@ class DraftSaver:
         return self._conversations.path if self._conversations else None
 
     def reopen(self) -> Draft:
-        """The newest saved conversation, to go on with; or an empty one."""
+        """The newest saved conversation, to go on with; or an empty one.
+
+        One that was held with another model is not offered: it is about other tools.
+        """
         record = self._conversations.last() if self._conversations else None
+        self.is_of_another = record is not None and record.get("model", self._model) != self._model
+        if self.is_of_another:
+            return Draft()
         try:
             draft = Draft.of(record or {})
         except UserError:
@@ -95,7 +104,7 @@ class DraftSaver:
         """Save the draft, unless it is empty, invalid or unchanged."""
         if self._conversations is None or draft.problem or not draft.said:
             return
-        record = draft.record()
+        record = draft.record() | ({"model": self._model} if self._model else {})
         if record != self._record and self._conversations.save(record, self._record):
             self._record = record
 

@@ -212,7 +212,7 @@ class ConversationEditor(Widget):
         event.stop()
         self.load(event.draft)
         count = len(event.draft.turns)
-        self.notify(f"Pasted a conversation of {count} turn{'s' * (count != 1)}; undo with ^z")
+        self.notify(f"Pasted a conversation of {count} turn{'s' * (count != 1)}; undo with ^_")
 
     def _take_text(self) -> None:
         """Take over the typed text now. The text area's message may come later."""
