@@ -307,6 +307,41 @@ def runs(
 
 
 @app.command()
+def sweep(
+    config: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CONFIG", help="Configuration (YAML).", autocompletion=complete_config
+        ),
+    ],
+    plan: Annotated[
+        Path, typer.Argument(metavar="SWEEP", help="Settings to vary and how often (YAML).")
+    ],
+    out: Annotated[
+        Path | None,
+        _option("DIR", "Folder of the sweep. Default: outputs/CONFIG-SWEEP.", "-o", "--out"),
+    ] = None,
+    trials: Annotated[Count, _option("N", "Number of trials in all.", min=1)] = None,
+    workers: Annotated[Count, _option("N", "Trials that train at once.", min=1, max=64)] = None,
+    plain: Annotated[bool, _flag("--plain", PLAIN_RUN)] = False,
+) -> None:
+    """Search for good settings. Each trial is a run.
+
+    Optuna chooses the settings of each trial from those before, and ends trials without prospects.
+    The same command goes on with a sweep that was left or killed. It needs the extra sweep: pip
+    install 'trm-tui[sweep]'.
+
+    \b
+    Examples:
+      trm-tui sweep configs/default.yaml sweep.yaml
+      trm-tui sweep configs/default.yaml sweep.yaml --trials 50 --workers 4
+    """
+    from trm_tui.commands.sweep import run_sweep
+
+    raise typer.Exit(run_sweep(config, plan, out, trials, workers, plain))
+
+
+@app.command()
 def report(
     runs: Annotated[
         list[Path],

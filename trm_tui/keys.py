@@ -44,6 +44,7 @@ LOG = "Log"
 CONFIG = "Configuration"
 RUNS = "Runs"
 COMPARISON = "Comparison of runs"
+SWEEP = "Sweep"
 CONFIG_DIFF = "Two configurations"
 JUDGED = "Evaluated samples"
 DETAIL = "An evaluated sample"
@@ -240,6 +241,13 @@ KEYS: dict[str, list[Key]] = {
     COMPARISON: [
         Key("g", "g", "group", "Seeds", "Runs that differ by their seed only: as one, or apart"),
         Key("b", "b", "baseline", "Baseline", "Show differences from the next run of the table"),
+    ],
+    SWEEP: [
+        Key("enter", "enter", "open", "Open", "Open the trial's run (also a double click)"),
+        Key("s", "s", "sort", "Sort", "Sort by value or by number"),
+        Key("S", "S", "end('stop')", "Stop", "Stop the trial; its value so far counts"),
+        Key("x", "x", "end('prune')", "Prune", "Prune the trial: it has no prospects"),
+        Key("p", "p", "promote", "Promote", "Write its configuration; it is never pruned"),
     ],
     CONFIG_DIFF: [
         Key("a", "a", "all", "All", "Show all settings, or only those that differ"),

@@ -66,7 +66,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with everything that the documentation names."""
     place = tmp_path_factory.mktemp("documented")
     shutil.copytree(ROOT / "configs", place / "configs")
-    for block in blocks("json", "jsonl"):
+    for block in blocks("json", "jsonl", "yaml"):
         if block.mark.startswith("file: "):
             (place / block.mark.removeprefix("file: ")).write_text(block.text)
     (place / "tools.json").write_text(json.dumps(TOOLS))

@@ -18,6 +18,7 @@ from tests.support import ROOT
 from trm_engine.config import Config
 from trm_engine.data.samples import Sample
 from trm_engine.runs.schema.answers import Prediction
+from trm_engine.sweeps.plan import SweepPlan
 from trm_tui.widgets.checkpoint.tabs import InspectTabs
 from trm_tui.widgets.conversation.tabs import PlaygroundTabs
 from trm_tui.widgets.run.tabs import TrainTabs
@@ -138,10 +139,10 @@ def _commands() -> list[tuple[str, Any]]:
 
 
 def test_configurations_that_are_shown_are_valid() -> None:
-    shown = [yaml.safe_load(block.text) for block in blocks("yaml")]
+    shown = [(block.mark, yaml.safe_load(block.text)) for block in blocks("yaml")]
     assert shown
-    for each in shown:
-        Config.model_validate(each)
+    for mark, each in shown:
+        (SweepPlan if mark == "file: sweep.yaml" else Config).model_validate(each)
 
 
 def test_samples_that_are_shown_are_valid() -> None:

@@ -66,7 +66,7 @@ def run_training(
     if not is_resumed:  # a run goes on with the data that it began with, wherever their file is
         _refuse_empty(source, _read(source, flags, settings))
         _check_files(_read(source, flags, settings), flags)
-    config, lock = _write(folder, source, flags, settings, is_resumed)
+    config, lock = write_run(folder, source, flags, settings, is_resumed)
     return _run(folder, config, lock, is_resumed, background, plain)
 
 
@@ -105,7 +105,7 @@ def _target(given: Path, config: Config, flags: Flags) -> tuple[RunFolder, bool]
     if not folder.exists():
         return folder, False
     state = _unfinished_state(folder)
-    if not _has_checkpoints(folder):
+    if not has_checkpoints(folder):
         if state is None and not folder.log.exists():
             raise RunError(
                 f"{folder.path}: has a config.yaml but no run; choose another --output-dir"
@@ -128,7 +128,7 @@ def _resumable(path: Path) -> RunFolder:
         beside = [str(each.parent) for each in path.parent.glob("*/config.yaml")]
         raise RunError(f"{path}: the folder contains no run{did_you_mean(str(path), beside)}")
     _unfinished_state(folder)
-    if not _has_checkpoints(folder):
+    if not has_checkpoints(folder):
         again = shell_word(folder.config)
         raise RunError(f"{path}: no checkpoint was saved yet; start again: trm-tui train {again}")
     return folder
@@ -144,7 +144,8 @@ def _unfinished_state(folder: RunFolder) -> str | None:
     return state
 
 
-def _has_checkpoints(folder: RunFolder) -> bool:
+def has_checkpoints(folder: RunFolder) -> bool:
+    """Whether a run can be resumed."""
     return any(folder.checkpoints(folder.read_config()).glob("*.pt"))
 
 
@@ -210,7 +211,7 @@ def _check_files(config: Config, flags: Flags) -> None:
         raise ConfigError(f"{name}: {no_such_file(path, pattern)}")
 
 
-def _write(
+def write_run(
     folder: RunFolder, source: Path, flags: Flags, settings: list[str], is_resumed: bool
 ) -> tuple[Config, int]:
     """Write config.yaml into the run's folder, with absolute paths.
@@ -232,7 +233,7 @@ def _write(
     config = _read(source, flags, settings, *places)
     folder.create()
     lock = hand_over(folder)
-    if not is_resumed and folder.exists() and _has_checkpoints(folder):
+    if not is_resumed and folder.exists() and has_checkpoints(folder):
         os.close(lock)
         raise RunError(
             f"{folder.path}: another run has just started here; choose another --output-dir"

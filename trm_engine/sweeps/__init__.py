@@ -1,0 +1,1 @@
+"""Sweeps: searches over settings, with Optuna. A trial is a run."""
