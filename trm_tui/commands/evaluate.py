@@ -27,7 +27,7 @@ def evaluate(
         WorkerError: the worker ended without a result.
     """
     files = str(find_checkpoint(checkpoint)), str(data)
-    metrics = _run_worker(*worker_options(options, raw), "--", *files)
+    metrics = run_worker("eval", "evaluating", *worker_options(options, raw), "--", *files)
     if as_json:
         write_json(metrics)
     else:
@@ -45,14 +45,20 @@ def worker_options(options: dict[str, Any], raw: bool) -> list[str]:
     return given + ["--raw"] * raw
 
 
-def _run_worker(*arguments: str) -> Metrics:
+def run_worker(task: str, title: str, *arguments: str) -> Metrics:
+    """Run a worker up to its result; ``title`` stands at the progress bar.
+
+    Raises:
+        UserError: what the worker reports as the user's.
+        WorkerError: it ended without a result.
+    """
     from trm_tui.plain.progress import progress_bar
 
     with tempfile.TemporaryFile() as log:
         stdin = None if arguments[-1] == "-" else subprocess.DEVNULL
-        worker = launch.start_inference("eval", *arguments, stdin=stdin, stderr=log)
+        worker = launch.start_inference(task, *arguments, stdin=stdin, stderr=log)
         try:
-            with progress_bar("evaluating", 1) as done:
+            with progress_bar(title, 1) as done:
                 metrics = _read_metrics(worker.stdout or (), done)
         finally:
             worker.kill()
