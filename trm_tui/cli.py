@@ -539,8 +539,12 @@ def export(
         Path, typer.Argument(metavar="OUT", help="Folder to write. It must not exist yet.")
     ],
     kind: Annotated[
-        Literal["safetensors"],
-        _option("FORMAT", "safetensors (default): weights that PyTorch reads.", "--format"),
+        Literal["safetensors", "onnx", "onnx-int8"],
+        _option(
+            "FORMAT",
+            "safetensors (default), onnx (graphs for onnxruntime) or onnx-int8 (smaller).",
+            "--format",
+        ),
     ] = "safetensors",
     data: Annotated[
         Text, _option("FILE", "Samples to compare on. Default: those of its run.")
@@ -550,13 +554,15 @@ def export(
 ) -> None:
     """Write a model as a folder that others can read, and prove that it answers the same.
 
-    The folder takes the place of a checkpoint: predict, eval, serve and Router.load read it. The
-    samples go through the checkpoint and through the export. What differs, size, time and memory
-    are printed and written to the folder, with a model card.
+    The folder takes the place of a checkpoint: predict, serve and Router.load read it; eval and
+    inspect read the format safetensors. The samples go through the checkpoint and through the
+    export. What differs, size, time and memory are printed and written to the folder, with a model
+    card.
 
     \b
     Examples:
       trm-tui export outputs/first exported
+      trm-tui export outputs/first exported-onnx --format onnx
       trm-tui export outputs/first/checkpoints/best.pt exported --data val.jsonl --force
     """
     from trm_tui.commands import export as export_command

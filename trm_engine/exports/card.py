@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from trm_engine.exports.folder import Manifest
-from trm_engine.exports.proof import Proof
+from trm_engine.exports.proof import Proof, Side
 from trm_engine.printable import one_line
 from trm_engine.runs.schema.evaluation import METRICS, evaluation_of, shown
 
@@ -90,7 +90,7 @@ def _proof(proof: Proof) -> Iterator[str]:
     yield _table(("one conversation at a time, one thread", "checkpoint", "export"), rows)
 
 
-COSTS = {
+COSTS: dict[str, Callable[[Side], str]] = {
     "size": lambda side: f"{side.bytes / MEGABYTE:.2f} MB",
     "median processor time": lambda side: f"{side.p50_ms:.1f} ms",
     "95th percentile": lambda side: f"{side.p95_ms:.1f} ms",

@@ -14,12 +14,18 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.errors import CheckpointError, DataError
 from trm_engine.exports.card import card
 from trm_engine.exports.folder import CARD, PROOF, TOKENIZER, Kind, Manifest, model_file
+from trm_engine.exports.onnx import write_graphs, write_int8_graphs
 from trm_engine.exports.proof import Proof, prove
 from trm_engine.exports.weights import write_weights
 from trm_engine.files.jsonl import to_json
 from trm_engine.inspection.files import ModelFile
+from trm_engine.models.trm import TRMForToolCalling
 
-WRITERS = {"safetensors": write_weights}
+WRITERS: dict[Kind, Callable[[Path, TRMForToolCalling], None]] = {
+    "safetensors": write_weights,
+    "onnx": write_graphs,
+    "onnx-int8": write_int8_graphs,
+}
 SAMPLES = "samples.jsonl"
 STAGES = 4
 """How often ``export`` tells what is done next."""

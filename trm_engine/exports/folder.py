@@ -24,19 +24,23 @@ TOKENIZER = "tokenizer.model"
 CARD = "README.md"
 PROOF = "proof.json"
 WEIGHTS = "model.safetensors"
-READ, STEP = "read.onnx", "step.onnx"
+READ, STEP, GRAPH_WEIGHTS = "read.onnx", "step.onnx", "weights.bin"
 
 FORMAT = "trm-tui export"
 VERSION = 1
 NEEDS = "exported models need more packages: pip install 'trm-tui[export]' ({} is missing)"
+GRAPHS_ONLY_ANSWER = (
+    "exported as graphs for onnxruntime, which predict and can be served; this needs a checkpoint, "
+    "or an export in the format safetensors"
+)
 OTHER_VERSION = "made by another trm-tui (export {}, this one reads export {})"
 AGAIN = "export the model again, or copy the folder again"
 
 Kind = Literal["safetensors", "onnx", "onnx-int8"]
 MODEL_FILES: dict[Kind, tuple[str, ...]] = {
     "safetensors": (WEIGHTS,),
-    "onnx": (STEP, READ),
-    "onnx-int8": (STEP, READ),
+    "onnx": (STEP, READ, GRAPH_WEIGHTS),
+    "onnx-int8": (STEP, READ, GRAPH_WEIGHTS),
 }
 """The files of the model itself; the first one stands for the folder."""
 
@@ -123,9 +127,14 @@ def model_file(folder: Path) -> Path | None:
     return next((folder / name for name in (WEIGHTS, STEP) if (folder / name).is_file()), None)
 
 
+def is_graph(path: Path) -> bool:
+    """Whether a file is a graph of an exported model, by its name."""
+    return path.name in (STEP, READ)
+
+
 def is_exported(path: Path) -> bool:
     """Whether a file is one of an exported model, by its name."""
-    return path.name in (WEIGHTS, STEP, READ)
+    return path.name == WEIGHTS or is_graph(path)
 
 
 def read_manifest(folder: Path) -> Manifest:
