@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -565,6 +565,45 @@ def predict(
         "--tools": tools,
     }
     raise typer.Exit(predict_command.predict(checkpoint, file, options, raw))
+
+
+@app.command()
+def export(
+    checkpoint: Checkpoint,
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder to write. It must not exist yet.")
+    ],
+    kind: Annotated[
+        Literal["safetensors", "onnx", "onnx-int8"],
+        _option(
+            "FORMAT",
+            "safetensors (default), onnx (graphs for onnxruntime) or onnx-int8 (smaller).",
+            "--format",
+        ),
+    ] = "safetensors",
+    data: Annotated[
+        Text, _option("FILE", "Samples to compare on. Default: those of its run.")
+    ] = None,
+    raw: Raw = False,
+    force: Annotated[bool, _flag("--force", "Replace OUT if it is an older export.")] = False,
+) -> None:
+    """Write a model as a folder that others can read, and prove that it answers the same.
+
+    The folder takes the place of a checkpoint: predict, serve and Router.load read it; eval and
+    inspect read the format safetensors. The samples go through the checkpoint and through the
+    export. What differs, size, time and memory are printed and written to the folder, with a model
+    card.
+
+    \b
+    Examples:
+      trm-tui export outputs/first exported
+      trm-tui export outputs/first exported-onnx --format onnx
+      trm-tui export outputs/first/checkpoints/best.pt exported --data val.jsonl --force
+    """
+    from trm_tui.commands import export as export_command
+
+    options = {"--format": kind, "--data": data}
+    raise typer.Exit(export_command.export(checkpoint, out, options, raw, force))
 
 
 @app.command()

@@ -43,6 +43,7 @@ from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.schema.events import StateChanged
 from trm_engine.serving.facts import ServerFacts
 from trm_engine.worker.__main__ import _parser as worker_parser
+from trm_engine.worker.export import export_model, measure_model
 from trm_engine.worker.infer import evaluate_file, predict_lines
 from trm_tui.cli import app
 from trm_tui.sessions.server import Look, WatchedServer
@@ -158,7 +159,13 @@ class Inference:
 
     def __init__(self, task: str, *arguments: str, stdout: int | None = -1, **_: Any) -> None:
         parsed = worker_parser().parse_args([task, *arguments])
-        works = {"eval": evaluate_file, "predict": predict_lines, "errors": _find_errors}
+        works = {
+            "eval": evaluate_file,
+            "predict": predict_lines,
+            "errors": _find_errors,
+            "export": export_model,
+            "measure": measure_model,
+        }
         work = works.get(task, lambda _: 0)  # a server would listen for ever
         written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         with redirect_stdout(written if stdout else sys.stdout):

@@ -199,10 +199,10 @@ async def test_cut_tool_turns_are_said() -> None:
         assert "does not see 1,234 tokens of long tool turns (dim)" in shown(pilot.app)
 
 
-async def test_tools_that_the_model_does_not_know_are_named() -> None:
+async def test_tools_that_are_new_to_the_model_are_named() -> None:
     async with DetailApp(SampleDetail()).run_test(size=(120, 40)) as pilot:
         await filled(pilot, new_tools=["[x]", "find_table"])
-        assert "The model does not know [x], find_table." in shown(pilot.app)
+        assert "New to the model: [x], find_table." in shown(pilot.app)
 
 
 @pytest.mark.parametrize("truth", [None, {}])

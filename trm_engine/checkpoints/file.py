@@ -28,6 +28,8 @@ from trm_engine.checkpoints.values import InvalidContents, check_values, leaves
 from trm_engine.config import DataConfig
 from trm_engine.data.tokenizer import Limits
 from trm_engine.errors import CheckpointError, did_you_mean
+from trm_engine.exports.folder import is_exported
+from trm_engine.exports.weights import read_exported
 from trm_engine.files.atomic import atomic_file
 
 FORMAT_VERSION = 10
@@ -113,6 +115,8 @@ def token_limits(config: dict[str, Any]) -> Limits:
 def load_model_file(path: str | Path, mmap: bool = False) -> Checkpoint:
     """Read a checkpoint, or weights alone, onto the CPU; ``is_weights`` tells which.
 
+    The weights of an exported model are read as the checkpoint that they were made from.
+
     With ``mmap`` tensors stay in the file until they are used. Meanwhile the file may be replaced,
     but not changed.
 
@@ -120,8 +124,11 @@ def load_model_file(path: str | Path, mmap: bool = False) -> Checkpoint:
         CheckpointError: as ``load_checkpoint``.
     """
     path = Path(path)
-    _refuse_damaged(path)
-    state = _load(path)
+    if is_exported(path):
+        state = read_exported(path)
+    else:
+        _refuse_damaged(path)
+        state = _load(path)
     with _named(path):
         check_values(state, path.stat().st_size)
     if not isinstance(state, dict):

@@ -62,7 +62,7 @@ class CatalogueTokens:
 
     @property
     def num_slots(self) -> int:
-        return len(self.values) - self.num_args
+        return self.values.shape[0] - self.num_args
 
     def to(self, device: torch.device | str) -> Self:
         """The same on another device."""

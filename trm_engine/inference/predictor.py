@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,10 +26,13 @@ from trm_engine.data.samples import Conversation, Function, Tool, Turn
 from trm_engine.data.tokenizer import Encoding, TRMTokenizer
 from trm_engine.data.values import unflatten
 from trm_engine.errors import CheckpointError, TokenizerError
+from trm_engine.exports.folder import GRAPHS_ONLY_ANSWER, is_graph
+from trm_engine.exports.weights import read_without_weights
 from trm_engine.inference.calibration import Calibration
 from trm_engine.inference.certainty import certainty
 from trm_engine.inference.decoding import Decoded, decode, predicted_tool
 from trm_engine.inference.halting import halts
+from trm_engine.inference.onnx_model import OnnxModel
 from trm_engine.inference.values import (
     FieldValue,
     TokenTexts,
@@ -137,12 +141,19 @@ class Predictor:
         checkpoint: from ``load_checkpoint``.
         device: "auto", "cpu", "cuda", ...
         raw: use the raw weights instead of their moving average.
+        graphs: the folder of a model that runs on onnxruntime, whose checkpoint has no weights.
 
     Raises:
         CheckpointError: the configuration is invalid, or the weights do not match it.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "auto", raw: bool = False) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        device: str = "auto",
+        raw: bool = False,
+        graphs: Path | None = None,
+    ) -> None:
         try:
             settings = ModelConfig.model_validate(checkpoint["config"].get("model"))
             self.labels = Labels.from_dict(checkpoint["labels"])
@@ -159,6 +170,28 @@ class Predictor:
             ) from None
         except ValueError as error:
             raise CheckpointError(f"the checkpoint cannot predict: {error}") from None
+        self.abstain_below = self.calibration.abstain_below
+        self.offered: list[Tool] = []
+        self.metrics: dict[str, Any] | None = checkpoint.get("metrics")
+        self.device = choose_device("cpu" if graphs else device)
+        self._model = OnnxModel(graphs, self.config) if graphs else self._built(checkpoint, raw)
+        self._own: Readings | None = None
+        self._catalogues: dict[tuple[object, ...], Catalogue] = {}
+
+    @property
+    def model(self) -> TRMForToolCalling:
+        """The model itself, for what judges it or takes it apart.
+
+        Raises:
+            CheckpointError: it was exported as graphs, which only answer.
+        """
+        if isinstance(self._model, OnnxModel):
+            raise CheckpointError(GRAPHS_ONLY_ANSWER)
+        return self._model
+
+    def _built(self, checkpoint: Checkpoint, raw: bool) -> TRMForToolCalling:
+        """The model with the checkpoint's weights, in fp32: a prediction does not depend on others
+        in its batch."""
         weights = checkpoint["model_state_dict"]
         if checkpoint.get("ema_state_dict") and not raw:
             weights = {**weights, **checkpoint["ema_state_dict"]["shadow"]}
@@ -167,27 +200,30 @@ class Predictor:
             check_finite(weights)
         except InvalidContents as error:
             raise CheckpointError(f"the checkpoint's weights do not fit: {error}") from None
-        self.abstain_below = self.calibration.abstain_below
-        self.offered: list[Tool] = []
-        self.device = choose_device(device)
-        self.model = TRMForToolCalling(self.config)
-        self.model.load_state_dict(weights)
-        self._own: Readings | None = None
-        self._catalogues: dict[tuple[object, ...], Catalogue] = {}
-        self.model.to(self.device).eval()  # fp32, so that a prediction does not depend on its batch
+        model = TRMForToolCalling(self.config)
+        model.load_state_dict(weights)
+        return model.to(self.device).eval()
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto", raw: bool = False) -> Predictor:
-        """Load a checkpoint file. Raises CheckpointError, which names the file."""
-        return cls.of_file(path, load_checkpoint(path), device, raw)
+        """Load a checkpoint file or an exported model. Raises CheckpointError, which names it."""
+        if not is_graph(Path(path)):
+            return cls.of_file(path, load_checkpoint(path), device, raw)
+        checkpoint, folder = read_without_weights(Path(path)), Path(path).parent
+        return cls.of_file(path, checkpoint, device, raw, graphs=folder)
 
     @classmethod
     def of_file(
-        cls, path: str | Path, checkpoint: Checkpoint, device: str = "auto", raw: bool = False
+        cls,
+        path: str | Path,
+        checkpoint: Checkpoint,
+        device: str = "auto",
+        raw: bool = False,
+        graphs: Path | None = None,
     ) -> Predictor:
         """Use a checkpoint loaded from ``path``. Raises CheckpointError, which names the file."""
         try:
-            return cls(checkpoint, device, raw)
+            return cls(checkpoint, device, raw, graphs)
         except (CheckpointError, TokenizerError) as error:
             raise CheckpointError(f"{path}: {error}") from None
 
@@ -305,7 +341,7 @@ class Predictor:
     @torch.inference_mode()
     def read_catalogue(self, labels: Labels) -> Readings:
         """What the model reads of labels."""
-        return self.model.read(CatalogueTokens.of(labels, self.tokenizer))
+        return self._model.read(CatalogueTokens.of(labels, self.tokenizer))
 
     @torch.inference_mode()
     def _with_new_tools(self, new: Sequence[Function]) -> Catalogue:
@@ -318,7 +354,7 @@ class Predictor:
         whole = CatalogueTokens.of(labels, self.tokenizer).to(self.device)
         tools = torch.arange(len(self.labels.tools), whole.num_tools, device=self.device)
         args = torch.arange(len(self.labels.args), whole.num_args, device=self.device)
-        readings = joined(self._own, self.model.read(whole.narrowed(tools, args)), whole)
+        readings = joined(self._own, self._model.read(whole.narrowed(tools, args)), whole)
         return Catalogue(labels, readings, self.calibration)
 
     def _with_tools(self, conversation: Conversation) -> Conversation:
@@ -329,7 +365,8 @@ class Predictor:
     @torch.inference_mode()
     def decode_steps(self, batch: ReadBatch, steps: int | None = None) -> Iterator[Decoded]:
         """Yield the decoded output of steps 1, 2, ...; by default as many as in training."""
-        model, tensors = self.model, batch.tensors
+        model: Any = self._model  # each kind has its own context
+        tensors = batch.tensors
         context = model.embedding(
             batch.catalogue.readings, **{name: tensors[name] for name in INPUTS}
         )

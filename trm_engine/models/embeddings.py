@@ -62,22 +62,20 @@ class Embedding(nn.Module):
                 own; None for itself. It changes the work, not the answers.
         """
         computed, sequences = shared_sequences(input_ids, read_from)
-        words = self.tokens(input_ids[computed]) + self.roles(role_ids[computed])  # (g l d)
-        if text_flags is not None:
-            is_capitalised = text_flags[computed] & CAPITALISED > 0
-            words = words + is_capitalised[..., None] * self.capital.weight
+        flags = None if text_flags is None else text_flags[computed]
+        words = self.words(input_ids[computed], role_ids[computed], flags)  # (g l d)
         if tool_mask is None:
             shape = len(input_ids), readings.catalogue.num_tools
             tool_mask = torch.ones(shape, dtype=torch.bool, device=input_ids.device)
         tool_mask = tool_mask.bool()
         places = tool_places(tool_mask)
-        registers = self._registers(readings, places)  # (b r d)
+        registers = self.register_vectors(readings, places)  # (b r d)
         fixed = registers.shape[1] - places.shape[1]
         has_register = torch.cat(
             (tool_mask.new_ones(len(places), fixed), tool_mask.gather(1, places)), dim=1
         )
         token_mask = attention_mask.bool() & (input_ids != EOS_ID)  # the registers stand there
-        x = joined(words.flatten(0, 1) * self.scale, registers.flatten(0, 1))  # (n d)
+        x = joined(words.flatten(0, 1), registers.flatten(0, 1))  # (n d)
         layout = batch_layout(
             *(input_ids, token_mask, computed, sequences, has_register),
             head_size=self.head_size,
@@ -88,10 +86,8 @@ class Embedding(nn.Module):
 
     def catalogue(self, catalogue: CatalogueTokens) -> Context:
         """The question of a catalogue's entries, as that of E samples with one register each."""
-        ids, kinds = catalogue.ids, catalogue.kinds
-        parts = kinds[:, None] * DESCRIPTION + (catalogue.parts - 1).clamp(min=0)
-        words = (self.tokens(ids) + self.parts(parts)) * self.scale
-        registers = self.registers(kinds + SHARED_REGISTERS + 2)[:, None] * self.scale
+        ids = catalogue.ids
+        words, registers = self.entries(ids, catalogue.parts, catalogue.kinds)
         token_mask = ids > 0
         own = torch.arange(len(ids), device=ids.device)
         layout = batch_layout(
@@ -103,13 +99,32 @@ class Embedding(nn.Module):
         x = joined(words.flatten(0, 1), registers.flatten(0, 1))
         return Context(x, layout, ids, token_mask, none, none.long())
 
-    def _registers(self, readings: Readings, places: Tensor) -> Tensor:
+    def words(self, input_ids: Tensor, role_ids: Tensor, text_flags: Tensor | None) -> Tensor:
+        """The vectors of tokens, [G, L] each to [G, L, D]."""
+        words = self.tokens(input_ids) + self.roles(role_ids)
+        if text_flags is not None:
+            is_capitalised = text_flags & CAPITALISED > 0
+            words = words + is_capitalised[..., None] * self.capital.weight
+        scaled: Tensor = words * self.scale
+        return scaled
+
+    def entries(self, ids: Tensor, parts: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
+        """The vectors of a catalogue's entries: tokens [E, L, D] and one register each [E, 1, D].
+
+        ids, parts [E, L], kinds [E]: see ``CatalogueTokens``.
+        """
+        rows = kinds[:, None] * DESCRIPTION + (parts - 1).clamp(min=0)
+        words: Tensor = (self.tokens(ids) + self.parts(rows)) * self.scale
+        registers: Tensor = self.registers(kinds + SHARED_REGISTERS + 2)[:, None] * self.scale
+        return words, registers
+
+    def register_vectors(self, readings: Readings, places: Tensor) -> Tensor:
         """Shared ones, those of the slots, those of each sample's tools: [B, R, D]."""
         vectors = self.registers.weight * self.scale
         slots = self.slots(readings.slots) + vectors[SHARED_REGISTERS]
         tools = self.tools(readings.tools) + vectors[SHARED_REGISTERS + 1]
         alike = torch.cat((vectors[:SHARED_REGISTERS], slots))
-        return torch.cat((alike.expand(len(places), -1, -1), tools[places]), dim=1)
+        return torch.cat((alike.expand(places.shape[0], -1, -1), tools[places]), dim=1)
 
 
 def tool_places(tool_mask: Tensor) -> Tensor:

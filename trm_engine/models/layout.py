@@ -114,6 +114,7 @@ class Context:
         tool_places: the tool of each of a sample's K tool registers, [B, K]; a tool that it may not
             call for a register that it does not have.
         readings: of the catalogue; None while that is read.
+        said: where listed values stand (``said_values.occurrences``); None if it is looked for.
     """
 
     x: Tensor
@@ -123,6 +124,7 @@ class Context:
     tool_mask: Tensor
     tool_places: Tensor
     readings: Readings | None = None
+    said: tuple[Tensor, ...] | None = None
 
     @property
     def token_recency(self) -> Tensor:
@@ -213,8 +215,8 @@ def batch_layout(
     recency = pad(turn_recency(input_ids), registers, value=REGISTER_RECENCY)
     return Layout(
         *rope_tables(joined(positions, ends), head_size, theta),
-        _token_bias(turn_numbers(input_ids[computed]), token_mask[computed]),
-        _bias(torch.cat((register_mask, token_mask), dim=1))[:, None, None],
+        token_bias_of(turn_numbers(input_ids[computed]), token_mask[computed]),
+        bias_of(torch.cat((register_mask, token_mask), dim=1))[:, None, None],
         sequences,
         *readers_of(sequences),
         one_hot(recency, NUM_RECENCIES).float(),
@@ -224,7 +226,7 @@ def batch_layout(
 def turn_numbers(input_ids: Tensor) -> Tensor:
     """The turn of each token, from 1; 0 before the first turn; [B, L] to [B, L]."""
     opens_turn = (input_ids >= FIRST_MARKER_ID) & (input_ids < MASK_ID)
-    return opens_turn.cumsum(dim=1)
+    return opens_turn.long().cumsum(dim=1)
 
 
 def turn_recency(input_ids: Tensor) -> Tensor:
@@ -252,11 +254,11 @@ def readers_of(sequences: Tensor) -> tuple[Tensor, Tensor]:
     return order[firsts[:, None] + numbers], sequences * most + ranks
 
 
-def _token_bias(turns: Tensor, token_mask: Tensor) -> Tensor:
+def token_bias_of(turns: Tensor, token_mask: Tensor) -> Tensor:
     """Tokens do not see later turns and padding; [G, L] each to [G, 1, L, L]."""
-    return _bias((turns[:, None] <= turns[..., None]) & token_mask[:, None])[:, None]
+    return bias_of((turns[:, None] <= turns[..., None]) & token_mask[:, None])[:, None]
 
 
-def _bias(is_seen: Tensor) -> Tensor:
+def bias_of(is_seen: Tensor) -> Tensor:
     """0 where something is seen, else MASKED_SCORE."""
-    return torch.zeros(is_seen.shape, device=is_seen.device).masked_fill_(~is_seen, MASKED_SCORE)
+    return torch.zeros_like(is_seen, dtype=torch.float32).masked_fill_(~is_seen, MASKED_SCORE)

@@ -85,19 +85,26 @@ class TRMForToolCalling(nn.Module):
         catalogue = (self.catalogue if catalogue is None else catalogue).to(device)
         context = self.embedding.catalogue(catalogue)
         y, _ = self.refine(context, self.start(context))
-        tokens, registers = context.layout.split(y.float())
-        embedded_words = context.layout.split(context.x)[0]
-        words = tokens + embedded_words
-        mean = (embedded_words * context.token_mask[..., None]).sum(dim=1)
+        summaries, words = self.entry_readings(y, context)
         tools = catalogue.num_tools
-        embedded = self.embedding.tokens(catalogue.values) * self.embedding.scale
         return Readings(
-            registers[:, 0] + rms_norm(mean),
+            summaries,
             words[:tools],
             context.token_mask[:tools],
-            *value_embeddings(catalogue.values, embedded),
+            *self.value_readings(catalogue.values),
             catalogue,
         )
+
+    def entry_readings(self, y: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+        """The summary [E, D] and the words [E, L, D] of a catalogue's entries, given y [N, D]."""
+        tokens, registers = context.layout.split(y.float())
+        embedded = context.layout.split(context.x)[0]
+        mean = (embedded * context.token_mask[..., None]).sum(dim=1)
+        return registers[:, 0] + rms_norm(mean), tokens + embedded
+
+    def value_readings(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """``Readings.values`` and ``value_mask`` of tokens [F, V, M]."""
+        return value_embeddings(values, self.embedding.tokens(values) * self.embedding.scale)
 
     def start(self, context: Context) -> State:
         """y and z before the first step."""

@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from trm_engine.config import Config
 from trm_engine.errors import CheckpointError, RunError, no_such_file
+from trm_engine.exports.folder import model_file
 from trm_engine.files.held import is_locked, lock_folder
 from trm_engine.files.private import private_files
 from trm_engine.runs.events import ENDED, last_state
@@ -223,7 +224,9 @@ def claim_checkpoints(folder: RunFolder, config: Config) -> ExitStack:
 
 
 def find_checkpoint(path: Path) -> Path:
-    """The checkpoint at a path: the file itself, or a run's best.pt, or else its last.pt.
+    """The checkpoint at a path: the file itself, a run's best.pt, or else its last.pt.
+
+    In the folder of an exported model it is the file with its weights.
 
     Raises:
         CheckpointError: there is none.
@@ -233,6 +236,8 @@ def find_checkpoint(path: Path) -> Path:
         return path
     if not path.is_dir():
         raise CheckpointError(no_such_file(path, "*.pt" if path.suffix else "*"))
+    if exported := model_file(path):
+        return exported
     run = RunFolder(path)
     folder = run.checkpoints(run.read_config()) if run.exists() else path
     for name in ("best.pt", "last.pt"):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.errors import DataError, UserError, in_words
 from trm_engine.inference.batcher import Batcher
 from trm_engine.inference.question import Question, read_question
@@ -160,7 +159,7 @@ def _load(settings: Settings) -> Model:
         tools=settings.tools,
     )
     router.route("ready?")  # the first answer takes longer than others
-    return Model(router, path, state, validation_of(load_checkpoint(path).get("metrics")))
+    return Model(router, path, state, validation_of(router.predictor.metrics))
 
 
 def _said(error: Exception) -> str:

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from trm_engine.exports.folder import MODEL_FILES
 from trm_engine.files.private import UMASK
 from trm_engine.memory import limit_kernel_caches
 from trm_engine.printable import guard_output
@@ -58,6 +59,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from trm_engine.worker.listen import listen
 
         return listen(arguments)
+    if arguments.task in ("export", "measure"):
+        from trm_engine.worker.export import export_model, measure_model
+
+        return (export_model if arguments.task == "export" else measure_model)(arguments)
     from trm_engine.worker.infer import evaluate_file, predict_lines
 
     task = evaluate_file if arguments.task == "eval" else predict_lines
@@ -95,6 +100,15 @@ def _parser() -> argparse.ArgumentParser:
     errors.add_argument("--folds", type=int, default=4)
     errors.add_argument("--config")
     errors.add_argument("--set", action="append", default=[])
+    exporter = tasks.add_parser("export", help="export a checkpoint to a folder")
+    exporter.add_argument("checkpoint")
+    exporter.add_argument("out")
+    exporter.add_argument("--format", choices=[*MODEL_FILES], default="safetensors")
+    exporter.add_argument("--data")
+    exporter.add_argument("--force", action="store_true")
+    measured = tasks.add_parser("measure", help="answer samples, for the proof of an export")
+    for name in ("model", "samples", "out"):
+        measured.add_argument(name)
     server = tasks.add_parser("serve", help="answer questions on standard input")
     server.add_argument("--device", default="auto")
     listener = tasks.add_parser("listen", help="serve a checkpoint over HTTP")
@@ -109,10 +123,12 @@ def _parser() -> argparse.ArgumentParser:
     for name, number in LISTEN_COUNTS.items():
         listener.add_argument(name, type=int, default=number)
     listener.add_argument("--max-wait-ms", type=float, default=0.0)
-    for task in (train, evaluation, prediction, errors, server, listener):
+    every = (train, evaluation, prediction, errors, exporter, measured, server, listener)
+    for task in every:
         task.add_argument("--parent", type=int, help="end when this process ends, its parent")
-    for task in (evaluation, prediction, listener):
+    for task in (evaluation, prediction, exporter, measured, listener):
         task.add_argument("--raw", action="store_true", help="raw instead of averaged weights")
+    for task in (evaluation, prediction, listener):
         task.add_argument("--halt-threshold", type=float)
         task.add_argument("--target-accuracy", type=float)
         task.add_argument("--abstain-below", type=float)

@@ -48,12 +48,12 @@ def evaluate_file(arguments: argparse.Namespace) -> int:
             arguments.target_accuracy,
         )
     except UserError as error:
-        _tell({"type": "error", "message": str(error)})
+        tell({"type": "error", "message": str(error)})
         return 2
     except OSError as error:
-        _tell({"type": "error", "message": in_words(error)})
+        tell({"type": "error", "message": in_words(error)})
         return 2
-    _tell({"type": "result", **to_builtins(evaluation)})
+    tell({"type": "result", **to_builtins(evaluation)})
     return 0
 
 
@@ -125,10 +125,10 @@ def _open(name: str) -> Iterator[Iterable[bytes]]:
 
 
 def _tell_progress(done: int, total: int) -> None:
-    _tell({"type": "progress", "share": done / max(total, 1)})
+    tell({"type": "progress", "share": done / max(total, 1)})
 
 
-def _tell(record: dict[str, Any]) -> None:
+def tell(record: dict[str, Any]) -> None:
     """Write a line for the process that waits for it."""
     stream = data_stream()
     stream.write(to_message(record))

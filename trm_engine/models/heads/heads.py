@@ -116,5 +116,5 @@ class Heads(nn.Module):
 
 def _by_tool(scores: Tensor, context: Context, other: float) -> Tensor:
     """Scores of the tool registers [B, K] as scores of all tools [B, T]; ``other`` elsewhere."""
-    every = scores.new_full(context.tool_mask.shape, other)
+    every = torch.full_like(context.tool_mask, other, dtype=scores.dtype)
     return every.scatter(1, context.tool_places, scores.where(context.has_tool, other))

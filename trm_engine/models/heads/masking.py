@@ -17,7 +17,7 @@ def log_mean_exp(logits: Tensor, token_mask: Tensor) -> Tensor:
     # log_softmax subtracts the normaliser, which is read off the first token. Where padding
     # underflows, logsumexp is ten times as slow on the CPU.
     log_sum = (logits - logits.log_softmax(dim=-1))[..., 0]
-    return log_sum - tokens.log()
+    return log_sum - tokens.float().log()
 
 
 def probabilities(logits: Tensor, has_tool: Tensor) -> Tensor:

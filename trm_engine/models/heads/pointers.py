@@ -58,9 +58,8 @@ class Pointers(nn.Module):
         at_start = context.layout.matmul(starts.softmax(dim=-1), words)  # (b f d)
         ends = self._logits(end_keys, queries + self.starts(at_start), bias, context)
         at_end = context.layout.matmul(ends.softmax(dim=-1), words)
-        weights = self.evidence.repeat_interleave(
-            torch.tensor([slots.shape[1], args.shape[1]], device=starts.device)
-        )
+        of_slots, of_args = self.evidence.split(1)
+        weights = torch.cat((of_slots.expand(slots.shape[1]), of_args.expand(args.shape[1])))
         evidence = weights * log_mean_exp(starts, context.token_mask)
         return starts, ends, at_start, at_end, evidence
 

@@ -30,8 +30,12 @@ class SaidValues(nn.Module):
         """Logits of starts and ends, [B, F, L] each, to [B, F, V]."""
         assert context.readings is not None
         values = context.readings.catalogue.values
-        said = starts.new_full((len(starts), *values.shape[:2]), float("-inf"))
-        rows, fields, choices, first, last = occurrences(values, context)
+        said = starts.new_full((starts.shape[0], values.shape[0], values.shape[1]), float("-inf"))
+        standing = context.said
+        if standing is None:
+            read = context.token_ids, context.token_mask, context.layout.sequences
+            standing = occurrences(values, *read)
+        rows, fields, choices, first, last = standing
         starts, ends = starts.log_softmax(dim=-1), ends.log_softmax(dim=-1)
         chances = starts[rows, fields, first] + ends[rows, fields, last]
         places = (rows * values.shape[0] + fields) * values.shape[1] + choices
@@ -40,12 +44,14 @@ class SaidValues(nn.Module):
         return added
 
 
-def occurrences(values: Tensor, context: Context) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+def occurrences(
+    values: Tensor, ids: Tensor, token_mask: Tensor, sample_sequences: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Where listed values [F, V, M] stand: sample, field, value, first and last token of each, [K].
 
-    A value stands where all its tokens follow each other in what a sample reads.
+    A value stands where all its tokens follow each other in what a sample reads. Samples read
+    ``token_mask`` [B, L] of the sequences ``sample_sequences`` [B] among ``ids`` [G, L].
     """
-    ids, layout = context.token_ids, context.layout
     lengths = (values > 0).sum(dim=-1)
     begun = (lengths > 0) & torch.isin(values[..., 0], ids)  # most values are not said at all
     fields, choices = begun.nonzero(as_tuple=True)
@@ -60,8 +66,8 @@ def occurrences(values: Tensor, context: Context) -> tuple[Tensor, Tensor, Tenso
         kept = (wanted == 0) | ((wanted == found) & (at < ids.shape[1]))
         fields, choices, sequences, first = (x[kept] for x in (fields, choices, sequences, first))
     last = first + lengths[fields, choices] - 1
-    of_sample = layout.sequences[:, None] == sequences  # (b k)
+    of_sample = sample_sequences[:, None] == sequences  # (b k)
     rows, numbers = of_sample.nonzero(as_tuple=True)
-    is_read = context.token_mask[rows, last[numbers]]
+    is_read = token_mask[rows, last[numbers]]
     rows, numbers = rows[is_read], numbers[is_read]
     return rows, fields[numbers], choices[numbers], first[numbers], last[numbers]

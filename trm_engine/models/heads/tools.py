@@ -38,7 +38,7 @@ class ToolViews(nn.Module):
         views = self.words(pooled)[context.tool_places] * self.size**-0.5  # (b k m d/2)
         keys = self.words(words)  # (g l d/2)
         matches = context.layout.matmul(views.flatten(1, 2), keys.mT)
-        by_view: Tensor = matches.unflatten(1, views.shape[1:3])
+        by_view: Tensor = matches.unflatten(1, (-1, VIEWS))
         return by_view
 
 
@@ -59,6 +59,6 @@ class ToolScores(nn.Module):
         biased = matches + self.recency(context)[:, None]
         biased = biased.where(context.token_mask[:, None, None], MASKED_LOGIT)
         evidence = log_mean_exp(biased.flatten(1, 2), context.token_mask)
-        evidence = evidence.unflatten(1, matches.shape[1:3]) @ self.weights
+        evidence = evidence.unflatten(1, (-1, VIEWS)) @ self.weights
         scores: Tensor = self.register(registers)[..., 0] + evidence
         return scores.where(context.has_tool, MASKED_LOGIT)

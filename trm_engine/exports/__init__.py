@@ -1,0 +1,1 @@
+"""Exports: a model as a folder that others can read, with proof that it answers the same."""

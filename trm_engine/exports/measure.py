@@ -1,0 +1,80 @@
+"""Measure: a model's answers to samples, one at a time on one thread, and what they cost."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+
+from trm_engine.data.samples import Conversation, parse_conversation
+from trm_engine.inference.decoding import Decoded
+from trm_engine.inference.predictor import Predictor
+
+PROBABILITIES = ("decision", "q", "tools", "next_tools", "slot_presence", "arg_presence")
+
+
+def measure(model: str, samples: str, out: str, raw: bool = False) -> int:
+    """Answer the samples of a file, and write to ``out``.npz and ``out``.json what came out.
+
+    ``probabilities``: those of every step and sample in a row. ``milliseconds``: the processor
+    time from a conversation to its answer, all steps, [samples]; on an idle machine that is the
+    latency. ``answers``: decision, tool, arguments and
+    slots. ``resident``: the bytes of memory that this process holds at the end.
+    """
+    torch.set_num_threads(1)
+    predictor = Predictor.load(model, "cpu", raw)
+    probabilities: list[np.ndarray] = []
+    milliseconds: list[float] = []
+    answers: list[dict[str, Any]] = []
+    for conversation in _conversations(Path(samples)):
+        if not answers:
+            _answer(predictor, conversation)  # the first answer takes longer
+        began = time.thread_time()
+        answer, steps = _answer(predictor, conversation)
+        milliseconds.append(1000 * (time.thread_time() - began))
+        answers.append(answer)
+        probabilities += _flat(steps)
+    resident = psutil.Process().memory_info().rss
+    np.savez(
+        f"{out}.npz",
+        probabilities=np.concatenate([np.empty(0), *probabilities]),
+        milliseconds=np.array(milliseconds),
+        resident=np.array(resident),
+    )
+    Path(f"{out}.json").write_text(json.dumps(answers), encoding="utf-8")
+    return 0
+
+
+def _answer(
+    predictor: Predictor, conversation: Conversation
+) -> tuple[dict[str, Any], Sequence[Decoded]]:
+    """The last step's answer, and what all steps say."""
+    batch = predictor.read([conversation])
+    steps = [*predictor.decode_steps(batch)]
+    answer = predictor.answer(batch, steps[-1], 0, len(steps))
+    found = {
+        "decision": answer.decision,
+        "tool": answer.tool.name if answer.tool else None,
+        "arguments": answer.tool.arguments if answer.tool else {},
+        "slots": answer.slots,
+    }
+    return found, steps
+
+
+def _flat(steps: Sequence[Decoded]) -> Iterator[np.ndarray]:
+    """The probabilities of one sample."""
+    for step in steps:
+        for name in PROBABILITIES:
+            yield np.asarray(getattr(step, name)[0], np.float64).ravel()
+
+
+def _conversations(path: Path) -> Iterator[Conversation]:
+    """The samples of a file, one at a time."""
+    with open(path, "rb") as file:
+        yield from map(parse_conversation, file)

@@ -1,0 +1,188 @@
+"""ONNX: the two graphs of a model, in fp32 or int8, with weights that both share in one file."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trm_engine.errors import CheckpointError
+from trm_engine.exports.folder import GRAPH_WEIGHTS, NEEDS, READ, STEP
+from trm_engine.exports.graphs import (
+    READ_INPUTS,
+    READ_OUTPUTS,
+    STEP_INPUTS,
+    STEP_OUTPUTS,
+    ReadGraph,
+    StepGraph,
+)
+from trm_engine.inference.onnx_model import START
+from trm_engine.models.embeddings import SHARED_REGISTERS
+from trm_engine.models.layers import NORM_EPS
+from trm_engine.models.trm import TRMForToolCalling
+
+OPSET = 18
+SMALLEST_SHARED = 1024
+"""Bytes of a weight that is put into the shared file."""
+
+ALIGNMENT = 64
+
+SAMPLES, LENGTH, TOOLS, OFFERED, ARGS = 2, 9, 5, 3, 4
+WORDS, CHOICES, PIECES, SAID_VALUES = 7, 6, 8, 10
+"""Sizes of the example that is traced. All differ, so that none is taken for another."""
+
+
+def write_int8_graphs(folder: Path, model: TRMForToolCalling) -> None:
+    """``write_graphs`` with matrices and embeddings in int8."""
+    write_graphs(folder, model, int8=True)
+
+
+def write_graphs(folder: Path, model: TRMForToolCalling, int8: bool = False) -> None:
+    """Write read.onnx, step.onnx and the weights of both.
+
+    Raises:
+        CheckpointError: a package is missing.
+    """
+    try:
+        import onnx
+    except ModuleNotFoundError as error:
+        raise CheckpointError(NEEDS.format(error.name)) from None
+    graphs = {
+        READ: _traced(ReadGraph(model), _catalogue(model), READ_INPUTS, READ_OUTPUTS, set()),
+        STEP: _traced(StepGraph(model), _question(model), STEP_INPUTS, STEP_OUTPUTS, {"slots"}),
+    }
+    if int8:
+        graphs = {name: _quantised(graph) for name, graph in graphs.items()}
+    start = [each.tolist() for each in (model.y_init, model.z_init)]
+    onnx.helper.set_model_props(graphs[STEP], {START: json.dumps(start)})
+    weights = bytearray()
+    places: dict[bytes, int] = {}
+    for name, graph in graphs.items():
+        _share_weights(graph, weights, places)
+        onnx.save_model(graph, folder / name)
+    (folder / GRAPH_WEIGHTS).write_bytes(weights)
+
+
+@torch.no_grad()
+def _traced(
+    graph: nn.Module,
+    example: Sequence[Tensor],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    fixed: set[str],
+) -> Any:
+    """A graph as ONNX. All sizes are dynamic but those of vectors and of ``fixed`` inputs."""
+    import onnx
+
+    for name, made in OPERATORS.items():
+        torch.onnx.register_custom_op_symbolic(name, made, OPSET)  # type: ignore[attr-defined]
+    axes = {
+        name: {place: f"{name}_{place}" for place in range(tensor.dim())}
+        for name, tensor in zip(inputs, example, strict=True)
+        if name not in fixed
+    }
+    with tempfile.TemporaryDirectory() as place, warnings.catch_warnings(action="ignore"):
+        path = Path(place) / "graph.onnx"
+        torch.onnx.export(
+            graph.eval(),
+            tuple(example),
+            path,
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_axes=axes,
+        )
+        return onnx.load_model(path)
+
+
+def _transposed(graph: Any, tensor: Any) -> Any:
+    order = [*range(tensor.type().dim())]
+    return graph.op("Transpose", tensor, perm_i=[*order[:-2], order[-1], order[-2]])
+
+
+def _rms_norm(graph: Any, tensor: Any, shape: Any, weight: Any, eps: Any) -> Any:
+    square = graph.op("Mul", tensor, tensor)
+    last = graph.op("Constant", value_t=torch.tensor([-1]))
+    mean = graph.op("ReduceMean", square, last, keepdims_i=1)
+    least = graph.op("Constant", value_t=torch.tensor(NORM_EPS))
+    root = graph.op("Sqrt", graph.op("Add", mean, least))
+    return graph.op("Div", tensor, root)
+
+
+OPERATORS: dict[str, Callable[..., Any]] = {"aten::mT": _transposed, "aten::rms_norm": _rms_norm}
+"""What torch.onnx lacks, made of operators of ONNX."""
+
+
+def _catalogue(model: TRMForToolCalling) -> tuple[Tensor, ...]:
+    """An example of READ_INPUTS: token ids, their parts, kinds of entries, values."""
+    entries, fields = TOOLS + model.config.num_slots + ARGS, model.config.num_slots + ARGS
+    ids = torch.arange(entries * WORDS).reshape(entries, WORDS) % model.config.vocab_size
+    values = torch.arange(fields * CHOICES * PIECES).reshape(fields, CHOICES, PIECES)
+    kinds = torch.arange(entries) % 3
+    return ids, 1 + ids % 2, kinds, values % model.config.vocab_size
+
+
+def _question(model: TRMForToolCalling) -> tuple[Tensor, ...]:
+    """An example of STEP_INPUTS, see there."""
+    width, slots = model.config.hidden_size, model.config.num_slots
+    ids = torch.arange(SAMPLES * LENGTH).reshape(SAMPLES, LENGTH)
+    offered = torch.ones(SAMPLES, TOOLS, dtype=torch.bool)
+    places = torch.arange(OFFERED).repeat(SAMPLES, 1)
+    accepted = torch.ones(TOOLS, ARGS, dtype=torch.bool)
+    registers = SHARED_REGISTERS + slots + OFFERED
+    fields = slots + ARGS
+    states = [torch.randn(SAMPLES, size, width) for size in (LENGTH, registers)]
+    return (
+        *(ids, ids % 4, ids % 8, torch.ones_like(ids), offered, places),
+        *(torch.randn(size, width) for size in (TOOLS, slots, ARGS)),
+        torch.randn(TOOLS, WORDS, width),
+        torch.ones(TOOLS, WORDS, dtype=torch.bool),
+        torch.randn(fields, CHOICES, 3, width),
+        torch.ones(fields, CHOICES, dtype=torch.bool),
+        *(accepted, accepted.clone(), torch.arange(ARGS) % max(slots, 1)),
+        *(torch.arange(SAID_VALUES) % size for size in (SAMPLES, fields, CHOICES, LENGTH, LENGTH)),
+        *(each.clone() for each in (*states, *states)),
+    )
+
+
+def _quantised(graph: Any) -> Any:
+    """A graph whose matrices and embeddings are int8; inputs are quantised as they come."""
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    vectors = {each.name for each in graph.graph.initializer if len(each.dims) < 2}
+    kept = [each.name for each in graph.graph.node if vectors & {*each.input}]
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "int8.onnx"
+        quantize_dynamic(
+            *(graph, path),
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            nodes_to_exclude=kept,  # onnxruntime multiplies by int8 matrices only
+        )
+        return onnx.load_model(path)
+
+
+def _share_weights(graph: Any, weights: bytearray, places: dict[bytes, int]) -> None:
+    """Move large weights into ``weights``, equal ones once; ``places`` has their offsets."""
+    from onnx import TensorProto
+    from onnx.external_data_helper import set_external_data
+
+    for tensor in graph.graph.initializer:
+        content = bytes(tensor.raw_data)
+        if len(content) < SMALLEST_SHARED:
+            continue
+        if content not in places:
+            weights.extend(bytes(-len(weights) % ALIGNMENT))
+            places[content] = len(weights)
+            weights.extend(content)
+        set_external_data(tensor, GRAPH_WEIGHTS, places[content], len(content))
+        tensor.ClearField("raw_data")
+        tensor.data_location = TensorProto.EXTERNAL

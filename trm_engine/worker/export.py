@@ -1,0 +1,44 @@
+"""Export a checkpoint, and tell how it goes on standard output."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import count
+from pathlib import Path
+
+from msgspec import to_builtins
+
+from trm_engine.errors import UserError, in_words
+from trm_engine.exports.export import STAGES, export
+from trm_engine.exports.measure import measure
+from trm_engine.worker.infer import tell
+
+
+def export_model(arguments: argparse.Namespace) -> int:
+    """Print ``progress`` lines and one ``result`` (the proof) or ``error`` line."""
+    stages = count()
+    try:
+        proof = export(
+            Path(arguments.checkpoint),
+            Path(arguments.out),
+            arguments.format,
+            arguments.data,
+            arguments.raw,
+            arguments.force,
+            lambda what: tell(
+                {"type": "progress", "what": what, "share": next(stages) / STAGES}
+            ),
+        )
+    except UserError as error:
+        tell({"type": "error", "message": str(error)})
+        return 2
+    except OSError as error:
+        tell({"type": "error", "message": in_words(error)})
+        return 2
+    tell({"type": "result", **to_builtins(proof)})
+    return 0
+
+
+def measure_model(arguments: argparse.Namespace) -> int:
+    """Answer samples and write what came out; for ``export_model``."""
+    return measure(arguments.model, arguments.samples, arguments.out, arguments.raw)
