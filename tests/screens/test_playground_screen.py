@@ -49,6 +49,10 @@ LABELS = {
     "tools": ["find_customer", "change_plan"],
     "args": [{"name": "phone"}, {"name": "plan"}],
     "parameters": [[0], [1]],
+    "definitions": [
+        {"name": "find_customer", "description": "", "schema": "", "required": []},
+        {"name": "change_plan", "description": "", "schema": "", "required": []},
+    ],
 }
 
 
