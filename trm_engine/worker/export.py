@@ -25,9 +25,7 @@ def export_model(arguments: argparse.Namespace) -> int:
             arguments.data,
             arguments.raw,
             arguments.force,
-            lambda what: tell(
-                {"type": "progress", "what": what, "share": next(stages) / STAGES}
-            ),
+            lambda what: tell({"type": "progress", "what": what, "share": next(stages) / STAGES}),
         )
     except UserError as error:
         tell({"type": "error", "message": str(error)})
