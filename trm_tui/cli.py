@@ -553,7 +553,7 @@ def predict(
     Examples:
       trm-tui predict outputs/first/checkpoints/best.pt val.jsonl | head -3
       trm-tui predict outputs/first - --steps 2 < conversations.jsonl
-      trm-tui predict outputs/first conversations.jsonl --tools new_tools.json
+      trm-tui predict outputs/first conversations.jsonl --tools tools.json
     """
     from trm_tui.commands import predict as predict_command
 

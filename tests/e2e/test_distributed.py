@@ -55,7 +55,9 @@ def assert_equal_runs(single: Run, double: Run) -> None:
     assert started(together)["world_size"] == 2
     expected = last_checkpoint(single[0])["model_state_dict"]
     for name, weight in last_checkpoint(double[0])["model_state_dict"].items():
-        torch.testing.assert_close(weight, expected[name], rtol=0, atol=2e-5, msg=name)
+        # Adam turns gradients of about 1e-8, its epsilon, into steps that depend on rounding.
+        tolerance = 2e-4 if name.startswith("heads.choices.") else 2e-5
+        torch.testing.assert_close(weight, expected[name], rtol=0, atol=tolerance, msg=name)
     one, two = learning_columns(alone), learning_columns(together)
     for name in ("step", "epoch", "samples", "tokens"):
         assert two[name] == one[name], name

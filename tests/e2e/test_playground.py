@@ -95,7 +95,9 @@ def test_the_screen_says_what_predict_prints(run: RunFolder, tmp_path: Path) -> 
         for number in range(STEPS, 0, -1):
             text = screen.wait_for(f"step {number} of {STEPS}")
             said = printed[number - 1]
-            assert re.search(rf"decision .* {said['decision_probability']:.3f} ", text), text
+            call = said["decision_probability"]
+            share = call if said["decision"] == "tool_call" else 1 - call
+            assert re.search(rf"decision .* {share:.3f} ", text), text
             screen.press("[")
 
 
@@ -115,7 +117,7 @@ def test_printed_for_people(run: RunFolder, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "no run has a checkpoint yet; train one: trm-tui train"),
+        ((), "no run has a checkpoint yet; train one: trm-tui init && trm-tui train"),
         (("RUN", "--sample", "val.jsonl"), "expected FILE:LINE"),
         (("RUN", "--sample", "none.jsonl:1"), "none.jsonl: cannot be read"),
         (("RUN", "--sample", "val.jsonl:9"), "line 9: there is no sample"),

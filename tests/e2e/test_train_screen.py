@@ -23,7 +23,7 @@ from tests.faults.workers import ENDLESS, wait_for_later
 from tests.support import wait_until
 from trm_engine.runs.folder import RunFolder
 
-READOUT = re.compile(r" training +\d")
+READOUT = re.compile(r"[│┤⠀-⣿ ] step [\d,]+ +[│⠀-⣿ ]")
 BRAILLE = re.compile("[\u2801-\u28ff]{2}")
 
 

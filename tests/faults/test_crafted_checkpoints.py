@@ -154,15 +154,19 @@ PREDICTING: dict[str, tuple[str, Callable[[State], object], str]] = {
     "no model": ("config/model", lambda _: {}, "has shape"),
     "more layers than weights": ("config/model/num_layers", lambda _: 99, "is missing from its"),
     "wider than its weights": ("config/model/hidden_size", lambda _: 4096, "has shape"),
-    "all rounds at once": ("config/model/N_supervision", lambda _: 1000000, "N_supervision: input"),
+    "all rounds at once": (
+        "config/model/N_supervision",
+        lambda _: 1000000,
+        "N_supervision: expected",
+    ),
     "a tokenizer that is none": ("tokenizer", lambda _: b"none", "not a SentencePiece model"),
     "an empty tokenizer": ("tokenizer", lambda _: b"", ""),
     "a cut tokenizer": ("tokenizer", lambda state: state["tokenizer"][:-900], "tokenizer"),
     "fewer tools": ("labels/tools", lambda state: state["labels"]["tools"][:1], "labels"),
-    "more slots": (
+    "a slot twice": (
         "labels/slots",
-        lambda state: [*state["labels"]["slots"], {"name": "more"}],
-        "has shape",
+        lambda state: [*state["labels"]["slots"], state["labels"]["slots"][0]],
+        "a name is duplicate",
     ),
     "a weight is NaN": (
         f"model_state_dict/{TOKENS}",

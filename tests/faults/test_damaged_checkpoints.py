@@ -97,11 +97,15 @@ def test_zeros_in_any_tensor_are_refused_by_every_reader_which_names_it(
     path.write_bytes(whole)
     weights = load_model_file(path, mmap=True)["model_state_dict"]
     places = _places(path, weights)
-    for name in ("embedding.tokens.weight", "core.layers.0.mlp.up.weight", "pointers.keys.weight"):
+    for name in (
+        "embedding.tokens.weight",
+        "core.layers.0.mlp.up.weight",
+        "heads.pointers.keys.weight",
+    ):
         name = next(each for each in weights if each.endswith(name))
         damaged = bytearray(whole)
-        begin = places[name]
-        damaged[begin : begin + 4096] = bytes(min(4096, len(whole) - begin))
+        begin, size = places[name], min(4096, weights[name].nbytes)
+        damaged[begin : begin + size] = bytes(size)
         path.write_bytes(damaged)
         notes: list[str] = []
         with pytest.raises(CheckpointError) as caught:

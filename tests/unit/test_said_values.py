@@ -50,7 +50,9 @@ def test_every_occurrence_is_found_and_nothing_else(
     ids: list[list[int]], said: list[list[int]]
 ) -> None:
     values = torch.tensor([[[*each, *[0] * (3 - len(each))] for each in said]])
-    found = {tuple(x) for x in torch.stack(occurrences(values, context_of(ids, values))).T.tolist()}
+    context = context_of(ids, values)
+    read = context.token_ids, context.token_mask, context.layout.sequences
+    found = {tuple(x) for x in torch.stack(occurrences(values, *read)).T.tolist()}
     expected = {
         (row, 0, choice, first + 1, first + len(value))
         for row, turn in enumerate(ids)

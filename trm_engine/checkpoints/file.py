@@ -215,16 +215,24 @@ def _refuse_damaged(path: Path) -> None:
 
 
 def _tensor_of(path: Path, part: Part) -> str | None:
-    """The name of the tensor that a part holds: the one whose bytes have the part's checksum."""
+    """The name of the tensor that a part holds: the one whose bytes have the part's checksum.
+
+    If several have, for example if all of them are zeros, it is the one whose place among the
+    tensors is nearest to the part's number.
+    """
+    number = int(part.name.rpartition("/")[2]) if part.name.rpartition("/")[2].isdecimal() else 0
+    found: list[tuple[int, str]] = []
     with suppress(CheckpointError, InvalidContents, RuntimeError):
-        for keys, value in leaves(_load(path)):
-            if not isinstance(value, Tensor) or value.untyped_storage().nbytes() != part.size:
+        tensors = [each for each in leaves(_load(path)) if isinstance(each[1], Tensor)]
+        for place, (keys, value) in enumerate(tensors):
+            if value.untyped_storage().nbytes() != part.size:
                 continue
             stored = torch.empty(0, dtype=torch.uint8).set_(value.untyped_storage())
             if crc32(stored.numpy().tobytes()) == part.found:
                 name = ".".join(keys[1:]) or keys[0]
-                return f"'{name}'" + (f" ({keys[0]})" if len(keys) > 1 else "")
-    return None
+                told = f"'{name}'" + (f" ({keys[0]})" if len(keys) > 1 else "")
+                found.append((abs(place - number), told))
+    return min(found)[1] if found else None
 
 
 def _load(path: Path) -> Any:

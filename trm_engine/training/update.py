@@ -140,10 +140,10 @@ class Updater:
         batch = self._collator(self._items(indices, state.epoch))
         seed = (training.seed, state.global_step)
         batch = fewer_offered(batch, MOST_OFFERED, seed)
-        batch, catalogue = narrowed(batch, self._catalogue)
         vocab = state.model.config.vocab_size
-        batch, catalogue = renamed(batch, catalogue, training.word_renaming, vocab, seed)
+        batch, catalogue = renamed(batch, self._catalogue, training.word_renaming, vocab, seed)
         catalogue = without_words(catalogue, training.catalogue_dropout, seed)
+        batch, catalogue = narrowed(batch, catalogue)
         batch = mask_words(batch, training.word_dropout, (training.seed, state.global_step))
         batch = {name: tensor.to(self._device) for name, tensor in batch.items()}
         return Part(batch, Targets.of(batch), catalogue.to(self._device))

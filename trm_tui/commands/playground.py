@@ -47,7 +47,7 @@ def play(
     session = ModelSession(Model(path, raw), compared, device)
     draft = read_sample(sample) if sample else None
     if not plain and has_screen():
-        return _show(session, _offering(draft or Draft(), tools))
+        return _show(session, _offering(draft or Draft(), tools) if draft or tools else None)
     asyncio.run(_print(session, _offering(draft or read_standard_input(), tools)))
     return 0
 
