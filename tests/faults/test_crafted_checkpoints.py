@@ -157,7 +157,7 @@ PREDICTING: dict[str, tuple[str, Callable[[State], object], str]] = {
     "all rounds at once": (
         "config/model/N_supervision",
         lambda _: 1000000,
-        "N_supervision: expected",
+        "N_supervision:",
     ),
     "a tokenizer that is none": ("tokenizer", lambda _: b"none", "not a SentencePiece model"),
     "an empty tokenizer": ("tokenizer", lambda _: b"", ""),

@@ -224,7 +224,9 @@ def _tensor_of(path: Path, part: Part) -> str | None:
     found: list[tuple[int, str]] = []
     with suppress(CheckpointError, InvalidContents, RuntimeError):
         tensors = [each for each in leaves(_load(path)) if isinstance(each[1], Tensor)]
-        for place, (keys, value) in enumerate(tensors):
+        starts = sorted({value.untyped_storage().data_ptr() for _, value in tensors})
+        for keys, value in tensors:
+            place = starts.index(value.untyped_storage().data_ptr())  # tensors are mapped
             if value.untyped_storage().nbytes() != part.size:
                 continue
             stored = torch.empty(0, dtype=torch.uint8).set_(value.untyped_storage())
