@@ -215,6 +215,8 @@ class ViewScreen(Screen[None]):
                 f"o shows {self._place(*other)}: {listed.alike:.0%} of the words are equal"
             )
             notes += differences(sample or {}, compared or {})
+        if not pane.is_attached:  # the screen was left meanwhile
+            return
         if sample is None:
             self.notify("The sample cannot be read: the file has changed.", severity="error")
         choices = self.session.choices
@@ -269,6 +271,8 @@ class ViewScreen(Screen[None]):
             pane.show(None)
             return
         sample = await asyncio.to_thread(self.session.sample, row)
+        if not pane.is_attached:
+            return
         notes = [f"{WRONG} {difference(suspect)}"]
         decision = self.session.review.decision(suspect) if self.session.review else None
         notes += [f"{RIGHT} decided: {decided(suspect, decision)[0]}"] if decision else []
