@@ -236,8 +236,14 @@ schemas = st.recursive(
         ]
     ),
     lambda inner: st.one_of(
+        # Closed: in an open one of several alternatives, a property that only another one names may
+        # be anything, but its plain form keeps what that one says, since a call needs a type.
         st.fixed_dictionaries(
-            {"type": st.just("object"), "properties": st.dictionaries(st.sampled_from("xy"), inner)}
+            {
+                "type": st.just("object"),
+                "properties": st.dictionaries(st.sampled_from("xy"), inner),
+                "additionalProperties": st.just(False),
+            }
         ),
         st.fixed_dictionaries({"type": st.just("array"), "items": inner}),
         st.builds(
