@@ -18,6 +18,9 @@ MARKERS: Final[tuple[str, ...]] = tuple(f"<{role}>" for role in ROLES)
 MASK_TOKEN: Final = "<mask>"
 """Stands for a word hidden by word dropout."""
 
+WORD_START: Final = "\u2581"
+"""How a tokenizer writes the space before a word."""
+
 BEGINS_WORD: Final = 1
 ENDS_WORD: Final = 2
 CAPITALISED: Final = 4

@@ -16,7 +16,7 @@ from trm_engine.data.catalogue_tokens import CatalogueTokens
 from trm_engine.errors import CheckpointError
 from trm_engine.exports.folder import NEEDS, READ, STEP
 from trm_engine.exports.graphs import SAID
-from trm_engine.models.embeddings import tool_places
+from trm_engine.models.embeddings import SHARED_REGISTERS, tool_places
 from trm_engine.models.heads import TRMOutput
 from trm_engine.models.heads.said_values import occurrences
 from trm_engine.models.readings import Readings
@@ -91,7 +91,7 @@ class OnnxModel:
     def _first(self, context: Feeds) -> Feeds:
         """y and z before the first step."""
         samples, length = context["input_ids"].shape
-        registers = 2 + len(context["slots"]) + context["tool_places"].shape[1]
+        registers = SHARED_REGISTERS + len(context["slots"]) + context["tool_places"].shape[1]
         return {
             f"{name}_{part}": np.broadcast_to(vector, (samples, count, len(vector))).copy()
             for name, vector in zip("yz", self._start, strict=True)

@@ -114,7 +114,7 @@ class ReadBatch:
         """The tools by name (``tool_name``); where two have one name, the one on offer."""
         names = {self.tool_name(row, tool): tool for tool in range(len(self.labels.tools))}
         offered = self.tensors["tool_mask"][row].nonzero()[:, 0].tolist()
-        return names | {self.tool_name(row, tool): tool for tool in offered if names}
+        return names | {self.tool_name(row, tool): tool for tool in offered}
 
     def by_tool(self, row: int, probabilities: np.ndarray) -> dict[str, float]:
         """Probabilities [T] by the name of the tool."""

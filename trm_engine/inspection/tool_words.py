@@ -14,9 +14,9 @@ from trm_engine.data.samples import Conversation
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.inference.predictor import Predictor
 from trm_engine.runs.schema.answers import ToolWord
+from trm_engine.vocabulary import WORD_START
 
 DIGITS = 7
-WORD_START = "\u2581"
 
 
 @torch.inference_mode()

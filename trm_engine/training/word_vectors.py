@@ -15,13 +15,11 @@ import torch
 
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.models.trm import TRMForToolCalling
-from trm_engine.vocabulary import MASK_ID
+from trm_engine.vocabulary import MASK_ID, WORD_START
 
 PACKAGE = "wordllama"
 VECTORS = "weights/l2_supercat_256.safetensors"
 TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
-WORD_START = "\u2581"
-"""How a tokenizer writes the space before a word."""
 
 
 def is_installed() -> bool:
