@@ -6,19 +6,16 @@ import argparse
 from itertools import count
 from pathlib import Path
 
-from msgspec import to_builtins
-
-from trm_engine.errors import UserError, in_words
 from trm_engine.exports.export import STAGES, export
 from trm_engine.exports.measure import measure
-from trm_engine.worker.infer import tell
+from trm_engine.worker.infer import tell, tell_result
 
 
 def export_model(arguments: argparse.Namespace) -> int:
     """Print ``progress`` lines and one ``result`` (the proof) or ``error`` line."""
     stages = count()
-    try:
-        proof = export(
+    return tell_result(
+        lambda: export(
             Path(arguments.checkpoint),
             Path(arguments.out),
             arguments.format,
@@ -27,14 +24,7 @@ def export_model(arguments: argparse.Namespace) -> int:
             arguments.force,
             lambda what: tell({"type": "progress", "what": what, "share": next(stages) / STAGES}),
         )
-    except UserError as error:
-        tell({"type": "error", "message": str(error)})
-        return 2
-    except OSError as error:
-        tell({"type": "error", "message": in_words(error)})
-        return 2
-    tell({"type": "result", **to_builtins(proof)})
-    return 0
+    )
 
 
 def measure_model(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -22,6 +22,7 @@ from trm_engine.files.jsonl import to_message, write_json
 from trm_engine.inference.predictor import Predictor
 from trm_engine.inference.question import tools_of_file
 from trm_engine.printable import data_stream
+from trm_engine.runs.schema.evaluation import Evaluation
 from trm_engine.training.evaluate import evaluate
 
 BATCH = 16
@@ -29,32 +30,41 @@ BATCH = 16
 
 def evaluate_file(arguments: argparse.Namespace) -> int:
     """Print ``progress`` lines and one ``result`` or ``error`` line."""
+    return tell_result(lambda: _evaluation(arguments))
+
+
+def tell_result(work: Callable[[], Any]) -> int:
+    """Print what ``work`` returns, or the user's error, as one line. Returns the exit status."""
     try:
-        predictor = Predictor.load(arguments.checkpoint, arguments.device, arguments.raw)
-        dataset = TRMToolCallingDataset(
-            arguments.data,
-            predictor.tokenizer,
-            predictor.labels,
-            predictor.max_length,
-            max_tool_tokens=predictor.max_tool_tokens,
-        )
-        evaluation = evaluate(
-            predictor.model,
-            dataset,
-            arguments.batch_size,
-            _tell_progress,
-            arguments.halt_threshold,
-            predictor.calibration,
-            arguments.target_accuracy,
-        )
+        result = work()
     except UserError as error:
         tell({"type": "error", "message": str(error)})
         return 2
     except OSError as error:
         tell({"type": "error", "message": in_words(error)})
         return 2
-    tell({"type": "result", **to_builtins(evaluation)})
+    tell({"type": "result", **to_builtins(result)})
     return 0
+
+
+def _evaluation(arguments: argparse.Namespace) -> Evaluation:
+    predictor = Predictor.load(arguments.checkpoint, arguments.device, arguments.raw)
+    dataset = TRMToolCallingDataset(
+        arguments.data,
+        predictor.tokenizer,
+        predictor.labels,
+        predictor.max_length,
+        max_tool_tokens=predictor.max_tool_tokens,
+    )
+    return evaluate(
+        predictor.model,
+        dataset,
+        arguments.batch_size,
+        _tell_progress,
+        arguments.halt_threshold,
+        predictor.calibration,
+        arguments.target_accuracy,
+    )
 
 
 def predict_lines(arguments: argparse.Namespace) -> int:
