@@ -25,7 +25,7 @@ from typing import Any
 import msgspec
 
 from trm_engine.data import parts
-from trm_engine.data.samples import SampleReader, iter_lines
+from trm_engine.data.sample_reader import SampleReader, iter_lines
 from trm_engine.data.stats import file_statistics
 from trm_engine.data.survey import Survey, survey_file
 from trm_engine.data.telecom import generate_samples

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from trm_engine.data.samples import SampleReader
+from trm_engine.data.sample_reader import SampleReader
 from trm_engine.data.survey import PrefixIndex
 from trm_engine.label_errors.suspect import Kind, Suspect, read_suspects
 from trm_engine.runs.launch import start_inference

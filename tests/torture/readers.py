@@ -38,7 +38,8 @@ from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.config import Config, known_keys
 from trm_engine.data.convert import convert_file
 from trm_engine.data.dataset import TRMToolCallingDataset
-from trm_engine.data.samples import SampleReader, parse_conversation
+from trm_engine.data.sample_reader import SampleReader
+from trm_engine.data.samples import parse_conversation
 from trm_engine.data.stats import file_statistics
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import UserError

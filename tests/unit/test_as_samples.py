@@ -17,7 +17,7 @@ from tests.support import dialogues, sample, write_jsonl
 from trm_engine.data import as_samples
 from trm_engine.data.as_samples import samples_file
 from trm_engine.data.convert import convert_file
-from trm_engine.data.samples import SampleReader
+from trm_engine.data.sample_reader import SampleReader
 from trm_engine.data.stats import file_statistics
 from trm_engine.data.survey import survey_file
 from trm_engine.errors import DataError

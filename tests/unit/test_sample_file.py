@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import dialogues, write_jsonl
-from trm_engine.data.samples import iter_lines
+from trm_engine.data.sample_reader import iter_lines
 from trm_engine.errors import DataError
 from trm_tui.sessions import sample_file
 from trm_tui.sessions.sample_file import SampleFile

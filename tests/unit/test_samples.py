@@ -11,13 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import TOOLS, dialogues, sample, write_jsonl
+from trm_engine.data.sample_reader import SampleReader, iter_lines
 from trm_engine.data.samples import (
     Sample,
-    SampleReader,
     Turn,
     _parse_line,
     explain,
-    iter_lines,
     parse_conversation,
     parse_sample,
 )

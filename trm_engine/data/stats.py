@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from trm_engine.data.samples import Sample, SampleReader
+from trm_engine.data.sample_reader import SampleReader
+from trm_engine.data.samples import Sample
 from trm_engine.data.survey import PrefixIndex
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.data.values import find_value, flatten, is_empty, meaning, shown_paths

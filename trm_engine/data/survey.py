@@ -27,7 +27,8 @@ from trm_engine.data.cache import (
 from trm_engine.data.label_builder import LabelBuilder, Nowhere
 from trm_engine.data.labels import Labels
 from trm_engine.data.problems.cheap import CheapProblems
-from trm_engine.data.samples import Problem, Sample, SampleReader, parse_sample
+from trm_engine.data.sample_reader import Problem, SampleReader
+from trm_engine.data.samples import Sample, parse_sample
 from trm_engine.errors import DataError
 
 LABELS_CODE = (

@@ -16,7 +16,8 @@ import numpy as np
 import sentencepiece as spm
 
 from trm_engine.data.borders import is_border
-from trm_engine.data.samples import SampleReader, Turn
+from trm_engine.data.sample_reader import SampleReader
+from trm_engine.data.samples import Turn
 from trm_engine.errors import TokenizerError
 from trm_engine.files.atomic import write_atomically
 from trm_engine.vocabulary import (

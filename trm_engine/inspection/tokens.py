@@ -8,13 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from trm_engine.data.samples import (
-    Conversation,
-    Turn,
-    explain,
-    parse_conversation,
-    parse_sample,
-)
+from trm_engine.data.samples import Conversation, Turn, explain, parse_conversation, parse_sample
 from trm_engine.data.tokenizer import NO_TURN, Encoding, TRMTokenizer
 from trm_engine.errors import DataError
 from trm_engine.inspection.files import ModelFiles

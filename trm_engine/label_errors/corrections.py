@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from trm_engine.data.samples import explain, iter_lines, parse_sample
+from trm_engine.data.sample_reader import iter_lines
+from trm_engine.data.samples import explain, parse_sample
 from trm_engine.data.values import flatten, unflatten
 from trm_engine.errors import DataError, did_you_mean, no_such_file
 from trm_engine.files.atomic import atomic_file

@@ -16,7 +16,7 @@ from trm_tui.commands.data_tools import tools
 from trm_tui.commands.data_view import view
 
 if TYPE_CHECKING:
-    from trm_engine.data.samples import Problem
+    from trm_engine.data.sample_reader import Problem
 
 app = typer.Typer(
     help="Make, check, describe, view and convert sample files.",
@@ -72,7 +72,7 @@ def check(file: InputFile, as_json: Json = False) -> None:
       trm-tui data check train.jsonl
       trm-tui data check train.jsonl --json | jq '.problems[0]'
     """
-    from trm_engine.data.samples import SampleReader
+    from trm_engine.data.sample_reader import SampleReader
     from trm_engine.errors import DataError
 
     reader = SampleReader(file, on_error="skip")

@@ -16,7 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
-from trm_engine.data.samples import iter_lines
+from trm_engine.data.sample_reader import iter_lines
 from trm_engine.errors import DataError, UserError
 from trm_engine.printable import one_line, printable
 from trm_engine.wording import counted

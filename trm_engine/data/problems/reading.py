@@ -29,7 +29,8 @@ from trm_engine.data.problems.scripts import script_of
 from trm_engine.data.problems.tools import NeverCalled, NotOffered
 from trm_engine.data.problems.two_labels import TwoLabels
 from trm_engine.data.problems.words import Said, all_words, compared, said_in
-from trm_engine.data.samples import DECISIONS, Line, Sample, SampleReader
+from trm_engine.data.sample_reader import Line, SampleReader
+from trm_engine.data.samples import DECISIONS, Sample
 from trm_engine.data.stats import SeenValue, Statistics
 from trm_engine.data.survey import LABELS_CODE
 from trm_engine.errors import DataError, no_such_file
