@@ -182,8 +182,8 @@ def keys() -> str:
     """A table for each part of the screens."""
     tables = []
     for where, each in KEYS.items():
-        rows = [(f"`{key.shown}`", key.help) for key in each if key.shown]
-        tables.append(f"## {where}\n\n{_table(('key', ''), rows)}")
+        rows = [(f"`{key.shown}`", f"`{key.name}`", key.help) for key in each if key.shown]
+        tables.append(f"## {where}\n\n{_table(('key', 'name', ''), rows)}")
     return "\n".join(tables)
 
 

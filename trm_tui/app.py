@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -22,9 +22,12 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.widget import Widget
+from textual.widgets import Tab
 
+from trm_engine.errors import ConfigError
 from trm_engine.printable import one_line, printable
-from trm_tui.keys import EVERYWHERE, bindings
+from trm_tui.keymap import Keymap, for_textual, read_keymap
+from trm_tui.keys import EVERYWHERE, KEYS, bindings
 from trm_tui.screens.help import HelpScreen
 from trm_tui.settings import Remembered, Settings
 from trm_tui.text.console import PrintableConsole
@@ -36,6 +39,10 @@ GARBAGE_SECONDS = 3.0
 """Garbage collection is off for this long, while the first screen is built and the run is read."""
 KEY_SECONDS = 0.5
 """How long a key waits for the previous one, whose widget may be gone."""
+LONG = 30.0
+"""Seconds for which an error in the keymap is shown."""
+NO_COMMANDS = ("tab(", "app.command_palette")
+"""Beginnings of actions that the command palette does not list: tabs stand there by name."""
 SIXTEEN_COLOURS = "ansi-dark"
 """The theme for terminals with 16 colours."""
 
@@ -59,7 +66,10 @@ class _Handled(Message):
 
 
 class TrmApp(ThemedApp):
-    """Opens the screen that ``first(remembered)`` returns."""
+    """Opens the screen that ``first(remembered)`` returns.
+
+    Without ``settings``, the user's own are read, and the user's keys.
+    """
 
     TITLE = "trm-tui"
     CSS_PATH = "trm_tui.tcss"
@@ -72,6 +82,8 @@ class TrmApp(ThemedApp):
         self.error_console = PrintableConsole(stderr=True)
         self._printable = PrintableFilter(())
         self.remembered = Remembered(settings)
+        self._has_own_keys = settings is None
+        self.keymap: Keymap = {}
         self._first = first
         self._typed: deque[events.Key] = deque()
         self._pending: events.Key | None = None
@@ -90,9 +102,20 @@ class TrmApp(ThemedApp):
             self._imposed = self.theme = SIXTEEN_COLOURS
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.push_screen(self._first(self.remembered), lambda _: self.exit())
+        if self._has_own_keys:
+            self._use_own_keys()
         if self.remembered.problem:
             self.notify(self.remembered.problem, severity="warning")
         self.set_timer(GARBAGE_SECONDS, self._collect_garbage)
+
+    def _use_own_keys(self) -> None:
+        """Use the keys of the user's keymap; all of them or, with an error, none."""
+        try:
+            self.keymap = read_keymap()
+        except ConfigError as error:
+            self.notify(f"Your keymap is not used.\n{error}", severity="error", timeout=LONG)
+        else:
+            self.set_keymap(for_textual(self.keymap))
 
     def _remember_theme(self, theme: Theme) -> None:
         """Remember the theme that the user chose, but not one that the terminal imposes."""
@@ -176,20 +199,26 @@ class TrmApp(ThemedApp):
         return None
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The command palette: Textual's commands and all keys that work now."""
-        yield from super().get_system_commands(screen)
-        seen = set()
+        """The command palette: themes, a screenshot, tabs, and all keys that work now."""
+        own = super().get_system_commands(screen)
+        yield from (each for each in own if each.title in ("Theme", "Screenshot"))
+        for number, tab in enumerate(screen.query(Tab), 1):
+            open_tab = partial(self.run_action, f"tab({number})", screen)
+            yield SystemCommand(f"Open tab {tab.label_text}", "", open_tab)
+        told = {""}
         for active in screen.active_bindings.values():
-            binding = active.binding
-            if active.enabled and binding.id and binding.description not in seen:
-                seen.add(binding.description)
+            binding, part = active.binding, (active.binding.id or "").partition(".")[0]
+            is_command = part in KEYS and not binding.action.startswith(NO_COMMANDS)
+            if active.enabled and is_command and binding.tooltip not in told:
+                told.add(binding.tooltip)
                 run = partial(self.run_action, binding.action, active.node)
-                yield SystemCommand(binding.description, binding.tooltip or "", run)
+                shown = f"{self.get_key_display(binding)} · {part}".removeprefix(" · ")
+                yield SystemCommand(binding.tooltip, shown, run)
 
     def action_help(self) -> None:
-        """Show all keys, those of the focused pane first."""
+        """Show all keys, those of the focused pane and its screen first."""
         about = getattr(self.screen, "ABOUT", "")
-        self.push_screen(HelpScreen(_section(self.focused), about))
+        self.push_screen(HelpScreen(list(_parts(self.screen)), about, self.keymap))
 
     def action_maximise(self) -> None:
         """Maximise the focused pane, or restore it."""
@@ -216,13 +245,11 @@ def _pane(widget: Widget | None) -> Widget | None:
     return next((each for each in around if each.has_class(PANE)), None)
 
 
-def _section(widget: Widget | None) -> str | None:
-    """The section of the key table with a widget's bindings."""
-    if widget is None:
-        return None
-    for node in widget.ancestors_with_self:
-        for bound in node._bindings.key_to_bindings.values():
-            for binding in bound:
-                if binding.id:
-                    return binding.id.partition(".")[0]
-    return None
+def _parts(screen: Screen[Any]) -> Iterator[str]:
+    """The parts of the key table that a screen understands, those of the focused pane first."""
+    focused = [screen.focused] if screen.focused else []
+    for widget in (*focused, screen, *screen.focus_chain):
+        for node in widget.ancestors_with_self:
+            for bound in node._bindings.key_to_bindings.values():
+                ids = (binding.id or "" for binding in bound)
+                yield from (each.partition(".")[0] for each in ids if each)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
+from textual.keys import format_key
 
 from trm_engine.runs.commands import COMMANDS
 
@@ -16,6 +17,7 @@ class Key:
 
     ``keys`` are Textual's names, separated by commas. ``shown`` is how the user reads them.
     ``label`` is the word in the footer; "" leaves it out. ``help`` is one line for the help screen.
+    ``named`` is its name in a user's keymap, where the action does not give one.
     """
 
     keys: str
@@ -25,11 +27,29 @@ class Key:
     help: str
     priority: bool = False
     """Whether it works before the keys of the focused widget, such as those of a text."""
+    named: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name in a keymap: ``kind(-1)`` is ``kind_back``, ``command('pause')`` ``pause``."""
+        action, _, given = self.action.removeprefix("app.").rstrip(")").partition("(")
+        if given in ("", "1", "-1"):
+            return self.named or action + ("_back" if given == "-1" else "")
+        return self.named or given.strip("'")
 
 
 def _command(key: str, name: str, label: str = "") -> Key:
     """A key that sends a command to the run."""
     return Key(key, key, f"command('{name}')", label, COMMANDS[name].help)
+
+
+def _tabs(shown: str, help: str, count: int) -> Iterator[Key]:
+    """The digits that open tabs, as one line of the help."""
+    yield Key("1", shown, "tab(1)", "", help, named="tab_1")
+    for number in range(2, count + 1):
+        yield Key(
+            f"{number}", "", f"tab({number})", "", f"Open tab {number}", named=f"tab_{number}"
+        )
 
 
 EVERYWHERE = "Everywhere"
@@ -85,23 +105,20 @@ KEYS: dict[str, list[Key]] = {
         _command("s", "save", "Save"),
         _command("S", "stop", "Stop"),
         _command("A", "abort"),
-        Key("1", "1 … 9", "tab(1)", "", "Open a tab"),
-        *(Key(str(number), "", f"tab({number})", "", "") for number in range(2, 10)),
+        *_tabs("1 … 9", "Open a tab", 9),
     ],
     INSPECT: [
-        Key("1", "1 … 9", "tab(1)", "", "Open a tab"),
-        *(Key(str(number), "", f"tab({number})", "", "") for number in range(2, 10)),
+        *_tabs("1 … 9", "Open a tab", 9),
         Key("p", "p", "play", "", "Open the selected sample in the playground"),
     ],
     PLAYGROUND: [
-        Key("1", "1 2 3", "tab(1)", "", "Open the tab Answer, Tokens or Why"),
-        *(Key(str(number), "", f"tab({number})", "", "") for number in range(2, 4)),
+        *_tabs("1 2 3", "Open the tab Answer, Tokens or Why", 3),
         Key("right_square_bracket", "]", "move_step(1)", "Step", "Next supervision step"),
         Key("left_square_bracket", "[", "move_step(-1)", "", "Previous supervision step"),
         Key("greater_than_sign,full_stop", ">", "threshold(1)", "", "Raise the halting threshold"),
         Key("less_than_sign,comma", "<", "threshold(-1)", "", "Lower the halting threshold"),
         Key("w", "w", "explain", "Why", "Measure the effect of each turn (esc: cancel)"),
-        Key("escape", "", "give_up", "", ""),
+        Key("escape", "", "give_up", "", "Stop measuring"),
         Key("t", "t", "tools", "Tools", "Choose the available tools"),
         Key("o", "o", "pick", "Open", "Open a sample from a file"),
         Key("O", "O", "reopen", "", "Open an earlier conversation"),
@@ -109,8 +126,8 @@ KEYS: dict[str, list[Key]] = {
         Key("s", "s", "save", "Save", "Append the conversation to a JSONL file"),
         Key("c", "c", "call", "", "Add the predicted call as a turn"),
         Key("m", "m", "raw", "", "Compare raw and averaged weights, or stop"),
-        Key("y", "y", "copy(0)", "", "Copy the prediction as JSON"),
-        Key("Y", "Y", "copy(1)", "", "Copy the conversation as JSON"),
+        Key("y", "y", "copy(0)", "", "Copy the prediction as JSON", named="copy_prediction"),
+        Key("Y", "Y", "copy(1)", "", "Copy the conversation as JSON", named="copy_conversation"),
     ],
     EDITOR: [
         Key("a", "a", "add", "Add", "Add a turn after this one"),
@@ -118,7 +135,7 @@ KEYS: dict[str, list[Key]] = {
         Key("J,shift+down", "⇧↓ J", "move(1)", "", "Move the turn down"),
         Key("K,shift+up", "⇧↑ K", "move(-1)", "", "Move the turn up"),
         Key("r", "r", "role(1)", "", "Change the turn's role (R: backwards)"),
-        Key("R", "", "role(-1)", "", ""),
+        Key("R", "", "role(-1)", "", "Change the turn's role, backwards"),
         Key("u,ctrl+underscore", "u ^_", "undo", "", "Undo, including typed text"),
         Key("U,ctrl+y", "U ^y", "redo", "", "Redo"),
     ],
@@ -170,10 +187,10 @@ KEYS: dict[str, list[Key]] = {
         Key("escape", "esc", "clear", "", "Hide the crosshair"),
     ],
     MATRIX: [
-        Key("up,k", "↑ k", "move(-1, 0)", "", "Cell above"),
-        Key("down,j", "↓ j", "move(1, 0)", "", "Cell below"),
-        Key("left,h", "← h", "move(0, -1)", "", "Cell to the left"),
-        Key("right,l", "→ l", "move(0, 1)", "", "Cell to the right"),
+        Key("up,k", "↑ k", "move(-1, 0)", "", "Cell above", named="up"),
+        Key("down,j", "↓ j", "move(1, 0)", "", "Cell below", named="down"),
+        Key("left,h", "← h", "move(0, -1)", "", "Cell to the left", named="left"),
+        Key("right,l", "→ l", "move(0, 1)", "", "Cell to the right", named="right"),
         Key("pageup,ctrl+b", "pgup", "page(-1)", "", "Page up"),
         Key("pagedown,ctrl+f", "pgdn", "page(1)", "", "Page down"),
         Key("home,g", "home g", "first", "", "First row"),
@@ -225,7 +242,7 @@ KEYS: dict[str, list[Key]] = {
         Key("slash", "/", "filter", "Filter", "Filter, as val.exact>0.95 and lr<1e-3, or by words"),
         Key("escape", "esc", "close_filter", "", "Show all runs again"),
         Key("s", "s", "sort(1)", "Sort", "Sort by the next column"),
-        Key("S", "S", "sort(0)", "", "Sort in the other direction"),
+        Key("S", "S", "sort(0)", "", "Sort in the other direction", named="sort_back"),
         Key("d", "d", "ask('diff')", "Diff", "Differences of two configurations"),
         Key("b", "b", "ask_one('baseline')", "Baseline", "Show differences from this run, or not"),
         Key("right,l", "→ l", "unfold", "", "Show the seeds of a group"),
@@ -276,8 +293,8 @@ KEYS: dict[str, list[Key]] = {
         Key("right,l", "→ l", "token(1)", "", "Next token"),
         Key("up,k", "↑ k", "line(-1)", "", "Token above"),
         Key("down,j", "↓ j", "line(1)", "", "Token below"),
-        Key("home,g", "home g", "token(-1000000)", "", "First token"),
-        Key("end,G", "end G", "token(1000000)", "", "Last token"),
+        Key("home,g", "home g", "token(-1000000)", "", "First token", named="first"),
+        Key("end,G", "end G", "token(1000000)", "", "Last token", named="last"),
         Key("enter", "enter", "choose", "Piece", "Find the token in the vocabulary"),
         Key("i", "i", "ids", "Ids", "Show or hide ids"),
     ],
@@ -297,8 +314,7 @@ KEYS: dict[str, list[Key]] = {
         Key("left_square_bracket,left,h", "[ ←", "move_step(-1)", "", "Previous supervision step"),
     ],
     DATA: [
-        Key("1", "1 2 3", "tab(1)", "", "Open the tab Overview, Problems or Labels"),
-        *(Key(str(number), "", f"tab({number})", "", "") for number in range(2, 4)),
+        *_tabs("1 2 3", "Open the tab Overview, Problems or Labels", 3),
         Key("escape", "esc", "cancel", "Cancel", "Stop reading the file, and leave"),
     ],
     FIGURES: [
@@ -309,7 +325,7 @@ KEYS: dict[str, list[Key]] = {
     SAMPLES_BEHIND: [
         Key("enter", "enter", "open", "Open", "Show the conversation (also a double click)"),
         Key("t", "t", "note(1)", "Note", "Only samples with the next note, or all (T: back)"),
-        Key("T", "", "note(-1)", "", ""),
+        Key("T", "", "note(-1)", "", "Only samples with the previous note, or all"),
         Key("slash", "/", "search", "Search", "Search in conversations, tools and slots"),
         Key("w", "w", "export", "Write", "Write these samples to a JSONL file"),
         Key("escape", "esc", "close_search", "", "End the search"),
@@ -329,8 +345,7 @@ KEYS: dict[str, list[Key]] = {
         Key("escape", "esc", "close_search", "", "Show all again"),
     ],
     SERVER: [
-        Key("1", "1 2", "tab(1)", "", "Open the tab Traffic or Unsure"),
-        Key("2", "", "tab(2)", "", ""),
+        *_tabs("1 2", "Open the tab Traffic or Unsure", 2),
     ],
     UNSURE: [
         Key("enter", "enter", "open", "Try", "Open the conversation in the playground"),
@@ -347,9 +362,17 @@ KEYS: dict[str, list[Key]] = {
 }  # fmt: skip
 
 
+WITH_ROWS = frozenset(
+    (EVALUATIONS, SAMPLES, LOG, CONFIG, RUNS, SWEEP, JUDGED, DETAIL, PARAMETERS, LABELS, VOCABULARY,
+     OCCLUSION, ANSWER, FIGURES, SAMPLES_BEHIND, VIEWED, SUSPECTS, UNSURE)
+)  # fmt: skip
+"""Parts whose panes also have the keys of ``ROWS``."""
+
+
 def bindings(where: str) -> list[BindingType]:
-    """Textual's bindings for one section of the table."""
-    return [_binding(where, key) for key in KEYS[where] if key.action]
+    """Textual's bindings for the panes of one part of the table."""
+    parts = (where, ROWS) if where in WITH_ROWS else (where,)
+    return [_binding(part, key) for part in parts for key in KEYS[part]]
 
 
 def _binding(where: str, key: Key) -> Binding:
@@ -360,14 +383,30 @@ def _binding(where: str, key: Key) -> Binding:
         show=bool(key.label),
         key_display=key.shown,
         tooltip=key.help,
-        id=f"{where}.{key.action}",
+        id=binding_id(where, key),
         priority=key.priority,
     )
 
 
-def table() -> Iterator[tuple[str, str, str]]:
-    """All keys for the help screen: section, key, help."""
+def binding_id(where: str, key: Key) -> str:
+    """The name of a key among all parts, as keymaps have it."""
+    return f"{where}.{key.name}"
+
+
+def table(keymap: Mapping[str, str] | None = None) -> Iterator[tuple[str, str, str]]:
+    """All keys for the help screen: part, key, help. ``keymap``: the user's keys by binding id."""
     for where, keys in KEYS.items():
         for key in keys:
-            if key.shown:
-                yield where, key.shown, key.help
+            own = (keymap or {}).get(binding_id(where, key), "")
+            if shown := readable(own) if own else key.shown:
+                yield where, shown, key.help
+
+
+def readable(keys: str) -> str:
+    """Textual's names of keys, separated by commas, as the user reads them."""
+    return " ".join(_readable(key) for key in keys.split(","))
+
+
+def _readable(key: str) -> str:
+    *modifiers, last = key.split("+")
+    return "+".join((*modifiers, format_key(last))).replace("ctrl+", "^")

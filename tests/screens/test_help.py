@@ -20,16 +20,21 @@ class Host(ThemedApp):
         yield Static("below")
 
 
-@given(st.sampled_from([None, "nowhere", *PARTS]), st.integers(1, 6))
-def test_every_key_stands_once_and_the_focused_part_first(first: str | None, count: int) -> None:
-    found = sections(first)
-    assert found[0][0] == (first if first in PARTS else EVERYWHERE)
-    keys = [(where, shown, what) for where, keys in found for shown, what in keys]
-    assert sorted(keys) == sorted(table())
-    columns = in_columns(found, count)
-    assert columns[0][0] == found[0]
+@given(st.lists(st.sampled_from(["nowhere", *PARTS])), st.integers(1, 6))
+def test_every_key_stands_once_and_those_of_the_screen_first(here: list[str], count: int) -> None:
+    first, others = sections(here)
+    assert [where for where, _ in first] == [each for each in dict.fromkeys(here) if each in PARTS]
+    found = [(where, *pair) for where, pairs in (*first, *others) for pair in pairs]
+    assert sorted(found) == sorted(table())
+    columns = in_columns(others, count)
     spread = [section for column in columns for section in column]
-    assert sorted(spread) == sorted(found)
+    assert sorted(spread) == sorted(others)
+
+
+def test_the_users_keys_stand_in_it() -> None:
+    first, _ = sections([LOG], {"Log.level": "ctrl+s,plus", "Log.unknown": "x"})
+    meaning = {what: shown for shown, what in first[0][1]}
+    assert meaning["Show all, warnings and errors, or only errors"] == "^s +"
 
 
 async def test_it_is_closed_by_its_keys() -> None:
@@ -46,7 +51,7 @@ async def test_it_is_closed_by_its_keys() -> None:
 async def test_one_column_that_scrolls_on_a_small_screen() -> None:
     app = Host()
     async with app.run_test(size=(80, 24)) as pilot:
-        app.push_screen(HelpScreen(LOG, about="About this."))
+        app.push_screen(HelpScreen([LOG], about="About this."))
         await pilot.pause()
         text = shown(app)
         assert text.index("About this.") < text.index("Log") < text.index("Everywhere")
@@ -59,7 +64,7 @@ async def test_one_column_that_scrolls_on_a_small_screen() -> None:
 async def test_columns_where_there_is_room() -> None:
     app = Host()
     async with app.run_test(size=(160, 120)) as pilot:
-        app.push_screen(HelpScreen(LOG))
+        app.push_screen(HelpScreen([LOG, EVERYWHERE]))
         await pilot.pause()
         lines = shown(app).splitlines()
         heads = next(line for line in lines if "Log" in line)

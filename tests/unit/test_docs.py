@@ -19,6 +19,7 @@ from trm_engine.config import Config
 from trm_engine.data.samples import Sample
 from trm_engine.runs.schema.answers import Prediction
 from trm_engine.sweeps.plan import SweepPlan
+from trm_tui.keymap import keymap_of
 from trm_tui.widgets.checkpoint.tabs import InspectTabs
 from trm_tui.widgets.conversation.tabs import PlaygroundTabs
 from trm_tui.widgets.run.tabs import TrainTabs
@@ -139,10 +140,14 @@ def _commands() -> list[tuple[str, Any]]:
 
 
 def test_configurations_that_are_shown_are_valid() -> None:
-    shown = [(block.mark, yaml.safe_load(block.text)) for block in blocks("yaml")]
+    readers = {
+        "file: sweep.yaml": lambda text: SweepPlan.model_validate(yaml.safe_load(text)),
+        "file: keys.yaml": lambda text: keymap_of(text, Path("keys.yaml")),
+    }
+    shown = list(blocks("yaml"))
     assert shown
-    for mark, each in shown:
-        (SweepPlan if mark == "file: sweep.yaml" else Config).model_validate(each)
+    for each in shown:
+        readers.get(each.mark, lambda text: Config.model_validate(yaml.safe_load(text)))(each.text)
 
 
 def test_samples_that_are_shown_are_valid() -> None:

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from trm_engine.printable import guard_output
 from trm_tui.cli import models, runs
 from trm_tui.commands.data import app as data_app
+from trm_tui.commands.keys import keys
 from trm_tui.exit_status import errors_as_messages
 from trm_tui.text.look_alikes import LOOK_ALIKES, register
 
@@ -44,7 +45,7 @@ app.add_typer(data_app, name="data")
 for command in (
     *(runs.init, runs.train, runs.watch, runs.runs, runs.sweep, runs.report, runs.tensorboard),
     *(models.inspect, models.playground, models.evaluate, models.predict, models.export),
-    models.serve,
+    *(models.serve, keys),
 ):
     app.command("eval" if command is models.evaluate else None)(command)
 

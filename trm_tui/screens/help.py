@@ -1,8 +1,8 @@
-"""HelpScreen: all keys, with those of the focused pane first."""
+"""HelpScreen: all keys, those of the focused pane and its screen before the others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from rich.cells import cell_len, set_cell_size
@@ -20,6 +20,7 @@ from trm_tui.widgets.table.drawing import Drawing
 from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
 
 ABOUT = "The keys of a pane work while it has the focus. Focus it with tab or a click."
+OTHERS = "Keys of other panes and screens. To change keys, see trm-tui keys --help."
 COLUMN_WIDTH = 44
 GAP = 3
 
@@ -36,10 +37,10 @@ class HelpTable(Drawing):
     """
     COMPONENT_CLASSES = {"help--section", "help--first", "help--key"}
 
-    def __init__(self, first: str | None) -> None:
+    def __init__(self, sections: Sequence[Section], first: str | None) -> None:
         super().__init__()
+        self._sections = sections
         self._first = first
-        self._sections = sections(first)
 
     def draw(self, width: int) -> RenderableType:
         """All sections."""
@@ -64,7 +65,10 @@ class HelpTable(Drawing):
 
 
 class HelpScreen(ModalScreen[None], ScrollKeys):
-    """All keys, section ``first`` before the others, below a description of the screen."""
+    """All keys, below a description of the screen.
+
+    The sections ``here`` come first, in this order. ``keymap`` has the user's own keys.
+    """
 
     DEFAULT_CSS = """
     HelpScreen {
@@ -76,6 +80,7 @@ class HelpScreen(ModalScreen[None], ScrollKeys):
         }
         & Scroller { height: auto; max-height: 100%; }
         & Static { margin: 1 0; }
+        & .others { border-top: solid $faint; color: $faint; }
     }
     """
     BINDINGS = [
@@ -83,10 +88,12 @@ class HelpScreen(ModalScreen[None], ScrollKeys):
         *bindings(ROWS),
     ]
 
-    def __init__(self, first: str | None = None, about: str = "") -> None:
+    def __init__(
+        self, here: Iterable[str] = (), about: str = "", keymap: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__()
-        self._first = first
         self._about = f"{about} {ABOUT}".strip()
+        self._here, self._others = sections(here, keymap)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="help") as box:
@@ -94,19 +101,28 @@ class HelpScreen(ModalScreen[None], ScrollKeys):
             box.border_subtitle = "↑ ↓ scroll · ? esc q close"
             with Scroller():
                 yield Static(self._about, markup=False)
-                yield HelpTable(self._first)
+                if self._here:
+                    yield HelpTable(self._here, self._here[0][0])
+                    yield Static(OTHERS, classes="others", markup=False)
+                yield HelpTable(self._others, None)
 
     def action_close(self) -> None:
         """Close the help."""
         self.dismiss(None)
 
 
-def sections(first: str | None = None) -> list[Section]:
-    """The key table as sections: a title, then pairs of key and help. ``first`` comes first."""
-    found: dict[str, list[tuple[str, str]]] = {first: []} if first else {}
-    for where, shown, what in table():
+def sections(
+    here: Iterable[str] = (), keymap: Mapping[str, str] | None = None
+) -> tuple[list[Section], list[Section]]:
+    """The key table as sections, those ``here`` in their order, and the others.
+
+    A section is a title with pairs of key and help.
+    """
+    found: dict[str, list[tuple[str, str]]] = {}
+    for where, shown, what in table(keymap):
         found.setdefault(where, []).append((shown, what))
-    return [(where, keys) for where, keys in found.items() if keys]
+    first = [(where, found.pop(where)) for where in dict.fromkeys(here) if where in found]
+    return first, list(found.items())
 
 
 def in_columns(sections: Sequence[Section], count: int) -> list[list[Section]]:

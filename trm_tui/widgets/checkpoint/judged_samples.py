@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.message import Message
 
 from trm_engine.printable import one_line
-from trm_tui.keys import JUDGED, ROWS, bindings
+from trm_tui.keys import JUDGED, bindings
 from trm_tui.store.judged import (
     ALL,
     CONFIDENT,
@@ -175,7 +175,7 @@ class JudgedList(SearchRows):
 
     BORDER_TITLE = "Samples"
     DEFAULT_CSS = "JudgedList { height: 1fr; }"
-    BINDINGS = [*bindings(JUDGED), *bindings(ROWS)]
+    BINDINGS = bindings(JUDGED)
 
     @dataclass
     class Selected(Message):

@@ -14,7 +14,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 
 from trm_engine.printable import one_line
-from trm_tui.keys import LABELS, ROWS, bindings
+from trm_tui.keys import LABELS, bindings
 from trm_tui.text.figures import clip_middle, pad
 from trm_tui.text.wrapped import wrap
 from trm_tui.widgets.log.buffer import fold
@@ -172,7 +172,7 @@ class LabelsTable(Drawing):
 class LabelsView(SearchPane):
     """The labels of a model, with search."""
 
-    BINDINGS = [*bindings(LABELS), *bindings(ROWS)]
+    BINDINGS = bindings(LABELS)
 
     def __init__(self, **options: Any) -> None:
         super().__init__("words of a label", **options)

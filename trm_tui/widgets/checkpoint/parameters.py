@@ -14,7 +14,7 @@ from textual.message import Message
 from trm_engine.printable import one_line
 from trm_engine.runs.schema.model_file import ParameterStats
 from trm_engine.wording import counted
-from trm_tui.keys import PARAMETERS, ROWS, bindings
+from trm_tui.keys import PARAMETERS, bindings
 from trm_tui.text.figures import NOTHING, bar, clip_middle
 from trm_tui.widgets.checkpoint.parameter_tree import (
     Figures,
@@ -44,7 +44,7 @@ IN_MODEL, BY_SIZE, BY_DISTANCE = range(len(ORDERS))
 class ParametersTree(SearchRows):
     """The tensors of a model as a tree or as a sorted list, with search."""
 
-    BINDINGS = [*bindings(PARAMETERS), *bindings(ROWS)]
+    BINDINGS = bindings(PARAMETERS)
 
     @dataclass
     class Chosen(Message):

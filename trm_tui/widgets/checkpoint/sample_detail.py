@@ -15,7 +15,7 @@ from textual.widget import Widget
 from trm_engine.printable import one_line
 from trm_engine.runs.schema.answers import Answer
 from trm_engine.wording import counted
-from trm_tui.keys import DETAIL, ROWS, bindings
+from trm_tui.keys import DETAIL, bindings
 from trm_tui.store.step_answer import marks
 from trm_tui.text.figures import RIGHT, WRONG
 from trm_tui.widgets.conversation.marked import MarkedConversation
@@ -36,7 +36,7 @@ class SampleDetail(ScrollKeys):
 
     ALLOW_MAXIMIZE = True
     BORDER_TITLE = "Sample"
-    BINDINGS = [*bindings(DETAIL), *bindings(ROWS)]
+    BINDINGS = bindings(DETAIL)
     DEFAULT_CSS = """
     SampleDetail {
         height: 1fr;

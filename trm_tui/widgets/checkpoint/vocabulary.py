@@ -16,7 +16,7 @@ from textual.widgets import Input, Static
 from trm_engine.printable import printable
 from trm_engine.runs.schema.answers import Tokenization
 from trm_engine.runs.schema.model_file import Vocabulary
-from trm_tui.keys import ROWS, VOCABULARY, bindings
+from trm_tui.keys import VOCABULARY, bindings
 from trm_tui.widgets.conversation.tokenised import Tokenised
 from trm_tui.widgets.log.buffer import fold
 from trm_tui.widgets.table.columns import Cells, Column, Layout
@@ -42,7 +42,7 @@ class VocabularyView(SearchRows):
     VocabularyView > Tokenised.-known { display: block; }
     VocabularyView > PieceRows { height: 1fr; }
     """
-    BINDINGS = [*bindings(VOCABULARY), *bindings(ROWS)]
+    BINDINGS = bindings(VOCABULARY)
 
     @dataclass
     class TokensRequested(Message):

@@ -11,7 +11,7 @@ from textual.message import Message
 
 from trm_engine.printable import one_line
 from trm_engine.runs.schema.answers import Answer
-from trm_tui.keys import ANSWER, ROWS, bindings
+from trm_tui.keys import ANSWER, bindings
 from trm_tui.widgets.chart.step_curve import StepCurve
 from trm_tui.widgets.conversation.answer_json import AnswerJson
 from trm_tui.widgets.conversation.step_answer import StepAnswer
@@ -23,7 +23,7 @@ class AnswerPane(ScrollKeys):
     """Shows the answer to a ``predict`` request: call, values, probabilities by step, tools."""
 
     ALLOW_MAXIMIZE = True
-    BINDINGS = [*bindings(ANSWER), *bindings(ROWS)]
+    BINDINGS = bindings(ANSWER)
     DEFAULT_CSS = """
     AnswerPane {
         height: 1fr;

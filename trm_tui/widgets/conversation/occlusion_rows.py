@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.message import Message
 
 from trm_engine.printable import one_line
-from trm_tui.keys import OCCLUSION, ROWS, bindings
+from trm_tui.keys import OCCLUSION, bindings
 from trm_tui.store.draft import Draft
 from trm_tui.store.occlusion import Occlusion, WithoutTurn
 from trm_tui.text.figures import share_text
@@ -30,7 +30,7 @@ class OcclusionRows(CursorRows):
 
     ALLOW_MAXIMIZE = True
     BORDER_TITLE = "Why: leaving turns out"
-    BINDINGS = [*bindings(OCCLUSION), *bindings(ROWS)]
+    BINDINGS = bindings(OCCLUSION)
     EMPTY = ASK
 
     @dataclass

@@ -9,7 +9,7 @@ from textual.content import Content
 
 from trm_engine.data.problems.figures import Figure
 from trm_engine.printable import one_line
-from trm_tui.keys import FIGURES, ROWS, bindings
+from trm_tui.keys import FIGURES, bindings
 from trm_tui.text.figures import BLOCKS
 from trm_tui.widgets.data.selecting import SelectingList, SelectingRows
 from trm_tui.widgets.table.columns import Cells, Column, Layout
@@ -108,7 +108,7 @@ class FigureList(SelectingList[FigureRows]):
 
     BORDER_TITLE = "Overview"
     DEFAULT_CSS = "FigureList { height: 1fr; }"
-    BINDINGS = [*bindings(FIGURES), *bindings(ROWS)]
+    BINDINGS = bindings(FIGURES)
 
     class Selected(SelectingList.Selected):
         """The cursor is on another figure."""

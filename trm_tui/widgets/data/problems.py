@@ -84,7 +84,7 @@ class ProblemList(SelectingList[ProblemRows]):
 
     BORDER_TITLE = "Problems"
     DEFAULT_CSS = "ProblemList { height: 1fr; }"
-    BINDINGS = [*bindings(FIGURES), *bindings(ROWS)]
+    BINDINGS = bindings(FIGURES)
 
     class Selected(SelectingList.Selected):
         """The cursor is on another problem."""

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.message import Message
 
 from trm_engine.printable import one_line, printable
-from trm_tui.keys import ROWS, VIEWED, bindings
+from trm_tui.keys import VIEWED, bindings
 from trm_tui.store.placed_values import placed_values
 from trm_tui.store.step_answer import Mark
 from trm_tui.text.figures import WRONG
@@ -50,7 +50,7 @@ class SamplePane(ScrollKeys):
 
     ALLOW_MAXIMIZE = True
     BORDER_TITLE = "Sample"
-    BINDINGS = [*bindings(VIEWED), *bindings(ROWS)]
+    BINDINGS = bindings(VIEWED)
     DEFAULT_CSS = """
     SamplePane {
         height: 1fr;

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.message import Message
 
 from trm_engine.printable import one_line
-from trm_tui.keys import ROWS, SAMPLES_BEHIND, bindings
+from trm_tui.keys import SAMPLES_BEHIND, bindings
 from trm_tui.store.listing import Listed, Listing, Rows, empty
 from trm_tui.widgets.conversation.sample import last_user_text
 from trm_tui.widgets.data.selecting import SelectingList, SelectingRows
@@ -89,7 +89,7 @@ class SampleList(SelectingList[ListedRows]):
 
     BORDER_TITLE = "Samples"
     DEFAULT_CSS = "SampleList { height: 1fr; }"
-    BINDINGS = [*bindings(SAMPLES_BEHIND), *bindings(ROWS)]
+    BINDINGS = bindings(SAMPLES_BEHIND)
 
     class Selected(SelectingList.Selected):
         """The cursor is on another sample."""

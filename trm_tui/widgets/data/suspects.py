@@ -12,7 +12,7 @@ from trm_engine.label_errors.corrections import Decision
 from trm_engine.label_errors.review import Review, label_of
 from trm_engine.label_errors.suspect import Suspect
 from trm_engine.printable import one_line
-from trm_tui.keys import ROWS, SUSPECTS, bindings
+from trm_tui.keys import SUSPECTS, bindings
 from trm_tui.widgets.data.selecting import SelectingList, SelectingRows
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 
@@ -85,7 +85,7 @@ class SuspectList(SelectingList[SuspectRows]):
 
     BORDER_TITLE = "Suspected labels"
     DEFAULT_CSS = "SuspectList { height: 1fr; }"
-    BINDINGS = [*bindings(SUSPECTS), *bindings(ROWS)]
+    BINDINGS = bindings(SUSPECTS)
 
     class Selected(SelectingList.Selected):
         """The cursor is on another suspect."""

@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widget import Widget
 
-from trm_tui.keys import LOG, ROWS, bindings
+from trm_tui.keys import LOG, bindings
 from trm_tui.store.log import LogLine
 from trm_tui.widgets.log.buffer import MAX_LINES
 from trm_tui.widgets.log.rows import LogRows
@@ -23,7 +23,7 @@ class LogView(ScrollKeys):
     """A growing log. It follows the newest line, unless scrolled up or searched."""
 
     ALLOW_MAXIMIZE = True
-    BINDINGS = [*bindings(LOG), *bindings(ROWS)]
+    BINDINGS = bindings(LOG)
 
     def __init__(self, max_lines: int = MAX_LINES, **options: Any) -> None:
         super().__init__(**options)

@@ -17,7 +17,7 @@ from textual.content import Content
 
 from trm_engine.config import Config
 from trm_engine.printable import printable
-from trm_tui.keys import CONFIG, ROWS, bindings
+from trm_tui.keys import CONFIG, bindings
 from trm_tui.widgets.log.buffer import fold
 from trm_tui.widgets.table.drawing import Drawing
 from trm_tui.widgets.table.scrolling import Scroller
@@ -145,7 +145,7 @@ class ConfigTable(Drawing):
 class ConfigView(SearchPane):
     """The configuration of a run, with search."""
 
-    BINDINGS = [*bindings(CONFIG), *bindings(ROWS)]
+    BINDINGS = bindings(CONFIG)
 
     def __init__(self, **options: Any) -> None:
         super().__init__("words of a setting", **options)

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.message import Message
 
 from trm_engine.printable import one_line
-from trm_tui.keys import ROWS, UNSURE, bindings
+from trm_tui.keys import UNSURE, bindings
 from trm_tui.store.unsure import Request, Unsure
 from trm_tui.text.clock import local_time
 from trm_tui.text.figures import RIGHT
@@ -92,7 +92,7 @@ class UnsureList(SearchRows):
 
     BORDER_TITLE = "Least sure requests"
     DEFAULT_CSS = "UnsureList { height: 1fr; }"
-    BINDINGS = [*bindings(UNSURE), *bindings(ROWS)]
+    BINDINGS = bindings(UNSURE)
 
     @dataclass
     class Selected(Message):
