@@ -299,10 +299,15 @@ class TRMConfig(ModelConfig):
 class TrainingConfig(Section):
     """How the network is trained. Defaults are the paper's."""
 
+    optimizer: Literal["adamw", "muon"] = Field(
+        "adamw",
+        description="muon: Muon for the matrices of the layers, AdamW for all else; it learns more "
+        "from each update. adamw: AdamW for all weights.",
+    )
     learning_rate: float = Field(
         1e-4,
         gt=0,
-        description="Peak learning rate of AdamW. Higher learns faster but can diverge.",
+        description="Peak learning rate. Higher learns faster but can diverge.",
     )
     weight_decay: float = Field(
         0.1,
@@ -409,6 +414,13 @@ class TrainingConfig(Section):
         lt=1,
         description="Share of the words, names and descriptions of tools that are hidden. "
         "Higher relies less on single words.",
+    )
+    similar_words: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the words of tools that are replaced by words of a similar meaning. "
+        "Higher carries over better to tools that are said in other words.",
     )
     word_renaming: float = Field(
         0.0,

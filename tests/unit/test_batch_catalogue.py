@@ -15,7 +15,7 @@ from trm_engine.data.collator import Batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.models import TRMForToolCalling
-from trm_engine.training.catalogue import narrowed, renamed, without_words
+from trm_engine.training.catalogue import narrowed, renamed, reworded, without_words
 from trm_engine.training.losses import TOTAL, DeepSupervisionLoss, count_labels
 from trm_engine.training.supervision import Part, averaged, per_step
 from trm_engine.training.targets import Targets
@@ -217,6 +217,48 @@ def test_a_share_of_the_batches_is_renamed(
     ]
     assert 15 < sum(same) < 45
     assert renamed(batch, model.catalogue, 0.0, vocab, (0, 1))[0] is batch
+
+
+# --- similar words ------------------------------------------------------------------------------
+
+
+def paired(vocab: int) -> Tensor:
+    """Vectors [V, V] in which the tokens 2k and 2k + 1 are similar, all others orthogonal."""
+    vectors = torch.eye(vocab)
+    for token in range(0, vocab - 1, 2):
+        vectors[token, token + 1] = 0.5
+    return vectors
+
+
+def test_words_become_similar_ones(model: TRMForToolCalling) -> None:
+    catalogue, vocab = model.catalogue, model.config.vocab_size
+    words = torch.arange(MASK_ID + 1, vocab - vocab % 2)
+    other = reworded(catalogue, 0.9, words, paired(vocab), (0, 1))
+    changed = other.ids != catalogue.ids
+    assert changed.any()
+    partner = catalogue.ids ^ 1  # one of two words: only a draw of the first place finds it
+    assert torch.equal(other.ids[changed], partner[changed])
+    assert torch.isin(catalogue.ids[changed], words).all()
+    assert other.parts is catalogue.parts
+    assert other.values is catalogue.values
+
+
+def test_a_word_without_similar_ones_stays(model: TRMForToolCalling) -> None:
+    vocab = model.config.vocab_size
+    words = torch.arange(MASK_ID + 1, vocab)
+    other = reworded(model.catalogue, 0.9, words, torch.eye(vocab), (0, 1))
+    assert torch.equal(other.ids, model.catalogue.ids)
+
+
+def test_similar_words_depend_on_the_seed_alone(model: TRMForToolCalling) -> None:
+    vocab, catalogue = model.config.vocab_size, model.catalogue
+    words, vectors = torch.arange(MASK_ID + 1, vocab), torch.ones(vocab, 2)
+    one, same, other = (
+        reworded(catalogue, 0.5, words, vectors, (0, seed)).ids for seed in (1, 1, 2)
+    )
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert reworded(catalogue, 0.0, words, vectors, (0, 1)) is catalogue
 
 
 def test_training_with_hidden_and_renamed_words_learns(

@@ -13,6 +13,7 @@ from torch import nn
 from tests.models import small_config, small_model
 from trm_engine.config import TrainingConfig
 from trm_engine.models.heads.turn_recency import TurnRecency
+from trm_engine.training.muon import STEP_SIZE, Muon, orthogonal
 from trm_engine.training.optim import build_optimizer, build_scheduler, lr_factor
 
 
@@ -116,3 +117,96 @@ def test_decay_shrinks_matrices_alone() -> None:
     optimizer.step()
     assert torch.allclose(model.weight, before[0] * 0.95)
     assert torch.equal(model.bias, before[1])
+
+
+# --- Muon ---------------------------------------------------------------------------------------
+
+
+def muon(weight: nn.Module, **changes: float) -> Muon:
+    config = TrainingConfig(optimizer="muon", learning_rate=0.1, weight_decay=0.0, **changes)
+    optimizer = build_optimizer(weight, config)
+    assert isinstance(optimizer, Muon)
+    return optimizer
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (24, 40), (40, 24)])
+def test_an_update_is_orthogonal_whatever_the_gradients_size(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    matrices = torch.randn(2, *shape) * torch.tensor([1e-4, 1e3])[:, None, None]
+    values = torch.linalg.svdvals(orthogonal(matrices))
+    assert values.min() > 0.5
+    assert values.max() < 1.3
+
+
+def test_a_step_goes_along_the_gradient() -> None:
+    layer = nn.Linear(16, 24, bias=False)
+    before = layer.weight.detach().clone()
+    u, _, v = torch.linalg.svd(torch.randn(24, 16), full_matrices=False)
+    layer.weight.grad = 3.0 * u @ v
+    muon(layer).step()
+    moved = (before - layer.weight) / (0.1 * STEP_SIZE * 32**0.5)
+    along = (moved * (u @ v)).sum() / (moved.norm() * (u @ v).norm())
+    assert along > 0.999
+    assert 0.6 < moved.norm() / (u @ v).norm() < 1.3
+
+
+def test_queries_keys_and_values_are_matrices_of_their_own() -> None:
+    stacked, apart = nn.Linear(16, 48, bias=False), [nn.Linear(16, 16, bias=False) for _ in "qkv"]
+    for part, other in zip(stacked.weight.data.chunk(3), apart, strict=True):
+        other.weight.data.copy_(part)
+    gradient = torch.randn(48, 16) * torch.linspace(0.1, 10, 48)[:, None]
+    stacked.weight.grad = gradient
+    for part, other in zip(gradient.chunk(3), apart, strict=True):
+        other.weight.grad = part.clone()
+    muon(stacked).step()
+    muon(nn.ModuleList(apart)).step()
+    assert torch.allclose(stacked.weight, torch.cat([other.weight for other in apart]), atol=1e-6)
+
+
+def test_embeddings_biases_and_narrow_matrices_have_adamw() -> None:
+    model = small_model(small_config(hidden_size=32, num_choices=2))
+    optimizer = muon(model)
+    by_muon = {id(w) for w in optimizer.param_groups[-1]["params"]}
+    names = {name for name, weight in model.named_parameters() if id(weight) in by_muon}
+    assert {"core.layers.0.attention.qkv.weight", "heads.pointers.keys.weight"} <= names
+    assert not names & {
+        "embedding.tokens.weight",
+        "heads.q.weight",
+        "heads.pointers.recency.weight",
+    }
+
+
+def test_a_step_that_is_not_to_be_made_changes_nothing() -> None:
+    layer = nn.Linear(16, 16)
+    optimizer = muon(layer)
+    for gradient in (1.0, float("nan")):
+        state = [tensor.detach().clone() for tensor in (layer.weight, layer.bias)]
+        for weight in layer.parameters():
+            weight.grad = torch.full_like(weight, gradient)
+        optimizer.found_inf = torch.tensor(float(gradient != 1.0))  # type: ignore[attr-defined]
+        optimizer.step()
+    assert torch.equal(layer.weight, state[0])
+    assert torch.equal(layer.bias, state[1])
+    assert optimizer.state[layer.weight]["momentum"].isfinite().all()
+
+
+def test_an_optimiser_goes_on_where_it_was_saved() -> None:
+    torch.manual_seed(0)
+    one, other = nn.Linear(16, 16), nn.Linear(16, 16)
+    other.load_state_dict(one.state_dict())
+    first, second = muon(one), muon(other)
+
+    def update(layer: nn.Module, optimizer: Muon, seed: int) -> None:
+        torch.manual_seed(seed)
+        for weight in layer.parameters():
+            weight.grad = torch.randn_like(weight)
+        optimizer.step()
+
+    update(one, first, 1)
+    update(other, second, 1)
+    resumed = muon(other)
+    resumed.load_state_dict(second.state_dict())
+    update(one, first, 2)
+    update(other, resumed, 2)
+    assert torch.equal(one.weight, other.weight)
+    assert torch.equal(one.bias, other.bias)

@@ -34,6 +34,7 @@ from trm_engine.vocabulary import (
     ROLE_IDS,
     TOOL_ROLES,
     UNK_ID,
+    WORD_START,
     marker_id,
 )
 
@@ -215,6 +216,11 @@ class TRMTokenizer:
     def piece(self, index: int) -> str:
         """The vocabulary entry at ``index``."""
         return self._processor.id_to_piece(index)
+
+    def words(self) -> dict[int, str]:
+        """The entries that begin a word, without the mark of the space, by their id."""
+        pieces = ((index, self.piece(index)) for index in range(MASK_ID + 1, self.vocab_size))
+        return {index: piece[1:] for index, piece in pieces if piece[1:] and piece[0] == WORD_START}
 
     def encode_conversation(
         self, history: Sequence[Turn | Mapping[str, Any]], max_length: int = 2048

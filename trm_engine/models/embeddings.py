@@ -9,8 +9,9 @@ from trm_engine.config import TRMConfig
 from trm_engine.data.catalogue_tokens import DESCRIPTION, CatalogueTokens
 from trm_engine.models.layers import lecun_, linear
 from trm_engine.models.layout import Context, batch_layout, joined, shared_sequences
+from trm_engine.models.neighbours import Neighbours
 from trm_engine.models.readings import Readings
-from trm_engine.vocabulary import CAPITALISED, EOS_ID, ROLES
+from trm_engine.vocabulary import CAPITALISED, EOS_ID, FIRST_MARKER_ID, MASK_ID, PAD_ID, ROLES
 
 SHARED_REGISTERS = 2
 """Register 0 is for decision and q, register 1 for the call; then one for each slot and tool."""
@@ -23,8 +24,9 @@ TOOLS_STEP = 4
 class Embedding(nn.Module):
     """x = sqrt(D) (token + role + capital) for a token; learned vectors for registers.
 
-    The register of a slot or tool is W reading + v. An entry of a catalogue has the tokens of its
-    name and description, and one register.
+    The register of a slot is W reading + v. That of a tool also has what its parameters say,
+    W reading + W_a (mean of their readings) + W_r (mean of the required ones' readings) + v. An
+    entry of a catalogue has the tokens of its name and description, and one register.
     """
 
     def __init__(self, config: TRMConfig) -> None:
@@ -37,8 +39,11 @@ class Embedding(nn.Module):
         self.capital = _embedding(1, width)
         self.parts = _embedding(KINDS * DESCRIPTION, width)
         self.registers = _embedding(SHARED_REGISTERS + 2 + KINDS, width)
+        self.neighbours = Neighbours(width)
         self.slots = linear(width, width)
         self.tools = linear(width, width)
+        self.accepted = linear(width, width)
+        self.required = linear(width, width)
         self.scale = width**0.5
 
     def forward(
@@ -105,8 +110,10 @@ class Embedding(nn.Module):
         if text_flags is not None:
             is_capitalised = text_flags & CAPITALISED > 0
             words = words + is_capitalised[..., None] * self.capital.weight
-        scaled: Tensor = words * self.scale
-        return scaled
+        is_token = (input_ids != PAD_ID) & (input_ids != EOS_ID)
+        begins = (input_ids >= FIRST_MARKER_ID) & (input_ids < MASK_ID)
+        read: Tensor = self.neighbours(words * self.scale, is_token, begins)
+        return read
 
     def entries(self, ids: Tensor, parts: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
         """The vectors of a catalogue's entries: tokens [E, L, D] and one register each [E, 1, D].
@@ -114,7 +121,8 @@ class Embedding(nn.Module):
         ids, parts [E, L], kinds [E]: see ``CatalogueTokens``.
         """
         rows = kinds[:, None] * DESCRIPTION + (parts - 1).clamp(min=0)
-        words: Tensor = (self.tokens(ids) + self.parts(rows)) * self.scale
+        tokens = (self.tokens(ids) + self.parts(rows)) * self.scale
+        words = self.neighbours(tokens, ids > 0, torch.zeros_like(ids, dtype=torch.bool))
         registers: Tensor = self.registers(kinds + SHARED_REGISTERS + 2)[:, None] * self.scale
         return words, registers
 
@@ -122,9 +130,24 @@ class Embedding(nn.Module):
         """Shared ones, those of the slots, those of each sample's tools: [B, R, D]."""
         vectors = self.registers.weight * self.scale
         slots = self.slots(readings.slots) + vectors[SHARED_REGISTERS]
-        tools = self.tools(readings.tools) + vectors[SHARED_REGISTERS + 1]
+        tools = (
+            self.tools(readings.tools) + self.parameters(readings) + vectors[SHARED_REGISTERS + 1]
+        )
         alike = torch.cat((vectors[:SHARED_REGISTERS], slots))
         return torch.cat((alike.expand(places.shape[0], -1, -1), tools[places]), dim=1)
+
+    def parameters(self, readings: Readings) -> Tensor:
+        """What the parameters add to each tool's register, [T, D]."""
+        catalogue, args = readings.catalogue, readings.args
+        accepted: Tensor = self.accepted(_mean(catalogue.accepted, args))
+        return accepted + self.required(_mean(catalogue.required, args))
+
+
+def _mean(chosen: Tensor, vectors: Tensor) -> Tensor:
+    """The mean of the chosen [T, A] of vectors [A, D], 0 for none: [T, D]."""
+    weights = chosen.to(vectors.dtype)
+    mean: Tensor = weights @ vectors / weights.sum(dim=1, keepdim=True).clamp(min=1)
+    return mean
 
 
 def tool_places(tool_mask: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from trm_engine.data.catalogue_tokens import DESCRIPTION, NAME, CatalogueTokens
 from trm_engine.data.collator import Batch
@@ -16,6 +17,8 @@ STREAM = 0x4341
 """Keeps these draws independent of others with the same seed."""
 
 TOOL_LABELS = ("tool_name_labels", "next_tool_labels")
+SIMILAR_WORDS = 8
+LEAST_SIMILARITY = 0.4
 ARGUMENT_LABELS = ("arg_presence_labels", "arg_choice_labels", "arg_span_labels")
 
 
@@ -93,6 +96,42 @@ def renamed(
     table = torch.from_numpy(others)
     changed = replace(catalogue, ids=table[catalogue.ids], values=table[catalogue.values])
     return {**batch, "input_ids": table[batch["input_ids"]]}, changed
+
+
+def reworded(
+    catalogue: CatalogueTokens,
+    share: float,
+    words: Tensor,
+    vectors: Tensor,
+    seed: tuple[int, ...],
+) -> CatalogueTokens:
+    """A catalogue in which a share of the words is replaced by words of a similar meaning.
+
+    So a tool is not learnt by heart from the words of its owner. Words are similar whose vectors
+    are: cos >= LEAST_SIMILARITY, at most SIMILAR_WORDS of each.
+
+    Args:
+        catalogue: what is changed.
+        share: of the words.
+        words: the tokens that are words, [W].
+        vectors: of all tokens, [V, D].
+        seed: of the draws.
+    """
+    if not share:
+        return catalogue
+    random = np.random.default_rng((*seed, STREAM + 3))
+    ids = catalogue.ids
+    drawn = torch.from_numpy(random.random(ids.shape) < share) & torch.isin(ids, words)
+    ranks = torch.from_numpy(random.integers(1, SIMILAR_WORDS + 1, ids.shape))[drawn]
+    used, places = ids[drawn].unique(return_inverse=True)
+    directions = F.normalize(vectors, dim=-1)
+    most = min(SIMILAR_WORDS + 1, len(words))
+    similarities, nearest = (directions[used] @ directions[words].mT).topk(most)  # (u k)
+    chosen = places, ranks.clamp(max=most - 1)
+    is_similar = similarities[chosen] >= LEAST_SIMILARITY
+    changed = ids.clone()
+    changed[drawn] = torch.where(is_similar, words[nearest[chosen]], ids[drawn])
+    return replace(catalogue, ids=changed)
 
 
 def _renumbered(labels: Tensor, used: Tensor) -> Tensor:

@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from trm_engine.config import TrainingConfig
+from trm_engine.training.muon import Muon
+
+LEAST_SIDE = 16
+"""Rows and columns that Muon's matrices have at least; narrower ones are bundles of vectors."""
 
 
 def build_optimizer(model: nn.Module, config: TrainingConfig) -> AdamW:
-    """AdamW, fused. Only the weight matrices of linear layers decay.
+    """AdamW or Muon. Only the weight matrices of linear layers decay.
 
     Biases, embeddings, registers and tables do not decay. For a table of softplus arguments, for
     example, zero has no meaning: its values would decay towards softplus(0) = 0.69.
     """
+    is_muon = config.optimizer == "muon"
     decaying = {id(m.weight) for m in model.modules() if isinstance(m, nn.Linear)}
-    matrices: list[nn.Parameter] = []
-    others: list[nn.Parameter] = []
+    groups: dict[str, list[nn.Parameter]] = {"matrices": [], "linear": [], "others": []}
     for weight in model.parameters():
-        (matrices if id(weight) in decaying else others).append(weight)
-    return AdamW(
-        [
-            {"params": matrices, "weight_decay": config.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ],
-        lr=config.learning_rate,
-        betas=(config.beta1, config.beta2),
-        fused=True,
+        name = "linear" if id(weight) in decaying else "others"
+        if is_muon and name == "linear" and min(weight.shape) >= LEAST_SIDE:
+            name = "matrices"
+        groups[name].append(weight)
+    settings: list[dict[str, Any]] = [
+        {"params": groups["linear"], "weight_decay": config.weight_decay},
+        {"params": groups["others"], "weight_decay": 0.0},
+    ]
+    if groups["matrices"]:
+        decay = config.weight_decay
+        settings += [{"params": groups["matrices"], "weight_decay": decay, "orthogonal": True}]
+    return (Muon if is_muon else AdamW)(
+        settings, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True
     )
 
 

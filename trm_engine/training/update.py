@@ -14,7 +14,7 @@ from trm_engine.config import Config
 from trm_engine.data.collator import LENGTH_STEP, TRMCollator, split_batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.training_items import TrainingItems
-from trm_engine.training.catalogue import fewer_offered, narrowed, renamed, without_words
+from trm_engine.training.catalogue import fewer_offered, narrowed, renamed, reworded, without_words
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.halting import Halting
 from trm_engine.training.losses import NUM_COUNTS, DeepSupervisionLoss, count_labels
@@ -89,6 +89,7 @@ class Updater:
             training.seed,
         )
         self._catalogue = state.model.catalogue
+        self._words = torch.tensor([*train.tokenizer.words()], dtype=torch.long)
         self._collator = TRMCollator(pad_to_multiple=LENGTH_STEP)
         self._loss_fn = DeepSupervisionLoss(config.model)
         self._supervise = averaged if training.supervision == "averaged" else per_step
@@ -140,10 +141,11 @@ class Updater:
         batch = self._collator(self._items(indices, state.epoch))
         seed = (training.seed, state.global_step)
         batch = fewer_offered(batch, MOST_OFFERED, seed)
-        vocab = state.model.config.vocab_size
-        batch, catalogue = renamed(batch, self._catalogue, training.word_renaming, vocab, seed)
+        batch, catalogue = narrowed(batch, self._catalogue)
+        vectors = state.model.embedding.tokens.weight.detach().cpu().float()
+        catalogue = reworded(catalogue, training.similar_words, self._words, vectors, seed)
+        batch, catalogue = renamed(batch, catalogue, training.word_renaming, len(vectors), seed)
         catalogue = without_words(catalogue, training.catalogue_dropout, seed)
-        batch, catalogue = narrowed(batch, catalogue)
         batch = mask_words(batch, training.word_dropout, (training.seed, state.global_step))
         batch = {name: tensor.to(self._device) for name, tensor in batch.items()}
         return Part(batch, Targets.of(batch), catalogue.to(self._device))

@@ -15,7 +15,6 @@ import torch
 
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.models.trm import TRMForToolCalling
-from trm_engine.vocabulary import MASK_ID, WORD_START
 
 PACKAGE = "wordllama"
 VECTORS = "weights/l2_supercat_256.safetensors"
@@ -33,7 +32,7 @@ def start_from_word_vectors(model: TRMForToolCalling, tokenizer: TRMTokenizer) -
     The vectors are projected on their first principal components, as many as the embeddings have.
     """
     weight = model.embedding.tokens.weight
-    pieces = dict(_words(tokenizer))
+    pieces = tokenizer.words()
     vectors = _vectors([*pieces.values()])
     centred = vectors - vectors.mean(axis=0)
     _, _, components = np.linalg.svd(centred, full_matrices=False)
@@ -44,12 +43,6 @@ def start_from_word_vectors(model: TRMForToolCalling, tokenizer: TRMTokenizer) -
         rows = torch.from_numpy(projected / model.embedding.scale).to(weight)
         weight[torch.tensor([*pieces], device=weight.device), :width] = rows
     return len(pieces)
-
-
-def _words(tokenizer: TRMTokenizer) -> list[tuple[int, str]]:
-    """The pieces that begin a word, without the mark of the space."""
-    pieces = ((index, tokenizer.piece(index)) for index in range(MASK_ID + 1, tokenizer.vocab_size))
-    return [(index, piece[1:]) for index, piece in pieces if piece[:1] == WORD_START and piece[1:]]
 
 
 def _vectors(words: list[str]) -> np.ndarray:
