@@ -17,16 +17,20 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from tests.forking import Forking, Job, take_terminal
+from tests.forking import ENDLESS, Forking, Job, take_terminal
 
 MODULES = (
     "torch._dynamo",  # torch imports it when the first optimizer is made
+    "safetensors.numpy",
+    "tokenizers",
     "trm_engine.worker.__main__",
     "trm_engine.worker.infer",
     "trm_engine.worker.serve",
+    "trm_engine.worker.start",
     "trm_engine.worker.train",
     "trm_tui.cli",
     "trm_tui.commands.inspect",
@@ -51,6 +55,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     _case_folding()  # kept
+    _slow_endless_training()
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as link:
         while message := _next(link):
@@ -58,6 +63,20 @@ def main() -> None:
             link.sendall(json.dumps(_answer(question, files)).encode() + b"\n")
             for file in files:
                 os.close(file)
+
+
+def _slow_endless_training() -> None:
+    """Training that a test ends leaves most of the processor to the tests."""
+    from trm_engine.training.update import Updater
+
+    update: Callable[..., object] = Updater.__call__
+
+    def wait_and_update(self: Updater, *arguments: object) -> object:
+        if self._config.training.max_steps == ENDLESS:
+            time.sleep(0.05)
+        return update(self, *arguments)
+
+    Updater.__call__ = wait_and_update  # type: ignore[assignment]
 
 
 def _next(link: socket.socket) -> tuple[Job, list[int]] | None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from trm_engine.runs.launch import WORKER
+from trm_engine.serving.settings import API_KEY, UPSTREAM_KEY
 
 ROOT = Path(__file__).parents[1]
 TRM = [sys.executable, "-c", "from trm_tui.cli import main; main()"]
@@ -27,6 +28,9 @@ CODE = [sys.executable, "-P", "-c"]
 ENTRIES = {"trm": TRM, "worker": WORKER, "code": CODE}
 
 Job = dict[str, Any]
+
+ENDLESS = 100_000
+"""Updates of a run that a test ends."""
 
 Executed = subprocess.Popen
 """The class that executes everything; in tests ``subprocess.Popen`` is another one."""
@@ -94,6 +98,7 @@ def _is_ordinary(env: Mapping[str, str] | None) -> bool:
     """Whether an environment changes nothing that Python or a library reads at its start."""
     env = os.environ if env is None else env
     changed = {name for name in env if env[name] != _INHERITED.get(name)}
+    changed -= {API_KEY, UPSTREAM_KEY}  # read when a server starts
     if env.get("PYTHONPATH") == str(ROOT):
         changed -= {"PYTHONPATH"}
     return not any(name.startswith(("PYTHON", "LC_", "LANG", "TRM_")) for name in changed)

@@ -111,13 +111,27 @@ def wait_for(
     run: RunFolder, event_type: str, worker: subprocess.Popen[bytes], **content: Any
 ) -> Record:
     """The first event of that kind and content, as soon as it is there."""
-    until = time.monotonic() + SECONDS
+    return wait_for_event(run, event_type, content, worker=worker)
+
+
+def wait_for_event(
+    run: RunFolder,
+    event_type: str,
+    content: Record,
+    after: int = -1,
+    worker: subprocess.Popen[bytes] | None = None,
+) -> Record:
+    """The first event of that kind and content after event ``after``, unless the worker ends."""
+    until, size = time.monotonic() + SECONDS, -1
     while time.monotonic() < until:
-        for event in read_events(run.events):
-            if event["type"] == event_type and content.items() <= event.items():
+        is_over = worker is not None and worker.poll() is not None
+        seen, size = size, run.events.stat().st_size if run.events.exists() else 0
+        for event in read_events(run.events) if size != seen else ():
+            is_wanted = event["type"] == event_type and event["seq"] > after
+            if is_wanted and content.items() <= event.items():
                 return event
-        assert worker.poll() is None, run.log.read_text()
-        time.sleep(0.01)
+        assert not is_over, run.log.read_text()
+        time.sleep(0.02)
     raise AssertionError(f"no {event_type} event {content} after {SECONDS} s")
 
 

