@@ -1,111 +1,274 @@
-"""Draw the documentation's pictures from a real run: python docs/screenshots.py RUN"""
+"""Draw every screen in every size and theme from one run: python -m docs.screenshots RUN [SCREEN…]
+
+With screens, such as train or data, only their pictures are drawn. What a picture needs
+beside the run (a sweep, runs with several seeds, a server) is made once, in RUN-pictures.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widgets import TabbedContent
 
+from docs.staging import Stage
+from docs.svg import picture
 from trm_engine.config import Config
 from trm_engine.data.problems.view import ViewOptions
 from trm_engine.runs.folder import RunFolder, find_checkpoint
+from trm_engine.sweeps.plan import read_plan
 from trm_tui.app import TrmApp
 from trm_tui.commands.playground import read_sample
+from trm_tui.screens.closing import ClosingDialog
+from trm_tui.screens.crash import CrashDialog
 from trm_tui.screens.data_view import ViewScreen
 from trm_tui.screens.inspect import InspectScreen
 from trm_tui.screens.playground import PlaygroundScreen
+from trm_tui.screens.runs import RunsScreen
+from trm_tui.screens.server import ServerScreen
+from trm_tui.screens.sweep import SweepScreen
 from trm_tui.screens.train import TrainScreen
 from trm_tui.sessions.checkpoint import CheckpointSession
 from trm_tui.sessions.data_view import DataSession
 from trm_tui.sessions.models import Model, ModelSession
 from trm_tui.sessions.run import AttachedRun
+from trm_tui.sessions.server import WatchedServer
+from trm_tui.sessions.sweep import SweepSession
 from trm_tui.settings import Remembered, Settings
-from trm_tui.widgets.checkpoint.sample_detail import SampleDetail
-from trm_tui.widgets.conversation.answer_pane import AnswerPane
+from trm_tui.widgets.checkpoint.tabs import InspectTabs
+from trm_tui.widgets.conversation.tabs import PlaygroundTabs
+from trm_tui.widgets.data.tabs import ViewTabs
+from trm_tui.widgets.run.tabs import TrainTabs
 
-HERE = Path(__file__).parent
-SIZE = (160, 48)
+HERE = Path(__file__).parent / "screens"
+SIZES = ((80, 24), (120, 36), (160, 48))
+THEMES = {"dark": "trm-dark", "light": "trm-light"}
+SCREENS = ("train", "inspect", "playground", "data", "runs", "sweep", "server")
 SECONDS = 120.0
 TURNS = 3
 """The playground's conversation is the first with a call after so many turns or more."""
+TRAFFIC_SECONDS = 30
+
+Ready = Callable[[Screen[Any]], bool]
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+def always(screen: Screen[Any]) -> bool:
+    """Ready as soon as the screen is still."""
+    return True
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A picture on a tour of an app: its name, the keys that lead to it, and when it is ready.
+
+    ``back``: the keys that lead away again.
+    """
+
+    name: str
+    keys: str = ""
+    ready: Ready = always
+    back: str = ""
+
+
+@dataclass(frozen=True)
+class Tour:
+    """Pictures of one screen and its dialogs."""
+
+    first: Callable[[Remembered], Screen[Any]]
+    stops: Sequence[Stop]
+    ready: Ready = always
+    begin: Callable[[TrmApp], object] = field(default=lambda app: None)
+
+
+async def until(pilot: Pilot[Any], is_true: Callable[[], bool]) -> None:
     """Wait, while the screen lives on."""
     async with asyncio.timeout(SECONDS):
-        while not condition():
+        while not is_true():
             await pilot.pause(0.1)
-    await pilot.pause(1.0)
+    await pilot.pause(0.3)
 
 
-async def draw(
-    name: str,
-    theme: str,
-    first: Callable[[Remembered], Screen[Any]],
-    keys: str,
-    is_ready: Callable[[], bool],
-    is_drawn: Callable[[Screen[Any]], bool] = lambda screen: True,
-) -> None:
-    """Open a screen, press keys once it is ready, and save what is drawn as SVG."""
-    app = TrmApp(first, Settings(theme=theme))
-    async with app.run_test(size=SIZE) as pilot:
-        await until(pilot, is_ready)
-        await pilot.press(*keys.split())
-        await until(pilot, lambda: is_drawn(app.screen))
-        picture = app.export_screenshot()
+async def draw(tour: Tour) -> None:
+    """Draw the pictures of a tour."""
+    app = TrmApp(tour.first, Settings())
+    async with app.run_test(size=SIZES[-1]) as pilot:
+        await until(pilot, lambda: tour.ready(app.screen))
+        tour.begin(app)
+        for stop in tour.stops:
+            await pilot.press(*stop.keys.split())
+            await until(pilot, lambda stop=stop: stop.ready(app.screen))
+            for size in SIZES:
+                await pilot.resize_terminal(*size)
+                for name, theme in THEMES.items():
+                    app.theme = theme
+                    await pilot.pause(0.4)
+                    _write(f"{stop.name}-{size[0]}x{size[1]}-{name}", picture(app))
+            await pilot.press(*stop.back.split())
         await pilot.press("q")
-    (HERE / f"{name}.svg").write_text(picture, encoding="utf-8")
 
 
-async def draw_training(folder: RunFolder, name: str, theme: str, tab: str) -> None:
-    """The screen of the run."""
-    run = AttachedRun(folder, Config.from_yaml(folder.config))
-    await draw(
-        name,
-        theme,
-        partial(TrainScreen, run),
-        tab,
-        lambda: not run.behind and bool(run.store.columns.rows),
+def _write(name: str, drawn: str) -> None:
+    (HERE / f"{name}.svg").write_text(drawn, encoding="utf-8")
+
+
+# Tours ------------------------------------------------------------------------------------------
+
+
+def training(run: RunFolder) -> Tour:
+    """The tabs of a run, and its dialogs."""
+    watched = AttachedRun(run, Config.from_yaml(run.config))
+    tabs = [Stop(f"train-{tab.lower()}", str(n)) for n, tab in enumerate(TrainTabs.TABS, 1)]
+    dialogs = [
+        Stop("train-cell", "4 c enter", back="escape"),
+        Stop("train-export", "1 w", back="escape"),
+        Stop("train-help", "question_mark", back="escape"),
+        Stop("train-palette", "ctrl+p", back="escape"),
+        Stop("train-maximised", "1 f", back="f"),
+    ]
+    return Tour(
+        partial(TrainScreen, watched),
+        [*tabs, *dialogs],
+        lambda _: not watched.behind and bool(watched.store.columns.rows),
     )
 
 
-async def draw_errors(folder: RunFolder, name: str, theme: str) -> None:
-    """The error browser on the run's validation samples."""
-    session = CheckpointSession(find_checkpoint(folder.path), device="cpu")
-    await draw(
-        name,
-        theme,
-        lambda _: InspectScreen(session),
-        "8",
-        lambda: session.summary is not None,
-        lambda screen: bool(session.judgement.result) and _has_answer(screen, SampleDetail),
-    )
+def closing(run: RunFolder) -> Iterator[Tour]:
+    """The dialogs of a training that runs or has failed, over the finished one."""
+    dialogs = {
+        "train-leave": ClosingDialog(),
+        "train-crash": CrashDialog(
+            "the loss is not finite after 3 restarts",
+            "Traceback (most recent call last):\n" + '  File "loop.py", line 12, in step\n' * 9,
+            run.log,
+            run.path,
+            f"trm-tui train --resume {run.path}",
+        ),
+    }
+    for name, dialog in dialogs.items():
+        yield Tour(
+            partial(TrainScreen, AttachedRun(run, Config.from_yaml(run.config))),
+            [Stop(name)],
+            begin=lambda app, dialog=dialog: app.push_screen(dialog),
+        )
 
 
-async def draw_playground(folder: RunFolder, name: str, theme: str) -> None:
-    """The playground on a validation sample."""
-    session = ModelSession(Model(find_checkpoint(folder.path)), device="cpu")
-    draft = read_sample(f"{folder.validation}:{_line_of_a_call(folder.validation)}")
-    await draw(
-        name,
-        theme,
+def inspecting(run: RunFolder) -> Tour:
+    """The tabs of a checkpoint."""
+    session = CheckpointSession(find_checkpoint(run.path), device="cpu")
+    asked = {"Evaluation", "Tools", "Slots", "Confidence", "Errors"}
+
+    def is_judged(_: Screen[Any]) -> bool:
+        return bool(session.judgement.result)
+
+    def is_filled(screen: Screen[Any]) -> bool:
+        tab = screen.query_one(TabbedContent).active_pane
+        return bool(tab) and not screen.app._animator._animations
+
+    stops = [
+        Stop(f"inspect-{tab.lower()}", str(number), is_judged if tab in asked else is_filled)
+        for number, tab in enumerate(InspectTabs.TABS, 1)
+    ]
+    return Tour(lambda _: InspectScreen(session), stops, lambda _: session.summary is not None)
+
+
+def playing(run: RunFolder) -> Tour:
+    """The playground on a validation sample, and its dialogs."""
+    session = ModelSession(Model(find_checkpoint(run.path)), device="cpu")
+    draft = read_sample(f"{run.validation}:{_line_of_a_call(run.validation)}")
+    tabs = [
+        Stop(f"playground-{tab.lower()}", f"escape {number}", _is_answered)
+        for number, tab in enumerate(PlaygroundTabs.TABS, 1)
+    ]
+    dialogs = [
+        Stop("playground-tools", "escape t", back="escape"),
+        Stop("playground-pick", "o", back="escape"),
+        Stop("playground-save", "s", back="escape"),
+    ]
+    tabs[2] = Stop("playground-why", "w", lambda screen: "effect" in _text(screen).lower())
+    return Tour(
         lambda _: PlaygroundScreen(session, draft),
-        "escape",
-        lambda: session.summary is not None,
-        lambda screen: _has_answer(screen, AnswerPane),
+        [*tabs, *dialogs],
+        lambda screen: session.summary is not None and _is_answered(screen),
     )
 
 
-def _has_answer(screen: Screen[Any], pane: type[AnswerPane] | type[SampleDetail]) -> bool:
-    return any("step" in str(each.border_subtitle) for each in screen.query(pane))
+def comparing(run: RunFolder) -> Tour:
+    """The playground with two checkpoints of one run."""
+    best = Model(find_checkpoint(run.path))
+    other = Model(sorted(run.checkpoints.glob("step_*.pt"))[0])
+    session = ModelSession(best, other, device="cpu")
+    draft = read_sample(f"{run.validation}:{_line_of_a_call(run.validation)}")
+    return Tour(
+        lambda _: PlaygroundScreen(session, draft),
+        [Stop("playground-compare", "escape 1", _is_answered)],
+        lambda screen: session.summary is not None and _is_answered(screen),
+    )
+
+
+def viewing(stage: Stage) -> Tour:
+    """A data file, and the review of its labels."""
+    options = ViewOptions(max_length=256, cache=stage.folder / "cache", errors=stage.errors)
+    session = DataSession(stage.faulty(), options)
+    keys = {"Overview": "1", "Problems": "2 down enter", "Labels": "3"}
+    stops = [Stop(f"data-{tab.lower()}", keys[tab]) for tab in ViewTabs.TABS]
+    edit = Stop("data-edit", "e", back="escape")
+    return Tour(lambda _: ViewScreen(session), [*stops, edit], lambda _: bool(session.figures))
+
+
+def listing(stage: Stage) -> Tour:
+    """Runs in a folder, their seeds, and two of them compared."""
+    stops = [
+        Stop("runs-list"),
+        Stop("runs-seeds", "right"),
+        Stop("runs-tags", "t", back="escape"),
+        Stop("runs-delete", "D", back="escape"),
+        Stop("runs-compared", "left g space down down down space g o", back="q"),
+        Stop("runs-settings", "d", back="escape"),
+    ]
+    return Tour(partial(RunsScreen, stage.runs()), stops, lambda screen: "fast" in _text(screen))
+
+
+def sweeping(stage: Stage) -> Tour:
+    """A sweep whose trials have ended."""
+    folder = stage.sweep()
+    session = SweepSession(
+        folder,
+        read_plan(folder / "sweep.yaml"),
+        "exact_match",
+        lambda f, _: (f.read_config(), None),
+    )
+    return Tour(partial(SweepScreen, session), [Stop("sweep")], lambda _: bool(session.importance))
+
+
+def serving(address: str) -> Tour:
+    """A server with traffic, and the requests of which it was least sure."""
+    server = WatchedServer(address)
+    return Tour(
+        lambda _: ServerScreen(server),
+        [
+            Stop("server-traffic", "1"),
+            Stop("server-unsure", "2"),
+            Stop("server-correct", "s", back="escape"),
+        ],
+        lambda _: len(server.traffic.rate) > TRAFFIC_SECONDS,
+    )
+
+
+def _is_answered(screen: Screen[Any]) -> bool:
+    return "answered in" in _text(screen)
+
+
+def _text(screen: Screen[Any]) -> str:
+    return "\n".join(strip.text for strip in screen._compositor.render_strips())
 
 
 def _line_of_a_call(samples: Path) -> int:
@@ -116,42 +279,39 @@ def _line_of_a_call(samples: Path) -> int:
     raise ValueError(f"{samples}: no call after {TURNS} turns")
 
 
-async def draw_data(folder: RunFolder, name: str, theme: str) -> None:
-    """The run's validation samples with some labels changed, so that there are problems to show."""
-    with TemporaryDirectory() as place:
-        path = Path(place) / "samples.jsonl"
-        lines = folder.validation.read_text(encoding="utf-8").splitlines()
-        samples = [json.loads(line) for line in lines]
-        calls = [each for each in samples if each["decision"] == "tool_call"]
-        changed = [{**each, "decision": "direct_answer", "tool": {}} for each in calls[::40]]
-        emptied = [{**each, "tool": {**each["tool"], "arguments": {}}} for each in calls[5::60]]
-        texts = (json.dumps(each, ensure_ascii=False) for each in (*samples, *changed, *emptied))
-        path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
-        session = DataSession(path, ViewOptions(max_length=256, cache=Path(place)))
-        await draw(
-            name,
-            theme,
-            lambda _: ViewScreen(session),
-            "2 enter down",
-            lambda: bool(session.figures),
-        )
+@asynccontextmanager
+async def tours(screen: str, run: RunFolder) -> AsyncIterator[list[Tour]]:
+    """The tours of a screen."""
+    stage = Stage(run)
+    if screen == "server":
+        with stage.server() as address:
+            yield [serving(address)]
+        return
+    yield {
+        "train": lambda: [training(run), *closing(run)],
+        "inspect": lambda: [inspecting(run)],
+        "playground": lambda: [playing(run), comparing(run)],
+        "data": lambda: [viewing(stage)],
+        "runs": lambda: [listing(stage)],
+        "sweep": lambda: [sweeping(stage)],
+    }[screen]()
 
 
-async def draw_all(folder: RunFolder) -> None:
-    """All pictures of a run."""
-    await draw_training(folder, "train-dark", "trm-dark", "1")
-    await draw_training(folder, "train-light", "trm-light", "1")
-    await draw_training(folder, "tools-dark", "trm-dark", "4")
-    await draw_errors(folder, "errors-dark", "trm-dark")
-    await draw_playground(folder, "playground-dark", "trm-dark")
-    await draw_data(folder, "data-dark", "trm-dark")
+async def draw_all(run: RunFolder, screens: Sequence[str]) -> None:
+    """All pictures of these screens."""
+    HERE.mkdir(exist_ok=True)
+    for screen in screens:
+        async with tours(screen, run) as found:
+            for tour in found:
+                await draw(tour)
 
 
 def main() -> None:
     """Draw the pictures of the run that is named."""
-    if len(sys.argv) != 2:
-        sys.exit(f"usage: python {sys.argv[0]} RUN")
-    asyncio.run(draw_all(RunFolder(Path(sys.argv[1]))))
+    _, *given = sys.argv
+    if not given or not set(given[1:]) <= set(SCREENS):
+        sys.exit(f"usage: python -m docs.screenshots RUN [{' '.join(SCREENS)}]")
+    asyncio.run(draw_all(RunFolder(Path(given[0])), given[1:] or SCREENS))
 
 
 if __name__ == "__main__":

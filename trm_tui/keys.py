@@ -56,7 +56,7 @@ EVERYWHERE = "Everywhere"
 TRAINING = "Training"
 CHART = "Charts"
 MATRIX = "Tool matrix"
-CELL = "Samples in a cell"
+CELL = "Conversations of samples"
 ROWS = "Tables"
 EVALUATIONS = "Evaluations"
 SAMPLES = "Samples"
@@ -206,7 +206,6 @@ KEYS: dict[str, list[Key]] = {
         Key("enter", "enter", "read", "Read", "Go to the conversation, to scroll it"),
         Key("left,h", "← h", "back", "", "Back to the list"),
         Key("t", "t", "tools", "Tools", "Show the tools' parameters, or only names"),
-        Key("escape,q", "esc", "close", "Close", "Close"),
     ],
     ROWS: [
         Key("up,k", "↑ k", "step(-1)", "", "Row above"),

@@ -15,10 +15,11 @@ from textual.widgets import OptionList
 from tests.screens.panes import PaneApp, assert_golden, text_of
 from tests.support import TOOLS, dialogues, sample, write_jsonl
 from trm_engine.errors import DataError
-from trm_tui.screens.samples import Load, SamplesDialog
+from trm_tui.screens.samples import SamplesDialog
 from trm_tui.sessions.sample_file import SampleFile
 from trm_tui.theme import ThemedApp
 from trm_tui.widgets.conversation.sample import ConversationView, last_user_text, paragraphs
+from trm_tui.widgets.conversation.sample_reader import Load, SampleReader
 
 TITLE = "true find_customer → predicted change_plan"
 
@@ -172,7 +173,8 @@ async def test_a_sample_that_comes_late_is_not_shown(file: SampleFile) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("j")
         await settle(pilot)
-        app.dialog.post_message(SamplesDialog.Loaded(0, record("late")))
+        reader = app.dialog.query_one(SampleReader)
+        reader.post_message(SampleReader.Loaded(1, record("late")))
         await pilot.pause()
         assert "late" not in app.shown
         assert "my name is An Nguyễn" in app.shown

@@ -32,7 +32,7 @@ class MatrixApp(PaneApp):
     @on(ToolMatrix.Opened)
     def keep(self, message: ToolMatrix.Opened) -> None:
         """Keep one."""
-        self.heard.append((message.true_name, message.predicted_name, message.lines, message.count))
+        self.heard.append((message.title, message.lines, message.count))
 
 
 def small(**changes: Any) -> Tools:
@@ -119,7 +119,7 @@ async def test_the_largest_confusion_opens_with_its_samples() -> None:
         pane.show(small())
         pane.focus()
         await pilot.press("c", "enter")
-        assert app.heard == [("find_bus", "find_train", [3, 5, 8], 12)]
+        assert app.heard == [("true find_bus → predicted find_train", [3, 5, 8], 12)]
         opened = {pane.selected}
         for _ in range(5):
             await pilot.press("c")
@@ -138,7 +138,7 @@ async def test_a_cell_without_samples_does_not_open() -> None:
         pane.show(small(cells=[]))
         pane.focus()
         await pilot.press("home", "down", "enter", "up", "enter")
-        assert app.heard == [("book_bus", "book_bus", [], 400)]
+        assert app.heard == [("true book_bus → predicted book_bus", [], 400)]
 
 
 async def test_clicks_select_and_a_double_click_opens() -> None:
@@ -156,7 +156,9 @@ async def test_clicks_select_and_a_double_click_opens() -> None:
         await pilot.click(pane, offset=(pane.gutter.left, pane.gutter.top + 5))
         assert pane.selected == ("tool_number_004", "tool_number_004")
         await pilot.click(pane, offset=(offset[0], pane.gutter.top + 5), times=2)
-        assert [cell[:2] for cell in app.heard] == [("tool_number_004", "tool_number_004")]
+        assert [title for title, *_ in app.heard] == [
+            "true tool_number_004 → predicted tool_number_004"
+        ]
         for place in ((2, 1), (40, 18), (79, 5)):
             await pilot.click(pane, offset=place)
         assert pane.selected == ("tool_number_004", "tool_number_004")

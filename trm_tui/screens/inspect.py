@@ -75,7 +75,7 @@ class InspectScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield InspectHeader()
         yield Banner()
-        yield InspectTabs(self.session)
+        yield InspectTabs(self.session, self._load)
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -280,8 +280,7 @@ class InspectScreen(Screen[None]):
 
     @on(ToolMatrix.Opened)
     def _open_cell(self, event: ToolMatrix.Opened) -> None:
-        title = f"true {event.true_name} → predicted {event.predicted_name}"
-        self.app.push_screen(SamplesDialog(title, event.lines, event.count, self._load))
+        self.app.push_screen(SamplesDialog(event.title, event.lines, event.count, self._load))
 
     @on(JudgedList.ExportRequested)
     def _export(self, event: JudgedList.ExportRequested) -> None:

@@ -21,7 +21,6 @@ from trm_tui.screens.export import ExportDialog
 from trm_tui.screens.samples import SamplesDialog
 from trm_tui.sessions.run import AttachedRun
 from trm_tui.sessions.run_state import status_of, warnings_of
-from trm_tui.sessions.sample_file import SampleFile
 from trm_tui.settings import Remembered
 from trm_tui.store.export import Table, write_columns
 from trm_tui.store.run import Topics
@@ -202,18 +201,14 @@ class TrainScreen(Screen[None]):
 
     @on(ToolMatrix.Opened)
     def _open_cell(self, event: ToolMatrix.Opened) -> None:
-        title = f"true {event.true_name} → predicted {event.predicted_name}"
-        self._open_samples(title, event.lines, event.count)
+        self._open_samples(event.title, event.lines, event.count)
 
     @on(MovingSamples.Opened)
     def _open_sample(self, event: MovingSamples.Opened) -> None:
         self._open_samples(f"sample {event.line}", [event.line], 1)
 
     def _open_samples(self, title: str, lines: list[int], count: int) -> None:
-        started = self.watched.store.started
-        path = Path(started.data.val.path) if started else self.watched.folder.path
-        load = SampleFile(path).load
-        self.app.push_screen(SamplesDialog(title, lines, count, load))
+        self.app.push_screen(SamplesDialog(title, lines, count, self._tabs.load))
 
     # Leaving ----------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from trm_engine.runs.best import reported_score
 from trm_engine.runs.events import ENDED
-from trm_engine.runs.schema.evaluation import METRICS
+from trm_engine.runs.schema.evaluation import METRICS, Slot
 from trm_engine.runs.schema.events import (
     CheckpointSaved,
     EvalProgress,
@@ -180,6 +180,15 @@ class RunStore:
     def _note(self, event: Event, level: Level, message: str, step: int | None = None) -> None:
         self.log.append(LogLine(event.t, level, message, step))
 
+    def slot_values(self) -> dict[str, list[float]]:
+        """For each slot the accuracy of its values in every evaluation; NaN where it has none."""
+        told = [
+            (event.metrics.slots and event.metrics.slots.per_slot) or {}
+            for event in self.evaluations
+        ]
+        names = dict.fromkeys(name for slots in told for name in slots)
+        return {name: [_accuracy(slots.get(name)) for slots in told] for name in names}
+
     def _add_metrics(self, event: Evaluated) -> None:
         for metric in METRICS:
             value = metric.of(event.metrics)
@@ -277,3 +286,7 @@ def _lists(text: msgspec.Raw) -> list[list[float | None]]:
         return _decode_lists(text)
     except (ValueError, RecursionError):
         return []
+
+
+def _accuracy(slot: Slot | None) -> float:
+    return np.nan if slot is None or slot.value_accuracy is None else slot.value_accuracy

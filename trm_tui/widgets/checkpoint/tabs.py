@@ -21,8 +21,10 @@ from trm_tui.widgets.checkpoint.labels import LabelsView
 from trm_tui.widgets.checkpoint.parameters import ParametersTree
 from trm_tui.widgets.checkpoint.sample_detail import SampleDetail
 from trm_tui.widgets.checkpoint.vocabulary import VocabularyView
+from trm_tui.widgets.conversation.sample_reader import Load
 from trm_tui.widgets.lazy_tabs import LazyTabs
 from trm_tui.widgets.matrix.decision import DecisionMatrix
+from trm_tui.widgets.matrix.panes import ToolPanes
 from trm_tui.widgets.matrix.tool import ToolMatrix
 from trm_tui.widgets.run.config import ConfigView
 from trm_tui.widgets.run.slot_accuracy import SlotAccuracy
@@ -53,8 +55,9 @@ class InspectTabs(LazyTabs):
         "Confidence": "Conf.",
     }
 
-    def __init__(self, session: CheckpointSession) -> None:
+    def __init__(self, session: CheckpointSession, load: Load) -> None:
         super().__init__()
+        self._load = load
         self.session = session
         self.parameters: list[ParameterStats] | None = None
         self.vocabulary: Vocabulary | None = None
@@ -96,7 +99,7 @@ class InspectTabs(LazyTabs):
         return Container(*(pane(classes="panel") for pane in panes), id="evaluation-panes")
 
     def _tools(self) -> Widget:
-        return ToolMatrix(classes="panel")
+        return ToolPanes(self._load)
 
     def _slots(self) -> Widget:
         return SlotAccuracy(classes="panel")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 
 from rich.segment import Segment
 from rich.style import Style
@@ -18,11 +19,13 @@ from trm_tui.store.confusion import ORDERS, SHARES, Confusion
 from trm_tui.text.figures import share_text
 from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
 from trm_tui.widgets.matrix.heat import heat
-from trm_tui.widgets.matrix.layout import Layout
+from trm_tui.widgets.matrix.layout import TALL, Layout
 from trm_tui.widgets.matrix.picture import Picture, Styles
 
 TITLE = "Tools"
 NO_TOOLS = "No tools in this data"
+FIXED_ROWS = 5
+"""Headings, precision, status and border."""
 LOW = 10
 """Below this height a horizontal scrollbar would cost too many rows."""
 
@@ -55,17 +58,21 @@ class ToolMatrix(ScrollView, AwaitsEvaluation, can_focus=True, inherit_bindings=
     }
     BINDINGS = bindings(MATRIX)
 
+    @dataclass
     class Opened(Message):
         """Request to show the samples of a cell: their count, and their lines if known."""
 
-        def __init__(
-            self, true_name: str, predicted_name: str, lines: list[int], count: int
-        ) -> None:
-            super().__init__()
-            self.true_name = true_name
-            self.predicted_name = predicted_name
-            self.lines = lines
-            self.count = count
+        title: str
+        lines: list[int]
+        count: int
+
+    @dataclass
+    class Moved(Message):
+        """The cursor is on a cell with other samples."""
+
+        title: str
+        lines: list[int]
+        count: int
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -77,6 +84,12 @@ class ToolMatrix(ScrollView, AwaitsEvaluation, can_focus=True, inherit_bindings=
         self._order = ORDERS[0]
         self._cursor = Offset()
         self._picture: Picture | None = None
+        self._posted: tuple[str, list[int], int] | None = None
+
+    @property
+    def whole_height(self) -> int | None:
+        """The height with borders at which all rows are visible; None without a matrix."""
+        return max(len(self._confusion.rows) + FIXED_ROWS, TALL + 2) if self._confusion else None
 
     def show(self, tool: Tools | None, evaluation: str = "") -> None:
         """Show the tools of an evaluation; None if there is no evaluation yet.
@@ -137,10 +150,9 @@ class ToolMatrix(ScrollView, AwaitsEvaluation, can_focus=True, inherit_bindings=
 
     def action_open(self) -> None:
         """Request the samples of the cursor's cell if it has any."""
-        if self._confusion and (cell := self.selected):
-            count = int(self._confusion.counts[self._cursor.y, self._cursor.x])
-            if count:
-                self.post_message(self.Opened(*cell, self._confusion.lines.get(cell, []), count))
+        title, lines, count = self._samples()
+        if count:
+            self.post_message(self.Opened(title, lines, count))
 
     def on_click(self, event: events.Click) -> None:
         """Select a cell. A double click opens it."""
@@ -162,12 +174,28 @@ class ToolMatrix(ScrollView, AwaitsEvaluation, can_focus=True, inherit_bindings=
         if self._confusion:
             self._cursor = _place(self._confusion, selected, self._cursor)
         self._renew()
+        self._post_moved()
+
+    def _samples(self) -> tuple[str, list[int], int]:
+        """The title of the cursor's cell, the lines of its samples that are known, their count."""
+        if not self._confusion or not self.selected:
+            return "", [], 0
+        true, predicted = self.selected
+        lines = self._confusion.lines.get(self.selected, [])
+        count = int(self._confusion.counts[self._cursor.y, self._cursor.x])
+        return f"true {true} → predicted {predicted}", lines, count
+
+    def _post_moved(self) -> None:
+        if (samples := self._samples()) != self._posted:
+            self._posted = samples
+            self.post_message(self.Moved(*samples))
 
     def _select(self, cell: Offset) -> None:
         if self._confusion:
             self._cursor = _inside(self._confusion, cell)
             self._follow()
             self.refresh()
+            self._post_moved()
 
     def _follow(self) -> None:
         """Scroll to the cursor's cell if it is not visible."""

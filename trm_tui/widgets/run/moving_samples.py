@@ -52,6 +52,18 @@ class MovingSamples(CursorRows, AwaitsEvaluation):
 
         line: int
 
+    @dataclass
+    class Selected(Message):
+        """The cursor is on another sample: its line in the validation file."""
+
+        line: int
+        pane: MovingSamples
+
+        @property
+        def control(self) -> MovingSamples:
+            """The pane, by which handlers select."""
+            return self.pane
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._evaluations: Sequence[Evaluated] = []
@@ -60,6 +72,7 @@ class MovingSamples(CursorRows, AwaitsEvaluation):
         self._samples: Sequence[JudgedSample] = []
         self._paths: dict[int | None, list[JudgedSample | None]] | None = None
         self._cursor = 0
+        self._posted: int | None = None
 
     def set_evaluations(self, evaluations: Sequence[Evaluated], which: str = "") -> None:
         """Show the samples of the last evaluation, with their history in the earlier ones.
@@ -121,6 +134,7 @@ class MovingSamples(CursorRows, AwaitsEvaluation):
         """Select a sample and show its details below."""
         before, self._cursor = self._cursor, row
         self.invalidate_rows([before, row], foot=True)
+        self._post_selected()
 
     def foot_height(self) -> int:
         """The height of the details: at most half of the pane if the samples scroll."""
@@ -164,6 +178,13 @@ class MovingSamples(CursorRows, AwaitsEvaluation):
         parts = (self._evaluation, _count_right(self._samples))
         self.border_subtitle = " · ".join(filter(None, parts))
         self.invalidate()
+        self._post_selected()
+
+    def _post_selected(self) -> None:
+        line = self._samples[self._cursor].line if self._samples else None
+        if line is not None and line != self._posted:
+            self._posted = line
+            self.post_message(self.Selected(line, self))
 
     def _path(self, row: int) -> list[JudgedSample | None]:
         """A sample in each remembered evaluation, newest last."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from textual import on
@@ -11,13 +12,15 @@ from textual.widget import Widget
 from textual.widgets import TabbedContent
 
 from trm_engine.config import Config
+from trm_engine.printable import one_line
 from trm_engine.runs.best import reported_score
 from trm_engine.runs.schema.evaluation import SHARES
 from trm_engine.runs.schema.events import Evaluated
 from trm_tui.sessions.run import AttachedRun
 from trm_tui.sessions.run_state import awaited_evaluation
+from trm_tui.sessions.sample_file import SampleFile
 from trm_tui.settings import Settings
-from trm_tui.store.growing import AXES
+from trm_tui.store.growing import AXES, Points
 from trm_tui.store.run import Topics
 from trm_tui.store.trace import Trace
 from trm_tui.text.words import size
@@ -26,9 +29,11 @@ from trm_tui.widgets.chart.chart import Chart
 from trm_tui.widgets.chart.confidence import ConfidenceCurves
 from trm_tui.widgets.chart.view import View
 from trm_tui.widgets.checkpoint.confident_wrong import ConfidentWrong
+from trm_tui.widgets.conversation.sample_reader import SampleReader
 from trm_tui.widgets.lazy_tabs import LazyTabs
 from trm_tui.widgets.log.view import LogView
 from trm_tui.widgets.matrix.decision import DecisionMatrix
+from trm_tui.widgets.matrix.panes import ToolPanes
 from trm_tui.widgets.matrix.tool import ToolMatrix
 from trm_tui.widgets.run.config import ConfigView
 from trm_tui.widgets.run.evaluation_history import EvaluationHistory
@@ -73,6 +78,7 @@ class TrainTabs(LazyTabs):
         self._view = View(settings.x_axis, smoothing=settings.smoothing)
         self._lines_shown = 0
         self._losses_known = 0
+        self._file: SampleFile | None = None
         self._behind: dict[Chart, None] = {}
 
     # Composition ------------------------------------------------------------------------------
@@ -110,19 +116,25 @@ class TrainTabs(LazyTabs):
         return Container(*map(self._chart, ("Loss by part", "Accuracy", *COLUMNS)), id="chart-grid")
 
     def _evaluation(self) -> Widget:
-        below = Horizontal(
-            SupervisionSteps(classes="panel"), DecisionMatrix(classes="panel"), id="judged"
+        chart = self._chart("Accuracy")
+        history = Vertical(EvaluationHistory(classes="panel"), chart, id="history")
+        judged = Container(
+            *(pane(classes="panel") for pane in (SupervisionSteps, DecisionMatrix, SlotAccuracy)),
+            id="judged",
         )
-        return Vertical(EvaluationHistory(classes="panel"), below)
+        return Container(history, judged, id="history-panes")
 
     def _tools(self) -> Widget:
-        return ToolMatrix(classes="panel")
+        return ToolPanes(self.load)
 
     def _slots(self) -> Widget:
-        return SlotAccuracy(classes="panel")
+        panes = (SlotAccuracy(classes="panel"), self._chart("Slot values"))
+        return Vertical(*panes, id="slot-panes")
 
     def _samples(self) -> Widget:
-        return MovingSamples(classes="panel")
+        samples = MovingSamples(classes="panel", id="moving-samples")
+        reader = SampleReader(self.load, id="sample-of-list", classes="panel")
+        return Vertical(samples, reader)
 
     def _confidence(self) -> Widget:
         panes = (ConfidenceCurves(classes="panel"), ConfidentWrong())
@@ -164,6 +176,11 @@ class TrainTabs(LazyTabs):
                 Trace(metric.short, store.metrics[metric.name], points, points=True)
                 for metric in SHARES
             ]
+        if title == "Slot values":
+            return [
+                Trace(one_line(name), Points(values), points, points=True)
+                for name, values in store.slot_values().items()
+            ]
         column = COLUMNS[title]
         return [self._trace(title.lower(), column, smooth=column not in SMOOTH_ALREADY)]
 
@@ -175,6 +192,14 @@ class TrainTabs(LazyTabs):
     def _parts(self) -> list[str]:
         columns = self.watched.store.columns
         return [name for name in columns if name.endswith("_loss") and name != TOTAL]
+
+    def load(self, line: int) -> dict[str, Any] | None:
+        """The validation sample on a line; None if there is none. Raises OSError or UserError."""
+        started = self.watched.store.started
+        path = Path(started.data.val.path) if started else self.watched.folder.path
+        if self._file is None or self._file.path != path:
+            self._file = SampleFile(path)
+        return self._file.load(line)
 
     def remembered(self) -> dict[str, Any]:
         """The current view as settings. Charts that were never opened keep their settings."""
@@ -233,6 +258,9 @@ class TrainTabs(LazyTabs):
         evaluations = self.watched.store.evaluations
         for history in self.query(EvaluationHistory):
             history.set_evaluations(evaluations)
+        for chart in self.query(Chart):
+            if chart.title == "Slot values":
+                chart.traces = self._traces(chart.title)
         self._show_selected()
 
     def _show_selected(self) -> None:
@@ -323,6 +351,12 @@ class TrainTabs(LazyTabs):
         """Update the other charts with the next ticks. The sender has already changed."""
         self._view = event.view
         self._behind |= dict.fromkeys(self.query(Chart))
+
+    @on(MovingSamples.Selected, "#moving-samples")
+    def _read_sample(self, event: MovingSamples.Selected) -> None:
+        """Show the conversation beside the list."""
+        reader = self.query_one("#sample-of-list", SampleReader)
+        reader.show([event.line], f"Line {event.line:,}")
 
     @on(EvaluationHistory.Selected)
     def _select_evaluation(self, event: EvaluationHistory.Selected) -> None:
