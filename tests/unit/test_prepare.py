@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+import torch
 
+from tests.models import small_config, small_model
 from tests.support import dialogues, write_jsonl
 from trm_engine.config import Config
 from trm_engine.data.tokenizer import TRMTokenizer
-from trm_engine.training.prepare import Prepared, prepare_data
+from trm_engine.training.prepare import Prepared, count_parameters, prepare_data
+from trm_engine.training.word_vectors import start_from_word_vectors
 
 
 @pytest.fixture
@@ -72,3 +76,17 @@ def test_values_that_stand_nowhere_are_warned_of_once(
     assert "2.jsonl: values that stand nowhere" in note
     assert "argument 'phone': 30 of 60 values (50%), such as '+84\\x1b 0'," in note
     assert prepared(file(60), tokenizer, val_split=0.2).notes == []
+
+
+def test_a_vocabulary_without_words_keeps_its_embeddings() -> None:
+    model = small_model(small_config())
+    before = model.embedding.tokens.weight.clone()
+    assert start_from_word_vectors(model, cast(TRMTokenizer, SimpleNamespace(words=dict))) == 0
+    assert torch.equal(model.embedding.tokens.weight, before)
+
+
+def test_parameters_are_counted_by_part() -> None:
+    model = small_model(small_config())
+    counts = count_parameters(model)
+    assert counts["total"] == sum(weight.numel() for weight in model.parameters())
+    assert counts["embedding"] > 0

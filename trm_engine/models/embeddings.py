@@ -131,12 +131,12 @@ class Embedding(nn.Module):
         vectors = self.registers.weight * self.scale
         slots = self.slots(readings.slots) + vectors[SHARED_REGISTERS]
         tools = (
-            self.tools(readings.tools) + self.parameters(readings) + vectors[SHARED_REGISTERS + 1]
+            self.tools(readings.tools) + self.of_parameters(readings) + vectors[SHARED_REGISTERS + 1]
         )
         alike = torch.cat((vectors[:SHARED_REGISTERS], slots))
         return torch.cat((alike.expand(places.shape[0], -1, -1), tools[places]), dim=1)
 
-    def parameters(self, readings: Readings) -> Tensor:
+    def of_parameters(self, readings: Readings) -> Tensor:
         """What the parameters add to each tool's register, [T, D]."""
         catalogue, args = readings.catalogue, readings.args
         accepted: Tensor = self.accepted(_mean(catalogue.accepted, args))

@@ -33,6 +33,8 @@ def start_from_word_vectors(model: TRMForToolCalling, tokenizer: TRMTokenizer) -
     """
     weight = model.embedding.tokens.weight
     pieces = tokenizer.words()
+    if not pieces:
+        return 0
     vectors = _vectors([*pieces.values()])
     centred = vectors - vectors.mean(axis=0)
     _, _, components = np.linalg.svd(centred, full_matrices=False)
