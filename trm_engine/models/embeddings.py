@@ -130,9 +130,8 @@ class Embedding(nn.Module):
         """Shared ones, those of the slots, those of each sample's tools: [B, R, D]."""
         vectors = self.registers.weight * self.scale
         slots = self.slots(readings.slots) + vectors[SHARED_REGISTERS]
-        tools = (
-            self.tools(readings.tools) + self.of_parameters(readings) + vectors[SHARED_REGISTERS + 1]
-        )
+        tools = self.tools(readings.tools) + self.of_parameters(readings)
+        tools = tools + vectors[SHARED_REGISTERS + 1]
         alike = torch.cat((vectors[:SHARED_REGISTERS], slots))
         return torch.cat((alike.expand(places.shape[0], -1, -1), tools[places]), dim=1)
 
