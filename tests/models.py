@@ -13,8 +13,9 @@ from torch import Tensor
 from trm_engine.checkpoints.file import FORMAT_VERSION, save_atomically
 from trm_engine.config import Config, TRMConfig
 from trm_engine.data.catalogue_tokens import CatalogueTokens
-from trm_engine.data.collator import INPUTS, Batch, TRMCollator
+from trm_engine.data.collator import Batch, TRMCollator
 from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.encoding import INPUTS
 from trm_engine.data.labels import Labels
 from trm_engine.models import EMA, TRMForToolCalling, TRMOutput
 

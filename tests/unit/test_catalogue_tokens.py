@@ -110,7 +110,7 @@ def catalogues(draw: st.DrawFn) -> Labels:
 
 @given(catalogues())
 def test_any_labels_can_be_read(tokenizer: TRMTokenizer, labels: Labels) -> None:
-    read = CatalogueTokens.of(labels, tokenizer)
+    read = CatalogueTokens.of(labels, tokenizer).to("cpu")
     sizes = labels.sizes()
     assert (read.num_tools, read.num_slots, read.num_args) == (
         sizes["num_tools"],
@@ -143,7 +143,10 @@ def test_any_labels_can_be_read(tokenizer: TRMTokenizer, labels: Labels) -> None
 
 
 def test_a_text_is_read_name_first(dataset: TRMToolCallingDataset) -> None:
-    read, tokenizer = CatalogueTokens.of(dataset.labels, dataset.tokenizer), dataset.tokenizer
+    read, tokenizer = (
+        CatalogueTokens.of(dataset.labels, dataset.tokenizer).to("cpu"),
+        dataset.tokenizer,
+    )
     name, description = tokenizer.encode("find customer"), tokenizer.encode("Look a customer up")
     length = len(name) + len(description)
     assert read.ids[0, :length].tolist() == [*name, *description]
@@ -160,20 +163,20 @@ def test_an_entry_of_nothing_but_signs_is_a_hidden_word(tokenizer: TRMTokenizer)
 def test_a_long_description_is_cut(tokenizer: TRMTokenizer) -> None:
     tool = Definition("a_tool", "word " * 500)
     labels = Labels(("a_tool",), ((),), (), (), definitions=(tool,))
-    read = CatalogueTokens.of(labels, tokenizer)
+    read = CatalogueTokens.of(labels, tokenizer).to("cpu")
     assert read.ids.shape == (1, MOST_TOKENS)
     assert (read.parts[0, -1]) == DESCRIPTION
 
 
 def test_without_labels_there_are_numbers() -> None:
     config = small_config(num_tools=3, num_slots=2, num_args=4, num_choices=5)
-    read = CatalogueTokens.numbered(config)
+    read = CatalogueTokens.numbered(config).to("cpu")
     assert (read.num_tools, read.num_slots, read.num_args) == (3, 2, 4)
     assert read.values.shape == (6, 5, 1)
     assert len(read.ids.unique()) == 9
     assert read.accepted.all()
     tiny = small_config(vocab_size=20, num_tools=15, num_slots=5, num_args=5, num_choices=3)
-    read = CatalogueTokens.numbered(tiny)
+    read = CatalogueTokens.numbered(tiny).to("cpu")
     assert read.ids.min() > 0
     assert max(read.ids.max(), read.values.max()) < 20
 
@@ -182,7 +185,7 @@ def test_without_labels_there_are_numbers() -> None:
 def test_a_part_of_a_catalogue_has_what_belongs_to_it(
     dataset: TRMToolCallingDataset, data: st.DataObject
 ) -> None:
-    whole = CatalogueTokens.of(dataset.labels, dataset.tokenizer)
+    whole = CatalogueTokens.of(dataset.labels, dataset.tokenizer).to("cpu")
     tools = data.draw(st.lists(st.integers(0, 1), min_size=1, unique=True))
     args = data.draw(st.lists(st.integers(0, 2), unique=True))
     part = whole.narrowed(torch.tensor(tools), torch.tensor(args, dtype=torch.long))
@@ -236,7 +239,7 @@ def test_a_reading_does_not_depend_on_the_rest_of_the_catalogue(
     assert len(more.tools) == 5
     with torch.no_grad():
         alone = model.read()
-        together = model.read(CatalogueTokens.of(more, dataset.tokenizer))
+        together = model.read(CatalogueTokens.of(more, dataset.tokenizer).to("cpu"))
     for one, other in zip(own(labels, alone), own(labels, together), strict=True):
         assert one.dtype == torch.float32
         assert torch.allclose(one, other, atol=1e-5 if dtype == torch.float32 else 0.1)
@@ -245,7 +248,7 @@ def test_a_reading_does_not_depend_on_the_rest_of_the_catalogue(
 def test_tools_that_are_not_on_offer_change_no_answer(dataset: TRMToolCallingDataset) -> None:
     model = reading_model(dataset)
     inputs = inputs_of(batch_of(dataset, range(6)))
-    more = CatalogueTokens.of(extended(dataset.labels, OTHERS), dataset.tokenizer)
+    more = CatalogueTokens.of(extended(dataset.labels, OTHERS), dataset.tokenizer).to("cpu")
     mask = torch.nn.functional.pad(inputs["tool_mask"], (0, 3))
     with torch.no_grad():
         alone = model.train_step(**inputs)
@@ -273,7 +276,7 @@ def test_equal_texts_have_equal_readings(dataset: TRMToolCallingDataset) -> None
         definitions,
     )
     with torch.no_grad():
-        read = model.read(CatalogueTokens.of(twins, dataset.tokenizer))
+        read = model.read(CatalogueTokens.of(twins, dataset.tokenizer).to("cpu"))
     assert torch.allclose(read.tools[0], read.tools[-1], atol=1e-5)
     assert not torch.allclose(read.tools[0], read.tools[2], atol=1e-2)
 
@@ -281,7 +284,10 @@ def test_equal_texts_have_equal_readings(dataset: TRMToolCallingDataset) -> None
 def test_a_name_is_not_read_as_a_description_nor_a_tool_as_a_slot(
     dataset: TRMToolCallingDataset,
 ) -> None:
-    model, catalogue = reading_model(dataset), CatalogueTokens.of(dataset.labels, dataset.tokenizer)
+    model, catalogue = (
+        reading_model(dataset),
+        CatalogueTokens.of(dataset.labels, dataset.tokenizer).to("cpu"),
+    )
     values = {each.name: getattr(catalogue, each.name) for each in fields(catalogue)}
     kinds = torch.full_like(catalogue.kinds, SLOT)
     parts = torch.where(catalogue.parts > 0, NAME, 0)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tests.models import batch_of, inputs_of, small_config, small_model
 from trm_engine.data.dataset import TRMToolCallingDataset
-from trm_engine.inference.decoding import at_borders, best_spans, decode, predicted_tool
+from trm_engine.inference.decoding import Logits, at_borders, best_spans, decode, predicted_tool
 from trm_engine.vocabulary import BOS_ID, EOS_ID, MASK_ID, NOWHERE, PAD_ID, marker_id
 
 
@@ -44,7 +44,8 @@ def test_the_best_span_is_that_of_all_pairs(
     starts, ends = torch.randn(2, *ids.shape, channels, generator=generator)
     borders = torch.rand(2, *ids.shape, generator=generator) < 0.7
     can_begin, can_end = borders & (ids > MASK_ID)
-    found = best_spans(*at_borders(starts, ends, can_begin, can_end), turns, max_span)
+    given = (each.numpy() for each in (starts, ends, can_begin, can_end))
+    found = best_spans(*at_borders(*given), turns.numpy(), max_span)
     assert found.shape == (len(ids), channels, 2)
     for row, channel in itertools.product(range(len(ids)), range(channels)):
         scores = {
@@ -60,19 +61,19 @@ def test_the_best_span_is_that_of_all_pairs(
 
 
 def test_no_channels_have_no_spans() -> None:
-    nothing = torch.zeros(2, 5, 0)
-    anywhere = torch.ones(2, 5, dtype=torch.bool)
-    found = best_spans(*at_borders(nothing, nothing, anywhere, anywhere), torch.zeros(2, 5), 3)
+    nothing = np.zeros((2, 5, 0))
+    anywhere = np.ones((2, 5), bool)
+    found = best_spans(*at_borders(nothing, nothing, anywhere, anywhere), np.zeros((2, 5)), 3)
     assert found.shape == (2, 0, 2)
 
 
 def test_a_higher_span_across_turns_is_not_taken() -> None:
-    starts, ends = torch.zeros(1, 4, 1), torch.zeros(1, 4, 1)
+    starts, ends = np.zeros((2, 1, 4, 1))
     starts[0, 1], ends[0, 2] = 9.0, 9.0
-    anywhere = torch.ones(1, 4, dtype=torch.bool)
+    anywhere = np.ones((1, 4), bool)
 
     def found(turns: list[int], max_span: int) -> list[int]:
-        turn_ids = torch.tensor([turns])
+        turn_ids = np.array([turns])
         logits = at_borders(starts, ends, anywhere, anywhere)
         return best_spans(*logits, turn_ids, max_span)[0, 0].tolist()
 
@@ -89,7 +90,7 @@ def test_only_tools_on_offer_are_chosen(dataset: TRMToolCallingDataset) -> None:
     output = small_model(small_config(dataset.labels)).inference(**inputs_of(batch))
     output.tool_logits = torch.tensor([[5.0, -5.0]] * 4)
     mask = torch.tensor([[1, 1], [0, 1], [1, 0], [0, 0]])
-    decoded = decode(output, batch["text_flags"], batch["turn_ids"], mask, 48)
+    decoded = decode(Logits.of(output), {**batch, "tool_mask": mask}, 48)
     assert [predicted_tool(row) for row in decoded.tools] == [0, 1, 0, -1]
     assert decoded.tools.sum(axis=1) == pytest.approx([1, 1, 1, 0])
     assert (decoded.tools[mask.numpy() == 0] == 0).all()
@@ -103,7 +104,7 @@ def test_of_an_answer_the_next_call_is_told(dataset: TRMToolCallingDataset) -> N
     output.tool_logits = torch.tensor([[5.0, -5.0]] * 2)
     output.next_tool_logits = torch.tensor([[-5.0, 5.0]] * 2)
     offered = torch.tensor([[1, 1]] * 2)
-    decoded = decode(output, batch["text_flags"], batch["turn_ids"], offered, 48)
+    decoded = decode(Logits.of(output), {**batch, "tool_mask": offered}, 48)
     assert [predicted_tool(decoded.coming_tools(row)) for row in (0, 1)] == [0, 1]
     assert [predicted_tool(row) for row in decoded.tools] == [0, 0]
 
@@ -111,8 +112,7 @@ def test_of_an_answer_the_next_call_is_told(dataset: TRMToolCallingDataset) -> N
 def test_decoded_numbers_are_those_of_the_output(dataset: TRMToolCallingDataset) -> None:
     batch = batch_of(dataset, range(5))
     output = small_model(small_config(dataset.labels)).inference(**inputs_of(batch))
-    arguments = (batch["text_flags"], batch["turn_ids"], batch["tool_mask"])
-    decoded = decode(output, *arguments, 48)
+    decoded = decode(Logits.of(output), batch, 48)
     for mine, logits in (
         (decoded.decision, output.decision_logits[:, 0]),
         (decoded.q, output.q_logits[:, 0]),
@@ -135,7 +135,6 @@ def test_decoded_numbers_are_those_of_the_output(dataset: TRMToolCallingDataset)
 def test_a_model_without_choices_has_none(dataset: TRMToolCallingDataset) -> None:
     batch = batch_of(dataset, range(2))
     model = small_model(small_config(dataset.labels, num_choices=0))
-    arguments = (batch["text_flags"], batch["turn_ids"], batch["tool_mask"])
-    decoded = decode(model.inference(**inputs_of(batch)), *arguments, 48)
+    decoded = decode(Logits.of(model.inference(**inputs_of(batch))), batch, 48)
     assert (decoded.slot_choices == -1).all()
     assert (decoded.arg_choices == -1).all()

@@ -318,11 +318,11 @@ def test_a_known_name_with_another_definition_is_another_tool(
     assert known.new_tools(0, predictor.labels) == []
     assert told_apart.labels.tools == ("change_plan", "find_customer (2)")
     assert told_apart.tools(0) == {"change_plan": 0, "find_customer": 1}
-    assert told_apart.tensors["tool_mask"].tolist() == [[1, 1]] * 4
+    assert told_apart.arrays["tool_mask"].tolist() == [[1, 1]] * 4
     assert told_apart.new_tools(0, predictor.labels) == ["find_customer"]
     mixed = predictor.read([asked[0], conversation("whatever is known")])
     assert mixed.labels.tools == ("find_customer", "change_plan", "find_customer (2)")
-    assert mixed.tensors["tool_mask"].tolist() == [[0, 1, 1], [1, 1, 1]]
+    assert mixed.arrays["tool_mask"].tolist() == [[0, 1, 1], [1, 1, 1]]
     for one, two in zip(answers, others, strict=True):
         assert two.tool is not None
         assert two.tool.name in ("find_customer", "change_plan")

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from trm_engine.data.catalogue.schema import ParameterSchema
 from trm_engine.data.declared import Declarations
@@ -168,13 +167,13 @@ def said() -> TokenTexts:
 
 def liking(*words: str, choices: list[float] | None = None) -> Decoded:
     """One argument whose likeliest spans are these words, in this order."""
-    logits = torch.full((1, 1, len(WORDS)), -9.0)
+    logits = np.full((1, 1, len(WORDS)), -9.0)
     for rank, word in enumerate(words):
         logits[0, 0, WORDS.index(word)] = -float(rank)
     best = WORDS.index(words[0])
-    values = torch.tensor([[choices or [0.0]]])
-    decoded = decoded_of([(best, best)], arg_choices=values.argmax(-1).numpy())
-    turns = torch.tensor([[-1, *[0] * (len(WORDS) - 1)]])
+    values = np.array([[choices or [0.0]]])
+    decoded = decoded_of([(best, best)], arg_choices=values.argmax(-1))
+    turns = np.array([[-1, *[0] * (len(WORDS) - 1)]])
     return replace(decoded, alternatives=Alternatives(logits, logits, turns, values, 4))
 
 

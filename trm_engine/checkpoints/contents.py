@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 from torch.optim import Optimizer
 
-from trm_engine.checkpoints.values import LONGEST_SHOWN, InvalidContents, shown
+from trm_engine.checkpoints.parts import LONGEST_SHOWN, explained
+from trm_engine.checkpoints.values import InvalidContents
 from trm_engine.config import TRMConfig
-from trm_engine.field_problems import in_our_words
 from trm_engine.inference.calibration import Calibration
 from trm_engine.models.trm import TRMForToolCalling
 
@@ -191,14 +191,6 @@ def check_finite(weights: Mapping[str, Tensor]) -> None:
                 f"{wrong} of {tensor.numel()} values of '{name}' are NaN or infinite: training "
                 f"has diverged; an earlier checkpoint may be good"
             )
-
-
-def explained(error: ValidationError) -> str:
-    """The first problem, on one line."""
-    problem = error.errors(include_url=False, include_input=False)[0]
-    where = shown(tuple(map(str, problem["loc"])))
-    message = in_our_words(problem)[: 2 * LONGEST_SHOWN]
-    return f"{where}: {message}" if where else message
 
 
 def _check_tensor(name: str, tensor: Tensor, expected: Tensor) -> None:

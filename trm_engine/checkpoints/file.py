@@ -24,9 +24,8 @@ from trm_engine.checkpoints.contents import (
     check_contents,
     check_finite,
 )
+from trm_engine.checkpoints.parts import Checkpoint
 from trm_engine.checkpoints.values import InvalidContents, check_values, leaves
-from trm_engine.config import DataConfig
-from trm_engine.data.tokenizer import Limits
 from trm_engine.errors import CheckpointError, did_you_mean
 from trm_engine.exports.folder import is_exported
 from trm_engine.exports.weights import read_exported
@@ -42,7 +41,6 @@ REQUIRED = (
     "format_version",
 )
 
-Checkpoint = dict[str, Any]
 Weights = dict[str, Tensor]
 
 START_BYTES = 64
@@ -96,20 +94,6 @@ def load_checkpoint(path: str | Path, to_resume: bool = False) -> Checkpoint:
             check_contents(state, to_resume)
             check_finite(state["model_state_dict"])
     return state
-
-
-def token_limits(config: dict[str, Any]) -> Limits:
-    """The most tokens of a conversation and of its tools, from a checkpoint's ``config``.
-
-    Raises:
-        ValueError: the configuration has no such settings.
-    """
-    names = ("max_length", "max_tool_tokens")  # older checkpoints have the first one only
-    given = config.get("data", {})
-    if names[0] not in given:
-        raise ValueError("data.max_length is missing from its configuration")
-    data = DataConfig.model_validate({name: given[name] for name in names if name in given})
-    return data.max_length, data.max_tool_tokens
 
 
 def load_model_file(path: str | Path, mmap: bool = False) -> Checkpoint:

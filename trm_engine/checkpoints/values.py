@@ -8,18 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trm_engine.checkpoints.parts import Path, shown
+
 DEEPEST = 16
 MOST_VALUES = 200_000
 LONGEST_TEXT = 1 << 20
 LARGEST_NUMBER = 2**64
-LONGEST_SHOWN = 100
 
 DTYPES = {
     *(torch.float64, torch.float32, torch.float16, torch.bfloat16),
     *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool),
 }
-
-Path = tuple[str, ...]
 
 
 class InvalidContents(ValueError):
@@ -105,9 +104,3 @@ def _checked_bytes(path: Path, tensor: Tensor) -> int:
     if size > tensor.untyped_storage().nbytes():
         raise InvalidContents(f"{shown(path)}: a tensor larger than its data")
     return size
-
-
-def shown(path: Path) -> str:
-    """A path as ``a.b.c``, shortened."""
-    text = ".".join(path)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."

@@ -1,20 +1,25 @@
-"""Catalogue tokens: tools, slots and parameters as the model reads them."""
+"""Catalogue tokens: tools, slots and parameters as the model reads them. Imports no torch."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from trm_engine.config import TRMConfig
 from trm_engine.data.field import Field
 from trm_engine.data.labels import Labels
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.vocabulary import MASK_ID
+
+if TYPE_CHECKING:
+    import torch
+
+Array = Any
+"""A numpy array, or the tensor that ``CatalogueTokens.to`` makes of it."""
 
 NAME, DESCRIPTION = 1, 2
 """Parts of a text; 0 is padding."""
@@ -44,39 +49,44 @@ class CatalogueTokens:
         arg_slots: the slot with the name of each argument, else -1, [A].
     """
 
-    ids: Tensor
-    parts: Tensor
-    kinds: Tensor
-    values: Tensor
-    accepted: Tensor
-    required: Tensor
-    arg_slots: Tensor
+    ids: Array
+    parts: Array
+    kinds: Array
+    values: Array
+    accepted: Array
+    required: Array
+    arg_slots: Array
 
     @property
     def num_tools(self) -> int:
-        return self.accepted.shape[0]
+        size: int = self.accepted.shape[0]
+        return size
 
     @property
     def num_args(self) -> int:
-        return self.accepted.shape[1]
+        size: int = self.accepted.shape[1]
+        return size
 
     @property
     def num_slots(self) -> int:
-        return self.values.shape[0] - self.num_args
+        size: int = self.values.shape[0] - self.num_args
+        return size
 
     def to(self, device: torch.device | str) -> Self:
-        """The same on another device."""
-        return type(self)(
-            **{each.name: getattr(self, each.name).to(device) for each in fields(self)}
-        )
+        """The same as tensors on a device."""
+        import torch
 
-    def narrowed(self, tools: Tensor, args: Tensor) -> Self:
+        parts = {each.name: torch.as_tensor(getattr(self, each.name)) for each in fields(self)}
+        return type(self)(**{name: tensor.to(device) for name, tensor in parts.items()})
+
+    def narrowed(self, tools: Array, args: Array) -> Self:
         """With these tools and arguments only, indices [T'] and [A'], and all slots."""
+        tools, args = np.asarray(tools, np.int64), np.asarray(args, np.int64)
+        slots = np.arange(self.num_slots)
         first_arg = self.num_tools + self.num_slots
-        slots = torch.arange(self.num_tools, first_arg, device=tools.device)
-        entries = torch.cat((tools, slots, first_arg + args))
-        longest = max(1, int((self.ids[entries] > 0).sum(dim=1).max()))
-        slots_and_args = torch.cat((slots - self.num_tools, self.num_slots + args))
+        entries = np.concatenate((tools, self.num_tools + slots, first_arg + args))
+        longest = max(1, int((self.ids[entries] > 0).sum(1).max()))
+        slots_and_args = np.concatenate((slots, self.num_slots + args))
         return type(self)(
             ids=self.ids[entries, :longest],
             parts=self.parts[entries, :longest],
@@ -98,8 +108,8 @@ class CatalogueTokens:
         texts += [(each.name, each.description) for each in listed]
         entries = [_entry(*text, tokenizer) for text in texts]
         kinds = [TOOL] * num_tools + [SLOT] * len(labels.slots) + [ARGUMENT] * len(labels.args)
-        accepted = torch.zeros(num_tools, len(labels.args), dtype=torch.bool)
-        required = accepted.clone()
+        accepted = np.zeros((num_tools, len(labels.args)), bool)
+        required = accepted.copy()
         for tool, channels in enumerate(labels.parameters):
             needed = set(labels.definitions[tool].required)
             accepted[tool, list(channels)] = True
@@ -108,11 +118,11 @@ class CatalogueTokens:
         return cls(
             ids=_padded([ids for ids, _ in entries]),
             parts=_padded([parts for _, parts in entries]),
-            kinds=torch.tensor(kinds),
+            kinds=np.array(kinds, np.int64),
             values=_values(listed, tokenizer),
             accepted=accepted,
             required=required,
-            arg_slots=torch.tensor(labels.arg_slots, dtype=torch.long),
+            arg_slots=np.array(labels.arg_slots, np.int64),
         )
 
     @classmethod
@@ -120,19 +130,19 @@ class CatalogueTokens:
         """Entries of one token each, for a model whose sizes are known and whose labels are not."""
         tools, slots, args = config.num_tools, config.num_slots, config.num_args
         entries = tools + slots + args
-        ids = (torch.arange(entries) + MASK_ID + 1)[:, None] % config.vocab_size
-        listed = torch.arange((slots + args) * config.num_choices) + MASK_ID + 1 + entries
-        accepted = torch.zeros(tools, args, dtype=torch.bool)
+        ids = (np.arange(entries) + MASK_ID + 1)[:, None] % config.vocab_size
+        listed = np.arange((slots + args) * config.num_choices) + MASK_ID + 1 + entries
+        accepted = np.zeros((tools, args), bool)
         for tool, channels in enumerate(config.tool_args or [range(args)] * tools):
             accepted[tool, list(channels)] = True
         return cls(
-            ids=ids.clamp(min=1),
-            parts=torch.full((entries, 1), NAME),
-            kinds=torch.tensor([TOOL] * tools + [SLOT] * slots + [ARGUMENT] * args),
+            ids=ids.clip(min=1),
+            parts=np.full((entries, 1), NAME),
+            kinds=np.repeat([TOOL, SLOT, ARGUMENT], [tools, slots, args]),
             values=(listed % config.vocab_size).reshape(slots + args, config.num_choices, 1),
             accepted=accepted,
-            required=accepted.clone(),
-            arg_slots=torch.tensor(config.arg_slots or (-1,) * args, dtype=torch.long),
+            required=accepted.copy(),
+            arg_slots=np.array(config.arg_slots or (-1,) * args, np.int64),
         )
 
 
@@ -149,7 +159,7 @@ def _entry(name: str, description: str, tokenizer: TRMTokenizer) -> tuple[list[i
     return of_name + of_description or [MASK_ID], parts or [NAME]
 
 
-def _values(listed: Sequence[Field], tokenizer: TRMTokenizer) -> Tensor:
+def _values(listed: Sequence[Field], tokenizer: TRMTokenizer) -> np.ndarray:
     """The tokens of listed values, [F, V, M]."""
     most = max((len(each.values) for each in listed), default=0)
     tokens = [
@@ -160,10 +170,10 @@ def _values(listed: Sequence[Field], tokenizer: TRMTokenizer) -> Tensor:
         for one in listed
     ]
     longest = max((len(ids) for row in tokens for ids in row), default=0)
-    values = torch.zeros(len(listed), most, max(1, longest), dtype=torch.long)
+    values = np.zeros((len(listed), most, max(1, longest)), np.int64)
     for field, row in enumerate(tokens):
         for place, ids in enumerate(row):
-            values[field, place, : len(ids)] = torch.tensor(ids)
+            values[field, place, : len(ids)] = ids
     return values
 
 
@@ -172,6 +182,8 @@ def words_of_value(value: str) -> str:
     return words_of(value) if value.isidentifier() else value
 
 
-def _padded(rows: Sequence[Sequence[int]]) -> Tensor:
-    longest = max(map(len, rows), default=1)
-    return torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows], dtype=torch.long)
+def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
+    padded = np.zeros((len(rows), max(map(len, rows), default=1)), np.int64)
+    for own, row in zip(padded, rows, strict=True):
+        own[: len(row)] = row
+    return padded

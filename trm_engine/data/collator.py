@@ -13,6 +13,7 @@ from torch.nn.functional import pad
 from torch.utils.data import DataLoader, Sampler
 
 from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.encoding import SEQUENCES
 from trm_engine.data.prefixes import read_from
 
 POOL_BATCHES = 50
@@ -20,10 +21,6 @@ POOL_BATCHES = 50
 
 LENGTH_STEP = 32
 """Lengths are rounded up to a multiple of this. Kernels are cached per shape."""
-
-SEQUENCES = ("input_ids", "attention_mask", "role_ids", "turn_ids", "text_flags")
-INPUTS = ("input_ids", "attention_mask", "role_ids", "text_flags", "tool_mask")
-"""The inputs of the model."""
 
 PLURALS = {
     "decision_label": "decision_labels",

@@ -16,6 +16,10 @@ from trm_engine.data.tokenizer import Encoding, TRMTokenizer
 from trm_engine.data.values import flatten, is_empty
 from trm_engine.vocabulary import NOWHERE
 
+SEQUENCES = ("input_ids", "attention_mask", "role_ids", "turn_ids", "text_flags")
+INPUTS = ("input_ids", "attention_mask", "role_ids", "text_flags", "tool_mask")
+"""The inputs of the model."""
+
 NONE = -1
 UNKNOWN_TOOL = -2
 """Label of a tool that is not in the training file. It counts as wrong and is not trained on."""
@@ -81,6 +85,20 @@ def encode_sample(
         slots=_field_labels(labels.slots, sample.slots, range(len(labels.slots)), spans),
         args=args,
     )
+
+
+def padded(encodings: Sequence[Encoding]) -> dict[str, np.ndarray]:
+    """SEQUENCES of B conversations, padded to the longest one L, [B, L] each."""
+    shape = len(encodings), max(map(len, encodings))
+    batch = {name: np.zeros(shape, np.int64) for name in SEQUENCES}
+    for row, encoding in enumerate(encodings):
+        length = len(encoding)
+        batch["input_ids"][row, :length] = encoding.input_ids
+        batch["attention_mask"][row, :length] = 1
+        batch["role_ids"][row, :length] = encoding.role_ids
+        batch["turn_ids"][row, :length] = encoding.turns
+        batch["text_flags"][row, :length] = encoding.text
+    return batch
 
 
 def tool_mask(conversation: Conversation, labels: Labels) -> np.ndarray:

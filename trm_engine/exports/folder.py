@@ -94,8 +94,8 @@ class Manifest(BaseModel):
             metrics=without_texts(checkpoint.get("metrics")),
         )
 
-    def checkpoint(self) -> dict[str, Any]:
-        """The parts of a checkpoint that are in config.json."""
+    def checkpoint(self, folder: Path) -> dict[str, Any]:
+        """What a checkpoint says besides its weights."""
         return {
             "format_version": self.format_version,
             "global_step": self.global_step,
@@ -104,6 +104,7 @@ class Manifest(BaseModel):
             "labels": self.labels,
             "calibration": self.calibration,
             "metrics": self.metrics,
+            "tokenizer": (folder / TOKENIZER).read_bytes(),
         }
 
     def write(self, folder: Path) -> None:

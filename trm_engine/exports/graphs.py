@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from trm_engine.data.catalogue_tokens import CatalogueTokens
+from trm_engine.exports.signature import SAID, STATES
 from trm_engine.models.heads import TRMOutput
 from trm_engine.models.layout import (
     NUM_RECENCIES,
@@ -144,12 +145,6 @@ class Conversations(NamedTuple):
     tool_places: Tensor
 
 
-SAID = ("said_rows", "said_fields", "said_choices", "said_first", "said_last")
-"""Where listed values stand, [N] each; see ``said_values.occurrences``."""
-
-STATES = ("y_tokens", "y_registers", "z_tokens", "z_registers")
-"""y and z, as they go in and come out: [B, L, D] and [B, R, D] each."""
-
 ANSWERS = tuple(
     name for name in TRMOutput.__dataclass_fields__ if name not in ("y", "z", "steps_used")
 )
@@ -157,8 +152,6 @@ ANSWERS = tuple(
 
 STEP_INPUTS = (*Conversations._fields, *Catalogue._fields, *SAID, *STATES)
 STEP_OUTPUTS = (*ANSWERS, *(f"next_{name}" for name in STATES))
-READ_INPUTS = ("ids", "parts", "kinds", "values")
-READ_OUTPUTS = ("summaries", "words", "word_mask", "value_words", "value_mask")
 
 
 class StepGraph(nn.Module):

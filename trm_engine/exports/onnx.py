@@ -14,15 +14,8 @@ from torch import Tensor, nn
 
 from trm_engine.errors import CheckpointError
 from trm_engine.exports.folder import GRAPH_WEIGHTS, NEEDS, READ, STEP
-from trm_engine.exports.graphs import (
-    READ_INPUTS,
-    READ_OUTPUTS,
-    STEP_INPUTS,
-    STEP_OUTPUTS,
-    ReadGraph,
-    StepGraph,
-)
-from trm_engine.inference.onnx_model import START
+from trm_engine.exports.graphs import STEP_INPUTS, STEP_OUTPUTS, ReadGraph, StepGraph
+from trm_engine.exports.signature import READ_INPUTS, READ_OUTPUTS, START
 from trm_engine.models.embeddings import SHARED_REGISTERS
 from trm_engine.models.layers import NORM_EPS
 from trm_engine.models.trm import TRMForToolCalling
@@ -59,7 +52,7 @@ def write_graphs(folder: Path, model: TRMForToolCalling, int8: bool = False) -> 
     }
     if int8:
         graphs = {name: _quantised(graph) for name, graph in graphs.items()}
-    start = [each.tolist() for each in (model.y_init, model.z_init)]
+    start = {"y": model.y_init.tolist(), "z": model.z_init.tolist(), "registers": SHARED_REGISTERS}
     onnx.helper.set_model_props(graphs[STEP], {START: json.dumps(start)})
     weights = bytearray()
     places: dict[bytes, int] = {}

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from trm_engine.errors import CheckpointError
-from trm_engine.exports.folder import GRAPHS_ONLY_ANSWER, NEEDS, TOKENIZER, WEIGHTS, read_manifest
+from trm_engine.exports.folder import GRAPHS_ONLY_ANSWER, NEEDS, WEIGHTS, read_manifest
 
 
 def write_weights(folder: Path, model: nn.Module) -> None:
@@ -34,16 +34,7 @@ def read_exported(path: Path) -> dict[str, Any]:
     if manifest.kind != "safetensors":
         raise CheckpointError(f"{path}: {GRAPHS_ONLY_ANSWER}")
     weights = _read(path.parent / WEIGHTS)
-    return {**manifest.checkpoint(), **_tokenizer(path), "model_state_dict": weights}
-
-
-def read_without_weights(path: Path) -> dict[str, Any]:
-    """The same of an export as graphs, without "model_state_dict". Raises CheckpointError."""
-    return {**read_manifest(path.parent).checkpoint(), **_tokenizer(path)}
-
-
-def _tokenizer(path: Path) -> dict[str, bytes]:
-    return {"tokenizer": (path.parent / TOKENIZER).read_bytes()}
+    return {**manifest.checkpoint(path.parent), "model_state_dict": weights}
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -1,15 +1,18 @@
-"""Decoding: from the logits of one supervision step to decisions, tools, values and spans."""
+"""Decoding: from the logits of one supervision step to decisions, tools, values and spans.
+
+It works on numpy arrays, so that the model may run on anything. Imports no torch.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from trm_engine.data.catalogue_tokens import Array
 from trm_engine.data.labels import Labels
-from trm_engine.models.heads import TRMOutput
 from trm_engine.vocabulary import BEGINS_WORD, ENDS_WORD, NOWHERE
 
 CANDIDATES = 16
@@ -27,31 +30,70 @@ class Alternatives:
     [B, L]; ``choices`` [B, F, V] are logits. A span has at most ``max_span`` tokens.
     """
 
-    starts: Tensor
-    ends: Tensor
-    turn_ids: Tensor
-    choices: Tensor
+    starts: np.ndarray
+    ends: np.ndarray
+    turn_ids: np.ndarray
+    choices: np.ndarray
     max_span: int
 
     def spans(self, row: int, channel: int) -> list[np.ndarray]:
         """The likeliest spans of a channel."""
-        starts, ends = self.starts[row, channel].cpu(), self.ends[row, channel].cpu()
-        turns = self.turn_ids[row].cpu()
+        starts, ends = self.starts[row, channel], self.ends[row, channel]
+        turns = self.turn_ids[row]
         found: list[tuple[float, int, int]] = []
-        for first in starts.topk(min(LIKELY, len(starts))).indices.tolist():
-            within = ends[first : first + self.max_span].clone()
-            within[turns[first : first + self.max_span] != turns[first]] = float("-inf")
-            scores, lasts = within.topk(min(LIKELY, len(within)))
-            total = (scores + starts[first]).tolist()
-            found += zip(total, [first] * len(total), (lasts + first).tolist(), strict=True)
-        found = [each for each in found if each[0] > float("-inf")]
+        for first in _largest(starts):
+            window = slice(first, first + self.max_span)
+            within = np.where(turns[window] == turns[first], ends[window], -np.inf)
+            found += [
+                (float(starts[first] + within[last]), first, first + last)
+                for last in _largest(within)
+            ]
+        found = [each for each in found if each[0] > -np.inf]
         best = sorted(found, key=lambda each: -each[0])[:CANDIDATES]
         return [np.array(span) for _, *span in best]
 
     def values(self, row: int, channel: int) -> list[int]:
         """The choices of a channel."""
-        order: list[int] = self.choices[row, channel].argsort(descending=True).tolist()
+        order: list[int] = np.argsort(-self.choices[row, channel], kind="stable").tolist()
         return order
+
+
+def _largest(logits: np.ndarray) -> list[int]:
+    """The places of the LIKELY largest, largest first."""
+    order: list[int] = np.argsort(-logits, kind="stable")[:LIKELY].tolist()
+    return order
+
+
+@dataclass(frozen=True)
+class Logits:
+    """One step's answer as numpy arrays; the fields are those of ``TRMOutput``."""
+
+    decision_logits: np.ndarray
+    tool_logits: np.ndarray
+    arg_start_logits: np.ndarray
+    arg_end_logits: np.ndarray
+    slot_start_logits: np.ndarray
+    slot_end_logits: np.ndarray
+    slot_presence_logits: np.ndarray
+    q_logits: np.ndarray
+    next_tool_logits: np.ndarray
+    arg_presence_logits: np.ndarray
+    missing_penalty: np.ndarray
+    slot_choice_logits: np.ndarray
+    arg_choice_logits: np.ndarray
+
+    @classmethod
+    def of(cls, output: Any) -> Self:
+        """Those of a ``TRMOutput``, whose tensors are on any device."""
+        return cls(**{each.name: as_array(getattr(output, each.name)) for each in fields(cls)})
+
+
+def as_array(values: Array) -> np.ndarray:
+    """A tensor on any device, or an array, as an array."""
+    if isinstance(values, np.ndarray):
+        return values
+    array: np.ndarray = values.detach().cpu().numpy()
+    return array
 
 
 @dataclass(frozen=True)
@@ -93,45 +135,44 @@ class Decoded:
         return np.where(is_choice, self.arg_choices_right, self.arg_spans_right)
 
 
-@torch.no_grad()
-def decode(
-    output: TRMOutput, text_flags: Tensor, turn_ids: Tensor, tool_mask: Tensor, max_span: int
-) -> Decoded:
-    """Decode the output of one step; ``text_flags``, ``turn_ids`` [B, L], ``tool_mask`` [B, T].
+def decode(logits: Logits, batch: Mapping[str, Array], max_span: int) -> Decoded:
+    """Decode the output of one step for a batch with ``text_flags``, ``turn_ids`` [B, L] and
+    ``tool_mask`` [B, T].
 
     Spans begin and end at word borders, as in training, or are NOWHERE.
     """
-    starts = torch.cat((output.slot_start_logits, output.arg_start_logits), dim=-1)
-    ends = torch.cat((output.slot_end_logits, output.arg_end_logits), dim=-1)
+    text_flags, turn_ids = as_array(batch["text_flags"]), as_array(batch["turn_ids"])
+    offered = as_array(batch["tool_mask"]).astype(bool)
+    starts = np.concatenate((logits.slot_start_logits, logits.arg_start_logits), axis=-1)
+    ends = np.concatenate((logits.slot_end_logits, logits.arg_end_logits), axis=-1)
     starts, ends = at_borders(starts, ends, *value_borders(text_flags))
-    best = best_spans(starts, ends, turn_ids, max_span)
-    right_spans = span_probabilities(starts, ends, best)
-    spans = best.cpu().numpy()
-    slots = output.slot_presence_logits.shape[-1]
+    spans = best_spans(starts, ends, turn_ids, max_span)
+    slots = logits.slot_presence_logits.shape[-1]
+    args = slice(slots, None)
     return Decoded(
-        decision=output.decision_logits[:, 0].double().sigmoid().cpu().numpy(),
-        q=output.q_logits[:, 0].double().sigmoid().cpu().numpy(),
-        tools=_among_offered(output.tool_logits, tool_mask.bool()),
-        next_tools=_among_offered(output.next_tool_logits, tool_mask.bool()),
-        slot_presence=output.slot_presence_logits.sigmoid().cpu().numpy(),
+        decision=sigmoid(logits.decision_logits[:, 0].astype(np.float64)),
+        q=sigmoid(logits.q_logits[:, 0].astype(np.float64)),
+        tools=_among_offered(logits.tool_logits, offered),
+        next_tools=_among_offered(logits.next_tool_logits, offered),
+        slot_presence=sigmoid(logits.slot_presence_logits),
         slot_spans=spans[:, :slots],
-        slot_choices=_choices(output.slot_choice_logits),
-        arg_presence=output.arg_presence_logits.sigmoid().cpu().numpy(),
-        arg_spans=spans[:, slots:],
-        arg_choices=_choices(output.arg_choice_logits),
-        missing_penalty=output.missing_penalty.cpu().numpy(),
-        arg_spans_right=right_spans[:, slots:].cpu().numpy(),
-        arg_choices_right=_likeliest(output.arg_choice_logits),
+        slot_choices=_choices(logits.slot_choice_logits),
+        arg_presence=sigmoid(logits.arg_presence_logits),
+        arg_spans=spans[:, args],
+        arg_choices=_choices(logits.arg_choice_logits),
+        missing_penalty=logits.missing_penalty,
+        arg_spans_right=span_probabilities(starts[:, args], ends[:, args], spans[:, args]),
+        arg_choices_right=_likeliest(logits.arg_choice_logits),
         alternatives=Alternatives(
-            starts[:, slots:], ends[:, slots:], turn_ids, output.arg_choice_logits, max_span
+            starts[:, args], ends[:, args], turn_ids, logits.arg_choice_logits, max_span
         ),
     )
 
 
-def value_borders(text_flags: Tensor) -> tuple[Tensor, Tensor]:
+def value_borders(text_flags: Array) -> tuple[Array, Array]:
     """Masks of the tokens that can begin a value and of those that can end one, [B, L] each.
 
-    NOWHERE can do both.
+    NOWHERE can do both. It takes and gives arrays or tensors.
     """
     begins, ends = text_flags & BEGINS_WORD > 0, text_flags & ENDS_WORD > 0
     begins[:, NOWHERE] = ends[:, NOWHERE] = True
@@ -139,58 +180,85 @@ def value_borders(text_flags: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def at_borders(
-    starts: Tensor, ends: Tensor, can_begin: Tensor, can_end: Tensor
-) -> tuple[Tensor, Tensor]:
+    starts: np.ndarray, ends: np.ndarray, can_begin: np.ndarray, can_end: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Logits [B, L, F] as [B, F, L], -inf for tokens that begin or end no value, masks [B, L]."""
+    minus = np.float32(-np.inf)
     return (
-        starts.mT.masked_fill(~can_begin[:, None], float("-inf")),
-        ends.mT.masked_fill(~can_end[:, None], float("-inf")),
+        np.where(can_begin[:, None], starts.swapaxes(1, 2), minus),
+        np.where(can_end[:, None], ends.swapaxes(1, 2), minus),
     )
 
 
-def best_spans(starts: Tensor, ends: Tensor, turn_ids: Tensor, max_span: int) -> Tensor:
+def best_spans(
+    starts: np.ndarray, ends: np.ndarray, turn_ids: np.ndarray, max_span: int
+) -> np.ndarray:
     """The likeliest valid span of each channel: start <= end, within one turn.
 
     ``starts`` and ``ends`` [B, F, L] are logits, -inf where there is no border; ``turn_ids`` are
     [B, L]. Returns first and last tokens [B, F, 2]; -1 if no span is valid.
     """
     ends, lasts = _best_ends(ends, turn_ids, max_span)
-    score, first = (starts + ends).max(dim=-1)
-    last = lasts.gather(-1, first[..., None])[..., 0]
-    spans = torch.stack((first, last), dim=-1)
-    return spans.masked_fill(score[..., None] == float("-inf"), -1)
+    scores = starts + ends
+    first = scores.argmax(axis=-1)[..., None]
+    spans = np.concatenate((first, np.take_along_axis(lasts, first, axis=-1)), axis=-1)
+    return np.where(np.take_along_axis(scores, first, axis=-1) == -np.inf, -1, spans)
 
 
-def _best_ends(ends: Tensor, turn_ids: Tensor, max_span: int) -> tuple[Tensor, Tensor]:
+def _best_ends(
+    ends: np.ndarray, turn_ids: np.ndarray, max_span: int
+) -> tuple[np.ndarray, np.ndarray]:
     """For each first token, the likeliest last one in its turn: logit and index, [B, F, L] each.
 
     This is a sliding-window maximum by doubling: the best in a window of 2w tokens is the better of
     the best in its two halves. The last window is ``max_span`` wide.
     """
-    best = ends.clone()
-    places = torch.arange(ends.shape[-1], device=ends.device).expand_as(ends).clone()
+    best = ends.copy()
+    places = np.broadcast_to(np.arange(ends.shape[-1]), ends.shape).copy()
     window, widest = 1, min(max_span, ends.shape[-1])
     while window < widest:
         shift = min(window, widest - window)
         same_turn = turn_ids[:, None, :-shift] == turn_ids[:, None, shift:]
         better = same_turn & (best[..., shift:] > best[..., :-shift])
         for each in (best, places):
-            each[..., :-shift] = torch.where(better, each[..., shift:], each[..., :-shift])
+            each[..., :-shift] = np.where(better, each[..., shift:], each[..., :-shift])
         window += shift
     return best, places
 
 
-def span_probabilities(starts: Tensor, ends: Tensor, spans: Tensor) -> Tensor:
+def span_probabilities(starts: np.ndarray, ends: np.ndarray, spans: np.ndarray) -> np.ndarray:
     """P(start) P(end) of spans [B, F, 2] among all tokens at borders, [B, F]; 0 without a span.
 
     ``starts`` and ``ends`` are as in ``best_spans``.
     """
-    places = spans.clamp(min=0)
+    places = spans.clip(min=0)
     logs = [
-        logits.log_softmax(dim=-1).gather(-1, places[..., side, None])[..., 0]
+        np.take_along_axis(log_softmax(logits), places[..., side, None], axis=-1)[..., 0]
         for side, logits in enumerate((starts, ends))
     ]
-    return (logs[0] + logs[1]).exp().masked_fill(spans[..., 0] < 0, 0.0)
+    return np.where(spans[..., 0] < 0, np.float32(0), np.exp(logs[0] + logs[1]))
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)) without overflow, in the type of x."""
+    smaller = np.exp(-np.abs(logits))
+    probabilities: np.ndarray = np.where(logits >= 0, 1, smaller) / (1 + smaller)
+    return probabilities
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Over the last axis, which is not empty; 0 for -inf, and NaN if all are that."""
+    with np.errstate(invalid="ignore"):
+        weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    shares: np.ndarray = weights / weights.sum(axis=-1, keepdims=True)
+    return shares
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Over the last axis, which is not empty and has a finite number."""
+    lower = logits - logits.max(axis=-1, keepdims=True)
+    logs: np.ndarray = lower - np.log(np.exp(lower).sum(axis=-1, keepdims=True))
+    return logs
 
 
 def predicted_tool(tools: np.ndarray) -> int:
@@ -198,21 +266,23 @@ def predicted_tool(tools: np.ndarray) -> int:
     return int(tools.argmax()) if tools.any() else -1
 
 
-def _among_offered(logits: Tensor, offered: Tensor) -> np.ndarray:
+def _among_offered(logits: np.ndarray, offered: np.ndarray) -> np.ndarray:
     """Softmax over the available tools, 0 for all others; [B, T] each."""
-    probabilities = logits.masked_fill(~offered, float("-inf")).softmax(dim=-1)
-    return probabilities.where(offered, 0.0).cpu().numpy()
+    probabilities = softmax(np.where(offered, logits, np.float32(-np.inf)))
+    return np.where(offered, probabilities, np.float32(0))
 
 
-def _choices(logits: Tensor) -> np.ndarray:
+def _choices(logits: np.ndarray) -> np.ndarray:
     """argmax over the last axis, which may be empty."""
     if not logits.shape[-1]:
         return np.full(logits.shape[:-1], -1)
-    return logits.argmax(dim=-1).cpu().numpy()
+    choices: np.ndarray = logits.argmax(axis=-1)
+    return choices
 
 
-def _likeliest(logits: Tensor) -> np.ndarray:
+def _likeliest(logits: np.ndarray) -> np.ndarray:
     """The largest of softmax(logits) over the last axis; 1 if that is empty."""
     if not logits.shape[-1]:
         return np.ones(logits.shape[:-1])
-    return logits.softmax(dim=-1).max(dim=-1).values.cpu().numpy()
+    largest: np.ndarray = softmax(logits).max(axis=-1)
+    return largest

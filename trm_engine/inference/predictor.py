@@ -5,34 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from msgspec.structs import replace
 from pydantic import ValidationError
 
-from trm_engine.checkpoints.contents import check_finite, check_weights, explained
-from trm_engine.checkpoints.file import Checkpoint, load_checkpoint, token_limits
-from trm_engine.checkpoints.values import InvalidContents
+from trm_engine.checkpoints.parts import Checkpoint, explained, token_limits
 from trm_engine.config import ModelConfig
 from trm_engine.data.catalogue_tokens import CatalogueTokens
-from trm_engine.data.collator import INPUTS, SEQUENCES
 from trm_engine.data.declared import declared_of
-from trm_engine.data.encoding import tool_mask
+from trm_engine.data.encoding import padded, tool_mask
 from trm_engine.data.label_builder import extended
 from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Conversation, Function, Tool, Turn
 from trm_engine.data.tokenizer import Encoding, TRMTokenizer
 from trm_engine.data.values import unflatten
 from trm_engine.errors import CheckpointError, TokenizerError
-from trm_engine.exports.folder import GRAPHS_ONLY_ANSWER, is_graph
-from trm_engine.exports.weights import read_without_weights
+from trm_engine.exports.folder import GRAPHS_ONLY_ANSWER, is_graph, read_manifest
+from trm_engine.inference.backend import backend_of, read_checkpoint
 from trm_engine.inference.calibration import Calibration
 from trm_engine.inference.certainty import certainty
 from trm_engine.inference.decoding import Decoded, decode, predicted_tool
 from trm_engine.inference.halting import halts
-from trm_engine.inference.onnx_model import OnnxModel
+from trm_engine.inference.readings import Readings, joined, narrowed
 from trm_engine.inference.values import (
     FieldValue,
     TokenTexts,
@@ -41,10 +37,10 @@ from trm_engine.inference.values import (
     read_arguments,
     slot_values,
 )
-from trm_engine.models.readings import Readings, joined, narrowed
-from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.schema.answers import Call, Prediction
-from trm_engine.training.device import choose_device
+
+if TYPE_CHECKING:
+    from trm_engine.models.trm import TRMForToolCalling
 
 KEPT_CATALOGUES = 32
 """Catalogues whose readings are kept, beside the model's own."""
@@ -79,8 +75,7 @@ class Catalogue:
     def narrowed(self, tools: Sequence[int]) -> Catalogue:
         """With these tools only."""
         labels, args = self.labels.narrowed(tools)
-        device = self.readings.summaries.device
-        indices = [torch.tensor(each, dtype=torch.long, device=device) for each in (tools, args)]
+        indices = [np.array(each, np.int64) for each in (tools, args)]
         return Catalogue(labels, narrowed(self.readings, *indices), self.calibration.narrowed(args))
 
 
@@ -91,14 +86,14 @@ class ReadBatch:
     Attributes:
         catalogue: the tools on offer.
         conversations, encodings, texts: one each; texts are for spans.
-        tensors: padded.
+        arrays: ``SEQUENCES`` and the mask of the tools on offer, padded.
     """
 
     catalogue: Catalogue
     conversations: Sequence[Conversation]
     encodings: list[Encoding]
     texts: list[TokenTexts]
-    tensors: dict[str, torch.Tensor]
+    arrays: dict[str, np.ndarray]
 
     @property
     def labels(self) -> Labels:
@@ -107,13 +102,13 @@ class ReadBatch:
 
     def tool_name(self, row: int, tool: int) -> str:
         """The name of a tool: as a conversation that lists tools calls it, else its title."""
-        offered = self.tensors["tool_mask"][row, tool] and self.conversations[row].tools
+        offered = self.arrays["tool_mask"][row, tool] and self.conversations[row].tools
         return self.labels.name_of(tool) if offered else self.labels.tools[tool]
 
     def tools(self, row: int) -> dict[str, int]:
         """The tools by name (``tool_name``); where two have one name, the one on offer."""
         names = {self.tool_name(row, tool): tool for tool in range(len(self.labels.tools))}
-        offered = self.tensors["tool_mask"][row].nonzero()[:, 0].tolist()
+        offered = self.arrays["tool_mask"][row].nonzero()[0].tolist()
         return names | {self.tool_name(row, tool): tool for tool in offered}
 
     def by_tool(self, row: int, probabilities: np.ndarray) -> dict[str, float]:
@@ -142,6 +137,7 @@ class Predictor:
         device: "auto", "cpu", "cuda", ...
         raw: use the raw weights instead of their moving average.
         graphs: the folder of a model that runs on onnxruntime, whose checkpoint has no weights.
+        threads: of the processor; by default all for torch, one for onnxruntime.
 
     Raises:
         CheckpointError: the configuration is invalid, or the weights do not match it.
@@ -153,6 +149,7 @@ class Predictor:
         device: str = "auto",
         raw: bool = False,
         graphs: Path | None = None,
+        threads: int | None = None,
     ) -> None:
         try:
             settings = ModelConfig.model_validate(checkpoint["config"].get("model"))
@@ -173,8 +170,7 @@ class Predictor:
         self.abstain_below = self.calibration.abstain_below
         self.offered: list[Tool] = []
         self.metrics: dict[str, Any] | None = checkpoint.get("metrics")
-        self.device = choose_device("cpu" if graphs else device)
-        self._model = OnnxModel(graphs, self.config) if graphs else self._built(checkpoint, raw)
+        self.backend = backend_of(checkpoint, self.config, device, raw, graphs, threads)
         self._own: Readings | None = None
         self._catalogues: dict[tuple[object, ...], Catalogue] = {}
 
@@ -185,32 +181,25 @@ class Predictor:
         Raises:
             CheckpointError: it was exported as graphs, which only answer.
         """
-        if isinstance(self._model, OnnxModel):
+        model: TRMForToolCalling | None = getattr(self.backend, "model", None)
+        if model is None:
             raise CheckpointError(GRAPHS_ONLY_ANSWER)
-        return self._model
-
-    def _built(self, checkpoint: Checkpoint, raw: bool) -> TRMForToolCalling:
-        """The model with the checkpoint's weights, in fp32: a prediction does not depend on others
-        in its batch."""
-        weights = checkpoint["model_state_dict"]
-        if checkpoint.get("ema_state_dict") and not raw:
-            weights = {**weights, **checkpoint["ema_state_dict"]["shadow"]}
-        try:
-            check_weights(weights, self.config)
-            check_finite(weights)
-        except InvalidContents as error:
-            raise CheckpointError(f"the checkpoint's weights do not fit: {error}") from None
-        model = TRMForToolCalling(self.config)
-        model.load_state_dict(weights)
-        return model.to(self.device).eval()
+        return model
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "auto", raw: bool = False) -> Predictor:
+    def load(
+        cls,
+        path: str | Path,
+        device: str = "auto",
+        raw: bool = False,
+        threads: int | None = None,
+    ) -> Predictor:
         """Load a checkpoint file or an exported model. Raises CheckpointError, which names it."""
-        if not is_graph(Path(path)):
-            return cls.of_file(path, load_checkpoint(path), device, raw)
-        checkpoint, folder = read_without_weights(Path(path)), Path(path).parent
-        return cls.of_file(path, checkpoint, device, raw, graphs=folder)
+        path = Path(path)
+        if is_graph(path):
+            checkpoint = read_manifest(path.parent).checkpoint(path.parent)
+            return cls.of_file(path, checkpoint, device, raw, path.parent, threads)
+        return cls.of_file(path, read_checkpoint(path), device, raw, threads=threads)
 
     @classmethod
     def of_file(
@@ -220,10 +209,11 @@ class Predictor:
         device: str = "auto",
         raw: bool = False,
         graphs: Path | None = None,
+        threads: int | None = None,
     ) -> Predictor:
         """Use a checkpoint loaded from ``path``. Raises CheckpointError, which names the file."""
         try:
-            return cls(checkpoint, device, raw, graphs)
+            return cls(checkpoint, device, raw, graphs, threads)
         except (CheckpointError, TokenizerError) as error:
             raise CheckpointError(f"{path}: {error}") from None
 
@@ -310,10 +300,9 @@ class Predictor:
             for each, read in zip(conversations, encodings, strict=True)
         ]
         catalogue = self.catalogue(conversations)
-        masks = [torch.from_numpy(tool_mask(each, catalogue.labels)) for each in conversations]
-        tensors = {**_padded(encodings), "tool_mask": torch.stack(masks)}
-        on_device = {name: tensor.to(self.device) for name, tensor in tensors.items()}
-        return ReadBatch(catalogue, conversations, encodings, texts, on_device)
+        masks = [tool_mask(each, catalogue.labels) for each in conversations]
+        arrays = {**padded(encodings), "tool_mask": np.stack(masks)}
+        return ReadBatch(catalogue, conversations, encodings, texts, arrays)
 
     def catalogue(self, conversations: Sequence[Conversation] = ()) -> Catalogue:
         """What the model knows of the tools on offer: if all conversations list some, only those.
@@ -338,12 +327,10 @@ class Predictor:
             self._catalogues[key] = found
         return found
 
-    @torch.inference_mode()
     def read_catalogue(self, labels: Labels) -> Readings:
         """What the model reads of labels."""
-        return self._model.read(CatalogueTokens.of(labels, self.tokenizer))
+        return self.backend.read(CatalogueTokens.of(labels, self.tokenizer))
 
-    @torch.inference_mode()
     def _with_new_tools(self, new: Sequence[Function]) -> Catalogue:
         """The model's own tools and new ones; only these are read."""
         if self._own is None:
@@ -351,10 +338,10 @@ class Predictor:
         labels = extended(self.labels, new)
         if labels is self.labels:
             return Catalogue(labels, self._own, self.calibration)
-        whole = CatalogueTokens.of(labels, self.tokenizer).to(self.device)
-        tools = torch.arange(len(self.labels.tools), whole.num_tools, device=self.device)
-        args = torch.arange(len(self.labels.args), whole.num_args, device=self.device)
-        readings = joined(self._own, self._model.read(whole.narrowed(tools, args)), whole)
+        whole = CatalogueTokens.of(labels, self.tokenizer)
+        tools = np.arange(len(self.labels.tools), whole.num_tools)
+        args = np.arange(len(self.labels.args), whole.num_args)
+        readings = joined(self._own, self.backend.read(whole.narrowed(tools, args)), whole)
         return Catalogue(labels, readings, self.calibration)
 
     def _with_tools(self, conversation: Conversation) -> Conversation:
@@ -362,23 +349,12 @@ class Predictor:
             return conversation
         return conversation.model_copy(update={"tools": self.offered})
 
-    @torch.inference_mode()
     def decode_steps(self, batch: ReadBatch, steps: int | None = None) -> Iterator[Decoded]:
         """Yield the decoded output of steps 1, 2, ...; by default as many as in training."""
-        model: Any = self._model  # each kind has its own context
-        tensors = batch.tensors
-        context = model.embedding(
-            batch.catalogue.readings, **{name: tensors[name] for name in INPUTS}
-        )
-        for output in model.supervision_steps(context, steps):
-            raw = decode(
-                output,
-                tensors["text_flags"],
-                tensors["turn_ids"],
-                tensors["tool_mask"],
-                self.config.max_span_tokens,
-            )
-            yield batch.catalogue.calibration.decoded(raw)
+        arrays, catalogue = batch.arrays, batch.catalogue
+        steps = steps or self.config.N_supervision
+        for logits in self.backend.steps(catalogue.readings, arrays, steps):
+            yield catalogue.calibration.decoded(decode(logits, arrays, self.config.max_span_tokens))
 
     def answer(self, batch: ReadBatch, decoded: Decoded, row: int, step: int) -> FullPrediction:
         """The prediction for one conversation of a batch at one step."""
@@ -421,24 +397,6 @@ def _after(conversation: Conversation, call: Call) -> Conversation:
     """A conversation in which a call was made, and no response has come."""
     turn = Turn(role="tool_call", content={"name": call.name, "arguments": call.arguments})
     return conversation.model_copy(update={"history": [*conversation.history, turn]})
-
-
-def _padded(encodings: list[Encoding]) -> dict[str, torch.Tensor]:
-    columns = [_columns(encoding) for encoding in encodings]
-    return {
-        name: torch.nn.utils.rnn.pad_sequence([each[name] for each in columns], batch_first=True)
-        for name in SEQUENCES
-    }
-
-
-def _columns(encoding: Encoding) -> dict[str, torch.Tensor]:
-    return {
-        "input_ids": torch.from_numpy(encoding.input_ids).long(),
-        "attention_mask": torch.ones(len(encoding), dtype=torch.long),
-        "role_ids": torch.from_numpy(encoding.role_ids).long(),
-        "turn_ids": torch.from_numpy(encoding.turns).long(),
-        "text_flags": torch.from_numpy(encoding.text).long(),
-    }
 
 
 def _halts(answer: FullPrediction | None, threshold: float | None) -> bool:

@@ -57,16 +57,21 @@ class Router:
         path: str | Path,
         *,
         device: str = "cpu",
+        threads: int | None = None,
         raw: bool = False,
         steps: int | None = None,
         halt_threshold: float | None = None,
         tools: str | Path | None = None,
     ) -> Self:
-        """Load a checkpoint file, or the best checkpoint in the folder of a run.
+        """Load a checkpoint file, the best checkpoint in the folder of a run, or an export.
+
+        An export as graphs (``trm-tui export --format onnx``) runs on onnxruntime and needs no
+        torch.
 
         Args:
-            path: a file, or the folder of a run.
+            path: a file, the folder of a run, or the folder of an export.
             device: "cpu", "auto", "cuda", "cuda:1", "mps".
+            threads: of the processor; by default one on onnxruntime, and what torch thinks best.
             raw: use the raw weights instead of their moving average.
             steps, halt_threshold: see the class.
             tools: a file of the tools on offer where a question lists none. By default these are
@@ -76,7 +81,7 @@ class Router:
             CheckpointError: there is none, or it cannot be used. The message says why.
             DataError: the file of tools cannot be read.
         """
-        predictor = Predictor.load(find_checkpoint(Path(path)), device, raw)
+        predictor = Predictor.load(find_checkpoint(Path(path)), device, raw, threads)
         if tools is not None:
             predictor.offered = tools_of_file(Path(tools))
         return cls(predictor, steps=steps, halt_threshold=halt_threshold)

@@ -10,13 +10,12 @@ from typing import Any, Literal
 
 from trm_engine.checkpoints.contents import check_average
 from trm_engine.checkpoints.file import (
-    Checkpoint,
     Weights,
     is_weights,
     load_checkpoint,
     load_model_file,
-    token_limits,
 )
+from trm_engine.checkpoints.parts import Checkpoint, token_limits
 from trm_engine.config import Config
 from trm_engine.data.labels import Labels
 from trm_engine.data.tokenizer import Limits, TRMTokenizer

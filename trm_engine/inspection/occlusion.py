@@ -59,7 +59,7 @@ def _tool_words(
     predictor: Predictor, conversation: Conversation, base: OccludedPrediction, steps: int | None
 ) -> list[ToolWord]:
     batch = predictor.read([conversation])
-    if base.tool is None or batch.tensors["tool_mask"][0].sum() < MOST_ALONE:
+    if base.tool is None or batch.arrays["tool_mask"][0].sum() < MOST_ALONE:
         return []
     return tool_words(predictor, conversation, batch.tools(0)[base.tool], steps)
 

@@ -104,7 +104,7 @@ def _step(
 
 def _ranking(batch: ReadBatch, probabilities: np.ndarray) -> list[RankedTool]:
     """The tools on offer by probability."""
-    offered = batch.tensors["tool_mask"][0].nonzero()[:, 0].tolist()
+    offered = batch.arrays["tool_mask"][0].nonzero()[0].tolist()
     tools = [
         RankedTool(
             name=batch.tool_name(0, tool), probability=round(float(probabilities[tool]), DIGITS)

@@ -30,28 +30,29 @@ def tool_words(
     once.
     """
     batch = predictor.read([conversation])
-    catalogue = CatalogueTokens.of(batch.labels, predictor.tokenizer)
+    model = predictor.model
+    device = model.y_init.device
+    catalogue = CatalogueTokens.of(batch.labels, predictor.tokenizer).to("cpu")
     words = _words(catalogue.ids[tool], catalogue.parts[tool], predictor.tokenizer)
     if not words:
         return []
     copies = torch.stack([_without(catalogue.ids[tool], places) for _, _, places in words])
     larger = _with_copies(catalogue, tool, copies)
     rows = len(words) + 1
-    offered = batch.tensors["tool_mask"][0].bool()
-    masks = torch.zeros(rows, larger.num_tools, dtype=torch.bool, device=offered.device)
+    offered = torch.from_numpy(batch.arrays["tool_mask"][0]).bool().to(device)
+    masks = torch.zeros(rows, larger.num_tools, dtype=torch.bool, device=device)
     masks[:, : len(offered)] = offered
     masks[1:, tool] = False
-    masks[1:, len(offered) :] = torch.eye(len(words), dtype=torch.bool, device=offered.device)
+    masks[1:, len(offered) :] = torch.eye(len(words), dtype=torch.bool, device=device)
     inputs = {
-        name: batch.tensors[name].expand(rows, -1)
+        name: torch.from_numpy(batch.arrays[name]).expand(rows, -1).to(device)
         for name in ("input_ids", "attention_mask", "role_ids", "text_flags")
     }
-    model = predictor.model
     context = model.embedding(
         model.read(larger),
         **inputs,
         tool_mask=masks,
-        read_from=torch.zeros(rows, dtype=torch.long, device=offered.device),
+        read_from=torch.zeros(rows, dtype=torch.long, device=device),
     )
     output = list(model.supervision_steps(context, steps))[-1]
     logits = _logits(output.next_tool_logits, masks, tool, len(offered))

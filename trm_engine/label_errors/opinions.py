@@ -9,13 +9,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trm_engine.data.catalogue_tokens import CatalogueTokens
 from trm_engine.data.collator import Batch, create_dataloader
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.declared import declared_of
 from trm_engine.data.field import Field
 from trm_engine.data.samples import Sample
 from trm_engine.data.values import flatten, is_empty, unflatten
-from trm_engine.inference.decoding import Decoded, decode, predicted_tool, value_borders
+from trm_engine.inference.decoding import (
+    Decoded,
+    Logits,
+    decode,
+    predicted_tool,
+    value_borders,
+)
 from trm_engine.inference.predictor import Predictor
 from trm_engine.inference.values import (
     FieldValue,
@@ -37,11 +44,13 @@ def opinions_on(
     dataset: TRMToolCallingDataset, predictor: Predictor, done: Callable[[float], None]
 ) -> Iterator[Opinion]:
     """Yield the opinion on every sample, batch by batch; ``done`` is told the share."""
-    readings = predictor.read_catalogue(dataset.labels)
+    with torch.inference_mode():
+        readings = predictor.model.read(CatalogueTokens.of(dataset.labels, dataset.tokenizer))
+    device = readings.summaries.device
     loader = create_dataloader(dataset, BATCH_SIZE, shuffle=False, whole_dialogues=True)
     finished = 0
     for batch in loader:
-        on_device = {name: tensor.to(predictor.device) for name, tensor in batch.items()}
+        on_device = {name: tensor.to(device) for name, tensor in batch.items()}
         yield from _of_batch(on_device, dataset, predictor, readings)
         finished += len(batch["sample_index"])
         done(finished / len(dataset))
@@ -54,13 +63,7 @@ def _of_batch(
     model = predictor.model
     context = embed(model, batch, readings)
     output = list(model.supervision_steps(context))[-1]
-    decoded = decode(
-        output,
-        batch["text_flags"],
-        batch["turn_ids"],
-        batch["tool_mask"],
-        model.config.max_span_tokens,
-    )
+    decoded = decode(Logits.of(output), batch, model.config.max_span_tokens)
     slots = _Channels("slot", output, batch, decoded.slot_spans)
     args = _Channels("arg", output, batch, decoded.arg_spans)
     return [

@@ -69,12 +69,12 @@ class TRMForToolCalling(nn.Module):
         For a model that was told none, numbers stand for them.
         """
         if self._catalogue is None:
-            self._catalogue = CatalogueTokens.numbered(self.config)
+            self._catalogue = CatalogueTokens.numbered(self.config).to("cpu")
         return self._catalogue
 
     @catalogue.setter
     def catalogue(self, catalogue: CatalogueTokens) -> None:
-        self._catalogue = catalogue
+        self._catalogue = catalogue.to("cpu")
 
     def read(self, catalogue: CatalogueTokens | None = None) -> Readings:
         """Read a catalogue, by default the model's own, with the network that reads conversations.

@@ -154,6 +154,7 @@ def _load(settings: Settings) -> Model:
     router = Router.load(
         path,
         device=settings.device,
+        threads=settings.threads,
         raw=settings.raw,
         halt_threshold=settings.halt_threshold,
         tools=settings.tools,

@@ -8,7 +8,6 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-import torch
 import uvicorn
 
 from trm_engine.printable import one_line
@@ -29,7 +28,7 @@ KEEP_ALIVE_SECONDS = 75
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def serve(settings: Settings, threads: int = 1, descriptor: int | None = None) -> int:
+def serve(settings: Settings, descriptor: int | None = None) -> int:
     """Serve until SIGINT or SIGTERM. SIGHUP loads the checkpoint anew. Returns the exit status.
 
     ``descriptor`` is that of a listening socket, for which the address has been checked.
@@ -38,7 +37,6 @@ def serve(settings: Settings, threads: int = 1, descriptor: int | None = None) -
         UserError: the checkpoint or the address cannot be used.
     """
     refuse_open_address(settings.host, settings.api_key)
-    torch.set_num_threads(threads)
     texts = _texts(settings)
     engine = Engine(settings)
     upstream = Upstream(settings) if settings.upstream else None

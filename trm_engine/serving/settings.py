@@ -54,6 +54,7 @@ class Settings:
             here.
         upstream_seconds: time for it to begin its answer, and between parts of it.
         device: "cpu", "cuda", ...
+        threads: of the processor, for the model.
         raw: use the raw weights instead of their moving average.
         halt_threshold: stop at the first supervision step whose q reaches it.
         tools: a file of the tools on offer where a request lists none.
@@ -74,6 +75,7 @@ class Settings:
     upstream_key: str | None = None
     upstream_seconds: float = 300.0
     device: str = "cpu"
+    threads: int = 1
     raw: bool = False
     halt_threshold: float | None = None
     tools: Path | None = None

@@ -20,7 +20,7 @@ from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Sample
 from trm_engine.data.values import flatten, is_empty
 from trm_engine.inference.calibration import IDENTITY, Calibration, scaled
-from trm_engine.inference.decoding import Decoded, decode, predicted_tool
+from trm_engine.inference.decoding import Decoded, Logits, decode, predicted_tool
 from trm_engine.inference.values import TokenTexts, argument_values, read_arguments, slot_values
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.schema.evaluation import Evaluation, JudgedSample
@@ -269,14 +269,7 @@ class Evaluator:
         context = embed(model, batch, self._readings)
         for output in model.supervision_steps(context, self.steps):
             loss = loss_fn.step(output, targets, counts)[TOTAL]
-            decoded = decode(
-                output,
-                batch["text_flags"],
-                batch["turn_ids"],
-                batch["tool_mask"],
-                model.config.max_span_tokens,
-            )
-            yield float(loss), decoded
+            yield float(loss), decode(Logits.of(output), batch, model.config.max_span_tokens)
 
     def _add_step(
         self, step: int, where: np.ndarray, decoded: Decoded, truths: list[_TruthTexts]

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from msgspec import to_builtins
 
-from trm_engine.checkpoints.file import Checkpoint
+from trm_engine.checkpoints.parts import Checkpoint
 from trm_engine.config import Config
 from trm_engine.data.collator import BucketBatchSampler
 from trm_engine.data.dataset import TRMToolCallingDataset

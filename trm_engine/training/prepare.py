@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
-from trm_engine.checkpoints.contents import explained
+from trm_engine.checkpoints.parts import explained
 from trm_engine.config import BUILTIN_PREFIX, Config, DataConfig
 from trm_engine.data.as_samples import ConvertOptions, samples_file, states_samples
 from trm_engine.data.cache import build_once, code_hash, content_hash, default_cache_dir, key_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trm_engine.checkpoints.file import Checkpoint
+from trm_engine.checkpoints.parts import Checkpoint
 from trm_engine.config import Config
 from trm_engine.data.as_samples import ConvertOptions
 from trm_engine.data.labels import Labels

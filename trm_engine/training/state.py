@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from trm_engine.checkpoints.contents import check_training
-from trm_engine.checkpoints.file import FORMAT_VERSION, Checkpoint
+from trm_engine.checkpoints.file import FORMAT_VERSION
+from trm_engine.checkpoints.parts import Checkpoint
 from trm_engine.checkpoints.values import InvalidContents
 from trm_engine.config import Config
 from trm_engine.errors import CheckpointError

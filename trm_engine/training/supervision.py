@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from trm_engine.data.catalogue_tokens import CatalogueTokens
-from trm_engine.data.collator import INPUTS, Batch
+from trm_engine.data.collator import Batch
+from trm_engine.data.encoding import INPUTS
 from trm_engine.models.heads import TRMOutput
 from trm_engine.models.layout import Context
 from trm_engine.models.readings import Readings

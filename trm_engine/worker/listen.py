@@ -28,6 +28,7 @@ def listen(arguments: argparse.Namespace) -> int:
         upstream=arguments.upstream,
         upstream_key=os.environ.get(UPSTREAM_KEY),
         device=arguments.device,
+        threads=arguments.threads,
         raw=arguments.raw,
         halt_threshold=arguments.halt_threshold,
         tools=Path(arguments.tools) if arguments.tools else None,
@@ -41,7 +42,7 @@ def listen(arguments: argparse.Namespace) -> int:
         keep=tuple(arguments.keep),
     )
     try:
-        return serve(settings, arguments.threads, arguments.listener)
+        return serve(settings, arguments.listener)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
     except OSError as error:

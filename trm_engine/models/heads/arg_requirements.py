@@ -33,4 +33,5 @@ class ArgRequirements(nn.Module):
         catalogue = readings.catalogue
         level = self.levels[catalogue.required.long()] * self.scale  # (t a)
         needs = F.softplus(level + self.reading(readings.args).mT) * catalogue.accepted
-        return (tools @ needs) * F.softplus(-arg_presence_logits)
+        penalty: Tensor = (tools @ needs) * F.softplus(-arg_presence_logits)
+        return penalty

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trm_engine.inference import occurrences as inference
+from trm_engine.inference.decoding import as_array
 from trm_engine.models.layout import Context
 
 FLOOR = -8.0
@@ -46,28 +48,7 @@ class SaidValues(nn.Module):
 
 def occurrences(
     values: Tensor, ids: Tensor, token_mask: Tensor, sample_sequences: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Where listed values [F, V, M] stand: sample, field, value, first and last token of each, [K].
-
-    A value stands where all its tokens follow each other in what a sample reads. Samples read
-    ``token_mask`` [B, L] of the sequences ``sample_sequences`` [B] among ``ids`` [G, L].
-    """
-    lengths = (values > 0).sum(dim=-1)
-    begun = (lengths > 0) & torch.isin(values[..., 0], ids)  # most values are not said at all
-    fields, choices = begun.nonzero(as_tuple=True)
-    numbers, sequences, first = (values[fields, choices, 0, None, None] == ids).nonzero(
-        as_tuple=True
-    )
-    fields, choices = fields[numbers], choices[numbers]
-    for place in range(1, values.shape[-1]):
-        wanted = values[fields, choices, place]
-        at = first + place
-        found = ids[sequences, at.clamp(max=ids.shape[1] - 1)]
-        kept = (wanted == 0) | ((wanted == found) & (at < ids.shape[1]))
-        fields, choices, sequences, first = (x[kept] for x in (fields, choices, sequences, first))
-    last = first + lengths[fields, choices] - 1
-    of_sample = sample_sequences[:, None] == sequences  # (b k)
-    rows, numbers = of_sample.nonzero(as_tuple=True)
-    is_read = token_mask[rows, last[numbers]]
-    rows, numbers = rows[is_read], numbers[is_read]
-    return rows, fields[numbers], choices[numbers], first[numbers], last[numbers]
+) -> tuple[Tensor, ...]:
+    """``inference.occurrences`` of tensors."""
+    given = (as_array(each) for each in (values, ids, token_mask, sample_sequences))
+    return tuple(torch.from_numpy(each).to(ids.device) for each in inference.occurrences(*given))
