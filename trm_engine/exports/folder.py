@@ -1,7 +1,7 @@
 """The folder of an exported model: what is in it, and whether it is what was written.
 
 config.json         what the model is, and the checksums of the other files
-model.safetensors   the weights, or read.onnx and step.onnx
+model.safetensors   the weights, or the graphs read.onnx, offer.onnx and step.onnx
 tokenizer.model     the SentencePiece model
 README.md           the model card
 proof.json          how its answers compare with those of the checkpoint
@@ -24,10 +24,10 @@ TOKENIZER = "tokenizer.model"
 CARD = "README.md"
 PROOF = "proof.json"
 WEIGHTS = "model.safetensors"
-READ, STEP, GRAPH_WEIGHTS = "read.onnx", "step.onnx", "weights.bin"
+READ, OFFER, STEP, GRAPH_WEIGHTS = "read.onnx", "offer.onnx", "step.onnx", "weights.bin"
 
 FORMAT = "trm-tui export"
-VERSION = 1
+VERSION = 2
 NEEDS = "exported models need more packages: pip install 'trm-tui[export]' ({} is missing)"
 GRAPHS_ONLY_ANSWER = (
     "exported as graphs for onnxruntime, which predict and can be served; this needs a checkpoint, "
@@ -39,8 +39,8 @@ AGAIN = "export the model again, or copy the folder again"
 Kind = Literal["safetensors", "onnx", "onnx-int8"]
 MODEL_FILES: dict[Kind, tuple[str, ...]] = {
     "safetensors": (WEIGHTS,),
-    "onnx": (STEP, READ, GRAPH_WEIGHTS),
-    "onnx-int8": (STEP, READ, GRAPH_WEIGHTS),
+    "onnx": (STEP, OFFER, READ, GRAPH_WEIGHTS),
+    "onnx-int8": (STEP, OFFER, READ, GRAPH_WEIGHTS),
 }
 """The files of the model itself; the first one stands for the folder."""
 
@@ -130,7 +130,7 @@ def model_file(folder: Path) -> Path | None:
 
 def is_graph(path: Path) -> bool:
     """Whether a file is a graph of an exported model, by its name."""
-    return path.name in (STEP, READ)
+    return path.name in (STEP, OFFER, READ)
 
 
 def is_exported(path: Path) -> bool:

@@ -1,8 +1,9 @@
-"""Graphs: the model as two functions of tensors, which a tracer can follow.
+"""Graphs: the model as functions of tensors, which a tracer can follow.
 
-``ReadGraph`` reads a catalogue. ``StepGraph`` is one supervision step with the heads; y and z go in
-and out, so that steps can stop early. Both use the model's own modules. Only the layout is another:
-each sample reads its own tokens, and nothing depends on the numbers in a tensor.
+``ReadGraph`` reads a catalogue. ``StepGraph`` is one supervision step of one conversation with the
+heads; y and z go in and out, so that steps can stop early. Both use the model's own modules. Only
+the layout is another: a conversation stands alone, and of turns that were read before comes what
+later ones see of them. Nothing depends on the numbers in a tensor.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from trm_engine.data.catalogue_tokens import CatalogueTokens
-from trm_engine.exports.signature import SAID, STATES
+from trm_engine.exports.signature import ANSWERS, EARLIER, SAID, TOKENS
 from trm_engine.models.heads import TRMOutput
 from trm_engine.models.layout import (
     NUM_RECENCIES,
+    OLDEST,
     REGISTER_RECENCY,
     Context,
     Layout,
@@ -30,7 +32,6 @@ from trm_engine.models.readings import Readings
 from trm_engine.models.recursion import State
 from trm_engine.models.rotary import rope_tables
 from trm_engine.models.trm import TRMForToolCalling
-from trm_engine.vocabulary import EOS_ID
 
 
 class OwnTokens(Layout):
@@ -103,7 +104,8 @@ class Catalogue(NamedTuple):
     """What a step needs of a catalogue and its readings; T tools, S slots, A arguments.
 
     ``tools`` [T, D], ``slots`` [S, D] and ``args`` [A, D] are the summaries of each kind; the
-    others are as in ``Readings`` and ``CatalogueTokens``.
+    others are as in ``Readings`` and ``CatalogueTokens``. ``offered`` [1, T] is true, or false if
+    there is no tool on offer and T is 1 only because it must be.
     """
 
     tools: Tensor
@@ -116,6 +118,7 @@ class Catalogue(NamedTuple):
     accepted: Tensor
     required: Tensor
     arg_slots: Tensor
+    offered: Tensor
 
     def readings(self) -> Readings:
         """As the heads take them. Tokens and kinds of the entries are not needed any more."""
@@ -134,28 +137,58 @@ class Catalogue(NamedTuple):
         return Readings(summaries, *given, catalogue)
 
 
-class Conversations(NamedTuple):
-    """B conversations [B, L], the tools on offer [B, T], and those of their registers [B, K]."""
-
-    input_ids: Tensor
-    role_ids: Tensor
-    text_flags: Tensor
-    attention_mask: Tensor
-    tool_mask: Tensor
-    tool_places: Tensor
+STEP_INPUTS = (TOKENS, *Catalogue._fields, SAID, EARLIER, "y", "z")
+STEP_OUTPUTS = (*ANSWERS, f"next_{EARLIER}", "next_y", "next_z")
 
 
-ANSWERS = tuple(
-    name for name in TRMOutput.__dataclass_fields__ if name not in ("y", "z", "steps_used")
-)
-"""The fields of ``TRMOutput`` that a step gives."""
+class Alone(Layout):
+    """The layout of one conversation: ``border`` tokens, then its registers."""
 
-STEP_INPUTS = (*Conversations._fields, *Catalogue._fields, *SAID, *STATES)
-STEP_OUTPUTS = (*ANSWERS, *(f"next_{name}" for name in STATES))
+    border: Tensor
+
+    def split(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        return h[: self.border][None], h[self.border :][None]
+
+    def join(self, tokens: Tensor, registers: Tensor) -> Tensor:
+        return torch.cat((tokens[0], registers[0]))
+
+    def for_samples(self, tokens: Tensor) -> Tensor:
+        return tokens
+
+    def matmul(self, rows: Tensor, tokens: Tensor) -> Tensor:
+        return rows @ tokens
+
+
+class Recalling(Alone):
+    """The layout of the network: the new tokens and the registers see earlier tokens, too.
+
+    ``earlier`` are keys and values of those in each layer, in the order of use, [P, D] each; those
+    of the new tokens gather in ``new``.
+    """
+
+    earlier: tuple[Tensor, ...]
+    new: list[Tensor]
+
+    def seen(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """[1, H, L', d] each to [1, H, P + L', d]."""
+        return self._whole(keys), self._whole(values)
+
+    def _whole(self, own: Tensor) -> Tensor:
+        _, heads, _, size = own.shape
+        rows = own[0].transpose(0, 1).reshape(-1, heads * size)
+        before = self.earlier[len(self.new)]
+        self.new.append(rows)
+        return torch.cat((before, rows)).reshape(-1, heads, size).transpose(0, 1)[None]
 
 
 class StepGraph(nn.Module):
-    """One supervision step: STEP_INPUTS to STEP_OUTPUTS."""
+    """One supervision step of one conversation: STEP_INPUTS to STEP_OUTPUTS.
+
+    TOKENS [4, L]: ids, roles, text flags and numbers of turns (from 1; 0 before the first), without
+    EOS. The tools of the catalogue are those on offer. SAID [4, N]: field, value, first and last
+    token of the listed values that stand in it. EARLIER [P, C]: what the step before gave of the
+    first P tokens, which are whole turns. ``y`` and ``z`` [L - P + R, D], or [1, D] at first.
+    """
 
     def __init__(self, model: TRMForToolCalling) -> None:
         super().__init__()
@@ -163,30 +196,50 @@ class StepGraph(nn.Module):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         model, embedding = self.model, self.model.embedding
-        asked = Conversations(*inputs[: len(Conversations._fields)])
-        after = len(Conversations._fields) + len(Catalogue._fields)
-        readings = Catalogue(*inputs[len(Conversations._fields) : after]).readings()
-        y_tokens, y_registers, z_tokens, z_registers = inputs[after + len(SAID) :]
-        words = embedding.words(asked.input_ids, asked.role_ids, asked.text_flags)
-        registers = embedding.register_vectors(readings, asked.tool_places)
-        has_tool = asked.tool_mask.gather(1, asked.tool_places)
-        fixed = registers[:, : registers.shape[1] - has_tool.shape[1], 0]
-        has_register = torch.cat((torch.ones_like(fixed, dtype=torch.bool), has_tool), dim=1)
-        token_mask = (asked.attention_mask > 0) & (asked.input_ids != EOS_ID)
-        layout = own_tokens(
-            asked.input_ids, token_mask, has_register, embedding.head_size, embedding.rope_theta
+        (ids, roles, flags, turns), given = inputs[0].unsqueeze(1), inputs[1:-4]
+        said, earlier, *state = inputs[-4:]
+        catalogue = Catalogue(*given)
+        readings, offered = catalogue.readings(), catalogue.offered
+        places = torch.arange(offered.shape[1])[None]
+        words = embedding.words(ids, roles, flags)
+        registers = embedding.register_vectors(readings, places)
+        known, length = earlier.shape[0], ids.shape[1]
+        size = registers.shape[1]
+        everything = torch.ones_like(ids, dtype=torch.bool)
+        seen = torch.arange(NUM_RECENCIES)
+        recency = pad((turns[:, -1:] - turns).clamp(max=OLDEST), (size, 0), value=REGISTER_RECENCY)
+        new = torch.arange(known, length)
+        unused = ids
+        layout = Recalling(
+            *rope_tables(
+                torch.cat((new, torch.full_like(registers[0, :, 0], length))),
+                embedding.head_size,
+                embedding.rope_theta,
+            ),
+            bias_of(turns[:, None] <= turns[:, known:, None])[:, None],
+            torch.zeros(1, 1, 1, 1),
+            *(unused, unused, unused),
+            (recency[..., None] == seen).float(),
         )
-        x = layout.join(words, registers)
+        *layout.earlier, before = earlier.split(model.config.hidden_size, dim=1)
+        layout.new, layout.border = [], length - known
+        x = layout.join(words[:, known:], registers)
+        context = Context(x, layout, ids, everything, offered, places)
+        y, z = _improved(model, context, (state[0], state[1]))
+        tokens, own = layout.split(y)
+
+        whole = Alone(*layout)
+        whole.border = length
+        rows, columns, first, last = said
         context = Context(
-            *(x, layout, asked.input_ids, token_mask, asked.tool_mask, asked.tool_places),
+            *(whole.join(words, registers), whole, ids, everything, offered, places),
             readings,
-            inputs[after : after + len(SAID)],
+            (torch.zeros_like(rows), rows, columns, first, last),
         )
-        state = layout.join(y_tokens, y_registers), layout.join(z_tokens, z_registers)
-        y, z = _improved(model, context, state)
-        output: TRMOutput = model.heads(y, z, context)
+        every = torch.cat((before, tokens[0]))
+        output: TRMOutput = model.heads(whole.join(every[None], own), z, context)
         answers = (getattr(output, name) for name in ANSWERS)
-        return *answers, *layout.split(y), *layout.split(z)
+        return *answers, torch.cat((*layout.new, tokens[0]), dim=1), y, z
 
 
 def _improved(model: TRMForToolCalling, context: Context, state: State) -> State:

@@ -1,4 +1,4 @@
-"""ONNX: the two graphs of a model, in fp32 or int8, with weights that both share in one file."""
+"""ONNX: the graphs of a model, in fp32 or int8, with weights that they share in one file."""
 
 from __future__ import annotations
 
@@ -13,8 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from trm_engine.errors import CheckpointError
-from trm_engine.exports.folder import GRAPH_WEIGHTS, NEEDS, READ, STEP
-from trm_engine.exports.graphs import STEP_INPUTS, STEP_OUTPUTS, ReadGraph, StepGraph
+from trm_engine.exports.folder import GRAPH_WEIGHTS, NEEDS, OFFER, READ, STEP
+from trm_engine.exports.graphs import (
+    STEP_INPUTS,
+    STEP_OUTPUTS,
+    Catalogue,
+    ReadGraph,
+    StepGraph,
+)
+from trm_engine.exports.hoisting import hoisted
 from trm_engine.exports.signature import READ_INPUTS, READ_OUTPUTS, START
 from trm_engine.models.embeddings import SHARED_REGISTERS
 from trm_engine.models.layers import NORM_EPS
@@ -26,7 +33,7 @@ SMALLEST_SHARED = 1024
 
 ALIGNMENT = 64
 
-SAMPLES, LENGTH, TOOLS, OFFERED, ARGS = 2, 9, 5, 3, 4
+LENGTH, KNOWN, TOOLS, ARGS = 9, 2, 5, 4
 WORDS, CHOICES, PIECES, SAID_VALUES = 7, 6, 8, 10
 """Sizes of the example that is traced. All differ, so that none is taken for another."""
 
@@ -37,7 +44,9 @@ def write_int8_graphs(folder: Path, model: TRMForToolCalling) -> None:
 
 
 def write_graphs(folder: Path, model: TRMForToolCalling, int8: bool = False) -> None:
-    """Write read.onnx, step.onnx and the weights of both.
+    """Write read.onnx, offer.onnx, step.onnx and their weights.
+
+    What a step computes of a catalogue alone is in offer.onnx: it is done once.
 
     Raises:
         CheckpointError: a package is missing.
@@ -50,9 +59,10 @@ def write_graphs(folder: Path, model: TRMForToolCalling, int8: bool = False) -> 
         READ: _traced(ReadGraph(model), _catalogue(model), READ_INPUTS, READ_OUTPUTS, set()),
         STEP: _traced(StepGraph(model), _question(model), STEP_INPUTS, STEP_OUTPUTS, {"slots"}),
     }
+    graphs[OFFER], graphs[STEP] = hoisted(graphs[STEP], {*Catalogue._fields})
     if int8:
         graphs = {name: _quantised(graph) for name, graph in graphs.items()}
-    start = {"y": model.y_init.tolist(), "z": model.z_init.tolist(), "registers": SHARED_REGISTERS}
+    start = {"y": model.y_init.tolist(), "z": model.z_init.tolist(), "columns": columns_of(model)}
     onnx.helper.set_model_props(graphs[STEP], {START: json.dumps(start)})
     weights = bytearray()
     places: dict[bytes, int] = {}
@@ -122,26 +132,32 @@ def _catalogue(model: TRMForToolCalling) -> tuple[Tensor, ...]:
     return ids, 1 + ids % 2, kinds, values % model.config.vocab_size
 
 
+def columns_of(model: TRMForToolCalling) -> int:
+    """What is kept of a token: keys and values of each layer each time it is used, and y."""
+    core = model.core
+    return (1 + 2 * core.T * (core.n + 1) * len(core.layers)) * model.config.hidden_size
+
+
 def _question(model: TRMForToolCalling) -> tuple[Tensor, ...]:
     """An example of STEP_INPUTS, see there."""
     width, slots = model.config.hidden_size, model.config.num_slots
-    ids = torch.arange(SAMPLES * LENGTH).reshape(SAMPLES, LENGTH)
-    offered = torch.ones(SAMPLES, TOOLS, dtype=torch.bool)
-    places = torch.arange(OFFERED).repeat(SAMPLES, 1)
+    ids, turns = torch.arange(LENGTH), torch.arange(LENGTH) // KNOWN
     accepted = torch.ones(TOOLS, ARGS, dtype=torch.bool)
-    registers = SHARED_REGISTERS + slots + OFFERED
     fields = slots + ARGS
-    states = [torch.randn(SAMPLES, size, width) for size in (LENGTH, registers)]
+    rows = LENGTH - KNOWN + SHARED_REGISTERS + slots + TOOLS
+    said = [torch.arange(SAID_VALUES) % size for size in (fields, CHOICES, LENGTH, LENGTH)]
     return (
-        *(ids, ids % 4, ids % 8, torch.ones_like(ids), offered, places),
+        torch.stack((ids, ids % 4, ids % 8, turns)),
         *(torch.randn(size, width) for size in (TOOLS, slots, ARGS)),
         torch.randn(TOOLS, WORDS, width),
         torch.ones(TOOLS, WORDS, dtype=torch.bool),
         torch.randn(fields, CHOICES, 3, width),
         torch.ones(fields, CHOICES, dtype=torch.bool),
         *(accepted, accepted.clone(), torch.arange(ARGS) % max(slots, 1)),
-        *(torch.arange(SAID_VALUES) % size for size in (SAMPLES, fields, CHOICES, LENGTH, LENGTH)),
-        *(each.clone() for each in (*states, *states)),
+        torch.ones(1, TOOLS, dtype=torch.bool),
+        torch.stack(said),
+        torch.randn(KNOWN, columns_of(model)),
+        *(torch.randn(rows, width) for _ in range(2)),
     )
 
 

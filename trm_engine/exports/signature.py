@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-SAID = ("said_rows", "said_fields", "said_choices", "said_first", "said_last")
-"""Where listed values stand, [N] each; see ``occurrences``."""
+from dataclasses import fields
 
-STATES = ("y_tokens", "y_registers", "z_tokens", "z_registers")
-"""y and z, as they go in and come out: [B, L, D] and [B, R, D] each."""
+from trm_engine.inference.decoding import Logits
 
 READ_INPUTS = ("ids", "parts", "kinds", "values")
 READ_OUTPUTS = ("summaries", "words", "word_mask", "value_words", "value_mask")
 
+TOKENS, SAID, EARLIER = "tokens", "said", "earlier"
+"""What a step is given of a conversation, beside its catalogue, y and z; see ``StepGraph``."""
+
+ANSWERS = tuple(each.name for each in fields(Logits))
+"""The fields of ``TRMOutput`` that a step gives."""
+
 START = "start"
-"""The key of the graph's metadata with y and z before the first step, and the number of registers
-that belong to no slot and no tool."""
+"""The key of the graph's metadata with y and z before the first step, and with the number of
+columns of EARLIER."""

@@ -1,9 +1,11 @@
-"""OnnxModel: an exported model on onnxruntime, with the methods that the predictor uses."""
+"""OnnxModel: an exported model on onnxruntime. Imports no torch."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +14,41 @@ import numpy as np
 from trm_engine.config import TRMConfig
 from trm_engine.data.catalogue_tokens import CatalogueTokens
 from trm_engine.errors import CheckpointError
-from trm_engine.exports.folder import NEEDS, READ, STEP
-from trm_engine.exports.signature import SAID, START
+from trm_engine.exports.folder import NEEDS, OFFER, READ, STEP
+from trm_engine.exports.signature import ANSWERS, EARLIER, SAID, START, TOKENS
 from trm_engine.inference.decoding import Logits
 from trm_engine.inference.occurrences import occurrences
-from trm_engine.inference.readings import Readings
-from trm_engine.vocabulary import EOS_ID
+from trm_engine.inference.readings import Readings, narrowed
+from trm_engine.inference.turn_memory import TurnMemory
+from trm_engine.vocabulary import CAPITALISED, EOS_ID, FIRST_MARKER_ID, MASK_ID
+
+MASKED_LOGIT = -1e4
+"""The logit of tools that are not on offer, and of padding as part of a value."""
+
+KEPT_OFFERS = 64
 
 Feeds = dict[str, np.ndarray]
 
 
+@dataclass(frozen=True)
+class Offer:
+    """The tools on offer in a conversation.
+
+    Attributes:
+        tools: their places in the catalogue, [K].
+        values: the listed values of the fields, [F, V, M].
+        feeds: what a step needs of them.
+        readings: of the whole catalogue; held, for its id is a key.
+    """
+
+    tools: np.ndarray
+    values: np.ndarray
+    feeds: Feeds
+    readings: Readings
+
+
 class OnnxModel:
-    """The two graphs of a folder.
+    """The graphs of a folder. A conversation is computed alone, as far as it is new.
 
     Args:
         folder: where they are.
@@ -36,11 +61,15 @@ class OnnxModel:
 
     def __init__(self, folder: Path, config: TRMConfig, threads: int = 1) -> None:
         self.config = config
-        self._read = _session(folder / READ, threads)
-        self._step = _session(folder / STEP, threads)
+        self.memory = TurnMemory()
+        self._read, self._offer, self._step = (
+            _session(folder / name, threads) for name in (READ, OFFER, STEP)
+        )
+        self._outputs = [each.name for each in self._step.get_outputs()]
         start = json.loads(self._step.get_modelmeta().custom_metadata_map[START])
-        self._shared_registers = start["registers"]
-        self._start = [np.array(start[name], np.float32) for name in "yz"]
+        self._start = {name: np.array([start[name]], np.float32) for name in "yz"}
+        self._nothing = np.zeros((1, 0, start["columns"]), np.float32)
+        self._offers: OrderedDict[tuple[int, bytes], Offer] = OrderedDict()
 
     def read(self, catalogue: CatalogueTokens) -> Readings:
         """Read a catalogue; see ``TRMForToolCalling.read``."""
@@ -54,45 +83,68 @@ class OnnxModel:
         self, readings: Readings, batch: Mapping[str, np.ndarray], steps: int
     ) -> Iterator[Logits]:
         """The logits of steps 1, 2, ... for conversations, given as ``INPUTS``."""
-        context = _context(readings, batch)
-        state = self._first(context)
-        names = [each.name for each in self._step.get_outputs()]
-        taken = {each.name for each in self._step.get_inputs()}
+        shape = batch["tool_mask"].shape[1], batch["input_ids"].shape[1]
+        offered = batch["tool_mask"].astype(bool)
+        asked = [
+            self._conversation(_tokens(batch, row), self._offered(readings, mask), steps)
+            for row, mask in enumerate(offered)
+        ]
         for _ in range(steps):
-            feeds = {name: each for name, each in {**context, **state}.items() if name in taken}
-            found = dict(zip(names, self._step.run(names, feeds), strict=True))
-            state = {name: found.pop(f"next_{name}") for name in state}
-            yield Logits(**found)
+            yield _together([next(each) for each in asked], *shape)
 
-    def _first(self, context: Feeds) -> Feeds:
-        """y and z before the first step."""
-        samples, length = context["input_ids"].shape
-        offered = context["tool_places"].shape[1]
-        registers = self._shared_registers + len(context["slots"]) + offered
-        return {
-            f"{name}_{part}": np.broadcast_to(vector, (samples, count, len(vector))).copy()
-            for name, vector in zip("yz", self._start, strict=True)
-            for part, count in (("tokens", length), ("registers", registers))
-        }
+    def _conversation(
+        self, tokens: np.ndarray, offer: Offer, steps: int
+    ) -> Iterator[tuple[Offer, Feeds]]:
+        """The answers of each step to one conversation, with the tools on offer."""
+        known = self.memory.recall(tokens, steps)
+        earlier = np.concatenate(known, axis=1) if known else self._nothing.repeat(steps, axis=0)
+        said = occurrences(offer.values, tokens[:1], np.ones(tokens[:1].shape, bool), np.zeros(1))
+        feeds = {**offer.feeds, **self._start, TOKENS: tokens, SAID: np.stack(said[1:])}
+        made: list[np.ndarray] = []
+        for step in range(steps):
+            feeds[EARLIER] = earlier[step]
+            found = dict(zip(self._outputs, self._step.run(None, feeds), strict=True))
+            made.append(found[f"next_{EARLIER}"])
+            feeds.update(y=found["next_y"], z=found["next_z"])
+            if len(made) == steps:
+                self.memory.keep(tokens, earlier.shape[1], made)
+            yield offer, found
+
+    def _offered(self, readings: Readings, mask: np.ndarray) -> Offer:
+        """What is computed of the tools on offer, once for all conversations with the same."""
+        key = id(readings), mask.tobytes()
+        found = self._offers.get(key)
+        if found is None:
+            tools = mask.nonzero()[0] if mask.any() else np.arange(1)
+            args = np.arange(readings.catalogue.num_args)
+            given = _catalogue(narrowed(readings, tools, args))
+            given["offered"] = mask[None, tools]
+            names = [each.name for each in self._offer.get_outputs()]
+            taken = [each.name for each in self._offer.get_inputs()]
+            run = self._offer.run(names, {name: given[name] for name in taken})
+            feeds = dict(zip(names, run, strict=True))
+            found = Offer(tools, readings.catalogue.values, feeds, readings)
+            if len(self._offers) >= KEPT_OFFERS:
+                self._offers.popitem(last=False)
+            self._offers[key] = found
+        return found
 
 
-def tool_places(tool_mask: np.ndarray) -> np.ndarray:
-    """The tools that each sample may call, [B, T] to [B, K], then others up to the most of any."""
-    most = max(1, int(tool_mask.sum(axis=1).max()))
-    return np.argsort(~tool_mask, axis=1, kind="stable")[:, :most]
+def _tokens(batch: Mapping[str, np.ndarray], row: int) -> np.ndarray:
+    """TOKENS of a conversation, see ``StepGraph``."""
+    ids = batch["input_ids"][row]
+    length = int(batch["attention_mask"][row].sum())
+    length -= ids[length - 1] == EOS_ID
+    ids = ids[:length]
+    turns = ((ids >= FIRST_MARKER_ID) & (ids < MASK_ID)).cumsum()
+    flags = batch["text_flags"][row, :length] & CAPITALISED
+    return np.stack((ids, batch["role_ids"][row, :length], flags, turns))
 
 
-def _context(readings: Readings, batch: Mapping[str, np.ndarray]) -> Feeds:
-    """What each step is given."""
-    catalogue, ids = readings.catalogue, batch["input_ids"]
-    offered = batch["tool_mask"].astype(bool)
-    token_mask = (batch["attention_mask"] > 0) & (ids != EOS_ID)
-    said = occurrences(catalogue.values, ids, token_mask, np.arange(len(ids)))
+def _catalogue(readings: Readings) -> Feeds:
+    """What the graph of an offer takes."""
+    catalogue = readings.catalogue
     return {
-        **batch,
-        **dict(zip(SAID, said, strict=True)),
-        "tool_mask": offered,
-        "tool_places": tool_places(offered),
         "tools": readings.tools,
         "slots": readings.slots,
         "args": readings.args,
@@ -104,6 +156,29 @@ def _context(readings: Readings, batch: Mapping[str, np.ndarray]) -> Feeds:
         "required": catalogue.required,
         "arg_slots": catalogue.arg_slots,
     }
+
+
+def _together(found: Sequence[tuple[Offer, Feeds]], tools: int, length: int) -> Logits:
+    """The answers of B conversations, padded to all tools and to the longest conversation."""
+    return Logits(
+        **{
+            name: np.concatenate([_padded(name, *each, tools, length) for each in found])
+            for name in ANSWERS
+        }
+    )
+
+
+def _padded(name: str, offer: Offer, found: Feeds, tools: int, length: int) -> np.ndarray:
+    logits = found[name]
+    if "tool" in name and len(offer.tools) < tools:
+        every = np.full((1, tools), MASKED_LOGIT, np.float32)
+        every[:, offer.tools] = logits
+        return every
+    if "start" in name or "end" in name:
+        every = np.full((1, length, logits.shape[2]), MASKED_LOGIT, np.float32)
+        every[:, : logits.shape[1]] = logits
+        return every
+    return logits
 
 
 def _session(path: Path, threads: int) -> Any:

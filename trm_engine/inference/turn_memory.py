@@ -1,0 +1,73 @@
+"""Turn memory: what later turns see of earlier ones, kept from one request to the next.
+
+A token sees its own turn and earlier ones, so what was computed of a turn holds in every
+conversation that begins with the same turns.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+
+import numpy as np
+
+MOST_BYTES = 32 << 20
+
+
+class TurnMemory:
+    """Arrays of turns, those last used. It can be used by several threads at once.
+
+    Args:
+        most_bytes: of all arrays.
+    """
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self.most_bytes = most_bytes
+        self.bytes = 0
+        self._turns: OrderedDict[bytes, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def recall(self, tokens: np.ndarray, steps: int) -> list[np.ndarray]:
+        """What is known of the first turns of a conversation, [steps, l, C] of l tokens each.
+
+        Args:
+            tokens: all that the model reads of each token, [..., L]; the last row is its turn.
+            steps: the supervision steps that are needed.
+        """
+        found = []
+        with self._lock:
+            for key, _, end in _turns(tokens):
+                kept = self._turns.get(key)
+                if kept is None or len(kept) < steps or end == tokens.shape[1]:
+                    break  # the last turn is always new: there must be something to compute
+                self._turns.move_to_end(key)
+                found.append(kept[:steps])
+        return found
+
+    def keep(self, tokens: np.ndarray, known: int, states: Sequence[np.ndarray]) -> None:
+        """Keep what each step gave, [L - known, C], of the tokens after the first ``known``."""
+        with self._lock:
+            for key, begin, end in _turns(tokens):
+                if begin < known:
+                    continue
+                turn = np.stack([each[begin - known : end - known] for each in states])
+                self._forget(key)
+                self._turns[key] = turn
+                self.bytes += turn.nbytes
+            while self.bytes > self.most_bytes:
+                self._forget(next(iter(self._turns)))
+
+    def _forget(self, key: bytes) -> None:
+        self.bytes -= getattr(self._turns.pop(key, None), "nbytes", 0)
+
+
+def _turns(tokens: np.ndarray) -> Iterator[tuple[bytes, int, int]]:
+    """Of each turn: a hash of all up to its end, and where it begins and ends."""
+    ends = [*(np.flatnonzero(np.diff(tokens[-1])) + 1).tolist(), tokens.shape[1]]
+    rows, begin, digest = tokens.T, 0, blake2b(digest_size=16)
+    for end in ends:
+        digest.update(rows[begin:end].tobytes())
+        yield digest.digest(), begin, end
+        begin = end
