@@ -1,13 +1,14 @@
 """Graphs: the model as functions of tensors, which a tracer can follow.
 
 ``ReadGraph`` reads a catalogue. ``StepGraph`` is one supervision step of one conversation with the
-heads; y and z go in and out, so that steps can stop early. Both use the model's own modules. Only
-the layout is another: a conversation stands alone, and of turns that were read before comes what
-later ones see of them. Nothing depends on the numbers in a tensor.
+heads; y and z go in and out, so that steps can stop early. A conversation stands alone, and of
+turns that were read before comes what later ones see of them. Nothing depends on the numbers in a
+tensor.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from trm_engine.data.catalogue_tokens import CatalogueTokens
+from trm_engine.exports.lean import LeanCore
 from trm_engine.exports.signature import ANSWERS, EARLIER, SAID, TOKENS
 from trm_engine.models.heads import TRMOutput
 from trm_engine.models.layout import (
@@ -144,7 +146,7 @@ STEP_OUTPUTS = (*ANSWERS, f"next_{EARLIER}", "next_y", "next_z")
 class Alone(Layout):
     """The layout of one conversation: ``border`` tokens, then its registers."""
 
-    border: Tensor
+    border: int
 
     def split(self, h: Tensor) -> tuple[Tensor, Tensor]:
         return h[: self.border][None], h[self.border :][None]
@@ -157,28 +159,6 @@ class Alone(Layout):
 
     def matmul(self, rows: Tensor, tokens: Tensor) -> Tensor:
         return rows @ tokens
-
-
-class Recalling(Alone):
-    """The layout of the network: the new tokens and the registers see earlier tokens, too.
-
-    ``earlier`` are keys and values of those in each layer, in the order of use, [P, D] each; those
-    of the new tokens gather in ``new``.
-    """
-
-    earlier: tuple[Tensor, ...]
-    new: list[Tensor]
-
-    def seen(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """[1, H, L', d] each to [1, H, P + L', d]."""
-        return self._whole(keys), self._whole(values)
-
-    def _whole(self, own: Tensor) -> Tensor:
-        _, heads, _, size = own.shape
-        rows = own[0].transpose(0, 1).reshape(-1, heads * size)
-        before = self.earlier[len(self.new)]
-        self.new.append(rows)
-        return torch.cat((before, rows)).reshape(-1, heads, size).transpose(0, 1)[None]
 
 
 class StepGraph(nn.Module):
@@ -197,49 +177,38 @@ class StepGraph(nn.Module):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         model, embedding = self.model, self.model.embedding
         (ids, roles, flags, turns), given = inputs[0].unsqueeze(1), inputs[1:-4]
-        said, earlier, *state = inputs[-4:]
+        said, earlier, y, z = inputs[-4:]
         catalogue = Catalogue(*given)
         readings, offered = catalogue.readings(), catalogue.offered
         places = torch.arange(offered.shape[1])[None]
         words = embedding.words(ids, roles, flags)
         registers = embedding.register_vectors(readings, places)
-        known, length = earlier.shape[0], ids.shape[1]
-        size = registers.shape[1]
-        everything = torch.ones_like(ids, dtype=torch.bool)
-        seen = torch.arange(NUM_RECENCIES)
-        recency = pad((turns[:, -1:] - turns).clamp(max=OLDEST), (size, 0), value=REGISTER_RECENCY)
-        new = torch.arange(known, length)
-        unused = ids
-        layout = Recalling(
-            *rope_tables(
-                torch.cat((new, torch.full_like(registers[0, :, 0], length))),
-                embedding.head_size,
-                embedding.rope_theta,
-            ),
-            bias_of(turns[:, None] <= turns[:, known:, None])[:, None],
-            torch.zeros(1, 1, 1, 1),
-            *(unused, unused, unused),
-            (recency[..., None] == seen).float(),
-        )
-        *layout.earlier, before = earlier.split(model.config.hidden_size, dim=1)
-        layout.new, layout.border = [], length - known
-        x = layout.join(words[:, known:], registers)
-        context = Context(x, layout, ids, everything, offered, places)
-        y, z = _improved(model, context, (state[0], state[1]))
-        tokens, own = layout.split(y)
+        *seen, known_y = earlier.split(model.config.hidden_size, dim=1)
+        core = LeanCore(model.core, turns[0], registers[0], tuple(seen), embedding.rope_theta)
+        y, z = core.improved(torch.cat((words[0, earlier.shape[0] :], registers[0])), y, z)
+        tokens, own = core.split(y)
 
-        whole = Alone(*layout)
-        whole.border = length
-        rows, columns, first, last = said
-        context = Context(
-            *(whole.join(words, registers), whole, ids, everything, offered, places),
-            readings,
-            (torch.zeros_like(rows), rows, columns, first, last),
-        )
-        every = torch.cat((before, tokens[0]))
-        output: TRMOutput = model.heads(whole.join(every[None], own), z, context)
+        context = _context(turns, words, registers, ids, offered, places)
+        fields, choices, first, last = said
+        heard = (torch.zeros_like(fields), fields, choices, first, last)
+        whole = torch.cat((known_y, tokens, own))
+        output: TRMOutput = model.heads(whole, z, replace(context, readings=readings, said=heard))
         answers = (getattr(output, name) for name in ANSWERS)
-        return *answers, torch.cat((*layout.new, tokens[0]), dim=1), y, z
+        return *answers, torch.cat((*core.new, tokens), dim=1), y, z
+
+
+def _context(
+    turns: Tensor, words: Tensor, registers: Tensor, ids: Tensor, offered: Tensor, places: Tensor
+) -> Context:
+    """What the heads read: all tokens [1, L, D] and registers [1, R, D] of one conversation."""
+    recency = (turns[:, -1:] - turns).clamp(max=OLDEST)
+    one_hot = (recency[..., None] == torch.arange(NUM_RECENCIES)).float()
+    unused = ids
+    layout = Alone(*(unused,) * 7, one_hot)
+    layout.border = ids.shape[1]
+    everything = torch.ones_like(ids, dtype=torch.bool)
+    x = layout.join(words, registers)
+    return Context(x, layout, ids, everything, offered, places)
 
 
 def _improved(model: TRMForToolCalling, context: Context, state: State) -> State:

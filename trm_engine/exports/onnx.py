@@ -6,6 +6,7 @@ import json
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,12 @@ def write_graphs(folder: Path, model: TRMForToolCalling, int8: bool = False) -> 
         import onnx
     except ModuleNotFoundError as error:
         raise CheckpointError(NEEDS.format(error.name)) from None
+    width = model.config.hidden_size
     graphs = {
-        READ: _traced(ReadGraph(model), _catalogue(model), READ_INPUTS, READ_OUTPUTS, set()),
-        STEP: _traced(StepGraph(model), _question(model), STEP_INPUTS, STEP_OUTPUTS, {"slots"}),
+        READ: _traced(ReadGraph(model), _catalogue(model), READ_INPUTS, READ_OUTPUTS, set(), width),
+        STEP: _traced(
+            StepGraph(model), _question(model), STEP_INPUTS, STEP_OUTPUTS, {"slots"}, width
+        ),
     }
     graphs[OFFER], graphs[STEP] = hoisted(graphs[STEP], {*Catalogue._fields})
     if int8:
@@ -79,12 +83,15 @@ def _traced(
     inputs: Sequence[str],
     outputs: Sequence[str],
     fixed: set[str],
+    width: int,
 ) -> Any:
     """A graph as ONNX. All sizes are dynamic but those of vectors and of ``fixed`` inputs."""
     import onnx
 
-    for name, made in OPERATORS.items():
-        torch.onnx.register_custom_op_symbolic(name, made, OPSET)  # type: ignore[attr-defined]
+    norm = partial(_rms_norm, width)
+    made: dict[str, Callable[..., Any]] = {"aten::mT": _transposed, "aten::rms_norm": norm}
+    for name, operator in made.items():
+        torch.onnx.register_custom_op_symbolic(name, operator, OPSET)  # type: ignore[attr-defined]
     axes = {
         name: {place: f"{name}_{place}" for place in range(tensor.dim())}
         for name, tensor in zip(inputs, example, strict=True)
@@ -110,17 +117,15 @@ def _transposed(graph: Any, tensor: Any) -> Any:
     return graph.op("Transpose", tensor, perm_i=[*order[:-2], order[-1], order[-2]])
 
 
-def _rms_norm(graph: Any, tensor: Any, shape: Any, weight: Any, eps: Any) -> Any:
-    square = graph.op("Mul", tensor, tensor)
+def _rms_norm(width: int, graph: Any, tensor: Any, *_: Any) -> Any:
+    """In the form that onnxruntime knows as one operator."""
+    square = graph.op("Pow", tensor, graph.op("Constant", value_t=torch.tensor(2.0)))
     last = graph.op("Constant", value_t=torch.tensor([-1]))
     mean = graph.op("ReduceMean", square, last, keepdims_i=1)
     least = graph.op("Constant", value_t=torch.tensor(NORM_EPS))
     root = graph.op("Sqrt", graph.op("Add", mean, least))
-    return graph.op("Div", tensor, root)
-
-
-OPERATORS: dict[str, Callable[..., Any]] = {"aten::mT": _transposed, "aten::rms_norm": _rms_norm}
-"""What torch.onnx lacks, made of operators of ONNX."""
+    scale = graph.op("Constant", value_t=torch.ones(width))
+    return graph.op("Mul", graph.op("Div", tensor, root), scale)
 
 
 def _catalogue(model: TRMForToolCalling) -> tuple[Tensor, ...]:

@@ -92,7 +92,6 @@ class Attention(nn.Module):
         token_q, own_q = _by_head(q, layout)
         token_k, own_k = _by_head(k, layout)
         token_v, own_v = _by_head(v, layout)
-        token_k, token_v = layout.seen(token_k, token_v)
         tokens = attend(token_q, token_k, token_v, layout.token_bias)  # (g h l d)
         own_q = own_q * own_q.shape[-1] ** -0.5
         scores = torch.cat((own_q @ own_k.mT, layout.matmul(own_q, token_k.mT)), dim=-1)

@@ -86,10 +86,6 @@ class Layout(NamedTuple):
         """Tokens [G, L, ...] and registers [B, R, ...] to [N, ...]."""
         return joined(tokens.flatten(0, 1), registers.flatten(0, 1))
 
-    def seen(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values of all tokens that can be seen, given those of the tokens at hand."""
-        return keys, values
-
     def for_samples(self, tokens: Tensor) -> Tensor:
         """The tokens that each sample reads: [G, ...] to [B, ...]."""
         return tokens.index_select(0, self.sequences)

@@ -83,9 +83,12 @@ class Heads(nn.Module):
         next_tools = _by_tool(next_chances, context, 0.0)
         states = self.states(slots, call + likely, next_tools, readings)
         starts, ends, at_start, at_end, evidence = self.pointers(tokens, words, states, context)
-        presence = evidence + torch.cat(
-            (self.slot_presence(slots), self.arg_presence(states[:, num_slots:])), dim=1
-        ).squeeze(-1)
+        presence = (
+            evidence
+            + torch.cat(
+                (self.slot_presence(slots), self.arg_presence(states[:, num_slots:])), dim=1
+            )[..., 0]
+        )
         slot_presence, arg_presence = presence[:, :num_slots], presence[:, num_slots:]
         slot_presence = slot_presence + self.slot_prior(next_tools, readings)
         choices = self.choices(states, at_start, at_end, readings)
