@@ -16,10 +16,10 @@ SEED := $(or $(SEED),$(shell date +%s))
 WORKERS := $(shell $(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow load torture coverage lint format bench docs screenshots clean
+.PHONY: help train test test-slow test-install load torture coverage lint format bench docs screenshots clean
 
 help: ## Show these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 train: $(READY) ## Train configs/default.yaml, live on this screen
 	$(BIN)/trm-tui train configs/default.yaml
@@ -29,6 +29,9 @@ test: lint ## Run all checks and the tests
 
 test-slow: $(READY) ## Run the tests that need minutes
 	$(BIN)/python -m pytest -m slow
+
+test-install: $(READY) ## Install trm-router without torch in a fresh environment, and use it
+	$(BIN)/python -m pytest -m installs
 
 load: $(READY) ## Serve under load, kills and malformed bodies, and print the figures
 	$(BIN)/python -m pytest -m slow -s tests/e2e/test_http_load.py

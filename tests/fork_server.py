@@ -28,6 +28,7 @@ MODULES = (
     "safetensors.numpy",
     "tokenizers",
     "trm_engine.worker.__main__",
+    "trm_engine.worker.evaluate",
     "trm_engine.worker.infer",
     "trm_engine.worker.serve",
     "trm_engine.worker.start",

@@ -44,7 +44,8 @@ from trm_engine.runs.schema.events import StateChanged
 from trm_engine.serving.facts import ServerFacts
 from trm_engine.worker.__main__ import _parser as worker_parser
 from trm_engine.worker.export import export_model, measure_model
-from trm_engine.worker.infer import evaluate_file, predict_lines
+from trm_engine.worker.evaluate import evaluate_file
+from trm_engine.worker.infer import predict_lines
 from trm_tui.cli import app
 from trm_tui.sessions.server import Look, WatchedServer
 from trm_tui.store.traffic import Figures
@@ -53,6 +54,10 @@ UNFINISHED = Path("outputs/default-20250131-093000")
 NOT_RUN = {
     "pip install .": "needs a package index",
     "pip install pre-commit": "needs a package index",
+    "pip wheel --no-deps --wheel-dir dist ./router": "see test_router_install",
+    'pip install "$(ls dist/trm_router-*.whl)[serve]"': "needs a package index",
+    "trm-router serve router-onnx --port 9000": "see test_router_install",
+    "trm-router predict router-onnx conversations.jsonl": "see test_router_install",
     "pre-commit install": "is not installed in the environment",
 }
 COMMANDS = commands()

@@ -74,7 +74,7 @@ def padded(batch: Batch, extra: int) -> Batch:
 def readings_of(tool_args: Sequence[Sequence[int]], required: Sequence[Sequence[bool]]) -> Readings:
     """Readings made up by chance, of two tools and three arguments, 16 wide."""
     config = small_config(num_tools=2, num_slots=1, num_args=3, num_choices=0, tool_args=tool_args)
-    catalogue = replace(CatalogueTokens.numbered(config), required=torch.tensor(required))
+    catalogue = replace(CatalogueTokens.numbered(config).to("cpu"), required=torch.tensor(required))
     torch.manual_seed(0)
     summaries, words = torch.randn(6, 16), torch.randn(2, 1, 16)
     values = torch.empty(4, 0, 3, 16)

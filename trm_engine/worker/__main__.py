@@ -10,18 +10,10 @@ from trm_engine.exports.folder import MODEL_FILES
 from trm_engine.files.private import UMASK
 from trm_engine.memory import limit_kernel_caches
 from trm_engine.printable import guard_output
+from trm_engine.worker.options import add_listen_options, add_predict_options
 from trm_engine.worker.parent import end_with
 
 EXIT_INTERRUPTED = 130
-
-LISTEN_COUNTS = {
-    "--threads": 1,
-    "--max-batch": 32,
-    "--max-body": 1 << 20,
-    "--max-turns": 1000,
-    "--max-tools": 512,
-}
-"""Options of ``listen`` that are counts, and their defaults."""
 
 
 def main() -> int:
@@ -63,10 +55,13 @@ def _run(arguments: argparse.Namespace) -> int:
         from trm_engine.worker.export import export_model, measure_model
 
         return (export_model if arguments.task == "export" else measure_model)(arguments)
-    from trm_engine.worker.infer import evaluate_file, predict_lines
+    if arguments.task == "eval":
+        from trm_engine.worker.evaluate import evaluate_file
 
-    task = evaluate_file if arguments.task == "eval" else predict_lines
-    return task(arguments)
+        return evaluate_file(arguments)
+    from trm_engine.worker.infer import predict_lines
+
+    return predict_lines(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -91,9 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_argument("data")
     evaluation.add_argument("--batch-size", type=int, default=32)
     prediction = tasks.add_parser("predict", help="predict JSON lines")
-    prediction.add_argument("checkpoint")
-    prediction.add_argument("file", nargs="?", default="-")
-    prediction.add_argument("--steps", type=int)
+    add_predict_options(prediction)
     errors = tasks.add_parser("errors", help="find label errors in a file of samples")
     errors.add_argument("data")
     errors.add_argument("folder")
@@ -112,27 +105,15 @@ def _parser() -> argparse.ArgumentParser:
     server = tasks.add_parser("serve", help="answer questions on standard input")
     server.add_argument("--device", default="auto")
     listener = tasks.add_parser("listen", help="serve a checkpoint over HTTP")
-    listener.add_argument("checkpoint")
-    listener.add_argument("--host", default="127.0.0.1")
-    listener.add_argument("--port", type=int, default=8321)
-    listener.add_argument("--listener", type=int, help="descriptor of a listening socket")
-    listener.add_argument("--upstream")
-    listener.add_argument("--log-texts")
-    listener.add_argument("--redact", action="append", default=[])
-    listener.add_argument("--keep", action="append", default=[])
-    for name, number in LISTEN_COUNTS.items():
-        listener.add_argument(name, type=int, default=number)
-    listener.add_argument("--max-wait-ms", type=float, default=0.0)
+    add_listen_options(listener)
     every = (train, evaluation, prediction, errors, exporter, measured, server, listener)
     for task in every:
         task.add_argument("--parent", type=int, help="end when this process ends, its parent")
     for task in (evaluation, prediction, exporter, measured, listener):
         task.add_argument("--raw", action="store_true", help="raw instead of averaged weights")
+    evaluation.add_argument("--halt-threshold", type=float)
     for task in (evaluation, prediction, listener):
-        task.add_argument("--halt-threshold", type=float)
         task.add_argument("--target-accuracy", type=float)
-        task.add_argument("--abstain-below", type=float)
-        task.add_argument("--tools", help="tools on offer where none are listed")
         task.add_argument("--device", default="auto")
     listener.set_defaults(device="cpu")
     return parser

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trm_engine.exports.export import STAGES, export
 from trm_engine.exports.measure import measure
-from trm_engine.worker.infer import tell, tell_result
+from trm_engine.worker.telling import tell, tell_result
 
 
 def export_model(arguments: argparse.Namespace) -> int:

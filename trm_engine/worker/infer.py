@@ -1,4 +1,4 @@
-"""Answer on standard output: an evaluation as JSON lines, predictions one a line."""
+"""Predict: answer the lines of a file or of standard input, one a line. Imports no torch."""
 
 from __future__ import annotations
 
@@ -6,65 +6,19 @@ import argparse
 import os
 import sys
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
-
-from msgspec import to_builtins
 
 from trm_engine.data.as_samples import Rejoined, is_request_line, problem_in, samples_file
-from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.samples import Conversation, explain, parse_conversation
 from trm_engine.errors import DataError, UserError, in_words
-from trm_engine.files.jsonl import to_message, write_json
+from trm_engine.files.jsonl import write_json
 from trm_engine.inference.predictor import Predictor
 from trm_engine.inference.question import tools_of_file
-from trm_engine.printable import data_stream
-from trm_engine.runs.schema.evaluation import Evaluation
-from trm_engine.training.evaluate import evaluate
 
 BATCH = 16
-
-
-def evaluate_file(arguments: argparse.Namespace) -> int:
-    """Print ``progress`` lines and one ``result`` or ``error`` line."""
-    return tell_result(lambda: _evaluation(arguments))
-
-
-def tell_result(work: Callable[[], Any]) -> int:
-    """Print what ``work`` returns, or the user's error, as one line. Returns the exit status."""
-    try:
-        result = work()
-    except UserError as error:
-        tell({"type": "error", "message": str(error)})
-        return 2
-    except OSError as error:
-        tell({"type": "error", "message": in_words(error)})
-        return 2
-    tell({"type": "result", **to_builtins(result)})
-    return 0
-
-
-def _evaluation(arguments: argparse.Namespace) -> Evaluation:
-    predictor = Predictor.load(arguments.checkpoint, arguments.device, arguments.raw)
-    dataset = TRMToolCallingDataset(
-        arguments.data,
-        predictor.tokenizer,
-        predictor.labels,
-        predictor.max_length,
-        max_tool_tokens=predictor.max_tool_tokens,
-    )
-    return evaluate(
-        predictor.model,
-        dataset,
-        arguments.batch_size,
-        _tell_progress,
-        arguments.halt_threshold,
-        predictor.calibration,
-        arguments.target_accuracy,
-    )
 
 
 def predict_lines(arguments: argparse.Namespace) -> int:
@@ -132,14 +86,3 @@ def _open(name: str) -> Iterator[Iterable[bytes]]:
         raise DataError(f"{name}: cannot be read: {error.strerror}") from None
     with file:
         yield file
-
-
-def _tell_progress(done: int, total: int) -> None:
-    tell({"type": "progress", "share": done / max(total, 1)})
-
-
-def tell(record: dict[str, Any]) -> None:
-    """Write a line for the process that waits for it."""
-    stream = data_stream()
-    stream.write(to_message(record))
-    stream.flush()
