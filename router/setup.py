@@ -1,4 +1,4 @@
-"""The packages of trm-router: those of trm_engine that need no torch. pyproject.toml has the rest."""
+"""The packages of trm-router: those of trm_engine that need no torch."""
 
 from setuptools import find_packages, setup
 

@@ -43,8 +43,8 @@ from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.schema.events import StateChanged
 from trm_engine.serving.facts import ServerFacts
 from trm_engine.worker.__main__ import _parser as worker_parser
-from trm_engine.worker.export import export_model, measure_model
 from trm_engine.worker.evaluate import evaluate_file
+from trm_engine.worker.export import export_model, measure_model
 from trm_engine.worker.infer import predict_lines
 from trm_tui.cli import app
 from trm_tui.sessions.server import Look, WatchedServer
