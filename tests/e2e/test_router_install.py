@@ -34,12 +34,14 @@ def test_a_fresh_environment_without_torch(dataset: TRMToolCallingDataset, tmp_p
     export(find_checkpoint(run), folder, "onnx")
     commands = tmp_path / "environment" / "bin"
     subprocess.run([sys.executable, "-m", "venv", commands.parent], check=True)
-    pip = [commands / "python", "-m", "pip", "--quiet"]
+    pip = [commands / "python", "-m", "pip"]
     wheels = tmp_path / "wheels"
     source = ROOT / "router"
-    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", wheels, source], check=True)
+    subprocess.run(
+        [*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", wheels, source], check=True
+    )
     [wheel] = wheels.iterdir()
-    subprocess.run([*pip, "install", f"{wheel}[serve]"], check=True)
+    subprocess.run([*pip, "install", "--quiet", f"{wheel}[serve]"], check=True)
     listed = subprocess.run([*pip, "list"], check=True, capture_output=True, text=True).stdout
     assert "onnxruntime" in listed and "torch" not in listed
 
