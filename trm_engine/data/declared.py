@@ -51,7 +51,7 @@ Declarations = Mapping[str, ParameterSchema]
 
 def declared(function: Function) -> Declarations:
     """What the schema of a tool says about its arguments. Equal schemas give the same object."""
-    return _declared(json.dumps(function.parameters))
+    return _declared(function.schema_text)
 
 
 @lru_cache(CACHED_SCHEMAS)
@@ -64,7 +64,7 @@ def _declared(parameters: str) -> Declarations:
 
 def described_parameters(function: Function) -> Declarations:
     """The same, with descriptions and what is required."""
-    return _described(json.dumps(function.parameters))
+    return _described(function.schema_text)
 
 
 @lru_cache(CACHED_SCHEMAS)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from trm_engine.data.field import Field
@@ -78,6 +79,19 @@ class Labels:
     def _by_name(self) -> dict[str, int]:
         names = [each.name for each in self.definitions]
         return {name: names.index(name) for name in names}
+
+    @cached_property
+    def takes(self) -> np.ndarray:
+        """Which arguments each tool takes, [T + 1, A]; a tool that is none takes none."""
+        takes = np.zeros((len(self.tools) + 1, len(self.args)), bool)
+        for tool, channels in enumerate(self.parameters):
+            takes[tool, list(channels)] = True
+        return takes
+
+    @cached_property
+    def arg_is_choice(self) -> np.ndarray:
+        """Which arguments have listed values, [A]."""
+        return np.array([each.kind == "choice" for each in self.args], bool)
 
     def tool_of(self, function: Function) -> int:
         """The tool with a function's definition, else the first with its name; -1 for neither."""

@@ -63,6 +63,11 @@ class Function(BaseModel):
         return parameters
 
     @cached_property
+    def schema_text(self) -> str:
+        """The schema of the parameters as JSON."""
+        return json.dumps(self.parameters)
+
+    @cached_property
     def digest(self) -> str:
         """A short hash of what the definition means; schemas may say the same in other ways."""
         parameters = sorted(parameters_of(self.parameters).items())

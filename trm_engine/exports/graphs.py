@@ -8,7 +8,7 @@ tensor.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -102,6 +102,17 @@ class ReadGraph(nn.Module):
         return summaries, states, mask, *model.value_readings(values)
 
 
+@dataclass(frozen=True)
+class _WithSlots(CatalogueTokens):
+    """A catalogue with a number of slots that the tracer need not ask for: a model has one."""
+
+    slots: int = 0
+
+    @property
+    def num_slots(self) -> int:
+        return self.slots
+
+
 class Catalogue(NamedTuple):
     """What a step needs of a catalogue and its readings; T tools, S slots, A arguments.
 
@@ -122,10 +133,10 @@ class Catalogue(NamedTuple):
     arg_slots: Tensor
     offered: Tensor
 
-    def readings(self) -> Readings:
+    def readings(self, slots: int) -> Readings:
         """As the heads take them. Tokens and kinds of the entries are not needed any more."""
         none = self.arg_slots
-        catalogue = CatalogueTokens(
+        catalogue = _WithSlots(
             ids=none,
             parts=none,
             kinds=none,
@@ -133,6 +144,7 @@ class Catalogue(NamedTuple):
             accepted=self.accepted,
             required=self.required,
             arg_slots=self.arg_slots,
+            slots=slots,
         )
         summaries = torch.cat((self.tools, self.slots, self.args))
         given = self.words, self.word_mask, self.values, self.value_mask
@@ -179,7 +191,8 @@ class StepGraph(nn.Module):
         (ids, roles, flags, turns), given = inputs[0].unsqueeze(1), inputs[1:-4]
         said, earlier, y, z = inputs[-4:]
         catalogue = Catalogue(*given)
-        readings, offered = catalogue.readings(), catalogue.offered
+        readings = catalogue.readings(model.config.num_slots)
+        offered = catalogue.offered
         places = torch.arange(offered.shape[1])[None]
         words = embedding.words(ids, roles, flags)
         registers = embedding.register_vectors(readings, places)

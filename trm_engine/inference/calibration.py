@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -136,10 +137,15 @@ def sharpened(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 
 def per_channel(temperatures: Sequence[float], logits: np.ndarray) -> np.ndarray:
     """Temperatures to divide logits [..., F] by; the median for fields that have none."""
+    return _per_channel(tuple(temperatures), logits.shape[-1])
+
+
+@lru_cache
+def _per_channel(temperatures: tuple[float, ...], channels: int) -> np.ndarray:
     if not temperatures:
         return np.ones(1)
-    found = np.full(logits.shape[-1], np.median(temperatures))
-    own = np.asarray(temperatures[: len(found)], np.float64)
+    found = np.full(channels, np.median(temperatures))
+    own = np.asarray(temperatures[:channels], np.float64)
     found[: len(own)] = own
     return found
 
@@ -168,10 +174,7 @@ def joint_probability(
 
 def parameters_taken(labels: Labels, tools: np.ndarray) -> np.ndarray:
     """Which arguments the likeliest tool takes, [B, A], given probabilities [B, T]."""
-    takes = np.zeros((len(labels.tools) + 1, len(labels.args)), bool)
-    for tool, channels in enumerate(labels.parameters):
-        takes[tool, list(channels)] = True
-    none = len(labels.tools)  # the last row: no parameters
+    takes, none = labels.takes, len(labels.tools)  # the last row: no parameters
     likeliest = np.where(tools.any(axis=-1), tools.argmax(axis=-1), none) if none else none
     taken: np.ndarray = takes[np.broadcast_to(likeliest, len(tools))]
     return taken

@@ -131,8 +131,7 @@ class Decoded:
 
     def arg_values(self, labels: Labels) -> np.ndarray:
         """The probability of each argument's likeliest value, [B, A]."""
-        is_choice = np.array([field.kind == "choice" for field in labels.args], bool)
-        return np.where(is_choice, self.arg_choices_right, self.arg_spans_right)
+        return np.where(labels.arg_is_choice, self.arg_choices_right, self.arg_spans_right)
 
 
 def decode(logits: Logits, batch: Mapping[str, Array], max_span: int) -> Decoded:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 Occurrences = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -32,3 +34,23 @@ def occurrences(
     is_read = token_mask[rows, last[numbers]]
     rows, numbers = rows[is_read], numbers[is_read]
     return rows, fields[numbers], choices[numbers], first[numbers], last[numbers]
+
+
+class ListedValues:
+    """The same for one conversation after another, with an index of the values [F, V, M]."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self._begun: dict[int, list[tuple[int, int, list[int]]]] = {}
+        for field, choice in np.argwhere((values > 0).any(axis=-1)).tolist():
+            ids = [each for each in values[field, choice].tolist() if each]
+            self._begun.setdefault(ids[0], []).append((field, choice, ids))
+
+    def find(self, tokens: Sequence[int]) -> np.ndarray:
+        """Field, value, first and last token of each occurrence in a conversation, [4, K]."""
+        found = [
+            (field, choice, place, place + len(ids) - 1)
+            for place, token in enumerate(tokens)
+            for field, choice, ids in self._begun.get(token, ())
+            if tokens[place : place + len(ids)] == ids
+        ]
+        return np.array(found, np.int64).reshape(-1, 4).T

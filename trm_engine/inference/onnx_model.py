@@ -17,9 +17,9 @@ from trm_engine.errors import CheckpointError
 from trm_engine.exports.folder import NEEDS, OFFER, READ, STEP
 from trm_engine.exports.signature import ANSWERS, EARLIER, SAID, START, TOKENS
 from trm_engine.inference.decoding import Logits
-from trm_engine.inference.occurrences import occurrences
+from trm_engine.inference.occurrences import ListedValues
 from trm_engine.inference.readings import Readings, narrowed
-from trm_engine.inference.turn_memory import TurnMemory
+from trm_engine.inference.turn_memory import TurnMemory, turns_of
 from trm_engine.vocabulary import CAPITALISED, EOS_ID, FIRST_MARKER_ID, MASK_ID
 
 MASKED_LOGIT = -1e4
@@ -36,13 +36,13 @@ class Offer:
 
     Attributes:
         tools: their places in the catalogue, [K].
-        values: the listed values of the fields, [F, V, M].
+        listed: the listed values of the fields.
         feeds: what a step needs of them.
         readings: of the whole catalogue; held, for its id is a key.
     """
 
     tools: np.ndarray
-    values: np.ndarray
+    listed: ListedValues
     feeds: Feeds
     readings: Readings
 
@@ -96,10 +96,11 @@ class OnnxModel:
         self, tokens: np.ndarray, offer: Offer, steps: int
     ) -> Iterator[tuple[Offer, Feeds]]:
         """The answers of each step to one conversation, with the tools on offer."""
-        known = self.memory.recall(tokens, steps)
+        turns = turns_of(tokens)
+        known = self.memory.recall(turns, steps)
         earlier = np.concatenate(known, axis=1) if known else self._nothing.repeat(steps, axis=0)
-        said = occurrences(offer.values, tokens[:1], np.ones(tokens[:1].shape, bool), np.zeros(1))
-        feeds = {**offer.feeds, **self._start, TOKENS: tokens, SAID: np.stack(said[1:])}
+        said = offer.listed.find(tokens[0].tolist())
+        feeds = {**offer.feeds, **self._start, TOKENS: tokens, SAID: said}
         made: list[np.ndarray] = []
         for step in range(steps):
             feeds[EARLIER] = earlier[step]
@@ -107,7 +108,7 @@ class OnnxModel:
             made.append(found[f"next_{EARLIER}"])
             feeds.update(y=found["next_y"], z=found["next_z"])
             if len(made) == steps:
-                self.memory.keep(tokens, earlier.shape[1], made)
+                self.memory.keep(turns, earlier.shape[1], made)
             yield offer, found
 
     def _offered(self, readings: Readings, mask: np.ndarray) -> Offer:
@@ -123,7 +124,7 @@ class OnnxModel:
             taken = [each.name for each in self._offer.get_inputs()]
             run = self._offer.run(names, {name: given[name] for name in taken})
             feeds = dict(zip(names, run, strict=True))
-            found = Offer(tools, readings.catalogue.values, feeds, readings)
+            found = Offer(tools, ListedValues(readings.catalogue.values), feeds, readings)
             if len(self._offers) >= KEPT_OFFERS:
                 self._offers.popitem(last=False)
             self._offers[key] = found
@@ -189,7 +190,7 @@ def _session(path: Path, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
-    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False  # sizes change from one conversation to the next
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no common class

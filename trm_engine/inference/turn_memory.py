@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import numpy as np
 
 MOST_BYTES = 32 << 20
+
+Place = tuple[bytes, int, int]
+"""A turn: a hash of the conversation up to its end, and where it begins and ends."""
 
 
 class TurnMemory:
@@ -29,27 +32,26 @@ class TurnMemory:
         self._turns: OrderedDict[bytes, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
-    def recall(self, tokens: np.ndarray, steps: int) -> list[np.ndarray]:
+    def recall(self, turns: Sequence[Place], steps: int) -> list[np.ndarray]:
         """What is known of the first turns of a conversation, [steps, l, C] of l tokens each.
 
-        Args:
-            tokens: all that the model reads of each token, [..., L]; the last row is its turn.
-            steps: the supervision steps that are needed.
+        ``steps``: the supervision steps that are needed. The last turn is never known: there must
+        be something to compute.
         """
         found = []
         with self._lock:
-            for key, _, end in _turns(tokens):
+            for key, _, _ in turns[:-1]:
                 kept = self._turns.get(key)
-                if kept is None or len(kept) < steps or end == tokens.shape[1]:
-                    break  # the last turn is always new: there must be something to compute
+                if kept is None or len(kept) < steps:
+                    break
                 self._turns.move_to_end(key)
                 found.append(kept[:steps])
         return found
 
-    def keep(self, tokens: np.ndarray, known: int, states: Sequence[np.ndarray]) -> None:
+    def keep(self, turns: Sequence[Place], known: int, states: Sequence[np.ndarray]) -> None:
         """Keep what each step gave, [L - known, C], of the tokens after the first ``known``."""
         with self._lock:
-            for key, begin, end in _turns(tokens):
+            for key, begin, end in turns:
                 if begin < known:
                     continue
                 turn = np.stack([each[begin - known : end - known] for each in states])
@@ -63,11 +65,14 @@ class TurnMemory:
         self.bytes -= getattr(self._turns.pop(key, None), "nbytes", 0)
 
 
-def _turns(tokens: np.ndarray) -> Iterator[tuple[bytes, int, int]]:
-    """Of each turn: a hash of all up to its end, and where it begins and ends."""
+def turns_of(tokens: np.ndarray) -> list[Place]:
+    """The turns of a conversation, from all that the model reads of each token, [..., L]; the last
+    row is the turn of each."""
     ends = [*(np.flatnonzero(np.diff(tokens[-1])) + 1).tolist(), tokens.shape[1]]
-    rows, begin, digest = tokens.T, 0, blake2b(digest_size=16)
+    rows, begin, digest = np.ascontiguousarray(tokens.T).tobytes(), 0, blake2b(digest_size=16)
+    size, found = len(rows) // tokens.shape[1], []
     for end in ends:
-        digest.update(rows[begin:end].tobytes())
-        yield digest.digest(), begin, end
+        digest.update(rows[begin * size : end * size])
+        found.append((digest.digest(), begin, end))
         begin = end
+    return found

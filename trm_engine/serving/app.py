@@ -9,16 +9,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from trm_engine.serving import chat, decisions, listing, native, systemone
 from trm_engine.serving.access import Access
+from trm_engine.serving.description import DOCS, described
 from trm_engine.serving.facts import facts
 from trm_engine.serving.metrics import CONTENT_TYPE
 from trm_engine.serving.problems import Problem, openai_form, system_one_form
@@ -29,7 +29,6 @@ Handler = Callable[[Service, Request], Awaitable[Response]]
 Log = Callable[[str], None]
 Running = Callable[[], AbstractAsyncContextManager[None]]
 Endpoint = Callable[[Request], Awaitable[Response]]
-SCHEMAS = "#/components/schemas/{name}"
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ INTERFACES = (
 
 def app_of(
     service: Service, log: Log, running: Callable[[], AbstractAsyncContextManager[None]]
-) -> FastAPI:
+) -> Starlette:
     """The application of a server.
 
     Args:
@@ -100,45 +99,25 @@ def app_of(
     """
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with running():
             yield
 
-    app = FastAPI(
-        title="trm-tui",
-        description="A Tiny Recursive Model that decides an assistant's next tool call.",
+    answering = [
+        Route(each.path, _endpoint(service, each, log), methods=["POST"]) for each in INTERFACES
+    ]
+    return Starlette(
+        routes=[*answering, *_facts(service)],
         lifespan=lifespan,
         middleware=[Middleware(Access, settings=service.settings)],
-        redoc_url=None,
+        exception_handlers={HTTPException: _no_such_path},
     )
-    references, schemas = msgspec.json.schema_components(
-        [each for interface in INTERFACES for each in (interface.asked, interface.answered)],
-        ref_template=SCHEMAS,
-    )
-    for place, interface in enumerate(INTERFACES):
-        asked, answered = references[2 * place : 2 * place + 2]
-        app.add_api_route(
-            interface.path,
-            _endpoint(service, interface, log),
-            methods=["POST"],
-            name=interface.name,
-            summary=interface.title,
-            response_class=Response,
-            openapi_extra={
-                "requestBody": {"required": True, "content": _json(asked)},
-                "responses": {"200": {"description": "The answer.", "content": _json(answered)}},
-            },
-        )
-    _add_facts(app, service)
-    app.add_exception_handler(HTTPException, _no_such_path)
-    _describe(app, schemas)
-    return app
 
 
 def _endpoint(
     service: Service, interface: Interface, log: Log
 ) -> Callable[[Request], Awaitable[Response]]:
-    """The function that FastAPI calls for a path."""
+    """The function that answers a path."""
 
     async def endpoint(request: Request) -> Response:
         began = time.perf_counter()
@@ -158,30 +137,46 @@ def _endpoint(
     return endpoint
 
 
-def _add_facts(app: FastAPI, service: Service) -> None:
+def _facts(service: Service) -> list[Route]:
     """The paths that tell of the server itself."""
 
-    @app.get("/v1/models", summary="The model", response_class=Response)
-    async def models() -> Response:
+    async def models(_: Request) -> Response:
         return reply(listing.models(service.engine.model))
 
-    @app.get("/v1/models/{name}", summary="The model, by its name", response_class=Response)
-    async def model(name: str) -> Response:
-        if name != service.engine.model.name:
+    async def model(request: Request) -> Response:
+        if request.path_params["name"] != service.engine.model.name:
             return reply(openai_form(Problem(404, "no such model", "model_not_found")), 404)
         return reply(listing.openai_model(service.engine.model))
 
-    @app.get("/healthz", summary="Whether the server is ready", response_class=Response)
-    async def healthz() -> Response:
+    async def healthz(_: Request) -> Response:
         return reply({"status": "ok"})
 
-    @app.get("/v1/server", summary="What the server is", response_class=Response)
-    async def server() -> Response:
+    async def server(_: Request) -> Response:
         return reply(facts(service, os.getpid()))
 
-    @app.get("/metrics", summary="Figures for Prometheus", response_class=Response)
-    async def metrics() -> Response:
+    async def metrics(_: Request) -> Response:
         return Response(service.metrics.text(), media_type=CONTENT_TYPE)
+
+    async def openapi(_: Request) -> Response:
+        asked = {each.path: (each.title, each.asked, each.answered) for each in INTERFACES}
+        return reply(described(asked, FACTS))
+
+    async def docs(_: Request) -> Response:
+        return HTMLResponse(DOCS)
+
+    answers = (models, model, healthz, server, metrics, openapi, docs)
+    paths = (*FACTS, "/openapi.json", "/docs")
+    return [Route(path, answer) for path, answer in zip(paths, answers, strict=True)]
+
+
+FACTS = {
+    "/v1/models": "The model",
+    "/v1/models/{name}": "The model, by its name",
+    "/healthz": "Whether the server is ready",
+    "/v1/server": "What the server is",
+    "/metrics": "Figures for Prometheus",
+}
+"""The paths that tell of the server itself, and what each says."""
 
 
 async def _no_such_path(request: Request, error: Exception) -> Response:
@@ -200,25 +195,3 @@ def _place_of(error: Exception) -> str:
         return type(error).__name__
     code = trace.tb_frame.f_code
     return f"{type(error).__name__} in {code.co_qualname}, line {trace.tb_lineno}"
-
-
-def _describe(app: FastAPI, schemas: dict[str, Any]) -> None:
-    """Add the types of requests and responses to the description."""
-
-    def described() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            schema = get_openapi(
-                title=app.title,
-                version=app.version,
-                description=app.description,
-                routes=app.routes,
-            )
-            schema.setdefault("components", {}).setdefault("schemas", {}).update(schemas)
-            app.openapi_schema = schema
-        return app.openapi_schema
-
-    app.openapi = described  # type: ignore[method-assign]
-
-
-def _json(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"application/json": {"schema": schema}}
