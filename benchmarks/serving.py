@@ -1,23 +1,28 @@
-"""Serving: one request at the socket, many clients, and how much of it is the model alone.
+"""Serving: one request at the socket, many clients, the start, the memory, and the model alone.
 
-``python -m benchmarks.serving [RUN]`` measures a run's model, else one of configs/default.yaml that
-has learnt little, and prints the figures as JSON. Conversations have about 200 tokens. The clients
-run beside the server, on the same cores.
+``python -m benchmarks.serving [MODEL]`` measures a run or an exported folder, else an export in
+fp32 of a model of configs/default.yaml that has learnt little, and prints the figures as JSON.
+
+Conversations have about 200 tokens. *Going on*: their earlier turns were asked about before, as in
+use. *New*: nothing of them was seen. Processor time is that of the server; on a machine that does
+nothing else it is the latency but for the client's share. The clients run beside the server, on the
+same cores.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
+import psutil
 
 from benchmarks.playground import _model as model_of_default_size
 from tests.e2e.load import PATHS, asked_by, repeated, request_of
@@ -25,68 +30,119 @@ from tests.e2e.servers import served
 from trm_engine import Router
 from trm_engine.data.telecom import generate_samples
 from trm_engine.inference.question import read_messages
+from trm_engine.runs.folder import find_checkpoint
 
 TOKENS = (150, 250)
-ALONE, CLIENTS, EACH = 120, 64, 10
+CONVERSATIONS, CLIENTS, EACH = 120, 64, 30
 WARM_UP = 20
+
+Asked = dict[str, Any]
 
 
 def measure(run: Path | None = None) -> Iterator[str]:
     """Rows of figures."""
     found = figures(run)
-    alone, socket_ms, empty = found["router_ms"], found["socket_ms"], found["healthz_ms"]
-    yield f"the router alone, 1 thread: p50 {alone['p50']} ms, p99 {alone['p99']} ms"
-    yield f"the same at the socket: p50 {socket_ms['p50']} ms, p99 {socket_ms['p99']} ms"
-    yield f"/healthz at the socket: p50 {empty['p50']} ms"
+    yield f"the router alone, going on: {found['router_ms']}; new: {found['router_new_ms']} (ms)"
+    yield f"at the socket, going on: {found['socket_ms']}; new: {found['socket_new_ms']} (ms)"
+    yield f"processor time of the server a request: {found['socket_cpu_ms']} ms"
+    yield f"/healthz at the socket: {found['healthz_ms']} (ms)"
     yield f"at the socket compared with alone: {found['socket_to_router']} ×"
     yield (
         f"{CLIENTS} clients: {found['requests_per_s']} requests/s, "
-        f"{found['throughput_to_alone']} × one client of the router alone; {found['failed']} failed"
+        f"{found['clients_cpu_ms']} ms of the server each; {found['failed']} failed"
     )
+    yield f"start to the first answer: {found['start_s']} s, {found['start_cpu_s']} s of processor"
+    yield f"resident: {found['resident_mb']} MB at the start, {found['loaded_mb']} MB after it all"
     yield json.dumps(found)
 
 
 def figures(run: Path | None = None) -> dict[str, Any]:
-    """All figures, milliseconds and requests."""
+    """All figures."""
     with tempfile.TemporaryDirectory() as place:
-        path = run or model_of_default_size(Path(place))
-        torch.set_num_threads(1)
-        router = Router.load(path)
-        asked = _conversations(router)
+        path = run or _exported(Path(place))
+        router = Router.load(path, threads=1)
+        before, asked = _conversations(router)
+        new = [_timed(lambda each=each: router.route(**each)) for each in asked]
+        for each in before:
+            router.route(**each)
         alone = [_timed(lambda each=each: router.route(**each)) for each in asked]
-        bodies = [json.dumps({"model": "m", **each}).encode() for each in asked]
-        requests = [request_of(PATHS[0], body) for body in bodies]
+        requests, earlier = _requests(asked), _requests(before)
+        began = time.perf_counter()
         with served(path) as server:
             host, port = server.url.removeprefix("http://").split(":")
-            one = _one_client(host, int(port), requests)
-            empty = _one_client(host, int(port), [GET] * ALONE)
-            began = time.perf_counter()
-            statuses = asked_by(CLIENTS, server.url, repeated(requests, CLIENTS * EACH))
-            seconds = time.perf_counter() - began
-    per_second = CLIENTS * EACH / seconds
+            process = psutil.Process(server.process.pid)
+            link = host, int(port)
+            _one_client(*link, [request_of(PATHS[3], b'{"messages": "hello"}')])
+            start, start_cpu = time.perf_counter() - began, _cpu(process)
+            resident = process.memory_info().rss
+            unseen = _one_client(*link, requests)
+            one, used = [], 0.0
+            for first, then in zip(earlier, requests, strict=True):
+                _one_client(*link, [first])
+                at = _cpu(process)
+                one += _one_client(*link, [then])
+                used += _cpu(process) - at
+            empty = _one_client(*link, [GET] * CONVERSATIONS)
+            began, at = time.perf_counter(), _cpu(process)
+            count = CLIENTS * EACH
+            statuses = asked_by(CLIENTS, server.url, repeated(requests, count))
+            seconds, busy = time.perf_counter() - began, _cpu(process) - at
+            loaded = process.memory_info().rss
     return {
         "conversations": len(asked),
+        "load_average": round(os.getloadavg()[0], 1),
         "router_ms": _spread(alone[WARM_UP:]),
+        "router_new_ms": _spread(new[WARM_UP:]),
         "socket_ms": _spread(one[WARM_UP:]),
+        "socket_new_ms": _spread(unseen[WARM_UP:]),
+        "socket_cpu_ms": round(1000 * used / len(requests), 2),
         "healthz_ms": _spread(empty[WARM_UP:]),
         "socket_to_router": round(statistics.median(one) / statistics.median(alone), 2),
         "clients": CLIENTS,
-        "requests_per_s": round(per_second, 1),
-        "throughput_to_alone": round(per_second * statistics.median(alone) / 1000, 2),
-        "failed": CLIENTS * EACH - statuses[200],
+        "requests_per_s": round(count / seconds, 1),
+        "clients_cpu_ms": round(1000 * busy / count, 2),
+        "failed": count - statuses[200],
+        "start_s": round(start, 2),
+        "start_cpu_s": round(start_cpu, 2),
+        "resident_mb": round(resident / 1e6, 1),
+        "loaded_mb": round(loaded / 1e6, 1),
     }
 
 
-def _conversations(router: Router) -> list[dict[str, Any]]:
-    """Different conversations of about 200 tokens, with their tools."""
-    found: list[dict[str, Any]] = []
-    for sample in generate_samples(2000, 11):
+def _exported(place: Path) -> Path:
+    from trm_engine.exports.export import export
+
+    run = model_of_default_size(place)
+    export(find_checkpoint(run), place / "export", "onnx")
+    return place / "export"
+
+
+def _conversations(router: Router) -> tuple[list[Asked], list[Asked]]:
+    """Different conversations of about 200 tokens, and the same as they were a user's turn ago."""
+    before: list[Asked] = []
+    found: list[Asked] = []
+    for sample in generate_samples(4000, 11):
         turns, _ = read_messages(sample["history"])
-        if TOKENS[0] <= len(router.predictor.encode(turns)) <= TOKENS[1]:
+        last = max(
+            (place for place, each in enumerate(turns[:-1]) if each.role == "user"), default=0
+        )
+        if last and TOKENS[0] <= len(router.predictor.encode(turns)) <= TOKENS[1]:
             found.append({"messages": sample["history"], "tools": sample["tools"]})
-        if len(found) == ALONE:
+            before.append({**found[-1], "messages": sample["history"][: last + 1]})
+        if len(found) == CONVERSATIONS:
             break
-    return found
+    return before, found
+
+
+def _requests(asked: Sequence[Asked]) -> list[bytes]:
+    bodies = [json.dumps({"model": "m", **each}).encode() for each in asked]
+    return [request_of(PATHS[0], body) for body in bodies]
+
+
+def _cpu(process: psutil.Process) -> float:
+    """Seconds of processor time so far."""
+    times = process.cpu_times()
+    return times.user + times.system
 
 
 def _timed(work: Any) -> float:
@@ -118,7 +174,11 @@ def _one_client(host: str, port: int, requests: list[bytes]) -> list[float]:
 
 def _spread(values: list[float]) -> dict[str, float]:
     cuts = statistics.quantiles(values, n=100)
-    return {"p50": round(statistics.median(values), 2), "p99": round(cuts[98], 2)}
+    return {
+        "least": round(min(values), 2),
+        "p50": round(statistics.median(values), 2),
+        "p99": round(cuts[98], 2),
+    }
 
 
 if __name__ == "__main__":
