@@ -204,7 +204,8 @@ def playing(run: RunFolder) -> Tour:
 def comparing(run: RunFolder) -> Tour:
     """The playground with two checkpoints of one run."""
     best = Model(find_checkpoint(run.path))
-    other = Model(sorted(run.checkpoints.glob("step_*.pt"))[0])
+    checkpoints = run.checkpoints(Config.from_yaml(run.config))
+    other = Model(sorted(checkpoints.glob("step_*.pt"))[0])
     session = ModelSession(best, other, device="cpu")
     draft = read_sample(f"{run.validation}:{_line_of_a_call(run.validation)}")
     return Tour(

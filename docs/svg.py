@@ -130,13 +130,14 @@ def _dots(runs: Sequence[_Run]) -> Iterator[str]:
             if ord(character) in BRAILLE[1:]:
                 bits = ord(character) - BRAILLE[0]
                 dots = (dot for bit, dot in enumerate(DOTS) if bits >> bit & 1)
-                left, top = (run.x + n + 0.25) * CELL, run.y * LINE + 2
+                left, top = 2 * (run.x + n), 4 * run.y
                 paths.setdefault(run.look.text, []).extend(
-                    f"M{left + column * CELL / 2:.1f} {top + 4 * row}h0" for column, row in dots
+                    f"M{left + column} {top + row}h0" for column, row in dots
                 )
+    grid = f'transform="translate({CELL / 4:.1f} 2)scale({CELL / 2:.3f} {LINE / 4:g})"'
     for colour, path in paths.items():
-        line = f'stroke="{colour}" stroke-width="2.4" stroke-linecap="round"'
-        yield f'<path {line} d="{"".join(path)}"/>'
+        line = f'stroke="{colour}" stroke-width=".58" stroke-linecap="round"'
+        yield f'<path {grid} {line} d="{"".join(path)}"/>'
 
 
 def _texts(runs: Sequence[_Run], names: dict[str, str]) -> Iterator[str]:

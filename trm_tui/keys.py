@@ -261,6 +261,7 @@ KEYS: dict[str, list[Key]] = {
     SWEEP: [
         Key("enter", "enter", "open", "Open", "Open the trial's run (also a double click)"),
         Key("s", "s", "sort", "Sort", "Sort by value or by number"),
+        Key("l", "l", "slice", "Slice", "Show the values of the trials by the next setting"),
         Key("S", "S", "end('stop')", "Stop", "Stop the trial; its value so far counts"),
         Key("x", "x", "end('prune')", "Prune", "Prune the trial: it has no prospects"),
         Key("p", "p", "promote", "Promote", "Write its configuration; it is never pruned"),

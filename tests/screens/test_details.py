@@ -12,6 +12,7 @@ from tests.screens.whole_screen import shown, until
 from trm_tui.app import TrmApp
 from trm_tui.screens.train import TrainScreen
 from trm_tui.settings import Settings
+from trm_tui.widgets.matrix.tool import ToolMatrix
 
 SAYS = "What do I owe this month?"
 
@@ -44,3 +45,21 @@ async def test_lists_show_what_is_selected(
         if has_room:
             await pilot.press("down")
             await until(pilot, lambda: "The file has no sample on line" in shown(app))
+
+
+async def test_another_theme_has_its_colours_at_once_and_tabs_their_height(tmp_path: Path) -> None:
+    run = FakeRun(tmp_path / "some-run", total=300)
+    run.begin()
+    run.train(100)
+    run.evaluate()
+    app = TrmApp(partial(TrainScreen, run.attach()), Settings())
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: "check_bill" in shown(app))
+        matrix = app.screen.query_one(ToolMatrix)
+        app.theme = "trm-light"
+        await pilot.pause()
+        await until(pilot, lambda: matrix._picture and matrix._picture.styles == matrix._styles())
+        await pilot.press("9")
+        pane = app.screen.query_one("#confidence")
+        await until(pilot, lambda: pane.size.height > 40)

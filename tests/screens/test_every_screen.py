@@ -12,9 +12,11 @@ from textual.screen import Screen
 
 from tests.problems import faulty
 from tests.screens.fake_run import FakeRun
+from tests.screens.fake_sweep import FakeSweep
 from tests.screens.test_data_view import OwnProcess
 from tests.screens.test_inspect_screen import FakeSession
 from tests.screens.test_playground_screen import PHONE, MadeUp
+from tests.screens.test_server_screen import MadeUp as MadeUpServer
 from tests.screens.whole_screen import shown, until
 from tests.support import write_jsonl
 from trm_engine.data.problems.view import ViewOptions
@@ -24,6 +26,8 @@ from trm_tui.screens.help import HelpScreen
 from trm_tui.screens.inspect import InspectScreen
 from trm_tui.screens.playground import PlaygroundScreen
 from trm_tui.screens.runs import RunsScreen
+from trm_tui.screens.server import ServerScreen
+from trm_tui.screens.sweep import SweepScreen
 from trm_tui.screens.train import TrainScreen
 from trm_tui.sessions.models import ModelSession
 from trm_tui.settings import Settings
@@ -40,6 +44,7 @@ MODES = {
     "no colour of 16": ("ansi-dark", True),
 }
 """The theme, and whether NO_COLOR is set."""
+OTHER_THEMES = ("trm-light", "trm-colour-blind", "ansi-light")
 
 
 def _run(folder: Path) -> FakeRun:
@@ -79,21 +84,36 @@ def _data(folder: Path) -> tuple[Callable[..., Screen[None]], str]:
     return lambda _: ViewScreen(session), "1 Overview"
 
 
+def _server(_: Path) -> tuple[Callable[..., Screen[None]], str]:
+    return lambda _: ServerScreen(MadeUpServer()), "● live"
+
+
+def _sweep(folder: Path) -> tuple[Callable[..., Screen[None]], str]:
+    sweep = FakeSweep(folder / "first-sweep")
+    session = sweep.session()
+    session.tick()
+    sweep.finish(0, 2)
+    return partial(SweepScreen, session), "1 finished"
+
+
 SCREENS: dict[str, Opener] = {
     "train": _train,
     "runs": _runs,
     "inspect": _inspect,
     "playground": _playground,
     "data": _data,
+    "server": _server,
+    "sweep": _sweep,
 }
-
 
 CASES = [
     (name, mode, SIZES[(row + column) % len(SIZES)])
     for row, name in enumerate(SCREENS)
-    for column, mode in enumerate(MODES)
+    for column, mode in enumerate(
+        (*list(MODES)[:: 2 if name in ("server", "sweep") else 1], OTHER_THEMES[row % 3])
+    )
 ]
-"""Every screen in every mode and at every size, and every mode at every size."""
+"""Every screen in every mode (the two last with and without colours) and in one other theme."""
 
 
 @pytest.mark.parametrize(("name", "mode", "size"), CASES)
@@ -105,7 +125,7 @@ async def test_it_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    theme, has_no_color = MODES[mode]
+    theme, has_no_color = MODES.get(mode, (mode, False))
     if has_no_color:
         monkeypatch.setenv("NO_COLOR", "1")
     first, ready = SCREENS[name](tmp_path)

@@ -37,6 +37,13 @@ async def test_trials_are_shown_pruned_promoted_and_opened(tmp_path: Path) -> No
         await pilot.press("p")
         await until(pilot, lambda: "promoted-" in shown(app))
         await until(pilot, lambda: "lr" in text_of(screen.query_one(ImportanceTable)))
+        sliced = screen.query_one("#slice", Chart)
+        titles = set()
+        for _ in range(2):
+            await pilot.press("l")
+            assert len(sliced.traces[0].values) == 2
+            titles.add(sliced.title)
+        assert titles == {"exact by log10 lr", "exact by batch_size"}
         await pilot.press("home", "enter")
         await until(pilot, lambda: isinstance(app.screen, TrainScreen))
         await pilot.press("q")

@@ -19,7 +19,9 @@ from trm_tui.screens.train import TrainScreen
 from trm_tui.sessions.run import AttachedRun
 from trm_tui.sessions.sweep import SweepSession, Trial
 from trm_tui.settings import Remembered
+from trm_tui.store.groups import short_name
 from trm_tui.store.growing import Points, Rising
+from trm_tui.store.slices import slice_of
 from trm_tui.store.trace import Trace
 from trm_tui.text.metrics import metric_text
 from trm_tui.widgets.chart.chart import Chart
@@ -44,13 +46,15 @@ class SweepScreen(Screen[None]):
         & #sweep { layout: horizontal; height: 1fr; }
         & #sweep > TrialsTable { width: 3fr; height: 1fr; }
         & #sweep > Vertical { width: 2fr; height: 1fr; }
-        & #sweep ImportanceTable { height: 12; }
+        & #sweep ImportanceTable { height: 9; }
+        &.-short #slice { display: none; }
         &.-narrow #sweep { layout: vertical; }
         &.-narrow #sweep > TrialsTable, &.-narrow #sweep > Vertical { width: 1fr; }
         &.-narrow #sweep ImportanceTable { height: 5; }
     }
     """
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]
 
     def __init__(self, session: SweepSession, remembered: Remembered) -> None:
         super().__init__()
@@ -59,6 +63,7 @@ class SweepScreen(Screen[None]):
         self._is_busy = False
         self._numbers, self._values = Rising(), Points()
         self._best_numbers, self._best_values = Rising(), Points()
+        self._sliced = ""
 
     def compose(self) -> ComposeResult:
         """Head, trials, chart and importance."""
@@ -73,7 +78,8 @@ class SweepScreen(Screen[None]):
             yield TrialsTable(list(session.plan.settings), session.metric, classes="panel")
             with Vertical():
                 view = View(axis="trial")
-                yield Chart(f"{short} by trial", traces, view=view, classes="panel")
+                yield Chart(f"{short} by trial", traces, view=view, id="curve", classes="panel")
+                yield Chart(f"{short} by setting", [], id="slice", classes="panel")
                 yield ImportanceTable(classes="panel")
         yield KeyFooter()
 
@@ -149,7 +155,34 @@ class SweepScreen(Screen[None]):
             column.replace([number for number, _ in done])
         self._values.replace([value for _, value in done])
         self._best_values.replace(bests)
-        self.query_one(Chart).refresh_data()
+        self.query_one("#curve", Chart).refresh_data()
+        self._show_slice()
+
+    def _show_slice(self) -> None:
+        """The values of the finished trials against one setting, at first the most important."""
+        session = self._session
+        names = [*sorted(session.importance, key=lambda key: -session.importance[key])]
+        names += [key for key in session.plan.settings if key not in names]
+        self._sliced = self._sliced or names[0]
+        done = [
+            (trial.params.get(self._sliced), trial.value)
+            for trial in session.trials
+            if trial.state == "finished" and trial.value is not None
+        ]
+        short = short_name(self._sliced)
+        found = slice_of(short, session.plan.settings[self._sliced], done)
+        places = {found.axis: Points(found.places)}
+        values = Points(found.values)
+        chart = self.query_one("#slice", Chart)
+        chart.title = f"{session.metric.short} by {one_line(found.axis)}"
+        chart.view = View(axis=found.axis)
+        chart.traces = [Trace("trials", values, places, points=True, joined=False)]
+
+    @on(TrialsTable.SliceRequested)
+    def _next_slice(self) -> None:
+        names = list(self._session.plan.settings)
+        self._sliced = names[(names.index(self._sliced) + 1) % len(names)] if self._sliced else ""
+        self._show_slice()
 
     @on(TrialsTable.Asked)
     def _ask(self, event: TrialsTable.Asked) -> None:

@@ -34,7 +34,7 @@ class Trace:
     ``axes`` ("step", "time" in seconds, "epoch" …) never decrease and are as long as ``y``; an axis
     that is longer for a moment is cut. ``smooth`` is False for values without noise (a learning
     rate). ``points`` is for few values (one for each evaluation), which are drawn one by one and
-    never smoothed.
+    never smoothed; ``joined`` draws a line between them.
     """
 
     def __init__(
@@ -44,9 +44,11 @@ class Trace:
         axes: Mapping[str, Growing],
         points: bool = False,
         smooth: bool = True,
+        joined: bool = True,
     ) -> None:
         self.name = name
         self.points = points
+        self.joined = joined
         self.smooth = smooth and not points
         self.axes = axes
         self._y = y

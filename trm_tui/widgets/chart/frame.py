@@ -142,7 +142,8 @@ class _Painter:
         for number, drawing in self._drawings.items():
             if drawing.raw is not None:
                 faint.add(scale.dots(drawing.raw, plot.rows, glyphs), style_of(number, ENVELOPE))
-            strong.cover(scale.dots(drawing.line, plot.rows, glyphs), style_of(number, LINE))
+            if self._scene.traces[number].joined:
+                strong.cover(scale.dots(drawing.line, plot.rows, glyphs), style_of(number, LINE))
         self._grid.stamp(plot.row, plot.column, faint, glyphs.faint)
         self._draw_crosshair()
         self._grid.stamp(plot.row, plot.column, strong, glyphs.strong)

@@ -95,7 +95,7 @@ class ConversationView(ScrollView, ScrollKeys, can_focus=True, inherit_bindings=
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._draw()
+        self.call_later(self._draw)  # the styles of the components come after this
 
     def _draw(self) -> None:
         size = self.scrollable_content_region.size

@@ -120,8 +120,12 @@ class TurnList(ScrollView, can_focus=True, inherit_bindings=False):
     def notify_style_update(self) -> None:
         """Redraw, as theme or focus changed."""
         super().notify_style_update()
+        self.call_later(self._recolour)  # the styles of the components come after this
+
+    def _recolour(self) -> None:
         self._laid_out.clear()
         self._lay_out()
+        self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """One line of a turn, with the cursor's bar."""

@@ -227,6 +227,9 @@ class ToolMatrix(ScrollView, AwaitsEvaluation, can_focus=True, inherit_bindings=
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
+        self.call_later(self._recolour)  # the styles of the components come after this
+
+    def _recolour(self) -> None:
         if self._picture and self._picture.styles != self._styles():
             self._renew()
 

@@ -46,6 +46,9 @@ class TrialsTable(CursorRows):
         what: str
         trial: Trial
 
+    class SliceRequested(Message):
+        """Request to show the values by the next setting."""
+
     def __init__(self, keys: Sequence[str], metric: Metric, **options: Any) -> None:
         super().__init__(**options)
         self._keys = keys
@@ -127,6 +130,10 @@ class TrialsTable(CursorRows):
     def action_promote(self) -> None:
         """Request the trial's configuration."""
         self._ask("promote")
+
+    def action_slice(self) -> None:
+        """Request the next slice."""
+        self.post_message(self.SliceRequested())
 
     def action_sort(self) -> None:
         """Sort by value or by number."""
