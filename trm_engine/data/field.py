@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from trm_engine.data.catalogue.schema import ParameterSchema
@@ -55,8 +56,11 @@ class Field:
     def choice_of(self, value: Any) -> int:
         """Index of ``value`` in the choices; -1 if it is none of them."""
         wanted = meaning(self._typed(value), self.meant)
-        keys = (meaning(self._typed(known), self.meant) for known in self.values)
-        return next((index for index, key in enumerate(keys) if key == wanted), -1)
+        return self._meanings.index(wanted) if wanted in self._meanings else -1
+
+    @cached_property
+    def _meanings(self) -> list[Any]:
+        return [meaning(self._typed(known), self.meant) for known in self.values]
 
     def parse(self, text: str) -> Any:
         """A text as a value of this field's type. Returns the text if it cannot be one."""

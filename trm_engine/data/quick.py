@@ -13,6 +13,7 @@ import msgspec
 NOT_READ = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
 
 
@@ -28,6 +29,11 @@ def read_fields(raw: bytes, as_bytes: str) -> dict[str, Any] | None:
         }
     except NOT_READ:
         return None
+
+
+def read_items(raw: bytes) -> list[bytes]:
+    """The JSON text of each item of a JSON list. Raises one of ``NOT_READ``."""
+    return [bytes(each) for each in _items(raw)]
 
 
 def read_value(raw: bytes) -> Any:

@@ -12,7 +12,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    TypeAdapter,
     ValidationError,
     field_validator,
     model_validator,
@@ -20,7 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from trm_engine.data.catalogue.schema import parameters_of
-from trm_engine.data.quick import NOT_READ, read_fields, read_value
+from trm_engine.data.quick import NOT_READ, read_fields, read_items, read_value
 from trm_engine.errors import did_you_mean
 from trm_engine.field_problems import in_our_words
 from trm_engine.files import strict_json
@@ -29,6 +28,12 @@ from trm_engine.vocabulary import ROLES, TOOL_ROLES
 DECISIONS = ("tool_call", "direct_answer")
 CACHED_TOOL_LISTS = 64
 """Number of lists of tools that are kept, for the lines of a conversation repeat one."""
+
+CACHED_TOOLS = 4096
+"""Number of tools that are kept, for other lists have them too."""
+
+
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class ToolCall(BaseModel):
@@ -120,9 +125,11 @@ class Turn(BaseModel):
 
     def text(self) -> str:
         """The text that the model reads: the content, as compact JSON if it is not text."""
-        if isinstance(self.content, str):
-            return self.content
-        return json.dumps(self.content, ensure_ascii=False, separators=(",", ":"))
+        return self.content if isinstance(self.content, str) else self._json
+
+    @cached_property
+    def _json(self) -> str:
+        return _compact(self.content)
 
 
 class Conversation(BaseModel):
@@ -178,8 +185,6 @@ class Sample(Conversation):
 
 Parsed = TypeVar("Parsed", bound=Conversation)
 
-_TOOLS = TypeAdapter(list[Tool])
-
 
 def parse_sample(raw: bytes) -> Sample:
     """Parse one JSON line as a Sample.
@@ -218,7 +223,13 @@ def _parsed(model: type[Parsed], raw: bytes) -> Parsed:
 @lru_cache(CACHED_TOOL_LISTS)
 def _tools(raw: bytes) -> tuple[Tool, ...]:
     """The tools in a JSON text. Lines that repeat it share them."""
-    return tuple(_TOOLS.validate_python(read_value(raw)))
+    return tuple(_tool(each) for each in read_items(raw))
+
+
+@lru_cache(CACHED_TOOLS)
+def _tool(raw: bytes) -> Tool:
+    """The tool in a JSON text. Lists that repeat it share it."""
+    return Tool.model_validate(read_value(raw))
 
 
 def _parse_line(raw: bytes) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from trm_engine.data.samples import Turn
 from trm_engine.data.tokenizer import Encoding
-from trm_engine.data.values import JsonType, find_value
+from trm_engine.data.values import JsonType, Search, search_for
 from trm_engine.vocabulary import TOOL_ROLES
 
 MAX_OCCURRENCES = 8
@@ -18,13 +18,15 @@ MAX_OCCURRENCES = 8
 
 def is_verbatim(history: Sequence[Turn], value: Any, json_type: JsonType | None = None) -> bool:
     """Whether ``value`` stands in a turn of the user, the assistant or the system."""
-    spoken = (turn for turn in history if turn.role not in TOOL_ROLES)
-    return any(find_value(turn.text(), value, json_type) for turn in spoken)
+    return stands_anywhere(
+        [turn for turn in history if turn.role not in TOOL_ROLES], value, json_type
+    )
 
 
 def stands_anywhere(history: Sequence[Turn], value: Any, json_type: JsonType | None = None) -> bool:
     """Whether ``value`` stands in any turn, those of tools too."""
-    return any(find_value(turn.text(), value, json_type) for turn in history)
+    search = search_for(value, json_type)
+    return any(search(turn.text()) for turn in history)
 
 
 class TokenSpans:
@@ -32,6 +34,7 @@ class TokenSpans:
 
     def __init__(self, history: Sequence[Turn], encoding: Encoding) -> None:
         self._history = history
+        self._sources = _sources(history)
         self._is_whole = not encoding.dropped_tokens and not encoding.cut_tokens
         self._borders = cache(partial(_token_borders, encoding))
 
@@ -44,8 +47,9 @@ class TokenSpans:
         may_be_number = isinstance(value, str) and json_type != "string"
         ways: tuple[JsonType | None, ...] = ("string", json_type) if may_be_number else (json_type,)
         for way in ways:
-            for is_source in (_is_user, _is_said, _is_tool):
-                if found := list(self._search(value, way, is_source)):
+            search = search_for(value, way)
+            for turns in self._sources:
+                if found := [span for turn in turns for span in self._spans(search, *turn)]:
                     return found[-MAX_OCCURRENCES:]
         return []
 
@@ -53,28 +57,22 @@ class TokenSpans:
         """Whether a value that ``find`` does not find stands in the truncated part."""
         return not self._is_whole and stands_anywhere(self._history, value, json_type)
 
-    def _search(
-        self, value: Any, json_type: JsonType | None, is_source: Callable[[Turn], bool]
-    ) -> Iterator[tuple[int, int]]:
-        for index, turn in enumerate(self._history):
-            if not is_source(turn):
-                continue
-            for begin, end in find_value(turn.text(), value, json_type):
-                starts, ends = self._borders(index)  # empty for a truncated turn
-                if begin in starts and end in ends:
-                    yield starts[begin], ends[end]
+    def _spans(self, search: Search, turn: int, text: str) -> Iterator[tuple[int, int]]:
+        for begin, end in search(text):
+            starts, ends = self._borders(turn)  # empty for a truncated turn
+            if begin in starts and end in ends:
+                yield starts[begin], ends[end]
 
 
-def _is_user(turn: Turn) -> bool:
-    return turn.role == "user"
-
-
-def _is_said(turn: Turn) -> bool:
-    return turn.role not in TOOL_ROLES
-
-
-def _is_tool(turn: Turn) -> bool:
-    return turn.role in TOOL_ROLES
+def _sources(history: Sequence[Turn]) -> tuple[list[tuple[int, str]], ...]:
+    """The turns of the user, those of others that speak, and those of tools: index and text."""
+    user: list[tuple[int, str]] = []
+    others: list[tuple[int, str]] = []
+    tools: list[tuple[int, str]] = []
+    for index, turn in enumerate(history):
+        source = user if turn.role == "user" else tools if turn.role in TOOL_ROLES else others
+        source.append((index, turn.text()))
+    return user, others, tools
 
 
 def _token_borders(encoding: Encoding, turn: int) -> tuple[dict[int, int], dict[int, int]]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import sentencepiece as spm
 
-from trm_engine.data.borders import is_border
+from trm_engine.data.borders import borders
 from trm_engine.data.sample_reader import SampleReader
 from trm_engine.data.samples import Turn
 from trm_engine.errors import TokenizerError
@@ -332,12 +332,13 @@ def _join(
 def _text_flags(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[int]:
     """The text flags of each token; 0 for tokens without characters."""
     capitals_tell = any(letter.islower() for letter in text)
+    is_border = borders(text)
     word = 0
     for begin, end in spans:
         if begin >= end:
             yield 0
             continue
-        begins, ends = is_border(text, begin), is_border(text, end)
+        begins, ends = is_border[begin], is_border[end]
         word = begin if begins else word
         capitalised = capitals_tell and text[word].isupper()
         yield begins * BEGINS_WORD | ends * ENDS_WORD | capitalised * CAPITALISED

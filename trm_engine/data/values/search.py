@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -25,6 +25,7 @@ together. A larger cache has no more hits, and its entries fragment the heap: re
 grows during a run (benchmarks/memory.py)."""
 
 Spans = tuple[tuple[int, int], ...]
+Search = Callable[[str], Spans]
 
 
 def find_value(text: str, value: Any, json_type: JsonType | None = None) -> Spans:
@@ -34,11 +35,17 @@ def find_value(text: str, value: Any, json_type: JsonType | None = None) -> Span
     is found after folding; text that reads as a number and is not found is searched as a number,
     unless ``json_type`` is "string".
     """
-    number = _number(value, json_type)
-    if number is not None and not isinstance(value, str):
-        return _numbers(text, number)
-    found = _texts(text, value_text(value))
-    return found or (_numbers(text, number) if number is not None else ())
+    return search_for(value, json_type)(text)
+
+
+def search_for(value: Any, json_type: JsonType | None = None) -> Search:
+    """``find_value`` for one value in many texts."""
+    number, wanted = _number(value, json_type), value_text(value)
+    if number is None:
+        return lambda text: _texts(text, wanted)
+    if not isinstance(value, str):
+        return lambda text: _numbers(text, number)
+    return lambda text: _texts(text, wanted) or _numbers(text, number)
 
 
 def _number(value: Any, json_type: JsonType | None) -> Decimal | None:
