@@ -15,8 +15,11 @@ SEED := $(or $(SEED),$(shell date +%s))
 # Tests wait for processes much of their time: one worker more than there are cores.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))')
 
+# Tests start many processes, which would compile all modules again if none kept them.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow test-install load torture coverage lint format bench docs screenshots clean
+.PHONY: help train test compiled test-slow test-install load torture coverage lint format bench docs screenshots clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,8 +27,14 @@ help: ## Show these targets
 train: $(READY) ## Train configs/default.yaml, live on this screen
 	$(BIN)/trm-tui train configs/default.yaml
 
-test: lint ## Run all checks and the tests
+test: $(READY) ## Run all checks and the tests
+	$(MAKE) --no-print-directory --jobs=2 lint compiled
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
+
+# One process compiles what each process of the tests imports.
+compiled: $(READY)
+	$(BIN)/python -m compileall -q trm_engine trm_tui
+	-@$(BIN)/python -m pytest --collect-only -q > /dev/null
 
 test-slow: $(READY) ## Run the tests that need minutes
 	$(BIN)/python -m pytest -m slow

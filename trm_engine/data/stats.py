@@ -16,7 +16,7 @@ from trm_engine.data.sample_reader import SampleReader
 from trm_engine.data.samples import Sample
 from trm_engine.data.survey import PrefixIndex
 from trm_engine.data.tokenizer import TRMTokenizer
-from trm_engine.data.values import find_value, flatten, is_empty, meaning, shown_paths
+from trm_engine.data.values import flatten, is_empty, meaning, search_for, shown_paths
 
 PERCENTILES = (5, 25, 50, 75, 95, 99)
 NO_LIMIT = 2**31 - 1
@@ -200,7 +200,8 @@ def file_statistics(
 
 def place_of(value: Any, history: Sequence[tuple[str, str]]) -> int:
     """The place of a value in ``PLACES``."""
-    roles = {role for role, said in history if find_value(said, value)}
+    search = search_for(value)
+    roles = {role for role, said in history if search(said)}
     if roles & SAID_BY_USER:
         return 0
     return 1 if roles & SAID else 2 if roles else 3
