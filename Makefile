@@ -70,7 +70,7 @@ docs: $(READY) ## Make the tables of the documentation from the code
 	$(BIN)/python -m docs.make
 
 screenshots: $(READY) ## Draw the pictures of the documentation from a run: make screenshots RUN=outputs/...
-	$(BIN)/python docs/screenshots.py $(RUN)
+	$(BIN)/python -m docs.screenshots $(RUN)
 
 clean: ## Remove the environment, builds and caches (never outputs/)
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \

@@ -58,6 +58,13 @@ TURNS = 3
 """The playground's conversation is the first with a call after so many turns or more."""
 TRAFFIC_SECONDS = 30
 
+PAGE = """\
+# Pictures of every screen
+
+Made by `make screenshots RUN=outputs/...` from one run, in three sizes, dark and light. The small
+models beside it (a sweep, runs with three seeds) are trained by the same command.
+"""
+
 Ready = Callable[[Screen[Any]], bool]
 
 
@@ -94,7 +101,7 @@ async def until(pilot: Pilot[Any], is_true: Callable[[], bool]) -> None:
     async with asyncio.timeout(SECONDS):
         while not is_true():
             await pilot.pause(0.1)
-    await pilot.pause(0.3)
+    await pilot.pause(0.2)
 
 
 async def draw(tour: Tour) -> None:
@@ -110,7 +117,7 @@ async def draw(tour: Tour) -> None:
                 await pilot.resize_terminal(*size)
                 for name, theme in THEMES.items():
                     app.theme = theme
-                    await pilot.pause(0.4)
+                    await pilot.pause(0.15)
                     _write(f"{stop.name}-{size[0]}x{size[1]}-{name}", picture(app))
             await pilot.press(*stop.back.split())
         await pilot.press("q")
@@ -193,7 +200,8 @@ def playing(run: RunFolder) -> Tour:
         Stop("playground-pick", "o", back="escape"),
         Stop("playground-save", "s", back="escape"),
     ]
-    tabs[2] = Stop("playground-why", "w", lambda screen: "effect" in _text(screen).lower())
+    tabs[0] = Stop("playground-answer", "enter end space escape", _is_answered)
+    tabs[2] = Stop("playground-why", "w", _is_explained)
     return Tour(
         lambda _: PlaygroundScreen(session, draft),
         [*tabs, *dialogs],
@@ -268,6 +276,11 @@ def _is_answered(screen: Screen[Any]) -> bool:
     return "answered in" in _text(screen)
 
 
+def _is_explained(screen: Screen[Any]) -> bool:
+    text = _text(screen)
+    return "left out" in text and "esc: cancel" not in text
+
+
 def _text(screen: Screen[Any]) -> str:
     return "\n".join(strip.text for strip in screen._compositor.render_strips())
 
@@ -307,12 +320,28 @@ async def draw_all(run: RunFolder, screens: Sequence[str]) -> None:
                 await draw(tour)
 
 
+def write_page() -> None:
+    """A page with every picture: the largest dark one, and links to the others."""
+    looks = [f"{width}x{height}-{theme}" for width, height in SIZES for theme in THEMES]
+    names = {path.stem.rsplit("-", 2)[0] for path in HERE.glob("*.svg")}
+    parts = [PAGE]
+    for screen in SCREENS:
+        parts.append(f"## {screen.capitalize()}\n")
+        for name in sorted(name for name in names if name.partition("-")[0] == screen):
+            title = name.partition("-")[2].replace("-", " ").capitalize() or "Live"
+            links = " · ".join(f"[{look}](screens/{name}-{look}.svg)" for look in looks)
+            picture = f"![{title}](screens/{name}-{looks[-2]}.svg)"
+            parts.append(f"### {title}\n\n{links}\n\n{picture}\n")
+    HERE.with_suffix(".md").write_text("\n".join(parts), encoding="utf-8")
+
+
 def main() -> None:
     """Draw the pictures of the run that is named."""
     _, *given = sys.argv
     if not given or not set(given[1:]) <= set(SCREENS):
         sys.exit(f"usage: python -m docs.screenshots RUN [{' '.join(SCREENS)}]")
     asyncio.run(draw_all(RunFolder(Path(given[0])), given[1:] or SCREENS))
+    write_page()
 
 
 if __name__ == "__main__":

@@ -87,8 +87,8 @@ class Stage:
         text = "".join(f"{text}\n" for text in texts)
         if not path.exists() or path.read_text("utf-8") != text:
             path.write_text(text, encoding="utf-8")
-            options = ("--folds", 2, "--config", self.config, "--output-dir", self.errors)
-            _call("data", "errors", path, *options)
+        options = ("--folds", 2, "--config", self.config, "--output-dir", self.errors)
+        _call("data", "errors", path, *options)
         return path
 
     @contextmanager
@@ -117,7 +117,7 @@ class Stage:
         for sample in cycle(self.samples):
             if over.wait(0.01):
                 return
-            body = json.dumps({"history": sample["history"], "tools": sample.get("tools", [])})
+            body = json.dumps({"messages": sample["history"], "tools": sample.get("tools")})
             request = urllib.request.Request(f"{address}/v1/route", body.encode(), method="POST")
             request.add_header("Content-Type", "application/json")
             with urllib.request.urlopen(request) as answer:

@@ -63,6 +63,18 @@ async def test_what_is_pointed_at_is_explained() -> None:
             assert footer.tooltip == told
 
 
+async def test_help_stays_where_not_all_keys_fit() -> None:
+    class Many(Keys):
+        BINDINGS = [*Keys.BINDINGS, Binding("question_mark", "help", "Help", key_display="?")]
+
+    async with Many().run_test(size=(16, 5)) as pilot:
+        await pilot.pause()
+        assert words(pilot.app) == "a Add ? Help"
+        await pilot.resize_terminal(40, 5)
+        await pilot.pause()
+        assert words(pilot.app).startswith("a Add b Block ? Help")
+
+
 async def test_it_follows_the_focus_and_any_width() -> None:
     async with Keys().run_test(size=(40, 5)) as pilot:
         await pilot.pause()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
@@ -15,6 +14,7 @@ from trm_tui.sessions.run import AttachedRun
 from trm_tui.store.groups import Group, apart, group_runs
 from trm_tui.store.trace import Trace
 from trm_tui.widgets.chart.chart import Chart
+from trm_tui.widgets.chart.in_step import ChartsInStep
 from trm_tui.widgets.key_footer import KeyFooter
 from trm_tui.widgets.run.comparison import RunComparison
 
@@ -23,7 +23,7 @@ DRAIN_SECONDS = 0.02
 TITLES = (TRAINING_LOSS, *list(EVALUATED)[:3])
 
 
-class OverlayScreen(Screen[None]):
+class OverlayScreen(Screen[None], ChartsInStep):
     """Compares runs. Live runs are updated. Runs that differ by their seed only are one curve."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
@@ -81,13 +81,3 @@ class OverlayScreen(Screen[None]):
             for chart in self.query(Chart):
                 chart.refresh_data()
             self.query_one(RunComparison).show(self.groups)
-
-    @on(Chart.CursorMoved)
-    def _move_cursors(self, event: Chart.CursorMoved) -> None:
-        for chart in self.query(Chart):
-            chart.cursor = event.x
-
-    @on(Chart.ViewChanged)
-    def _change_views(self, event: Chart.ViewChanged) -> None:
-        for chart in self.query(Chart):
-            chart.view = event.view

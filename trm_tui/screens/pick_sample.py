@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -82,10 +83,12 @@ class SampleRows(CursorRows):
     def columns(self) -> Sequence[Column]:
         """Line, decision, tool, last user turn."""
         line = len(str(self._all[-1].line)) if self._all else 1
+        decision = max((cell_len(each.decision) for each in self._all), default=0)
+        tool = max((cell_len(each.tool) for each in self._all), default=0)
         return [
             Column("line", "line", max(line, 4)),
-            Column("decision", "decision", 9, rank=2, most=13, left=True),
-            Column("tool", "tool", 8, rank=1, most=24, left=True),
+            Column("decision", "decision", min(max(decision, 8), 13), rank=2, left=True),
+            Column("tool", "tool", min(max(tool, 8), 20), rank=1, left=True),
             Column("text", "last user turn", 20, most=200, left=True),
         ]
 

@@ -12,6 +12,13 @@ from textual.binding import ActiveBinding
 from textual.screen import Screen
 from textual.widget import Widget
 
+KEPT = ("help", "leave")
+"""Actions that the footer always names."""
+
+
+def _width(name: str, active: ActiveBinding) -> int:
+    return cell_len(name) + 1 + cell_len(active.binding.description)
+
 
 class _Shown(NamedTuple):
     """A key and its columns, from ``begin`` to ``end`` (exclusive)."""
@@ -98,16 +105,23 @@ class KeyFooter(Widget):
 
     def _places(self) -> Iterator[_Shown]:
         begin = 0
-        seen = set()
-        for active in self.screen.active_bindings.values():
-            binding = active.binding
-            if not binding.show or binding.action in seen:
-                continue
-            seen.add(binding.action)
-            name = self.app.get_key_display(binding)
-            end = begin + cell_len(name) + 1 + cell_len(binding.description)
+        for name, active in self._fitting():
+            end = begin + _width(name, active)
             yield _Shown(begin, end, name, active)
             begin = end + 1
+
+    def _fitting(self) -> list[tuple[str, ActiveBinding]]:
+        """The keys to show, each action once. Where all do not fit, the last ones are left out."""
+        bound = [each for each in self.screen.active_bindings.values() if each.binding.show]
+        by_action = {each.binding.action: each for each in reversed(bound)}
+        first = [each for each in bound if by_action[each.binding.action] is each]
+        found = [(self.app.get_key_display(each.binding), each) for each in first]
+        for each in found[::-1]:
+            if sum(_width(*other) + 1 for other in found) - 1 <= self.size.width:
+                break
+            if each[1].binding.action not in KEPT:
+                found.remove(each)
+        return found
 
     def _at(self, event: events.MouseEvent) -> ActiveBinding | None:
         return next((each.active for each in self._shown if each.begin <= event.x < each.end), None)

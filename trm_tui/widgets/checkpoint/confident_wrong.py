@@ -17,13 +17,22 @@ class ConfidentWrong(JudgedRows, AwaitsEvaluation):
     BORDER_TITLE = "Confident and wrong"
     DEFAULT_CLASSES = "panel"
     DEFAULT_CSS = "ConfidentWrong { height: 1fr; }"
+    KIND = ANSWER
 
     def show_wrong(self, samples: JudgedSamples) -> None:
         """Show those of some judged samples."""
-        self.show(samples, samples.view(ANSWER, CONFIDENT), empty=AwaitsEvaluation.EMPTY)
+        self.show(samples, samples.view(self.KIND, CONFIDENT), empty=AwaitsEvaluation.EMPTY)
 
     def show_worst(self, worst: Iterable[JudgedSample]) -> None:
         """Show those of an evaluation's worst samples."""
         samples = JudgedSamples()
         samples.add(worst)
         self.show_wrong(samples)
+
+
+class WrongValues(ConfidentWrong):
+    """Samples with a wrong value of a slot, the most confident first."""
+
+    BORDER_TITLE = "Slot values wrong"
+    DEFAULT_CSS = "WrongValues { height: 1fr; }"
+    KIND = "slot value"

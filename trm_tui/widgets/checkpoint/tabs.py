@@ -13,7 +13,7 @@ from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
 from trm_tui.widgets.chart.confidence import ConfidenceCurves
 from trm_tui.widgets.chart.halting_curve import HaltingCurve
 from trm_tui.widgets.chart.histogram import HistogramView
-from trm_tui.widgets.checkpoint.confident_wrong import ConfidentWrong
+from trm_tui.widgets.checkpoint.confident_wrong import ConfidentWrong, WrongValues
 from trm_tui.widgets.checkpoint.facts import CheckpointFacts
 from trm_tui.widgets.checkpoint.headline_figures import HeadlineFigures
 from trm_tui.widgets.checkpoint.judged_samples import JudgedList
@@ -102,7 +102,7 @@ class InspectTabs(LazyTabs):
         return ToolPanes(self._load)
 
     def _slots(self) -> Widget:
-        return SlotAccuracy(classes="panel")
+        return Vertical(SlotAccuracy(classes="panel"), WrongValues(), id="slot-panes")
 
     def _errors(self) -> Widget:
         panes = (JudgedList(classes="panel"), SampleDetail(classes="panel"))

@@ -27,6 +27,7 @@ from trm_tui.text.words import size
 from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
 from trm_tui.widgets.chart.chart import Chart
 from trm_tui.widgets.chart.confidence import ConfidenceCurves
+from trm_tui.widgets.chart.in_step import ChartsInStep
 from trm_tui.widgets.chart.view import View
 from trm_tui.widgets.checkpoint.confident_wrong import ConfidentWrong
 from trm_tui.widgets.conversation.sample_reader import SampleReader
@@ -58,7 +59,7 @@ SMOOTH_ALREADY = {"lr", "memory"}
 FORMS = {"Memory": size}
 
 
-class TrainTabs(LazyTabs):
+class TrainTabs(LazyTabs, ChartsInStep):
     """The tabs of a run. ``show`` updates them.
 
     ``selected`` is the index of the shown evaluation; None means the newest one.
@@ -341,15 +342,9 @@ class TrainTabs(LazyTabs):
 
     # Messages ---------------------------------------------------------------------------------
 
-    @on(Chart.CursorMoved)
-    def _move_cursors(self, event: Chart.CursorMoved) -> None:
-        for chart in self.query(Chart):
-            chart.cursor = event.x
-
-    @on(Chart.ViewChanged)
-    def _change_views(self, event: Chart.ViewChanged) -> None:
-        """Update the other charts with the next ticks. The sender has already changed."""
-        self._view = event.view
+    def follow_view(self, view: View) -> None:
+        """Show a part of all charts, with the next ticks."""
+        self._view = view
         self._behind |= dict.fromkeys(self.query(Chart))
 
     @on(MovingSamples.Selected, "#moving-samples")

@@ -18,6 +18,7 @@ from trm_tui.store.shares import (
 )
 from trm_tui.store.trace import Trace
 from trm_tui.widgets.chart.chart import Chart
+from trm_tui.widgets.chart.in_step import ChartsInStep
 from trm_tui.widgets.chart.view import View
 from trm_tui.widgets.lazy_tabs import LazyTabs
 from trm_tui.widgets.server.request import RequestPane
@@ -25,7 +26,7 @@ from trm_tui.widgets.server.shares import ShareRows
 from trm_tui.widgets.server.unsure import UnsureList
 
 
-class ServerTabs(LazyTabs):
+class ServerTabs(LazyTabs, ChartsInStep):
     """``show`` updates the figures, ``show_unsure`` the list of requests."""
 
     TABS = ("Traffic", "Unsure")
@@ -103,14 +104,3 @@ class ServerTabs(LazyTabs):
     @on(UnsureList.Selected)
     def _select(self, event: UnsureList.Selected) -> None:
         self.query_one(RequestPane).show(event.request)
-
-    @on(Chart.CursorMoved)
-    def _move_cursors(self, event: Chart.CursorMoved) -> None:
-        for chart in self.query(Chart):
-            chart.cursor = event.x
-
-    @on(Chart.ViewChanged)
-    def _change_views(self, event: Chart.ViewChanged) -> None:
-        self._view = event.view
-        for chart in self.query(Chart):
-            chart.view = event.view
