@@ -87,8 +87,7 @@ class Stage:
         text = "".join(f"{text}\n" for text in texts)
         if not path.exists() or path.read_text("utf-8") != text:
             path.write_text(text, encoding="utf-8")
-        options = ("--folds", 2, "--config", self.config, "--output-dir", self.errors)
-        _call("data", "errors", path, *options)
+        _call("data", "errors", path, "--folds", 2, "--output-dir", self.errors)
         return path
 
     @contextmanager

@@ -31,7 +31,8 @@ def train(config: Path, name: str, cwd: Path, *options: object) -> None:
 
 def test_from_the_worst_error_to_a_comparison(tmp_path: Path) -> None:
     """Train, find the worst error, try it, correct it, train again, compare, report."""
-    config = tiny_config(tmp_path)
+    (tmp_path / "given").mkdir()
+    config = tiny_config(tmp_path / "given")
     train(config, "first", tmp_path)
     with open_screen("inspect", "first", cwd=tmp_path) as screen:
         screen.press("8")
@@ -53,7 +54,7 @@ def test_from_the_worst_error_to_a_comparison(tmp_path: Path) -> None:
     assert parse_sample(added.strip())
 
     more = tmp_path / "more.jsonl"
-    more.write_bytes((tmp_path / "tiny.jsonl").read_bytes() + added)
+    more.write_bytes((tmp_path / "given" / "tiny.jsonl").read_bytes() + added)
     train(config, "second", tmp_path, "--train-data", more)
     with open_screen("runs", ".", cwd=tmp_path) as screen:
         screen.wait_for(re.compile(r"second[\s\S]*first|first[\s\S]*second"))
