@@ -32,7 +32,7 @@ from trm_engine.inference.predictor import Predictor
 from trm_engine.training.calibration import fit_line, fit_slope, fit_softmax, folds
 from trm_engine.training.evaluate import evaluate, evaluate_and_calibrate
 from trm_engine.training.overfitting import RISEN, Trend
-from trm_engine.training.reliability import coverage, expected_calibration_error, reliability
+from trm_engine.training.reliability import coverage, reliability
 
 TEMPERATURES = st.floats(LOWEST, HIGHEST)
 SHARES = arrays.arrays(np.float64, st.integers(1, 20), elements=st.floats(0, 1))
@@ -128,7 +128,7 @@ def test_folds_keep_dialogues_together(dialogues: np.ndarray) -> None:
 def test_the_calibration_error_of_known_data() -> None:
     sure = np.array([0.9] * 10 + [0.6] * 10)
     right = np.array([True] * 9 + [False] + [True] * 3 + [False] * 7)
-    assert expected_calibration_error(sure, right) == pytest.approx(0.5 * 0 + 0.5 * 0.3)
+    assert reliability(sure, right).ece == pytest.approx(0.5 * 0 + 0.5 * 0.3)
     found = reliability(sure, right, raw=np.ones(20))
     assert [each.samples for each in found.bins] == [10, 10]
     assert found.raw_ece == pytest.approx(1 - 12 / 20)

@@ -82,7 +82,6 @@ class _Channels:
     def __init__(self, kind: str, output: TRMOutput, batch: Batch, best: np.ndarray) -> None:
         presence = getattr(output, f"{kind}_presence_logits").sigmoid()
         self.presence = presence.cpu().numpy()
-        self.is_filled = batch[f"{kind}_presence_labels"].cpu().numpy()
         begins, ends = value_borders(batch["text_flags"])
         starts = _over_tokens(getattr(output, f"{kind}_start_logits"), begins)
         stops = _over_tokens(getattr(output, f"{kind}_end_logits"), ends)

@@ -37,11 +37,6 @@ def reliability(
     )
 
 
-def expected_calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
-    """The mean distance between confidence and accuracy in a bin, weighted by its samples."""
-    return _error(_bins(confidence, right))
-
-
 def coverage(confidence: np.ndarray, right: np.ndarray, target: float = DEFAULT_TARGET) -> Coverage:
     """The accuracy of the answers above each threshold, and the lowest one that keeps ``target``.
 

@@ -11,7 +11,6 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import closing
 from os import PathLike
-from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from trm_engine.data.fields import ConvertError
@@ -70,12 +69,7 @@ class Source:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
