@@ -56,17 +56,22 @@ NOT_OURS = {"dev", "examples"}
 """Extras that the packages do not import: for the tests, and frameworks that examples/ shows."""
 
 OPTIONAL = {name_of(each) for extra in EXTRAS.keys() - NOT_OURS for each in EXTRAS[extra]}
-IMPORTED = dict(found for package in OWN for found in imported(package))
 
 
-def test_every_import_is_declared() -> None:
-    assert IMPORTED
+@pytest.fixture(scope="module")
+def files() -> dict[str, str]:
+    """A file for each distribution that is imported."""
+    return dict(found for package in OWN for found in imported(package))
+
+
+def test_every_import_is_declared(files: dict[str, str]) -> None:
+    assert files
     declared = NORMAL | OPTIONAL
-    assert {name: file for name, file in IMPORTED.items() if name not in declared} == {}
+    assert {name: file for name, file in files.items() if name not in declared} == {}
 
 
-def test_every_declared_package_is_imported() -> None:
-    assert (NORMAL | OPTIONAL) - IMPORTED.keys() == UNNAMED
+def test_every_declared_package_is_imported(files: dict[str, str]) -> None:
+    assert (NORMAL | OPTIONAL) - files.keys() == UNNAMED
 
 
 def test_the_tests_have_every_extra() -> None:
