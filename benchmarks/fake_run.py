@@ -169,7 +169,7 @@ def evaluation(skill: float, random: np.random.Generator, steps: int = 2) -> Eva
         value_right=right(*truth.presence.shape),
         args_right=right(SAMPLES),
     )
-    metrics = evaluation_metrics(truth, answers, LABELS, 0.9)
+    metrics = evaluation_metrics(truth, answers, LABELS, 0.9, len(LABELS.tools))
     cells = confusion_cells(truth.tool, answers.tool[-1], np.arange(SAMPLES))
     losses = [3.0 * (1 - skill) + 0.4 - 0.1 * step for step in range(steps)]
     samples = [_sample(index, answers, truth) for index in range(12)]

@@ -634,3 +634,10 @@ def test_settings_are_completed_and_explained() -> None:
 def test_a_setting_without_a_value_is_explained(workplace: Path) -> None:
     message = refused("train", "configs/small.yaml", "--set", "model.hidden_size")
     assert "Width of the network" in message and "Default: 512" in message
+
+
+def test_the_screen_of_a_run_opens_without_readers_of_data() -> None:
+    code = "import sys, trm_tui.screens.train; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    slow = ("jsonschema", "trm_engine.data.formats", "trm_engine.data.problems")
+    assert [name for name in loaded.split() if name.startswith(slow)] == []

@@ -10,8 +10,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from trm_engine.data.as_samples import samples_file
-from trm_engine.data.formats import UnknownFormatError
 from trm_engine.errors import DataError
 
 BLOCK = 1 << 22
@@ -61,6 +59,9 @@ class SampleFile:
 
     def _open(self) -> BinaryIO:
         """The file with a sample a line. A file of no known format is its own: each line tells."""
+        from trm_engine.data.as_samples import samples_file  # slow to import
+        from trm_engine.data.formats import UnknownFormatError
+
         try:
             return open(samples_file(self.path), "rb")
         except UnknownFormatError:

@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 
-from trm_engine.data.problems.kinds import BY_NAME, KINDS
 from trm_engine.printable import one_line, printable
 from trm_engine.runs.schema.events import CheckpointSaved, DataFigures, RunData, RunStarted
 from trm_tui.keys import ROWS, bindings
@@ -217,6 +216,8 @@ def _problems(train: DataFigures, look: Look) -> Iterator[RenderableType]:
     """What is wrong with the training file, most costly first."""
     if not train.problems:
         return
+    from trm_engine.data.problems.kinds import BY_NAME, KINDS  # slow to import
+
     table = Table.grid(padding=(0, GAP, 0, 0))
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
