@@ -56,6 +56,39 @@ def test_samples_that_are_in_both_are_counted_and_many_warned_of(
     assert note.startswith("10 of 70 validation samples are in the training data too")
 
 
+@pytest.mark.parametrize(
+    ("every", "cut", "warned"), [(3, True, True), (3, False, False), (0, True, False)]
+)
+def test_responses_that_decide_and_are_cut_are_warned_of(
+    tmp_path: Path, tokenizer: TRMTokenizer, every: int, cut: bool, warned: bool
+) -> None:
+    """Every third response leads to another call; with 0 none does."""
+    samples = [
+        {
+            "history": [
+                {"role": "user", "content": f"call {number}"},
+                {"role": "tool_call", "content": {"name": "dial", "arguments": {"n": number}}},
+                {
+                    "role": "tool_response",
+                    "content": {"line": "it is busy " * 8, "n": number},
+                },
+            ],
+            "decision": "tool_call" if every and number % every == 0 else "direct_answer",
+            "tool": {"name": "dial", "arguments": {"n": number}}
+            if every and number % every == 0
+            else {},
+            "slots": {},
+        }
+        for number in range(30)
+    ]
+    path = write_jsonl(tmp_path / "train.jsonl", samples)
+    notes = prepared(path, tokenizer, val_split=0.2, max_tool_tokens=10 if cut else None).notes
+    found = [note for note in notes if "what they say may decide" in note]
+    assert len(found) == warned
+    if warned:
+        assert "are cut to 10 tokens" in found[0]
+
+
 def test_a_split_has_nothing_in_both(train_file: Path, tokenizer: TRMTokenizer) -> None:
     found = prepared(train_file, tokenizer, val_split=0.2)
     assert (found.overlap, found.notes) == (0, [])

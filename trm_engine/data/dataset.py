@@ -134,6 +134,12 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         return np.asarray(self._arrays["decision"])[self.indices]
 
     @property
+    def newest_roles(self) -> np.ndarray:
+        """The role of each sample's newest turn, an index of ROLES, [N]."""
+        newest = self._arrays["token_borders"][self.indices, 1] - 2  # the last token is EOS
+        return np.asarray(self._arrays["tokens"][newest, 1])
+
+    @property
     def digests(self) -> np.ndarray:
         """Hash of each sample's history and answer, [N]."""
         return np.asarray(self.survey.digests)[self.indices]

@@ -34,6 +34,7 @@ from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.printable import one_line
 from trm_engine.training import word_vectors
 from trm_engine.training.device import choose_dtype
+from trm_engine.vocabulary import ROLE_IDS
 from trm_engine.wording import counted
 
 BUILTINS = ("builtin:telecom",)
@@ -47,6 +48,9 @@ NO_WORD_VECTORS = (
 )
 
 SHOWN_FIELDS, SHOWN = 10, 40
+MIXED = 0.05
+"""The smaller share of calls or answers from which on both are frequent."""
+
 OVERLAP_WARNED_OF = 0.05
 """A share of the validation samples. A few short conversations are the same by chance."""
 
@@ -337,4 +341,18 @@ def _truncation(train: TRMToolCallingDataset, data: DataConfig) -> list[str]:
             f"{lost} values of {int((train.cut_values > 0).sum())} training samples stand only in "
             f"what is cut off: no model can read them (data.max_tool_tokens, data.max_length)"
         )
-    return notes
+    return notes + _cut_responses(train, data)
+
+
+def _cut_responses(train: TRMToolCallingDataset, data: DataConfig) -> list[str]:
+    """A warning if tool responses that are cut lead to calls as well as to answers."""
+    ends = train.newest_roles == ROLE_IDS["tool_response"]
+    calls, cut = train.decisions[ends], train.cut_tokens[ends] > 0
+    share = calls.mean() if len(calls) else 0.0
+    if not (MIXED <= share <= 1 - MIXED) or cut.mean() < MIXED:
+        return []
+    return [
+        f"after {counted(len(calls), 'tool response')}, {share:.0%} of the decisions are calls, "
+        f"and {cut.mean():.0%} of these responses are cut to {data.max_tool_tokens} tokens: what "
+        f"they say may decide; raise data.max_tool_tokens to read more of it"
+    ]
