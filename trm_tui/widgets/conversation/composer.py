@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ CONTROL_PICTURES = 0x2400
 """First of Unicode's pictures of control characters."""
 
 UNKNOWN = "\ufffd"
+COLUMN = re.compile(r"column \d+")
 MARGIN = 6
 """Cells of the border that a message leaves free."""
 
@@ -104,8 +106,10 @@ class Composer(TextArea, inherit_bindings=True):
         self._show_problem()
 
     def _show_problem(self) -> None:
-        room = self.size.width - MARGIN
-        self.border_subtitle = Content(clip(self._problem, room) if room > 0 else self._problem)
+        room, problem = self.size.width - MARGIN, self._problem
+        if (place := COLUMN.search(problem)) and place.end() >= room > 0:
+            problem = f"✗ {place[0]}"  # the list has the whole problem
+        self.border_subtitle = Content(clip(problem, room) if room > 0 else problem)
 
     def on_resize(self) -> None:
         """Keep the cursor in sight, as a narrower text has more lines."""
