@@ -88,7 +88,7 @@ def test_pause_evaluate_save_and_resume(training: Training) -> None:
     evaluation = wait_for_later(run, "eval", last, step=step)
     screen.wait_for(re.compile(r"tool_call +\d+ TP"))
     screen.press("3")
-    screen.wait_for(re.compile(rf" {step:,} +{evaluation['epoch']:.2f} "))
+    screen.wait_for(re.compile(rf"★ +{step:,} +\d"))
     screen.press("s")
     saved = f"run/checkpoints/step_{step}.pt"
     wait_for_later(run, "checkpoint", evaluation["seq"], path=saved)
