@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,7 +14,15 @@ from msgspec import to_builtins
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.errors import CheckpointError, DataError
 from trm_engine.exports.card import card
-from trm_engine.exports.folder import CARD, PROOF, TOKENIZER, Kind, Manifest, model_file
+from trm_engine.exports.folder import (
+    CARD,
+    PROOF,
+    TOKENIZER,
+    Kind,
+    Manifest,
+    is_exported,
+    model_file,
+)
 from trm_engine.exports.onnx import write_graphs, write_int8_graphs
 from trm_engine.exports.proof import Proof, prove
 from trm_engine.exports.weights import write_weights
@@ -59,32 +68,57 @@ def export(
         WorkerError: the export does not answer, or not the same.
     """
     _refuse_taken(out, force)
-    file = ModelFile(checkpoint, "cpu")
-    predictor = file.predictor(raw)
-    source = Path(data) if data is not None else file.judged_on
-    if source is None:
-        raise DataError(f"{checkpoint}: no validation samples found; --data FILE names some")
-    tell("reading the samples")
-    dataset = TRMToolCallingDataset(
-        source,
-        predictor.tokenizer,
-        predictor.labels,
-        predictor.max_length,
-        max_tool_tokens=predictor.max_tool_tokens,
-    )
-    with _new_folder(out, force) as folder:
-        tell("writing the model")
-        WRITERS[kind](folder, predictor.model)
-        (folder / TOKENIZER).write_bytes(file.checkpoint["tokenizer"])
-        manifest = Manifest.of(file.checkpoint, kind)
-        manifest.write(folder)
-        dataset.written_to(folder / SAMPLES)
-        proof = prove(checkpoint, folder, kind, folder / SAMPLES, source.name, raw, tell)
-        (folder / SAMPLES).unlink()
-        parameters = sum(each.numel() for each in predictor.model.parameters())
-        (folder / PROOF).write_text(to_json(to_builtins(proof), indent=1) + "\n", encoding="utf-8")
-        (folder / CARD).write_text(card(manifest, proof, parameters), encoding="utf-8")
+    with _copied(checkpoint) as copy:
+        file = _opened(checkpoint, copy)
+        predictor = file.predictor(raw)
+        source = Path(data) if data is not None else file.judged_on
+        if source is None:
+            raise DataError(f"{checkpoint}: no validation samples found; --data FILE names some")
+        tell("reading the samples")
+        dataset = TRMToolCallingDataset(
+            source,
+            predictor.tokenizer,
+            predictor.labels,
+            predictor.max_length,
+            max_tool_tokens=predictor.max_tool_tokens,
+        )
+        with _new_folder(out, force) as folder:
+            tell("writing the model")
+            WRITERS[kind](folder, predictor.model)
+            (folder / TOKENIZER).write_bytes(file.checkpoint["tokenizer"])
+            manifest = Manifest.of(file.checkpoint, kind)
+            manifest.write(folder)
+            dataset.written_to(folder / SAMPLES)
+            proof = prove(copy, folder, kind, folder / SAMPLES, source.name, raw, tell)
+            (folder / SAMPLES).unlink()
+            parameters = sum(each.numel() for each in predictor.model.parameters())
+            told = to_json(to_builtins(proof), indent=1) + "\n"
+            (folder / PROOF).write_text(told, encoding="utf-8")
+            (folder / CARD).write_text(card(manifest, proof, parameters), encoding="utf-8")
     return proof
+
+
+@contextmanager
+def _copied(checkpoint: Path) -> Iterator[Path]:
+    """A copy of the file: a run that is live may write another one, while the export is proven."""
+    if is_exported(checkpoint):  # it does not change
+        yield checkpoint
+        return
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place) / checkpoint.name
+        try:
+            shutil.copyfile(checkpoint, copy)
+        except OSError as error:
+            raise CheckpointError(f"{checkpoint}: cannot be read: {error.strerror}") from None
+        yield copy
+
+
+def _opened(checkpoint: Path, copy: Path) -> ModelFile:
+    """What is in the copy. Raises CheckpointError, which names the checkpoint."""
+    try:
+        return ModelFile(checkpoint, "cpu", copy)
+    except CheckpointError as error:
+        raise CheckpointError(str(error).replace(str(copy), str(checkpoint))) from None
 
 
 def _refuse_taken(out: Path, force: bool) -> None:

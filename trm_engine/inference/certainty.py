@@ -29,6 +29,13 @@ class Certainty:
         return f"confidence {self.confidence:.3g} is below {threshold:.3g}; {weakest}"
 
 
+def below(confidence: float, threshold: float) -> str | None:
+    """Why not to answer with several calls; None if the confidence reaches the threshold."""
+    if confidence >= threshold:
+        return None
+    return f"confidence {confidence:.3g} of all calls is below {threshold:.3g}"
+
+
 def certainty(decoded: Decoded, row: int, labels: Labels, calibration: Calibration) -> Certainty:
     """That of one sample's answer; ``decoded`` is calibrated."""
     one = slice(row, row + 1)

@@ -62,9 +62,8 @@ class OnnxModel:
     def __init__(self, folder: Path, config: TRMConfig, threads: int = 1) -> None:
         self.config = config
         self.memory = TurnMemory()
-        self._read, self._offer, self._step = (
-            _session(folder / name, threads) for name in (READ, OFFER, STEP)
-        )
+        self._read, self._offer = (_session(folder / name, threads) for name in (READ, OFFER))
+        self._step = _session(folder / STEP, threads, is_often_used=True)
         self._outputs = [each.name for each in self._step.get_outputs()]
         start = json.loads(self._step.get_modelmeta().custom_metadata_map[START])
         self._start = {name: np.array([start[name]], np.float32) for name in "yz"}
@@ -182,7 +181,8 @@ def _padded(name: str, offer: Offer, found: Feeds, tools: int, length: int) -> n
     return logits
 
 
-def _session(path: Path, threads: int) -> Any:
+def _session(path: Path, threads: int, is_often_used: bool = False) -> Any:
+    """A graph, ready to run. One that is often used keeps its weights twice: it is faster."""
     try:
         import onnxruntime
     except ModuleNotFoundError as error:
@@ -190,6 +190,9 @@ def _session(path: Path, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
+    if not is_often_used:
+        options.add_session_config_entry("session.disable_prepacking", "1")
+    options.enable_cpu_mem_arena = False  # it keeps what the longest conversation took
     options.enable_mem_pattern = False  # sizes change from one conversation to the next
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -25,7 +25,7 @@ from trm_engine.errors import CheckpointError, TokenizerError
 from trm_engine.exports.folder import GRAPHS_ONLY_ANSWER, is_graph, read_manifest
 from trm_engine.inference.backend import backend_of, read_checkpoint
 from trm_engine.inference.calibration import Calibration
-from trm_engine.inference.certainty import certainty
+from trm_engine.inference.certainty import below, certainty
 from trm_engine.inference.decoding import Decoded, decode, predicted_tool
 from trm_engine.inference.halting import halts
 from trm_engine.inference.readings import Readings, joined, narrowed
@@ -247,6 +247,7 @@ class Predictor:
             }
             further = self._answers([*asked.values()], steps, halt_threshold)
             for row, answer in zip([*asked], further, strict=True):
+                whole[row] = self._with_confidence(whole[row], answer.confidence)
                 if answer.tool is None or answer.tool in whole[row].calls:
                     del asked[row]
                     continue
@@ -256,6 +257,17 @@ class Predictor:
                     missing={**answer.missing, **whole[row].missing},
                 )
         return whole
+
+    def _with_confidence(self, answer: FullPrediction, further: float) -> FullPrediction:
+        """The answer if a further decision is right with this probability, too."""
+        confidence = answer.confidence * further
+        reason = answer.abstain_reason or below(confidence, self.abstain_below)
+        return replace(
+            answer,
+            confidence=confidence,
+            abstain=confidence < self.abstain_below,
+            abstain_reason=reason,
+        )
 
     def _answers(
         self,

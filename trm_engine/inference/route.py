@@ -45,7 +45,8 @@ class Route(Struct, frozen=True, kw_only=True):
         calls: the calls to make now, in order; none for a direct answer.
         probability: that of the decision.
         q: the probability that decision, tool and the presence of every slot are right.
-        confidence: the probability that decision, tool and arguments are right.
+        confidence: the probability that decision, tool and arguments are right; of calls that are
+            made together, all of them, and that no further one follows.
         abstains: why the answer should not be used: an argument that the tool's schema refuses, or
             a confidence below the model's threshold; "" if it can be. Calls of such an answer are
             those that were refused.

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from trm_engine.data.values import flatten, unflatten
 from trm_engine.inference.batcher import Batcher
+from trm_engine.inference.certainty import below
 from trm_engine.inference.decoding import Decoded, predicted_tool
 from trm_engine.inference.fitting import Misfit
 from trm_engine.inference.halting import halts
@@ -147,10 +148,17 @@ class Router:
             for row, route in zip([*asked], further, strict=True):
                 made = [(call.name, call.arguments) for call in routes[row].calls]
                 calls = [each for each in route.calls if (each.name, each.arguments) not in made]
+                routes[row] = self._with_confidence(routes[row], route.confidence)
                 if not calls or not route.makes_calls:
                     del asked[row]
                     continue
                 routes[row] = replace(routes[row], calls=[*routes[row].calls, *calls])
+
+    def _with_confidence(self, route: Route, further: float) -> Route:
+        """The route if a further decision is right with this probability, too."""
+        confidence = route.confidence * further
+        abstains = route.abstains or below(confidence, self.predictor.abstain_below) or ""
+        return replace(route, confidence=confidence, abstains=abstains)
 
     def _decisions(self, questions: Sequence[Question]) -> list[Route]:
         """The answers, each with the first call alone."""

@@ -63,11 +63,11 @@ class ModelFile:
 
     Tensors stay on disk (mmap) until they are used. If the file has weights only, ``completed_by``
     names the files that config, labels and tokenizer were taken from. A part that was not found is
-    missing from ``checkpoint``.
+    missing from ``checkpoint``. ``copy`` is a copy of the file that is read in its place.
     """
 
-    def __init__(self, path: Path, device: str = "auto") -> None:
-        state = load_model_file(path, mmap=True)
+    def __init__(self, path: Path, device: str = "auto", copy: Path | None = None) -> None:
+        state = load_model_file(copy or path, mmap=True)
         status = path.stat()
         self.path = path
         self.bytes = status.st_size
