@@ -21,7 +21,7 @@ def hoisted(model: Any, inputs: Set[str]) -> tuple[Any, Any]:
     known = constant | inputs
     before, after, always = [], [], []
     for node in graph.node:
-        used = set(_used(node))
+        used = set(used_by(node))
         if used <= constant:
             constant |= {*node.output}
             always.append(node)
@@ -32,13 +32,13 @@ def hoisted(model: Any, inputs: Set[str]) -> tuple[Any, Any]:
             continue
         known |= {*node.output}
     ends = {each.name for each in graph.output}
-    needed = ends.union(*(_used(node) for node in after))
+    needed = ends.union(*(used_by(node) for node in after))
     passed = sorted((known - constant) & needed)
     types = {each.name: each for each in (*graph.input, *graph.value_info, *graph.output)}
 
     def made(nodes: list[Any], given: list[Any], found: list[Any]) -> Any:
         kept = _needed([*always, *nodes], {each.name for each in found})
-        used = {name for node in kept for name in _used(node)}
+        used = {name for node in kept for name in used_by(node)}
         weights = [each for each in graph.initializer if each.name in used]
         part = helper.make_graph(kept, graph.name, given, found, weights)
         return helper.make_model(
@@ -57,15 +57,15 @@ def _needed(nodes: list[Any], wanted: set[str]) -> list[Any]:
     for node in reversed(nodes):
         if wanted & {*node.output}:
             kept.append(node)
-            wanted = wanted | {*_used(node)}
+            wanted = wanted | {*used_by(node)}
     return kept[::-1]
 
 
-def _used(node: Any) -> Iterator[str]:
+def used_by(node: Any) -> Iterator[str]:
     """The names of the tensors that a node uses, also within its branches."""
     yield from (name for name in node.input if name)
     for attribute in node.attribute:
         if attribute.HasField("g"):
             for inner in attribute.g.node:
-                yield from _used(inner)
+                yield from used_by(inner)
             yield from (each.name for each in attribute.g.output)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import psutil
-import torch
 
 from trm_engine.data.samples import Conversation, parse_conversation
 from trm_engine.inference.decoding import Decoded
@@ -27,8 +26,7 @@ def measure(model: str, samples: str, out: str, raw: bool = False) -> int:
     latency. ``answers``: decision, tool, arguments and
     slots. ``resident``: the bytes of memory that this process holds at the end.
     """
-    torch.set_num_threads(1)
-    predictor = Predictor.load(model, "cpu", raw)
+    predictor = Predictor.load(model, "cpu", raw, threads=1)
     probabilities: list[np.ndarray] = []
     milliseconds: list[float] = []
     answers: list[dict[str, Any]] = []

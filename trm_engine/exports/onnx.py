@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from trm_engine.exports.graphs import (
     ReadGraph,
     StepGraph,
 )
-from trm_engine.exports.hoisting import hoisted
+from trm_engine.exports.hoisting import hoisted, used_by
 from trm_engine.exports.signature import READ_INPUTS, READ_OUTPUTS, START
 from trm_engine.models.embeddings import SHARED_REGISTERS
 from trm_engine.models.layers import NORM_EPS
@@ -71,6 +72,7 @@ def write_graphs(folder: Path, model: TRMForToolCalling, int8: bool = False) -> 
     weights = bytearray()
     places: dict[bytes, int] = {}
     for name, graph in graphs.items():
+        _shorten(graph)
         _share_weights(graph, weights, places)
         onnx.save_model(graph, folder / name)
     (folder / GRAPH_WEIGHTS).write_bytes(weights)
@@ -109,7 +111,22 @@ def _traced(
             output_names=list(outputs),
             dynamic_axes=axes,
         )
-        return onnx.load_model(path)
+        return _without_copies(onnx.load_model(path))
+
+
+def _without_copies(graph: Any) -> Any:
+    """A graph whose shared weights are used by their name: the tracer copies them (Identity)."""
+    inner = graph.graph
+    weights = {each.name for each in inner.initializer}
+    copies: dict[str, str] = {}
+    for node in inner.node:
+        node.input[:] = [copies.get(name, name) for name in node.input]
+        if node.op_type == "Identity" and node.input[0] in weights:
+            copies[node.output[0]] = node.input[0]
+    left = [node for node in inner.node if node.output[0] not in copies]
+    del inner.node[:]
+    inner.node.extend(left)
+    return graph
 
 
 def _transposed(graph: Any, tensor: Any) -> Any:
@@ -173,15 +190,46 @@ def _quantised(graph: Any) -> Any:
 
     vectors = {each.name for each in graph.graph.initializer if len(each.dims) < 2}
     kept = [each.name for each in graph.graph.node if vectors & {*each.input}]
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / "int8.onnx"
-        quantize_dynamic(
-            *(graph, path),
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-            nodes_to_exclude=kept,  # onnxruntime multiplies by int8 matrices only
-        )
-        return onnx.load_model(path)
+    logger = logging.getLogger()
+    before, logger.level = logger.level, logging.ERROR  # it warns of what is quantised all the same
+    try:
+        with tempfile.TemporaryDirectory() as place:
+            path = Path(place) / "int8.onnx"
+            quantize_dynamic(
+                *(graph, path),
+                weight_type=QuantType.QInt8,
+                per_channel=True,
+                nodes_to_exclude=kept,  # onnxruntime multiplies by int8 matrices only
+            )
+            found = onnx.load_model(path)
+    finally:
+        logger.level = before
+    used = {name for node in found.graph.node for name in used_by(node)}
+    weights = [each for each in found.graph.initializer if each.name in used]
+    del found.graph.initializer[:]
+    found.graph.initializer.extend(weights)
+    return found
+
+
+def _shorten(graph: Any) -> None:
+    """Give the tensors within a graph short names: half of its bytes are names."""
+    inner = graph.graph
+    fixed = {each.name for each in (*inner.input, *inner.output)}
+    for node in inner.node:
+        if any(each.HasField("g") for each in node.attribute):
+            fixed |= {*used_by(node)}  # also the names within its branches
+    names: dict[str, str] = {"": ""}
+
+    def short(name: str) -> str:
+        return name if name in fixed else names.setdefault(name, f"_{len(names)}")
+
+    for node in inner.node:
+        node.name = ""
+        node.input[:] = map(short, node.input)
+        node.output[:] = map(short, node.output)
+    for weight in inner.initializer:
+        weight.name = short(weight.name)
+    del inner.value_info[:]
 
 
 def _share_weights(graph: Any, weights: bytearray, places: dict[bytes, int]) -> None:

@@ -6,13 +6,13 @@ import argparse
 from itertools import count
 from pathlib import Path
 
-from trm_engine.exports.export import STAGES, export
-from trm_engine.exports.measure import measure
 from trm_engine.worker.telling import tell, tell_result
 
 
 def export_model(arguments: argparse.Namespace) -> int:
     """Print ``progress`` lines and one ``result`` (the proof) or ``error`` line."""
+    from trm_engine.exports.export import STAGES, export
+
     stages = count()
     return tell_result(
         lambda: export(
@@ -29,4 +29,6 @@ def export_model(arguments: argparse.Namespace) -> int:
 
 def measure_model(arguments: argparse.Namespace) -> int:
     """Answer samples and write what came out; for ``export_model``."""
+    from trm_engine.exports.measure import measure  # no torch, for what needs none
+
     return measure(arguments.model, arguments.samples, arguments.out, arguments.raw)
