@@ -25,7 +25,7 @@ from trm_engine.vocabulary import CAPITALISED, EOS_ID, FIRST_MARKER_ID, MASK_ID
 MASKED_LOGIT = -1e4
 """The logit of tools that are not on offer, and of padding as part of a value."""
 
-KEPT_OFFERS = 64
+KEPT_OFFERS = 16
 
 Feeds = dict[str, np.ndarray]
 

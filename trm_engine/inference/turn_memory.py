@@ -13,7 +13,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-MOST_BYTES = 32 << 20
+MOST_BYTES = 16 << 20
 
 Place = tuple[bytes, int, int]
 """A turn: a hash of the conversation up to its end, and where it begins and ends."""
