@@ -257,6 +257,7 @@ def test_an_argument_of_a_tool_that_training_never_saw_has_its_type(
     with torch.no_grad():
         predictor.model.heads.decision.register.bias.fill_(1e4)
         predictor.model.heads.arg_presence.bias.fill_(1e4)
+        predictor.model.heads.pointers.recency.bias[0] = 1e4  # the newest turn, not nowhere
     [answer] = predictor.predict([conversation("7", tool)])
     assert answer.tool == Call("something_new", {"count": value})
     assert type(answer.tool.arguments["count"]) is type(value)
