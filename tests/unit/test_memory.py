@@ -25,7 +25,8 @@ from trm_engine.worker import __main__ as worker
 TASKS = {
     "start": ["train", "run"],
     "serve": ["serve"],
-    "infer": ["eval", "checkpoint.pt", "data.jsonl"],
+    "evaluate": ["eval", "checkpoint.pt", "data.jsonl"],
+    "infer": ["predict", "checkpoint.pt", "-"],
 }
 
 KERNELS = """

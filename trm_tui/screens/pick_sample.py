@@ -241,7 +241,7 @@ def _listed(number: int, raw: bytes) -> Listed | None:
         return None
     decision = str(sample.get("decision") or "")
     tool = sample.get("tool")
-    name = str(tool.get("name") or "") if isinstance(tool, dict) else ""
+    name = one_line(str(tool.get("name") or "")) if isinstance(tool, dict) else ""
     turns = (turn for turn in sample["history"] if isinstance(turn, dict))
     texts = " ".join(str(turn.get("content")) for turn in turns)
     words = f"{decision} {name} {texts[:SEARCHED]}".casefold()
