@@ -64,10 +64,11 @@ model:
   slot_span_weight: 1.0
   arg_weight: 1.0
 training:
+  optimizer: muon
   learning_rate: 2.0e-3
   schedule: linear
   warmup_steps: 50
-  num_epochs: 6
+  num_epochs: 4
   batch_size: 32
   eval_interval: 100000
   save_interval: 200
