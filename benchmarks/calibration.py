@@ -26,13 +26,7 @@ def main() -> None:
     parser.add_argument("--target-accuracy", type=float, default=0.99)
     arguments = parser.parse_args()
     predictor = Predictor.load(arguments.checkpoint, "cpu")
-    dataset = TRMToolCallingDataset(
-        arguments.data,
-        predictor.tokenizer,
-        predictor.labels,
-        predictor.max_length,
-        max_tool_tokens=predictor.max_tool_tokens,
-    )
+    dataset = TRMToolCallingDataset.as_read_by(predictor, arguments.data)
     found, calibration = evaluate_and_calibrate(
         predictor.model, dataset, target_accuracy=arguments.target_accuracy
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 import torch
@@ -24,6 +24,15 @@ from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import DataError, did_you_mean
 from trm_engine.files.atomic import atomic_file
 from trm_engine.runs.schema.events import DataFigures
+
+
+class Reader(Protocol):
+    """What reads conversations in its own way: a predictor, or another dataset."""
+
+    tokenizer: TRMTokenizer
+    labels: Labels
+    max_length: int
+    max_tool_tokens: int | None
 
 
 class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
@@ -78,6 +87,18 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         self._arrays = read_arrays(folder)
         self.indices = np.arange(len(self.survey))
         self._own_file: Path | None = None
+
+    @classmethod
+    def as_read_by(cls, reader: Reader, path: str | Path | Survey, **options: Any) -> Self:
+        """The samples as ``reader`` reads them; ``options`` are the other arguments."""
+        return cls(
+            path,
+            reader.tokenizer,
+            reader.labels,
+            reader.max_length,
+            max_tool_tokens=reader.max_tool_tokens,
+            **options,
+        )
 
     @property
     def path(self) -> Path:

@@ -75,13 +75,7 @@ def export(
         if source is None:
             raise DataError(f"{checkpoint}: no validation samples found; --data FILE names some")
         tell("reading the samples")
-        dataset = TRMToolCallingDataset(
-            source,
-            predictor.tokenizer,
-            predictor.labels,
-            predictor.max_length,
-            max_tool_tokens=predictor.max_tool_tokens,
-        )
+        dataset = TRMToolCallingDataset.as_read_by(predictor, source)
         with _new_folder(out, force) as folder:
             tell("writing the model")
             WRITERS[kind](folder, predictor.model)

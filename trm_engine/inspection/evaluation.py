@@ -35,14 +35,8 @@ def evaluate(
     source, on_error = _source(file, data)
     began = time.perf_counter()
     job.progress(f"reading {source.name}", 0.0)
-    dataset = TRMToolCallingDataset(
-        source,
-        predictor.tokenizer,
-        predictor.labels,
-        predictor.max_length,
-        on_error,
-        progress=job.progress,
-        max_tool_tokens=predictor.max_tool_tokens,
+    dataset = TRMToolCallingDataset.as_read_by(
+        predictor, source, on_error=on_error, progress=job.progress
     )
     evaluator = Evaluator(predictor.model, dataset, steps, job.check, predictor.calibration)
     total = len(dataset)

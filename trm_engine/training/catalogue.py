@@ -114,7 +114,7 @@ def reworded(
         catalogue: what is changed.
         share: of the words.
         words: the tokens that are words, [W].
-        vectors: of all tokens, [V, D].
+        vectors: of all tokens, [V, D], on any device. They are copied to the host.
         seed: of the draws.
     """
     if not share:
@@ -124,7 +124,7 @@ def reworded(
     drawn = torch.from_numpy(random.random(ids.shape) < share) & torch.isin(ids, words)
     ranks = torch.from_numpy(random.integers(1, SIMILAR_WORDS + 1, ids.shape))[drawn]
     used, places = ids[drawn].unique(return_inverse=True)
-    directions = F.normalize(vectors, dim=-1)
+    directions = F.normalize(vectors.detach().cpu().float(), dim=-1)
     most = min(SIMILAR_WORDS + 1, len(words))
     similarities, nearest = (directions[used] @ directions[words].mT).topk(most)  # (u k)
     chosen = places, ranks.clamp(max=most - 1)

@@ -141,10 +141,10 @@ class Updater:
         batch = self._collator(self._items(indices, state.epoch))
         seed = (training.seed, state.global_step)
         batch = fewer_offered(batch, MOST_OFFERED, seed)
-        vectors = state.model.embedding.tokens.weight.detach().cpu().float()
+        vectors, vocab = state.model.embedding.tokens.weight, state.model.config.vocab_size
         catalogue = self._catalogue  # all of it, so that every process makes the same draws
         catalogue = reworded(catalogue, training.similar_words, self._words, vectors, seed)
-        batch, catalogue = renamed(batch, catalogue, training.word_renaming, len(vectors), seed)
+        batch, catalogue = renamed(batch, catalogue, training.word_renaming, vocab, seed)
         catalogue = without_words(catalogue, training.catalogue_dropout, seed)
         batch, catalogue = narrowed(batch, catalogue)
         batch = mask_words(batch, training.word_dropout, (training.seed, state.global_step))

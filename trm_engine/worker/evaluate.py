@@ -18,13 +18,7 @@ def evaluate_file(arguments: argparse.Namespace) -> int:
 
 def _evaluation(arguments: argparse.Namespace) -> Evaluation:
     predictor = Predictor.load(arguments.checkpoint, arguments.device, arguments.raw)
-    dataset = TRMToolCallingDataset(
-        arguments.data,
-        predictor.tokenizer,
-        predictor.labels,
-        predictor.max_length,
-        max_tool_tokens=predictor.max_tool_tokens,
-    )
+    dataset = TRMToolCallingDataset.as_read_by(predictor, arguments.data)
     return evaluate(
         predictor.model,
         dataset,

@@ -215,13 +215,8 @@ class _Fold:
         self._prepare(folder)
         self._train(folder, tell_part)
         predictor = Predictor.load(folder.path / "checkpoints" / "last.pt", self._device)
-        held_out = TRMToolCallingDataset(
-            folder.path / "held_out.jsonl",
-            predictor.tokenizer,
-            predictor.labels,
-            predictor.max_length,
-            cache_dir=folder.path / "cache",
-            max_tool_tokens=predictor.max_tool_tokens,
+        held_out = TRMToolCallingDataset.as_read_by(
+            predictor, folder.path / "held_out.jsonl", cache_dir=folder.path / "cache"
         )
         rows = np.flatnonzero(self.is_held_out)
         lines = np.asarray(self.survey.lines)[rows].tolist()
