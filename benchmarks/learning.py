@@ -80,6 +80,7 @@ def _figures(
     torch.set_num_threads(config.training.num_threads or torch.get_num_threads())
     device = choose_device(config.training.device)
     prepared = prepare_data(config)
+    config = prepared.config
     train, val = _part_of(prepared.train, samples), prepared.val
     model = build_model(config, prepared, device)
     if is_plain:

@@ -104,6 +104,7 @@ def _train(arguments: argparse.Namespace) -> list[Row]:
     torch.set_num_threads(config.training.num_threads or torch.get_num_threads())
     device = choose_device(config.training.device)
     prepared = prepare_data(config)
+    config = prepared.config
     model = build_model(config, prepared, device)
     model.core.__class__ = Noting
     unbounded: AbstractContextManager[Any] = nullcontext()

@@ -64,6 +64,7 @@ def main() -> int:
 def _run(config: Config, folder: RunFolder, arguments: argparse.Namespace) -> None:
     torch.set_num_threads(config.training.num_threads or torch.get_num_threads())
     prepared = prepare_data(config)
+    config = prepared.config
     model = build_model(config, prepared, choose_device(config.training.device))
     print(sum(each.numel() for each in model.parameters()), "parameters", flush=True)
     sets = {name: _dataset(arguments.folder, name, prepared.train, config) for name in SETS}

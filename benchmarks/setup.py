@@ -44,7 +44,7 @@ def prepared(*overrides: str) -> tuple[Config, Prepared]:
         key, _, value = rest.partition("=")
         setattr(getattr(config, section), key, value)
     data = prepare_data(config)
-    return config, data
+    return data.config, data
 
 
 def batch_of(data: Prepared, indices: Sequence[int]) -> Batch:

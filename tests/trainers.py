@@ -60,6 +60,7 @@ class Told(Silent):
 def trainer_of(config: Config, events: list[Record]) -> Trainer:
     """A trainer that adds its events to ``events``."""
     prepared = prepare_data(config)
+    config = prepared.config
     device = torch.device("cpu")
     model, group = build_model(config, prepared, device), ProcessGroup()
     folder = RunFolder(Path(config.training.checkpoint_dir).parent)

@@ -568,7 +568,7 @@ class DataConfig(Section):
         None,
         ge=1,
         description="Most tokens of a tool turn; only the first are read. Lower is faster. "
-        "null: no limit.",
+        "null: 12, or 64 if training samples show that more of a response decides.",
     )
     on_error: Literal["fail", "skip"] = Field(
         "fail", description="A line that is no sample. fail: stop. skip: leave it out and warn."

@@ -56,13 +56,8 @@ def test_samples_that_are_in_both_are_counted_and_many_warned_of(
     assert note.startswith("10 of 70 validation samples are in the training data too")
 
 
-@pytest.mark.parametrize(
-    ("every", "cut", "warned"), [(3, True, True), (3, False, False), (0, True, False)]
-)
-def test_responses_that_decide_and_are_cut_are_warned_of(
-    tmp_path: Path, tokenizer: TRMTokenizer, every: int, cut: bool, warned: bool
-) -> None:
-    """Every third response leads to another call; with 0 none does."""
+def _calling_again(path: Path, every: int) -> Path:
+    """Samples whose history ends with a response; each ``every``-th one, if any, is a call."""
     samples = [
         {
             "history": [
@@ -81,12 +76,45 @@ def test_responses_that_decide_and_are_cut_are_warned_of(
         }
         for number in range(30)
     ]
-    path = write_jsonl(tmp_path / "train.jsonl", samples)
-    notes = prepared(path, tokenizer, val_split=0.2, max_tool_tokens=10 if cut else None).notes
-    found = [note for note in notes if "what they say may decide" in note]
-    assert len(found) == warned
-    if warned:
-        assert "are cut to 10 tokens" in found[0]
+    return write_jsonl(path, samples)
+
+
+@pytest.mark.parametrize(("every", "given", "warned"), [(3, 10, 1), (3, None, 0), (0, 10, 0)])
+def test_responses_that_decide_and_are_cut_are_warned_of(
+    tmp_path: Path, tokenizer: TRMTokenizer, every: int, given: int | None, warned: int
+) -> None:
+    path = _calling_again(tmp_path / "train.jsonl", every)
+    notes = prepared(path, tokenizer, val_split=0.2, max_tool_tokens=given).notes
+    assert sum("are cut to 10 tokens: what they say may decide" in note for note in notes) == warned
+
+
+@pytest.mark.parametrize(
+    ("every", "given", "limit"), [(3, None, 64), (0, None, 12), (3, 10, 10), (0, 100, 100)]
+)
+def test_more_of_a_response_is_read_where_it_decides(
+    tmp_path: Path, tokenizer: TRMTokenizer, every: int, given: int | None, limit: int
+) -> None:
+    path = _calling_again(tmp_path / "train.jsonl", every)
+    found = prepared(path, tokenizer, val_split=0.2, max_tool_tokens=given)
+    assert found.config.data.max_tool_tokens == limit
+    assert found.train.max_tool_tokens == found.val.max_tool_tokens == limit
+
+
+def test_more_of_a_response_is_read_where_values_stand_in_it(
+    tmp_path: Path, tokenizer: TRMTokenizer
+) -> None:
+    def sample(number: int) -> dict[str, Any]:
+        code = f"{number:04d} xyz"
+        response = {"text": "the flight is late", "code": code}
+        turns = [("user", "book it"), ("tool_response", response), ("user", "thanks")]
+        return {
+            "history": [{"role": role, "content": content} for role, content in turns],
+            "decision": "direct_answer",
+            "slots": {"code": code},
+        }
+
+    path = write_jsonl(tmp_path / "train.jsonl", [sample(number) for number in range(90)])
+    assert prepared(path, tokenizer, val_split=0.2).config.data.max_tool_tokens == 64
 
 
 def test_a_split_has_nothing_in_both(train_file: Path, tokenizer: TRMTokenizer) -> None:

@@ -48,8 +48,11 @@ NO_WORD_VECTORS = (
 )
 
 SHOWN_FIELDS, SHOWN = 10, 40
-MIXED = 0.05
-"""The smaller share of calls or answers from which on both are frequent."""
+FEW_TOOL_TOKENS, MANY_TOOL_TOKENS = 12, 64
+"""Tokens of a tool turn: the tool and how many results it found, or much of what it says."""
+
+FREQUENT = 0.05
+"""The share from which on calls after responses, answers after them, or cuts are frequent."""
 
 OVERLAP_WARNED_OF = 0.05
 """A share of the validation samples. A few short conversations are the same by chance."""
@@ -59,10 +62,11 @@ OVERLAP_WARNED_OF = 0.05
 class Prepared:
     """What a run trains on.
 
-    ``overlap`` counts validation samples that equal a training sample. ``notes`` are warnings for
-    the log.
+    ``config`` is the configuration with what the data decided. ``overlap`` counts validation
+    samples that equal a training sample. ``notes`` are warnings for the log.
     """
 
+    config: Config
     tokenizer: TRMTokenizer
     train: TRMToolCallingDataset
     val: TRMToolCallingDataset
@@ -101,7 +105,7 @@ def prepare_data(
         tokenizer, note = _tokenizer(data, survey, train_rows, cache, progress)
         notes += note
 
-    def dataset(source: Survey) -> TRMToolCallingDataset:
+    def dataset(source: Survey, tool_tokens: int) -> TRMToolCallingDataset:
         return TRMToolCallingDataset(
             source,
             tokenizer,
@@ -110,13 +114,18 @@ def prepare_data(
             data.on_error,
             cache,
             progress,
-            data.max_tool_tokens,
+            tool_tokens,
         )
 
-    whole = dataset(survey)
+    tool_tokens = data.max_tool_tokens or FEW_TOOL_TOKENS
+    whole = dataset(survey, tool_tokens)
     train = whole.subset(train_rows)
+    if data.max_tool_tokens is None and (_cut_responses_decide(train) or _cuts_values(train)):
+        tool_tokens = MANY_TOOL_TOKENS
+        whole = dataset(survey, tool_tokens)
+        train = whole.subset(train_rows)
     if data.val_data:
-        val = dataset(survey_of(Path(data.val_data), "val"))
+        val = dataset(survey_of(Path(data.val_data), "val"), tool_tokens)
     elif len(val_rows):
         val = whole.subset(val_rows)
     else:
@@ -126,7 +135,10 @@ def prepare_data(
     notes += _problems(train) + _nowhere(survey)
     if config.training.word_vectors and not word_vectors.is_installed():
         notes.append(NO_WORD_VECTORS)
-    return Prepared(tokenizer, train, val, overlap, notes)
+    decided = config.model_copy(
+        update={"data": data.model_copy(update={"max_tool_tokens": tool_tokens})}
+    )
+    return Prepared(decided, tokenizer, train, val, overlap, notes)
 
 
 def build_model(config: Config, prepared: Prepared, device: torch.device) -> TRMForToolCalling:
@@ -345,14 +357,25 @@ def _truncation(train: TRMToolCallingDataset, data: DataConfig) -> list[str]:
 
 
 def _cut_responses(train: TRMToolCallingDataset, data: DataConfig) -> list[str]:
-    """A warning if tool responses that are cut lead to calls as well as to answers."""
-    ends = train.newest_roles == ROLE_IDS["tool_response"]
-    calls, cut = train.decisions[ends], train.cut_tokens[ends] > 0
-    share = calls.mean() if len(calls) else 0.0
-    if not (MIXED <= share <= 1 - MIXED) or cut.mean() < MIXED:
+    """A warning if responses that the user's limit cuts may decide."""
+    if data.max_tool_tokens is None or not _cut_responses_decide(train):
         return []
     return [
-        f"after {counted(len(calls), 'tool response')}, {share:.0%} of the decisions are calls, "
-        f"and {cut.mean():.0%} of these responses are cut to {data.max_tool_tokens} tokens: what "
-        f"they say may decide; raise data.max_tool_tokens to read more of it"
+        f"tool responses lead to calls and to answers, but are cut to {data.max_tool_tokens} "
+        f"tokens: what they say may decide; raise data.max_tool_tokens, or leave it out"
     ]
+
+
+def _cut_responses_decide(train: TRMToolCallingDataset) -> bool:
+    """Whether tool responses are often cut, and lead to calls as well as to answers."""
+    ends = train.newest_roles == ROLE_IDS["tool_response"]
+    if not ends.any():
+        return False
+    calls = train.decisions[ends].mean()
+    cut = (train.cut_tokens[ends] > 0).mean()
+    return bool(FREQUENT <= calls <= 1 - FREQUENT and cut >= FREQUENT)
+
+
+def _cuts_values(train: TRMToolCallingDataset) -> bool:
+    """Whether values often stand only in what is cut off."""
+    return bool((train.cut_values > 0).mean() >= FREQUENT)

@@ -75,7 +75,6 @@ training:
   keep_checkpoints: 1
 data:
   max_length: 512
-  max_tool_tokens: 12
 """
 """The configuration of the models, unless another one is given: quick rather than exact."""
 

@@ -98,6 +98,7 @@ def train(
     contents = found[1].get("data") if found else None
     with notes:
         prepared = prepare_data(config, tokenizer, _progress_events(report, control), contents)
+    config = prepared.config
     if found:
         refuse_other_labels(*found, prepared.train.labels)
     if group.is_main:
