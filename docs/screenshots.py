@@ -132,7 +132,7 @@ def _write(name: str, drawn: str) -> None:
 
 def training(run: RunFolder) -> Tour:
     """The tabs of a run, and its dialogs."""
-    watched = AttachedRun(run, Config.from_yaml(run.config))
+    watched = AttachedRun(run)
     tabs = [Stop(f"train-{tab.lower()}", str(n)) for n, tab in enumerate(TrainTabs.TABS, 1)]
     dialogs = [
         Stop("train-cell", "4 c enter", back="escape"),
@@ -162,7 +162,7 @@ def closing(run: RunFolder) -> Iterator[Tour]:
     }
     for name, dialog in dialogs.items():
         yield Tour(
-            partial(TrainScreen, AttachedRun(run, Config.from_yaml(run.config))),
+            partial(TrainScreen, AttachedRun(run)),
             [Stop(name)],
             begin=lambda app, dialog=dialog: app.push_screen(dialog),
         )
@@ -253,7 +253,7 @@ def sweeping(stage: Stage) -> Tour:
         folder,
         read_plan(folder / "sweep.yaml"),
         "exact_match",
-        lambda f, _: (f.read_config(), None),
+        lambda folder, settings: None,
     )
     return Tour(partial(SweepScreen, session), [Stop("sweep")], lambda _: bool(session.importance))
 

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
+from msgspec import Meta, Struct, ValidationError, convert, structs
 from platformdirs import user_config_path
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    field_validator,
-)
 
 from trm_engine.files.atomic import write_atomically
 from trm_engine.files.plain_yaml import LONGEST, read_yaml
@@ -26,34 +18,22 @@ BACKUP_SUFFIX = ".unread"
 """Added to the name of a settings file that cannot be read, before a new one is written."""
 
 
-class Settings(BaseModel):
-    """The settings. An invalid value is replaced by its default; the others are kept."""
+class Settings(Struct, frozen=True):
+    """The settings."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    theme: str = Field("trm-dark", description="Name of a theme.")
-    tab: str = Field("", description="The tab that was open last.")
-    x_axis: Literal["step", "time", "epoch"] = Field(
-        "step", description="The x axis of all charts."
-    )
-    smoothing: float = Field(
-        0.9, ge=0, lt=1, description="Decay of the smoothed curves; 0: no smoothing."
-    )
-    log_scale: dict[str, bool] = Field(
-        {}, description="Whether a chart is logarithmic, by its title."
-    )
-    hidden_series: list[str] = Field([], description="Names of the hidden curves.")
-    bell: bool = Field(True, description="Ring the terminal's bell when a run ends.")
-
-    @field_validator("*", mode="wrap")
-    @classmethod
-    def _default_if_invalid(
-        cls, value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo
-    ) -> Any:
-        try:
-            return check(value)
-        except ValidationError:
-            return cls.model_fields[str(info.field_name)].get_default(call_default_factory=True)
+    theme: str = "trm-dark"
+    tab: str = ""
+    """The tab that was open last."""
+    x_axis: Literal["step", "time", "epoch"] = "step"
+    """The x axis of all charts."""
+    smoothing: Annotated[float, Meta(ge=0, lt=1)] = 0.9
+    """Decay of the smoothed curves; 0: no smoothing."""
+    log_scale: dict[str, bool] = {}
+    """Whether a chart is logarithmic, by its title."""
+    hidden_series: list[str] = []
+    """Names of the hidden curves."""
+    bell: bool = True
+    """Ring the terminal's bell when a run ends."""
 
 
 class Remembered:
@@ -72,7 +52,7 @@ class Remembered:
 
     def change(self, **changes: Any) -> None:
         """Change settings and write them to the file."""
-        changed = self.settings.model_copy(update=changes)
+        changed = structs.replace(self.settings, **changes)
         if changed == self.settings:
             return
         self.settings = changed
@@ -99,10 +79,15 @@ def read() -> tuple[Settings, str]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         return Settings(), f"{path}: {reason}; the defaults are used"
-    settings = Settings.model_validate(values)
-    wrong = [name for name, value in values.items() if _is_replaced(settings, name, value)]
+    valid, wrong = {}, []
+    for field in structs.fields(Settings):
+        if field.name in values:
+            try:
+                valid[field.name] = convert(values[field.name], field.type, strict=False)
+            except ValidationError:
+                wrong.append(field.name)
     problem = f"{path}: the defaults are used for {', '.join(wrong)}" if wrong else ""
-    return settings, problem
+    return Settings(**valid), problem
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -120,13 +105,6 @@ def _read(path: Path) -> dict[str, Any]:
     return values
 
 
-def _is_replaced(settings: Settings, name: str, value: Any) -> bool:
-    if name not in Settings.model_fields:
-        return False
-    default = Settings.model_fields[name].get_default(call_default_factory=True)
-    return bool(value != default and getattr(settings, name) == default)
-
-
 def _back_up() -> bool:
     """Rename the settings file. Returns whether that worked."""
     path = settings_path()
@@ -141,7 +119,7 @@ def _back_up() -> bool:
 def save(settings: Settings) -> bool:
     """Write the settings atomically. Returns whether that worked."""
     path = settings_path()
-    text = yaml.safe_dump(settings.model_dump(), sort_keys=False)
+    text = yaml.safe_dump(structs.asdict(settings), sort_keys=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text)

@@ -63,7 +63,7 @@ def read_in_every_way(run: FakeRun) -> None:
     last_state(run.folder.events)
     summarise(run.folder)
     run.folder.state()
-    attached = AttachedRun(run.folder, run.config)
+    attached = AttachedRun(run.folder)
     attached.drain(10.0)
     attached.store.losses_by_step()
     attached.store.seconds_left()

@@ -36,7 +36,7 @@ class FakeRun:
 
     def attach(self) -> AttachedRun:
         """The run as a screen holds it."""
-        return AttachedRun(self.folder, self.config)
+        return AttachedRun(self.folder)
 
     def event(self, kind: str, /, **content: Any) -> None:
         """Write one event."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from tests.screens.fake_run import FakeRun
-from trm_engine.config import Config
 from trm_engine.errors import ConfigError
 from trm_engine.runs.folder import RunFolder
 from trm_engine.sweeps.plan import SweepPlan
@@ -40,18 +38,15 @@ class FakeSweep:
         """A session as a command opens it."""
         return SweepSession(self.folder, self.plan, "exact_match", self._start)
 
-    def _start(
-        self, folder: RunFolder, settings: list[str]
-    ) -> tuple[Config, subprocess.Popen[bytes] | None]:
+    def _start(self, folder: RunFolder, settings: list[str]) -> None:
         number = int(folder.path.name.removeprefix("trial-"))
         if number in self.refused:
             raise ConfigError("these do not go together")
         if folder.exists() and folder.state() == "finished":
-            return folder.read_config(), None
+            return
         self.settings[number] = settings
         self.runs[number] = FakeRun(folder.path, total=100)
         self.runs[number].begin()
-        return self.runs[number].config, None
 
     def train(self, number: int, quality: int = 0, updates: int = 50, **more: Any) -> None:
         """Some updates, and an evaluation; ``quality``: see ``panes.evaluation_record``."""

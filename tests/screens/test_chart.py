@@ -555,3 +555,20 @@ async def test_another_chart_follows_what_is_told() -> None:
         assert other.view == one.view
         assert other.cursor == one.cursor
         assert "rate" in text_of(other)
+
+
+async def test_points_without_a_line_have_no_newest_value() -> None:
+    """Values by a setting: nothing to follow, nothing to smooth."""
+    scattered = Trace("trials", Points([0.2, 0.4]), {"lr": Points([1, 2])}, True, joined=False)
+    chart = Chart("exact by lr", [scattered], view=View(axis="lr"), glyphs=BRAILLE)
+    async with shown(chart):
+        assert chart.border_title == "exact by lr"
+        assert chart.border_subtitle == "lr"
+
+
+async def test_trials_are_counted_in_whole_numbers() -> None:
+    trials = Trace("trials", Points([0.2, 0.4]), {"trial": Points([0, 1])}, True)
+    chart = Chart("exact", [trials], view=View(axis="trial"), glyphs=BRAILLE)
+    async with shown(chart):
+        assert "0.5" not in text_of(chart).splitlines()[-1]
+        assert text_of(chart).splitlines()[-1].split() == ["0", "1"]

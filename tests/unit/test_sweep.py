@@ -141,6 +141,21 @@ def test_a_killed_sweep_goes_on(tmp_path: Path) -> None:
     again.close(0.1)
 
 
+def test_few_trials_say_nothing_about_settings(tmp_path: Path) -> None:
+    sweep = FakeSweep(tmp_path / "sweep", PLAN.model_copy(update={"startup_trials": 3}))
+    session = sweep.session()
+    session.tick()
+    sweep.finish(0, quality=1)
+    sweep.finish(1, quality=2)
+    session.tick()
+    assert states(session)[:2] == ["finished", "finished"]
+    assert session.importance == {}
+    sweep.finish(2, quality=3)
+    session.tick()
+    assert session.importance
+    session.close(0.1)
+
+
 def test_leaving_keeps_the_running_trials_for_later(tmp_path: Path) -> None:
     sweep = FakeSweep(tmp_path / "sweep")
     session = sweep.session()

@@ -134,12 +134,20 @@ def test_a_run_is_lost_only_when_nobody_works_on_it(tmp_path: Path) -> None:
     assert attached.is_over
 
 
+def test_a_run_whose_configuration_was_damaged_is_shown(tmp_path: Path) -> None:
+    run = finished(tmp_path / "run")
+    run.folder.config.write_text("model: {hiden_size: 3}", encoding="utf-8")
+    attached = drained(run)
+    assert attached.state == "finished"
+    assert "hiden_size" in attached.how_to_resume()
+
+
 def test_an_end_of_an_earlier_start_is_not_that_of_a_resumed_run(tmp_path: Path) -> None:
     run = FakeRun(tmp_path / "run")
     run.begin()
     run.end("stopped")
     time.sleep(0.01)
-    attached = AttachedRun(run.folder, run.config, since=time.time())
+    attached = AttachedRun(run.folder, since=time.time())
     attached.drain(10.0)
     assert attached.state == "starting"
     time.sleep(0.01)

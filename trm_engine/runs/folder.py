@@ -10,15 +10,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from trm_engine.config import Config
 from trm_engine.errors import CheckpointError, RunError, no_such_file
-from trm_engine.exports.folder import model_file
 from trm_engine.files.held import is_locked, lock_folder
 from trm_engine.files.private import private_files
 from trm_engine.runs.events import ENDED, last_state
+
+if TYPE_CHECKING:
+    from trm_engine.config import Config
 
 LOST = "lost"
 """State of a run whose worker exited without reporting."""
@@ -82,6 +84,8 @@ class RunFolder:
         Raises:
             ConfigError: it is missing, or a key or value is invalid.
         """
+        from trm_engine.config import Config  # takes 0.1 s, and most commands need it late
+
         return Config.from_yaml(self.config, ignore_retired=True)
 
     def checkpoints(self, config: Config) -> Path:
@@ -232,6 +236,8 @@ def find_checkpoint(path: Path) -> Path:
         CheckpointError: there is none.
         ConfigError: the run's configuration is invalid.
     """
+    from trm_engine.exports.folder import model_file  # takes as long as all else here
+
     if path.is_file():
         return path
     if not path.is_dir():

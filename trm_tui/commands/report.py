@@ -40,7 +40,7 @@ def read_whole(folder: RunFolder) -> AttachedRun:
     Raises:
         UserError: its configuration cannot be read.
     """
-    run = AttachedRun(folder, folder.read_config())
+    run = AttachedRun.checked(folder)
     run.look()
     run.drain(SECONDS)
     while run.behind:

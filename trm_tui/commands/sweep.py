@@ -80,18 +80,16 @@ def _keep_plan(folder: Path, plan: SweepPlan, plan_file: Path) -> None:
         raise RunError(f"{folder}: cannot be written: {error.strerror}") from None
 
 
-def _start(
-    config: Path, folder: RunFolder, settings: list[str]
-) -> tuple[Config, subprocess.Popen[bytes] | None]:
+def _start(config: Path, folder: RunFolder, settings: list[str]) -> subprocess.Popen[bytes] | None:
     """Start or resume the training of a trial, unless it has finished."""
     if folder.exists() and folder.state() == "finished":
-        return folder.read_config(), None
+        return None
     is_resumed = folder.exists() and has_checkpoints(folder)
     if is_resumed:
-        written, lock = write_run(folder, folder.config, {}, [], is_resumed=True)
+        _, lock = write_run(folder, folder.config, {}, [], is_resumed=True)
     else:
-        written, lock = write_run(folder, config, {}, settings, is_resumed=False)
-    return written, launch.start_worker(folder, resume=is_resumed, lock=lock)
+        _, lock = write_run(folder, config, {}, settings, is_resumed=False)
+    return launch.start_worker(folder, resume=is_resumed, lock=lock)
 
 
 def _sweep_screen(session: SweepSession, remembered: Remembered) -> Screen[None]:

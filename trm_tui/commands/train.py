@@ -268,7 +268,7 @@ def _run(
     if not plain and has_screen():
         since = time.time()
         worker = launch.start_worker(folder, resume=is_resumed, lock=lock)
-        return show_run(folder, config, worker, since)
+        return show_run(folder, worker, since)
     from trm_tui.plain.viewer import PlainViewer
 
     viewer = PlainViewer(folder, config)

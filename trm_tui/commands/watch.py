@@ -14,7 +14,6 @@ from trm_engine.errors import RunError, did_you_mean, no_such_file
 from trm_engine.files.jsonl import write_json
 from trm_engine.runs.folder import RunFolder, list_runs
 from trm_engine.serving.settings import API_KEY
-from trm_tui.commands.init import how_to_train
 from trm_tui.screens.show import has_screen, open_app, show_run
 
 if TYPE_CHECKING:
@@ -62,12 +61,11 @@ def _server_screen(server: WatchedServer, _remembered: Remembered) -> Screen[Non
 def watch_run(path: Path | None, plain: bool) -> int:
     """Show the run in a folder, or the newest run. Returns the exit status."""
     folder = find_run_folder(path)
-    config = folder.read_config()
     if not plain and has_screen():
-        return show_run(folder, config)
+        return show_run(folder)
     from trm_tui.plain.viewer import PlainViewer
 
-    return PlainViewer(folder, config, from_end=False).watch()
+    return PlainViewer(folder, folder.read_config(), from_end=False).watch()
 
 
 def find_run_folder(path: Path | None) -> RunFolder:
@@ -79,6 +77,8 @@ def find_run_folder(path: Path | None) -> RunFolder:
     if path is None:
         runs = list_runs()
         if not runs:
+            from trm_tui.commands.init import how_to_train
+
             raise RunError(f"outputs: there is no run yet; start one: {how_to_train()}")
         return runs[0]
     folder = RunFolder(path if path.is_dir() or path.name != "config.yaml" else path.parent)

@@ -157,9 +157,8 @@ class RunsScreen(Screen[None]):
         self._read_runs()
 
     def _run_in(self, path: Path) -> AttachedRun | None:
-        folder = RunFolder(path)
         try:
-            return AttachedRun(folder, folder.read_config())
+            return AttachedRun.checked(RunFolder(path))
         except UserError as error:
             self.notify(str(error), severity="error")
             return None

@@ -10,13 +10,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from trm_engine.config import Config
-from trm_engine.runs.folder import RunFolder
 from trm_tui.exit_status import INTERRUPTED
 
 if TYPE_CHECKING:
     from textual.screen import Screen
 
+    from trm_engine.runs.folder import RunFolder
     from trm_tui.sessions.run import AttachedRun
     from trm_tui.settings import Remembered
 
@@ -28,10 +27,7 @@ def has_screen() -> bool:
 
 
 def show_run(
-    folder: RunFolder,
-    config: Config,
-    worker: subprocess.Popen[bytes] | None = None,
-    since: float = 0.0,
+    folder: RunFolder, worker: subprocess.Popen[bytes] | None = None, since: float = 0.0
 ) -> int:
     """Show a run. Returns the exit status.
 
@@ -42,7 +38,7 @@ def show_run(
     """
     from trm_tui.sessions.run import AttachedRun
 
-    run = AttachedRun(folder, config, worker, since)
+    run = AttachedRun(folder, worker, since)
     return open_app(partial(_train_screen, run)) or _farewell(run)
 
 

@@ -208,7 +208,7 @@ class SweepScreen(Screen[None]):
 
     def _open(self, trial: Trial) -> None:
         try:
-            run = AttachedRun(trial.folder, trial.folder.read_config())
+            run = AttachedRun.checked(trial.folder)
         except UserError as error:
             self.notify(str(error), severity="error")
         else:

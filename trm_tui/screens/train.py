@@ -24,7 +24,7 @@ from trm_tui.sessions.run_state import status_of, warnings_of
 from trm_tui.settings import Remembered
 from trm_tui.store.export import Table, write_columns
 from trm_tui.store.run import Topics
-from trm_tui.text.ending import UNREPORTED, exit_text, how_to_resume
+from trm_tui.text.ending import UNREPORTED, exit_text
 from trm_tui.widgets.banner import Banner
 from trm_tui.widgets.chart.chart import Chart
 from trm_tui.widgets.key_footer import KeyFooter
@@ -129,7 +129,7 @@ class TrainScreen(Screen[None]):
         run = self.watched
         failure = run.store.failure
         message = (failure and failure.message) or UNREPORTED.format(exit_text(run.exit_status))
-        resume = "" if run.is_removed else how_to_resume(run.folder, run.config)
+        resume = "" if run.is_removed else run.how_to_resume()
         if run.is_removed:
             message = GONE.format(run.folder.path)
         trace = (failure and failure.traceback) or _tail(run.folder.log)

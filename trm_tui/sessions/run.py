@@ -5,15 +5,20 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from trm_engine.config import Config
+from trm_engine.errors import ConfigError
 from trm_engine.files.held import HeldFolder
 from trm_engine.runs.commands import COMMANDS, try_to_send
 from trm_engine.runs.events import ENDED, EventReader
 from trm_engine.runs.folder import LOST, RunFolder
 from trm_engine.runs.schema.events import Event
 from trm_tui.store.run import RunStore, Topics
-from trm_tui.text.ending import UNREPORTED, exit_text
+from trm_tui.text.ending import UNREPORTED, exit_text, how_to_resume
+
+if TYPE_CHECKING:
+    from trm_engine.config import Config
 
 LOOK_SECONDS = 1.0
 SILENCE_SECONDS = 60.0
@@ -32,12 +37,10 @@ class AttachedRun:
     def __init__(
         self,
         folder: RunFolder,
-        config: Config,
         worker: subprocess.Popen[bytes] | None = None,
         since: float = 0.0,
     ) -> None:
         self.folder = folder
-        self.config = config
         self.worker = worker
         self.was_live = False
         self._since = since
@@ -49,6 +52,33 @@ class AttachedRun:
         self._looked = 0.0
         self.held = HeldFolder(folder.path)
         self.is_removed = False
+
+    @cached_property
+    def config(self) -> Config:
+        """The run's configuration, read when it is first needed: its modules take 0.1 s.
+
+        Raises:
+            ConfigError: it is missing, or a key or value is invalid.
+        """
+        return self.folder.read_config()
+
+    @classmethod
+    def checked(cls, folder: RunFolder) -> AttachedRun:
+        """A run whose configuration is valid.
+
+        Raises:
+            ConfigError: it is missing, or a key or value is invalid.
+        """
+        run = cls(folder)
+        run.config = folder.read_config()
+        return run
+
+    def how_to_resume(self) -> str:
+        """The command that resumes the run, or why there is none."""
+        try:
+            return how_to_resume(self.folder, self.config)
+        except ConfigError as error:
+            return f"It cannot be resumed: {error}"
 
     @property
     def behind(self) -> float:

@@ -12,7 +12,7 @@ from trm_engine.runs.commands import COMMANDS
 from trm_engine.runs.folder import LOST
 from trm_tui.sessions.run import AttachedRun
 from trm_tui.store.pace import epoch_ends, next_evaluation
-from trm_tui.text.ending import UNREPORTED, exit_text, how_to_resume
+from trm_tui.text.ending import UNREPORTED, exit_text
 from trm_tui.text.words import duration
 
 LARGE_OVERLAP = 0.05
@@ -61,7 +61,7 @@ def warnings_of(run: AttachedRun) -> list[str]:
         warnings.append(GONE.format(run.folder.path))
     elif run.state == LOST:
         warnings.append(UNREPORTED.format(exit_text(run.exit_status)))
-        warnings += [how_to_resume(run.folder, run.config), f"the log is {run.folder.log}"]
+        warnings += [run.how_to_resume(), f"the log is {run.folder.log}"]
     if store.state == "paused" and store.reason not in ("", "asked to"):
         warnings.append(f"paused: {store.reason}; press p to resume")
     if store.failure and store.has_ended:

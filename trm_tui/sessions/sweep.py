@@ -28,7 +28,7 @@ MARKS = 10
 """A trial reports its best value when so many shares of its updates are done."""
 DRAIN_SECONDS = 0.2
 
-Start = Callable[[RunFolder, list[str]], tuple[Config, subprocess.Popen[bytes] | None]]
+Start = Callable[[RunFolder, list[str]], subprocess.Popen[bytes] | None]
 """Trains in a folder with ``section.key=value`` settings, or resumes; None if it has finished."""
 State = Literal["waiting", "running", "pruning", "stopping", "finished", "pruned", "failed"]
 
@@ -88,7 +88,7 @@ class SweepSession:
         self._study = Study(folder / "sweep.db", plan, self.metric.higher_is_better)
         for record in self._study.records():
             self.trials.append(self._of(record))
-        self.importance = self._study.importance()
+        self._weigh()
 
     @property
     def best(self) -> Trial | None:
@@ -121,8 +121,14 @@ class SweepSession:
             self._begin(following)
         ended = [each for each in self.trials if each.is_over and each.number not in before]
         if ended:
-            self.importance = self._study.importance()
+            self._weigh()
         return ended
+
+    def _weigh(self) -> None:
+        """How much each setting matters, once there are as many values as the sampler needs."""
+        values = sum(trial.is_over and trial.value is not None for trial in self.trials)
+        if values >= self.plan.startup_trials:
+            self.importance = self._study.importance()
 
     def prune(self, trial: Trial) -> None:
         """End a running trial. It counts as without prospects."""
@@ -203,13 +209,13 @@ class SweepSession:
             settings.append(f"training.num_threads={threads}")
         since = time.time()
         try:
-            config, worker = self._start(trial.folder, settings)
+            worker = self._start(trial.folder, settings)
         except UserError as error:  # settings that do not go together
             trial.state, trial.note = "failed", str(error)
             self._study.tell(trial.number, "failed")
             return
         trial.state = "running"
-        trial.run = AttachedRun(trial.folder, config, worker, since if worker else 0.0)
+        trial.run = AttachedRun(trial.folder, worker, since if worker else 0.0)
 
     def _watch(self, trial: Trial, run: AttachedRun) -> None:
         run.look()

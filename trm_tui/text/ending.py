@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import signal
+from typing import TYPE_CHECKING
 
-from trm_engine.config import Config
-from trm_engine.runs.folder import RunFolder
 from trm_tui.text.words import shell_word
+
+if TYPE_CHECKING:
+    from trm_engine.config import Config
+    from trm_engine.runs.folder import RunFolder
 
 UNREPORTED = "The worker exited without reporting ({})."
 

@@ -19,6 +19,8 @@ from trm_tui.widgets.chart.ticks import (
 
 ROWS_PER_TICK = 4
 SPACE_PER_LABEL = 5
+COUNTED = ("step", "trial")
+"""The axes of whole numbers."""
 
 
 def draw_y_axis(grid: Grid, plot: Area, scale: Scale | None, scene: Scene) -> None:
@@ -59,7 +61,7 @@ def draw_x_axis(grid: Grid, plot: Area, scene: Scene, has_line: bool) -> None:
 
 def x_ticks(scene: Scene, columns: int) -> list[Tick]:
     """The ticks of the x axis: as many as fit with their labels."""
-    kinds = {"step": integer_ticks, "time": second_ticks}
+    kinds = {**dict.fromkeys(COUNTED, integer_ticks), "time": second_ticks}
     width = max(len(x_label(scene.axis, x)) for x in scene.window)
     count = round(columns / (ROUNDING * (width + SPACE_PER_LABEL)))
     return kinds.get(scene.axis, linear_ticks)(*scene.window, max(1, count))
@@ -67,7 +69,7 @@ def x_ticks(scene: Scene, columns: int) -> list[Tick]:
 
 def x_label(axis: str, x: float) -> str:
     """A value on the x axis as text."""
-    if axis == "step":
+    if axis in COUNTED:
         return f"{x:,.0f}"
     return clock(x) if axis == "time" else precise(x)
 

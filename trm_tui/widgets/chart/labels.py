@@ -41,14 +41,18 @@ def _broken(traces: Iterator[Trace], named: bool) -> Iterator[str]:
         yield f"{f'{trace.name}: ' if named else ''}{text} step {step:,.0f}"
 
 
-def state_of(view: View, log: bool, robust: bool, glyphs: Glyphs) -> str:
-    """The state of the view: following or frozen, axis, smoothing and scale (markup)."""
-    if view.follow:
-        words = ["following" if view.window is None else "following, zoomed"]
-    else:
-        words = ["[$warning]frozen[/]"]
+def state_of(view: View, traces: Sequence[Trace], log: bool, robust: bool, glyphs: Glyphs) -> str:
+    """The state of the view: following or frozen, axis, smoothing and scale (markup).
+
+    Points without a line between them have no newest one to follow.
+    """
+    words = []
+    if not view.follow:
+        words.append("[$warning]frozen[/]")
+    elif any(trace.joined for trace in traces):
+        words.append("following" if view.window is None else "following, zoomed")
     words.append(view.axis)
-    if view.smoothing:
+    if view.smoothing and any(trace.smooth for trace in traces):
         words.append(f"{glyphs.smooth}{view.smoothing:g}")
     words += ["log"] * log + ["robust"] * robust
     return " · ".join(words)

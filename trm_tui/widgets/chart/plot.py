@@ -198,10 +198,12 @@ class Plot(Widget):
     def _label(self) -> None:
         """Update title and subtitle. The border repaints them only if they change."""
         value = ""
-        if len(self._traces) == 1:
+        if len(self._traces) == 1 and self._traces[0].joined:
             value = newest_text(self._traces[0], self._view.smoothing, self._form)
         self.border_title = title_of(self.title, self._traces, self._hidden, self._glyphs, value)
-        self.border_subtitle = state_of(self._view, self._log, self._robust, self._glyphs)
+        self.border_subtitle = state_of(
+            self._view, self._traces, self._log, self._robust, self._glyphs
+        )
 
     # Window and crosshair ---------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -15,7 +16,6 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.content import Content
 
-from trm_engine.config import Config
 from trm_engine.printable import printable
 from trm_tui.keys import CONFIG, bindings
 from trm_tui.widgets.log.buffer import fold
@@ -28,12 +28,6 @@ CHANGED = "*"
 
 WIDE = 120
 """From this width on, every setting has its description."""
-
-DESCRIPTIONS = {
-    (section, name): setting.description or ""
-    for section, field in Config.model_fields.items()
-    for name, setting in getattr(field.annotation, "model_fields", {}).items()
-}
 
 Values = Mapping[str, Any]
 """Sections with their settings, from ``Config.to_dict``."""
@@ -135,7 +129,8 @@ class ConfigTable(Drawing):
             yield Text()
         if is_wide:
             yield Text(
-                DESCRIPTIONS.get((setting.section, setting.name), ""), self.look("config--faint")
+                _descriptions().get(f"{setting.section}.{setting.name}", ""),
+                self.look("config--faint"),
             )
 
     def _found(self, text: Text) -> Text:
@@ -207,6 +202,14 @@ def _flat(values: Values) -> Iterator[tuple[tuple[str, str], str]]:
                     yield (section, f"{name}.{deeper}"), text
             else:
                 yield (section, str(name)), _text(value)
+
+
+@cache
+def _descriptions() -> dict[str, str]:
+    """What each setting does, by its ``section.key``."""
+    from trm_engine.config import setting_fields  # takes 0.1 s
+
+    return {key: field.description or "" for key, field in setting_fields().items()}
 
 
 def _text(value: Any) -> str:

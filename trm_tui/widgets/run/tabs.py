@@ -11,7 +11,6 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import TabbedContent
 
-from trm_engine.config import Config
 from trm_engine.printable import one_line
 from trm_engine.runs.best import reported_score
 from trm_engine.runs.schema.evaluation import SHARES
@@ -329,6 +328,8 @@ class TrainTabs(LazyTabs, ChartsInStep):
             facts.show(store.started, folder, state, store.checkpoints, extra)
         if store.started:
             for view in self.query(ConfigView):
+                from trm_engine.config import Config  # takes 0.1 s
+
                 view.show(store.started.config, defaults=Config().to_dict())
 
     def _show_log(self) -> None:
