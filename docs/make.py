@@ -21,7 +21,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from trm_engine.config import RETIRED, Config
-from trm_engine.data.formats import FORMATS
+from trm_engine.data.formats.detection import FORMATS
 from trm_engine.data.problems.kind import COSTS
 from trm_engine.data.problems.kinds import KINDS as PROBLEMS
 from trm_engine.runs.schema.evaluation import METRICS

@@ -5,9 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -21,8 +20,10 @@ from pydantic.fields import FieldInfo
 
 from trm_engine.errors import ConfigError, did_you_mean, no_such_file
 from trm_engine.field_problems import in_our_words
-from trm_engine.files.plain_yaml import LONGEST, Document, YamlError, read_yaml
 from trm_engine.runs.best import BestMetric
+
+if TYPE_CHECKING:
+    from trm_engine.files.plain_yaml import Document
 
 BUILTIN_PREFIX = "builtin:"
 
@@ -78,7 +79,11 @@ class Section(BaseModel):
     """A part of the configuration; an unknown key or a value of the wrong type is an error."""
 
     model_config = ConfigDict(
-        extra="forbid", validate_assignment=True, protected_namespaces=(), allow_inf_nan=False
+        extra="forbid",
+        validate_assignment=True,
+        protected_namespaces=(),
+        allow_inf_nan=False,
+        defer_build=True,  # most programs that import this use one section or none
     )
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -598,6 +603,8 @@ class Config(Section):
             ConfigError: the file is missing or broken, or a key or value is wrong; the message
                 names file, line and field.
         """
+        from trm_engine.files.plain_yaml import YamlError, read_yaml  # slow to import
+
         try:
             document = read_yaml(_read_text(Path(path)))
         except YamlError as error:
@@ -618,6 +625,8 @@ class Config(Section):
 
     def dump(self) -> str:
         """As YAML, with every key but those of ``SET_BY_RUN`` that were never set."""
+        import yaml
+
         values = self.to_dict()
         for name in set(SET_BY_RUN) - self.training.model_fields_set:
             del values["training"][name]
@@ -653,6 +662,8 @@ def _section_class(annotation: Any) -> type[Section]:
 
 
 def _read_text(path: Path) -> str:
+    from trm_engine.files.plain_yaml import LONGEST
+
     try:
         with open(path, encoding="utf-8") as file:  # it may be a device that never ends
             return file.read(LONGEST + 1)
@@ -665,6 +676,8 @@ def _read_text(path: Path) -> str:
 
 
 def _apply_override(values: dict[str, Any], override: str) -> None:
+    from trm_engine.files.plain_yaml import YamlError, read_yaml
+
     given, equals, text = override.partition("=")
     key = given.strip()
     section, dot, name = key.partition(".")

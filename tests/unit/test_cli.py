@@ -566,7 +566,7 @@ def test_a_file_that_exists_is_overwritten_only_if_forced(workplace: Path) -> No
 
 
 def test_the_format_may_be_named(workplace: Path) -> None:
-    from trm_engine.data.formats import FORMATS
+    from trm_engine.data.formats.detection import FORMATS
     from trm_tui.commands import data_convert
 
     assert sorted(data_convert.FORMATS) == sorted(each.name for each in FORMATS)
@@ -636,10 +636,22 @@ def test_a_setting_without_a_value_is_explained(workplace: Path) -> None:
     assert "Width of the network" in message and "Default: 512" in message
 
 
-def test_the_screen_of_a_run_opens_without_what_it_does_not_show() -> None:
-    """Neither readers of data nor the checks of configurations, which take 0.1 s."""
-    code = "import sys, trm_tui.commands.watch, trm_tui.screens.train; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
-    slow = ("jsonschema", "pydantic", "trm_engine.data.formats", "trm_engine.data.problems")
-    assert "trm_tui.screens.train" in loaded
+@pytest.mark.parametrize(
+    ("modules", "slow"),
+    [
+        (
+            "trm_tui.commands.watch, trm_tui.screens.train",
+            ("jsonschema", "pydantic", "trm_engine.data.formats", "trm_engine.data.problems"),
+        ),
+        (
+            "trm_engine.serving.server, trm_engine.inference.router",
+            ("filelock", "httpx2", "jsonschema", "trm_engine.data.formats.detection", "yaml"),
+        ),
+    ],
+)
+def test_it_opens_without_what_it_seldom_needs(modules: str, slow: tuple[str, ...]) -> None:
+    code = f"import sys, {modules}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout
     assert [name for name in loaded.split() if name.startswith(slow)] == []

@@ -17,9 +17,9 @@ from tests.format_samples import (
     USER,
 )
 from trm_engine.data.fields import ConvertError
-from trm_engine.data.formats import Match, detect, format_named
 from trm_engine.data.formats.bfcl import with_answers
 from trm_engine.data.formats.conversation import Call, Conversation, Message
+from trm_engine.data.formats.detection import Match, detect, format_named
 from trm_engine.data.formats.text_calls import with_text_calls
 from trm_engine.data.sources.record import Record
 

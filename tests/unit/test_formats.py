@@ -8,7 +8,7 @@ import pytest
 
 from tests.format_samples import ANSWER, ASK, CALL, FULL, PARTLY, RESULT
 from trm_engine.data.convert import ConvertError, convert_file
-from trm_engine.data.formats import FORMATS, detect
+from trm_engine.data.formats.detection import FORMATS, detect
 from trm_engine.data.samples import parse_sample
 
 RECORDS = FULL | {name: record for name, (record, _) in PARTLY.items()}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.format_samples import FULL, PARTLY
 from trm_engine.data.fields import ConvertError
-from trm_engine.data.formats import FORMATS, Match, format_named
+from trm_engine.data.formats.detection import FORMATS, Match, format_named
 from trm_engine.data.formats.text_calls import with_text_calls
 
 RECORDS = FULL | {name: record for name, (record, _) in PARTLY.items()}

@@ -25,7 +25,8 @@ from trm_engine.data.account import Account
 from trm_engine.data.catalogue import Catalogue, InferredTools, ToolReader, read_tools_file
 from trm_engine.data.decisions import Step, has_parallel_calls, samples_of, steps_of
 from trm_engine.data.fields import ConvertError, each, fail
-from trm_engine.data.formats import (
+from trm_engine.data.formats.bfcl import BFCL, with_answers
+from trm_engine.data.formats.detection import (
     Conversation,
     Format,
     UnknownFormatError,
@@ -33,7 +34,6 @@ from trm_engine.data.formats import (
     format_named,
     looks_like,
 )
-from trm_engine.data.formats.bfcl import BFCL, with_answers
 from trm_engine.data.formats.text_calls import with_text_calls
 from trm_engine.data.said_slots import with_said_slots
 from trm_engine.data.sources import Record, Source

@@ -36,10 +36,14 @@ CACHED_TOOLS = 4096
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-class ToolCall(BaseModel):
-    """A call: the tool's name and its arguments."""
+class _Part(BaseModel):
+    """A part of a line. Its validator is built when it is used first: not all programs use all."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
+
+
+class ToolCall(_Part):
+    """A call: the tool's name and its arguments."""
 
     name: str = Field(min_length=1)
     arguments: dict[str, Any] = Field(default_factory=dict)
@@ -48,7 +52,7 @@ class ToolCall(BaseModel):
         return {"name": self.name, "arguments": self.arguments}
 
 
-class Function(BaseModel):
+class Function(_Part):
     """A tool's name, description and parameters (JSON Schema)."""
 
     name: str = Field(min_length=1)
@@ -91,14 +95,14 @@ class Function(BaseModel):
         return properties
 
 
-class Tool(BaseModel):
+class Tool(_Part):
     """A tool in OpenAI's format: ``{"type": "function", "function": {...}}``."""
 
     type: Literal["function"] = "function"
     function: Function
 
 
-class Turn(BaseModel):
+class Turn(_Part):
     """One turn of a conversation. ``content`` is text, or JSON in a tool turn."""
 
     role: str
@@ -132,10 +136,8 @@ class Turn(BaseModel):
         return _compact(self.content)
 
 
-class Conversation(BaseModel):
+class Conversation(_Part):
     """The input of a prediction: the history, and the available tools if known."""
-
-    model_config = ConfigDict(extra="ignore")
 
     history: list[Turn] = Field(min_length=1)
     tools: list[Tool] = Field(default_factory=list)

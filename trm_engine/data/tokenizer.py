@@ -16,7 +16,6 @@ import numpy as np
 import sentencepiece as spm
 
 from trm_engine.data.borders import borders
-from trm_engine.data.sample_reader import SampleReader
 from trm_engine.data.samples import Turn
 from trm_engine.errors import TokenizerError
 from trm_engine.files.atomic import write_atomically
@@ -401,6 +400,8 @@ def _case_folding() -> str:
 
 def _texts_of(path: Path) -> Iterator[str]:
     if path.suffix == ".jsonl":
+        from trm_engine.data.sample_reader import SampleReader  # slow to import
+
         for _, sample in SampleReader(path):
             yield from (turn.text() for turn in sample.history)
         return

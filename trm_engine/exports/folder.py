@@ -48,7 +48,7 @@ MODEL_FILES: dict[Kind, tuple[str, ...]] = {
 class Part(BaseModel):
     """A file of the folder as it was written."""
 
-    model_config = ConfigDict(strict=True, extra="ignore")
+    model_config = ConfigDict(strict=True, extra="ignore", defer_build=True)
 
     bytes: Annotated[int, Field(ge=0)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -61,7 +61,9 @@ class Manifest(BaseModel):
     those of a checkpoint of ``format_version``, without texts of conversations and paths.
     """
 
-    model_config = ConfigDict(strict=True, extra="ignore", protected_namespaces=())
+    model_config = ConfigDict(
+        strict=True, extra="ignore", protected_namespaces=(), defer_build=True
+    )
 
     format: Literal["trm-tui export"] = "trm-tui export"
     export_version: int = VERSION

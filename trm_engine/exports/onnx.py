@@ -67,6 +67,7 @@ def write_graphs(folder: Path, model: TRMForToolCalling, int8: bool = False) -> 
     graphs[OFFER], graphs[STEP] = hoisted(graphs[STEP], {*Catalogue._fields})
     if int8:
         graphs = {name: _quantised(graph) for name, graph in graphs.items()}
+    graphs = {name: _optimised(graph) for name, graph in graphs.items()}
     start = {"y": model.y_init.tolist(), "z": model.z_init.tolist(), "columns": columns_of(model)}
     onnx.helper.set_model_props(graphs[STEP], {START: json.dumps(start)})
     weights = bytearray()
@@ -209,6 +210,25 @@ def _quantised(graph: Any) -> Any:
     del found.graph.initializer[:]
     found.graph.initializer.extend(weights)
     return found
+
+
+def _optimised(graph: Any) -> Any:
+    """A graph as onnxruntime would make it when it loads it, which takes most of the loading.
+
+    What only some processors have, such as layouts of convolutions, is left to the loading.
+    """
+    import onnx
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.log_severity_level = 3
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "optimised.onnx"
+        options.optimized_model_filepath = str(path)
+        providers = ["CPUExecutionProvider"]
+        onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=providers)
+        return onnx.load_model(path)
 
 
 def _shorten(graph: Any) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from trm_engine.data.values import JsonType, as_type, folded, same_value, value_text
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 UNCHECKED = ("pattern", "format")
 """Keywords that are not checked: a pattern of a stranger may take for ever to match."""
@@ -29,11 +31,18 @@ class ToolSchema:
     """
 
     def __init__(self, parameters: dict[str, Any]) -> None:
-        schema = _checked_part(parameters)
-        properties = schema.get("properties", {})
-        self._is_open = bool(schema.get("additionalProperties", not properties))
-        self._values = {name: Draft202012Validator(each) for name, each in properties.items()}
-        self._all = Draft202012Validator(schema)
+        self._schema = _checked_part(parameters)
+        properties = self._schema.get("properties", {})
+        self._is_open = bool(self._schema.get("additionalProperties", not properties))
+
+    @cached_property
+    def _validators(self) -> tuple[Draft202012Validator, dict[str, Draft202012Validator]]:
+        """Of the schema, and of each property. Most tools on offer are never called."""
+        from jsonschema import Draft202012Validator  # slow to import
+
+        properties = self._schema.get("properties", {})
+        own = {name: Draft202012Validator(each) for name, each in properties.items()}
+        return Draft202012Validator(self._schema), own
 
     def fit(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """The arguments in the types of the schema, without those that it does not have.
@@ -41,22 +50,23 @@ class ToolSchema:
         Raises:
             Misfit: an argument is required and missing, or has no value that fits.
         """
+        whole, own = self._validators
         fitted = {
-            name: self._value(name, value)
+            name: _value(value, own.get(name))
             for name, value in arguments.items()
-            if name in self._values or self._is_open
+            if name in own or self._is_open
         }
-        for error in self._all.iter_errors(fitted):
+        for error in whole.iter_errors(fitted):
             raise Misfit(_explained(error))
         return fitted
 
-    def _value(self, name: str, value: Any) -> Any:
-        """The value, or what it means in another type; the value itself if nothing fits."""
-        validator = self._values.get(name)
-        if validator is None or validator.is_valid(value):
-            return value
-        fitting = (each for each in _meanings(value, validator.schema) if validator.is_valid(each))
-        return next(fitting, value)
+
+def _value(value: Any, validator: Draft202012Validator | None) -> Any:
+    """The value, or what it means in another type; the value itself if nothing fits."""
+    if validator is None or validator.is_valid(value):
+        return value
+    fitting = (each for each in _meanings(value, validator.schema) if validator.is_valid(each))
+    return next(fitting, value)
 
 
 def _meanings(value: Any, schema: Any) -> Iterator[Any]:

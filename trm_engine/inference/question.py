@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from trm_engine.data.catalogue import read_tools, read_tools_file
 from trm_engine.data.decisions import steps_of
@@ -25,8 +25,9 @@ WHERE = "messages"
 OWN_ROLES = ("tool_call", "tool_response")
 CACHED_CATALOGUES = 256
 
-_TURNS = TypeAdapter(list[Turn])
-_TOOLS = TypeAdapter(list[Tool])
+_LATER = ConfigDict(defer_build=True)
+_TURNS = TypeAdapter(list[Turn], config=_LATER)
+_TOOLS = TypeAdapter(list[Tool], config=_LATER)
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
 from trm_engine.errors import CheckpointError, RunError, no_such_file
 from trm_engine.files.held import is_locked, lock_folder
 from trm_engine.files.private import private_files
 from trm_engine.runs.events import ENDED, last_state
 
 if TYPE_CHECKING:
+    from filelock import FileLock
+
     from trm_engine.config import Config
 
 LOST = "lost"
@@ -108,6 +108,8 @@ class RunFolder:
 
     def lock(self) -> FileLock:
         """The lock file. A worker holds its lock as long as it lives."""
+        from filelock import FileLock  # slow to import
+
         return FileLock(self.path / "worker.lock", timeout=LOOK_SECONDS)
 
     def is_live(self) -> bool:

@@ -14,6 +14,7 @@ from trm_engine.inference.batcher import Batcher
 from trm_engine.inference.question import Question, read_question
 from trm_engine.inference.route import Route
 from trm_engine.inference.router import Router
+from trm_engine.memory import return_free_memory
 from trm_engine.runs.folder import find_checkpoint
 from trm_engine.serving.drift import Shares, validation_of
 from trm_engine.serving.problems import Problem
@@ -160,6 +161,7 @@ def _load(settings: Settings) -> Model:
         tools=settings.tools,
     )
     router.route("ready?")  # the first answer takes longer than others
+    return_free_memory()  # reading all tools at once took much more than an answer does
     return Model(router, path, state, validation_of(router.predictor.metrics))
 
 

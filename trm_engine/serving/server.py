@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -19,8 +20,10 @@ from trm_engine.serving.redaction import Redactor
 from trm_engine.serving.service import Service
 from trm_engine.serving.settings import Settings, refuse_open_address
 from trm_engine.serving.texts import TextLog
-from trm_engine.serving.upstream import Upstream
 from trm_engine.wording import counted
+
+if TYPE_CHECKING:
+    from trm_engine.serving.upstream import Upstream
 
 LOOK_SECONDS = 1.0
 """Time between two looks at the checkpoint's file."""
@@ -39,7 +42,7 @@ def serve(settings: Settings, descriptor: int | None = None) -> int:
     refuse_open_address(settings.host, settings.api_key)
     texts = _texts(settings)
     engine = Engine(settings)
-    upstream = Upstream(settings) if settings.upstream else None
+    upstream = _upstream(settings)
     service = Service(settings, engine, Metrics(engine), upstream, texts)
     if texts:
         service.metrics.count_texts_lost(lambda: texts.lost)
@@ -81,6 +84,14 @@ def log(line: str) -> None:
     """Write a line for people; a terminal that is gone is no reason to fail."""
     with suppress(OSError, ValueError):
         print(one_line(line), flush=True)
+
+
+def _upstream(settings: Settings) -> Upstream | None:
+    if settings.upstream is None:
+        return None
+    from trm_engine.serving.upstream import Upstream  # slow to import
+
+    return Upstream(settings)
 
 
 def _texts(settings: Settings) -> TextLog | None:

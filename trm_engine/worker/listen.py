@@ -18,8 +18,7 @@ def listen(arguments: argparse.Namespace) -> int:
         from trm_engine.serving.server import serve
         from trm_engine.serving.settings import API_KEY, UPSTREAM_KEY, Limits, Settings
     except ModuleNotFoundError as error:
-        print(f"error: {NEEDS} ({error.name} is missing)", file=sys.stderr)
-        return 2
+        return _is_missing(error)
     settings = Settings(
         path=Path(arguments.checkpoint),
         host=arguments.host,
@@ -43,8 +42,15 @@ def listen(arguments: argparse.Namespace) -> int:
     )
     try:
         return serve(settings, arguments.listener)
+    except ModuleNotFoundError as error:
+        return _is_missing(error)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
     except OSError as error:
         print(f"error: {in_words(error)}", file=sys.stderr)
+    return 2
+
+
+def _is_missing(error: ModuleNotFoundError) -> int:
+    print(f"error: {NEEDS} ({error.name} is missing)", file=sys.stderr)
     return 2

@@ -8,8 +8,8 @@ from typing import Any
 from trm_engine.data.catalogue import read_tools
 from trm_engine.data.decisions import steps_of
 from trm_engine.data.fields import ConvertError
-from trm_engine.data.formats import Match, looks_like
 from trm_engine.data.formats.columns import TURN_KEYS, turns_in
+from trm_engine.data.formats.detection import Match, looks_like
 from trm_engine.data.formats.openai import OPENAI
 from trm_engine.errors import DataError
 from trm_engine.vocabulary import ROLES, TOOL_ROLES

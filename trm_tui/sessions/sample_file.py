@@ -60,7 +60,7 @@ class SampleFile:
     def _open(self) -> BinaryIO:
         """The file with a sample a line. A file of no known format is its own: each line tells."""
         from trm_engine.data.as_samples import samples_file  # slow to import
-        from trm_engine.data.formats import UnknownFormatError
+        from trm_engine.data.formats.detection import UnknownFormatError
 
         try:
             return open(samples_file(self.path), "rb")
