@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
-from textual.keys import format_key
 
 from trm_engine.runs.commands import COMMANDS
 
@@ -50,6 +49,26 @@ def _tabs(shown: str, help: str, count: int) -> Iterator[Key]:
         yield Key(
             f"{number}", "", f"tab({number})", "", f"Open tab {number}", named=f"tab_{number}"
         )
+
+
+def _search(what: str, end: str) -> Iterator[Key]:
+    """The keys that begin and end a search."""
+    yield Key("slash", "/", "search", "Search", what)
+    yield Key("escape", "esc", "close_search", "", end)
+
+
+def _lines(what: str, last: str = "") -> Iterator[Key]:
+    """The keys that move in a list of turns or rows; ``last`` is added to the help of the last."""
+    yield Key("up,k", "↑ k", "step(-1)", "", f"Previous {what}")
+    yield Key("down,j", "↓ j", "step(1)", "", f"Next {what}")
+    yield from _pages()
+    yield Key("home,g", "home g", "first", "", f"First {what}")
+    yield Key("end,G", "end G", "last", "", f"Last {what}{last}")
+
+
+def _pages() -> Iterator[Key]:
+    yield Key("pageup,ctrl+b", "pgup", "page(-1)", "", "Page up")
+    yield Key("pagedown,ctrl+f", "pgdn", "page(1)", "", "Page down")
 
 
 EVERYWHERE = "Everywhere"
@@ -141,12 +160,7 @@ KEYS: dict[str, list[Key]] = {
     ],
     TURNS: [
         Key("enter,i", "enter", "open", "Edit", "Edit the text (also i or a double click)"),
-        Key("up,k", "↑ k", "step(-1)", "", "Previous turn"),
-        Key("down,j", "↓ j", "step(1)", "", "Next turn"),
-        Key("pageup,ctrl+b", "pgup", "page(-1)", "", "Page up"),
-        Key("pagedown,ctrl+f", "pgdn", "page(1)", "", "Page down"),
-        Key("home,g", "home g", "first", "", "First turn"),
-        Key("end,G", "end G", "last", "", "Last turn"),
+        *_lines("turn"),
     ],
     COMPOSER: [
         Key("enter", "enter", "finish", "Next turn", "Finish, and go to the next turn"),
@@ -191,8 +205,7 @@ KEYS: dict[str, list[Key]] = {
         Key("down,j", "↓ j", "move(1, 0)", "", "Cell below", named="down"),
         Key("left,h", "← h", "move(0, -1)", "", "Cell to the left", named="left"),
         Key("right,l", "→ l", "move(0, 1)", "", "Cell to the right", named="right"),
-        Key("pageup,ctrl+b", "pgup", "page(-1)", "", "Page up"),
-        Key("pagedown,ctrl+f", "pgdn", "page(1)", "", "Page down"),
+        *_pages(),
         Key("home,g", "home g", "first", "", "First row"),
         Key("end,G", "end G", "last", "", "Last row"),
         Key("enter", "enter", "open", "Samples", "Show the cell's samples (also a double click)"),
@@ -208,12 +221,7 @@ KEYS: dict[str, list[Key]] = {
         Key("t", "t", "tools", "Tools", "Show the tools' parameters, or only names"),
     ],
     ROWS: [
-        Key("up,k", "↑ k", "step(-1)", "", "Row above"),
-        Key("down,j", "↓ j", "step(1)", "", "Row below"),
-        Key("pageup,ctrl+b", "pgup", "page(-1)", "", "Page up"),
-        Key("pagedown,ctrl+f", "pgdn", "page(1)", "", "Page down"),
-        Key("home,g", "home g", "first", "", "First row"),
-        Key("end,G", "end G", "last", "", "Last row; in Evaluations, follow the newest"),
+        *_lines("row", "; in Evaluations, follow the newest"),
     ],
     EVALUATIONS: [
         Key("enter", "enter", "choose", "Show", "Show this evaluation in all panels"),
@@ -223,16 +231,14 @@ KEYS: dict[str, list[Key]] = {
         Key("w", "w", "worst", "Worst", "Show the worst samples, or the fixed ones"),
     ],
     LOG: [
-        Key("slash", "/", "search", "Search", "Search (enter: next match)"),
+        *_search("Search (enter: next match)", "End the search"),
         Key("n,enter", "n", "find(1)", "", "Next match"),
         Key("N", "N", "find(-1)", "", "Previous match"),
         Key("l", "l", "level", "Level", "Show all, warnings and errors, or only errors"),
         Key("end,G", "end G", "last", "", "Go to the newest line and follow the log"),
-        Key("escape", "esc", "close_search", "", "End the search"),
     ],
     CONFIG: [
-        Key("slash", "/", "search", "Search", "Search in names and values of settings"),
-        Key("escape", "esc", "close_search", "", "Show all settings again"),
+        *_search("Search in names and values of settings", "Show all settings again"),
     ],
     RUNS: [
         Key("enter", "enter", "open", "Open", "Open the run, or the seeds of a group"),
@@ -276,17 +282,14 @@ KEYS: dict[str, list[Key]] = {
         Key("right,l", "→ l", "unfold", "", "Unfold the module, or go to its first child"),
         Key("a", "a", "toggle_all", "", "Fold or unfold all modules"),
         Key("o", "o", "order", "Order", "Order as in the model, by size or by distance raw–EMA"),
-        Key("slash", "/", "search", "Search", "Search in tensor names"),
-        Key("escape", "esc", "close_search", "", "Show all tensors again"),
+        *_search("Search in tensor names", "Show all tensors again"),
     ],
     LABELS: [
-        Key("slash", "/", "search", "Search", "Search in names and choices"),
-        Key("escape", "esc", "close_search", "", "Show all labels again"),
+        *_search("Search in names and choices", "Show all labels again"),
     ],
     VOCABULARY: [
         Key("t", "t", "type", "Tokenise", "Tokenise a text that you type"),
-        Key("slash", "/", "search", "Search", "Search for a piece or an id"),
-        Key("escape", "esc", "close_search", "", "Show all pieces again"),
+        *_search("Search for a piece or an id", "Show all pieces again"),
     ],
     TOKENS: [
         Key("left,h", "← h", "token(-1)", "", "Previous token"),
@@ -302,10 +305,9 @@ KEYS: dict[str, list[Key]] = {
         Key("t", "t", "kind(1)", "Kind", "Next type of error, correct, all (T: back)"),
         Key("T", "", "kind(-1)", "", "Previous type of error"),
         Key("o", "o", "order", "Order", "Order by loss, by confidence or as in the file"),
-        Key("slash", "/", "search", "Search", "Search in texts and tools"),
+        *_search("Search in texts and tools", "End the search"),
         Key("enter", "enter", "open", "Open", "Show the conversation (also a double click)"),
         Key("w", "w", "export", "Write", "Export these samples to a JSONL file"),
-        Key("escape", "esc", "close_search", "", "End the search"),
     ],
     DETAIL: [
         Key("n", "n", "sample(1)", "Next", "Next sample"),
@@ -319,16 +321,14 @@ KEYS: dict[str, list[Key]] = {
     ],
     FIGURES: [
         Key("enter,right,l", "enter", "open", "Samples", "Go to the samples behind it"),
-        Key("slash", "/", "search", "Search", "Search in names and facts"),
-        Key("escape", "esc", "close_search", "", "Show all again"),
+        *_search("Search in names and facts", "Show all again"),
     ],
     SAMPLES_BEHIND: [
         Key("enter", "enter", "open", "Open", "Show the conversation (also a double click)"),
         Key("t", "t", "note(1)", "Note", "Only samples with the next note, or all (T: back)"),
         Key("T", "", "note(-1)", "", "Only samples with the previous note, or all"),
-        Key("slash", "/", "search", "Search", "Search in conversations, tools and slots"),
+        *_search("Search in conversations, tools and slots", "End the search"),
         Key("w", "w", "export", "Write", "Write these samples to a JSONL file"),
-        Key("escape", "esc", "close_search", "", "End the search"),
         Key("escape,left,h", "esc ←", "leave", "Back", "Back to the figures or problems"),
     ],
     REVIEW: [
@@ -341,8 +341,7 @@ KEYS: dict[str, list[Key]] = {
     ],
     SUSPECTS: [
         Key("enter", "enter", "open", "Open", "Show the conversation (also a double click)"),
-        Key("slash", "/", "search", "Search", "Search in kinds, fields, labels and decisions"),
-        Key("escape", "esc", "close_search", "", "Show all again"),
+        *_search("Search in kinds, fields, labels and decisions", "Show all again"),
     ],
     SERVER: [
         *_tabs("1 2", "Open the tab Traffic or Unsure", 2),
@@ -351,8 +350,7 @@ KEYS: dict[str, list[Key]] = {
         Key("enter", "enter", "open", "Try", "Open the conversation in the playground"),
         Key("s", "s", "correct", "Correct", "Correct the answer, and save it as a sample"),
         Key("d,delete", "d", "drop", "Drop", "Take the request out of the list"),
-        Key("slash", "/", "search", "Search", "Search in texts, answers and reasons"),
-        Key("escape", "esc", "close_search", "", "Show all again"),
+        *_search("Search in texts, answers and reasons", "Show all again"),
     ],
     VIEWED: [
         Key("n", "n", "sample(1)", "Next", "Next sample"),
@@ -391,22 +389,3 @@ def _binding(where: str, key: Key) -> Binding:
 def binding_id(where: str, key: Key) -> str:
     """The name of a key among all parts, as keymaps have it."""
     return f"{where}.{key.name}"
-
-
-def table(keymap: Mapping[str, str] | None = None) -> Iterator[tuple[str, str, str]]:
-    """All keys for the help screen: part, key, help. ``keymap``: the user's keys by binding id."""
-    for where, keys in KEYS.items():
-        for key in keys:
-            own = (keymap or {}).get(binding_id(where, key), "")
-            if shown := readable(own) if own else key.shown:
-                yield where, shown, key.help
-
-
-def readable(keys: str) -> str:
-    """Textual's names of keys, separated by commas, as the user reads them."""
-    return " ".join(_readable(key) for key in keys.split(","))
-
-
-def _readable(key: str) -> str:
-    *modifiers, last = key.split("+")
-    return "+".join((*modifiers, format_key(last))).replace("ctrl+", "^")

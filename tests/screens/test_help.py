@@ -8,8 +8,8 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from tests.screens.whole_screen import shown
-from trm_tui.keys import EVERYWHERE, LOG, table
-from trm_tui.screens.help import HelpScreen, in_columns, sections
+from trm_tui.keys import EVERYWHERE, LOG
+from trm_tui.screens.help import HelpScreen, in_columns, sections, table
 from trm_tui.theme import ThemedApp
 
 PARTS = list(dict.fromkeys(where for where, _, _ in table()))

@@ -22,13 +22,16 @@ class Viewer:
     def __init__(self, commands: Path) -> None:
         self.commands = commands
         self.worker_end, self._own_end = os.pipe()
+        self._is_gone = False
 
     def detach(self) -> None:
         send_command(self.commands, "detach")
 
     def leave(self) -> None:
-        """Go, and wait until the worker could know it."""
-        os.close(self._own_end)
+        """Go, if still there, and wait until the worker could know it."""
+        if not self._is_gone:
+            os.close(self._own_end)
+            self._is_gone = True
         for thread in threading.enumerate():
             if thread.name == "viewer":
                 thread.join()
@@ -40,6 +43,7 @@ def viewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Viewer]:
     viewer = Viewer(tmp_path / "commands.jsonl")
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(fileno=lambda: viewer.worker_end))
     yield viewer
+    viewer.leave()  # first: a thread that still reads would find its end closed
     os.close(viewer.worker_end)
     for number, handler in handlers.items():
         signal.signal(number, handler)

@@ -17,8 +17,9 @@ from trm_engine.inference.certainty import below
 from trm_engine.inference.decoding import Decoded, predicted_tool
 from trm_engine.inference.fitting import Misfit
 from trm_engine.inference.halting import halts
-from trm_engine.inference.predictor import MOST_CALLS, Predictor, ReadBatch
+from trm_engine.inference.predictor import MOST_CALLS, Predictor
 from trm_engine.inference.question import Question, read_question, tools_of_file
+from trm_engine.inference.read_batch import ReadBatch
 from trm_engine.inference.route import Route, RoutedCall, Span
 from trm_engine.inference.values import FieldValue, argument_values, read_slots
 from trm_engine.runs.folder import find_checkpoint

@@ -8,7 +8,8 @@ from typing import Any
 
 from trm_engine.data.samples import Conversation
 from trm_engine.inference.decoding import Decoded, predicted_tool
-from trm_engine.inference.predictor import Predictor, ReadBatch
+from trm_engine.inference.predictor import Predictor
+from trm_engine.inference.read_batch import ReadBatch
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Job
 from trm_engine.inspection.threads import half_the_threads

@@ -32,7 +32,8 @@ class Control:
         for number in SIGNALS:
             signal.signal(number, lambda *_: self._asked_to_stop.set())
         if tied:
-            threading.Thread(target=self._watch_viewer, name="viewer", daemon=True).start()
+            viewer = sys.stdin.fileno()
+            threading.Thread(target=self._watch, args=(viewer,), name="viewer", daemon=True).start()
 
     def __call__(self) -> list[str]:
         """The commands since the last call.
@@ -64,8 +65,8 @@ class Control:
             commands.append("stop")
         return [command for command in commands if command != "detach"]
 
-    def _watch_viewer(self) -> None:
-        while os.read(sys.stdin.fileno(), 1024):
+    def _watch(self, viewer: int) -> None:
+        while os.read(viewer, 1024):
             pass
         self._viewer_gone.set()
 

@@ -11,10 +11,11 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
+from textual.keys import format_key
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from trm_tui.keys import ROWS, bindings, table
+from trm_tui.keys import KEYS, ROWS, binding_id, bindings
 from trm_tui.text.wrapped import wrap
 from trm_tui.widgets.table.drawing import Drawing
 from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
@@ -142,3 +143,22 @@ def _side_by_side(cells: Sequence[Text], width: int) -> Text:
         line.pad_right(position * (width + GAP) - line.cell_len)
         line.append_text(cell)
     return line
+
+
+def table(keymap: Mapping[str, str] | None = None) -> Iterator[tuple[str, str, str]]:
+    """All keys for the help screen: part, key, help. ``keymap``: the user's keys by binding id."""
+    for where, keys in KEYS.items():
+        for key in keys:
+            own = (keymap or {}).get(binding_id(where, key), "")
+            if shown := _in_words(own) if own else key.shown:
+                yield where, shown, key.help
+
+
+def _in_words(keys: str) -> str:
+    """Textual's names of keys, separated by commas, as the user reads them."""
+    return " ".join(_key_in_words(key) for key in keys.split(","))
+
+
+def _key_in_words(key: str) -> str:
+    *modifiers, last = key.split("+")
+    return "+".join((*modifiers, format_key(last))).replace("ctrl+", "^")

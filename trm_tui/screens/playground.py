@@ -22,7 +22,7 @@ from trm_tui.keys import PLAYGROUND, bindings
 from trm_tui.screens.pick_sample import PickSampleDialog
 from trm_tui.screens.save_sample import SaveSampleDialog
 from trm_tui.screens.tools import ToolsDialog
-from trm_tui.sessions.models import ModelSession, titles_of
+from trm_tui.sessions.models import ModelSession, figures_of, titles_of
 from trm_tui.sessions.saved_conversations import DraftSaver, SavedConversations
 from trm_tui.store.answers import Answers
 from trm_tui.store.draft import Draft, DraftTurn
@@ -193,15 +193,7 @@ class PlaygroundScreen(Screen[None]):
 
     def _show_header(self, busy: str = "") -> None:
         model = self.session.models[0]
-        summary = self.session.summary
-        figures: list[str] = []
-        if summary:
-            weights = "raw weights" if model.raw or not summary.has_ema else "averaged weights"
-            figures.append(weights)
-            if summary.step is not None:
-                figures.append(f"step {summary.step:,}")
-            figures.append(f"{summary.parameters:,} parameters")
-        self._header.show(model.name, tuple(figures), busy)
+        self._header.show(model.name, figures_of(model, self.session.summary), busy)
 
     # Steps ------------------------------------------------------------------------------------
 

@@ -53,6 +53,15 @@ def titles_of(models: Sequence[Model]) -> list[str]:
     ]
 
 
+def figures_of(model: Model, summary: ModelSummary | None) -> tuple[str, ...]:
+    """What a header says of a model: weights, step, size. Nothing before the file is open."""
+    if summary is None:
+        return ()
+    weights = "raw weights" if model.raw or not summary.has_ema else "averaged weights"
+    step = () if summary.step is None else (f"step {summary.step:,}",)
+    return weights, *step, f"{summary.parameters:,} parameters"
+
+
 class ModelSession:
     """One or two models, and the summaries of their files.
 
