@@ -54,6 +54,7 @@ SIZES = ((80, 24), (120, 36), (160, 48))
 THEMES = {"dark": "trm-dark", "light": "trm-light"}
 SCREENS = ("train", "inspect", "playground", "data", "runs", "sweep", "server")
 SECONDS = 120.0
+SAME = 3
 TURNS = 3
 """The playground's conversation is the first with a call after so many turns or more."""
 TRAFFIC_SECONDS = 30
@@ -104,6 +105,17 @@ async def until(pilot: Pilot[Any], is_true: Callable[[], bool]) -> None:
     await pilot.pause(0.2)
 
 
+async def still(pilot: Pilot[Any]) -> str:
+    """The picture, once it is the same several times: a busy machine paints late."""
+    same, before = 0, ""
+    async with asyncio.timeout(SECONDS):
+        while same < SAME:
+            await pilot.pause(0.05)
+            before, was = picture(pilot.app), before
+            same = same + 1 if before == was else 0
+    return before
+
+
 async def draw(tour: Tour) -> None:
     """Draw the pictures of a tour."""
     app = TrmApp(tour.first, Settings())
@@ -117,8 +129,8 @@ async def draw(tour: Tour) -> None:
                 await pilot.resize_terminal(*size)
                 for name, theme in THEMES.items():
                     app.theme = theme
-                    await pilot.pause(0.15)
-                    _write(f"{stop.name}-{size[0]}x{size[1]}-{name}", picture(app))
+                    app.refresh_css(animate=False)  # Textual would do it when it has time
+                    _write(f"{stop.name}-{size[0]}x{size[1]}-{name}", await still(pilot))
             await pilot.press(*stop.back.split())
         await pilot.press("q")
 

@@ -21,6 +21,8 @@ from trm_tui.screens.train import TrainScreen
 from trm_tui.settings import Settings
 from trm_tui.widgets.chart.chart import Chart
 from trm_tui.widgets.run.comparison import RunComparison
+from trm_tui.widgets.run.config import ConfigView
+from trm_tui.widgets.run.run_detail import RunDetail, RunFigures
 from trm_tui.widgets.run.runs_table import RunsTable
 
 
@@ -233,3 +235,30 @@ async def test_two_configurations_are_compared(tmp_path: Path) -> None:
         await until(pilot, lambda: "hidden_size" in shown(app))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+
+
+async def test_a_high_terminal_tells_the_selected_run(tmp_path: Path) -> None:
+    seeds(tmp_path)
+    app = app_of(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = app.screen_stack[1]
+        table, figures = screen.query_one(RunsTable), screen.query_one(RunFigures)
+        await until(pilot, lambda: table.row_count() == 2 and figures.row_count())
+        settings = screen.query_one(ConfigView)
+        assert str(figures.border_title) == "default-3"
+        await until(pilot, lambda: "batch_size" in shown(app) and "default 32" in shown(app))
+        assert "num_layers" not in shown(app)  # it is the default
+        assert "2 not the default" in str(settings.border_subtitle)
+        await pilot.press("b")
+        await until(pilot, lambda: "− baseline" in table_head(table))
+        assert "− baseline" not in text_of(figures)  # it is the baseline itself
+        await pilot.press("down")
+        await until(pilot, lambda: str(figures.border_title) == "default ×2")
+        assert "0.425 ±.177" in text_of(figures)
+        assert "-0.250 ±" in text_of(figures)
+        await pilot.resize_terminal(120, 24)
+        await until(pilot, lambda: not screen.query_one(RunDetail).display)
+
+
+def table_head(table: RunsTable) -> str:
+    return text_of(table).splitlines()[0]

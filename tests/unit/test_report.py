@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import html
+import json
 import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -135,27 +138,75 @@ def test_a_comparison_has_groups_and_differences(tmp_path: Path, suffix: str) ->
     assert "Settings that differ" in text
 
 
+PROBE = """
+<script>addEventListener("load", () => {
+  const box = each => each.getBoundingClientRect();
+  const seen = {
+    charts: [...document.querySelectorAll("svg")].map(each => [box(each).width, box(each).height]),
+    tables: [...document.querySelectorAll("table")].map(each => box(each).height),
+    loaded: performance.getEntriesByType("resource").map(each => each.name),
+    ground: getComputedStyle(document.body).backgroundColor,
+    overflow: document.documentElement.scrollWidth - innerWidth,
+  };
+  document.documentElement.dataset.seen = JSON.stringify(seen);
+})</script>
+"""
+"""What a browser makes of the page, as an attribute of it."""
+
+
+def seen_in(browser: str, page: Path, profile: Path, *options: str) -> dict[str, Any]:
+    """What ``PROBE`` says of a page in a headless browser, which must not complain."""
+    probed = page.with_suffix(".probed.html")
+    probed.write_text(page.read_text("utf-8") + PROBE, encoding="utf-8")
+    quiet = ("no-first-run", "disable-background-networking", "disable-component-update")
+    switches = ("headless", "no-sandbox", "disable-gpu", "disable-sync", *quiet, "dump-dom")
+    shown = subprocess.run(
+        [
+            browser,
+            *(f"--{each}" for each in switches),
+            "--enable-logging=stderr",
+            f"--user-data-dir={profile}",
+            *options,
+            probed.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "CONSOLE" not in shown.stderr
+    found = re.search(r'data-seen="([^"]*)"', shown.stdout)
+    assert found, shown.stdout[:500]
+    return dict(json.loads(html.unescape(found[1])))
+
+
 @pytest.mark.slow
-def test_a_browser_shows_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_comparison", [False, True])
+def test_a_browser_shows_it(tmp_path: Path, is_comparison: bool) -> None:
+    """In both colour schemes, wide and narrow: charts and tables have room, nothing is loaded."""
     names = ("chromium-headless-shell", "chromium", "google-chrome")
     browser = next(filter(None, map(shutil.which, names)), None)
     if browser is None:
         pytest.skip("no headless browser")
-    run = trained(tmp_path / "first")
+    runs = [trained(tmp_path / "first")]
+    if is_comparison:
+        runs.append(trained(tmp_path / "second", 3, batch_size=8))
     out = tmp_path / "report.html"
-    assert trm("report", run.folder.path, "-o", out).exit_code == 0
-    options = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--dump-dom",
-        "--enable-logging=stderr",
-    ]
-    shown = subprocess.run(
-        [browser, *options, out.as_uri()], capture_output=True, text=True, timeout=120, check=True
-    )
-    assert "<mark>0900 1</mark>" in shown.stdout
-    assert "CONSOLE" not in shown.stderr
+    assert trm("report", *(run.folder.path for run in runs), "-o", out).exit_code == 0
+    text = out.read_text(encoding="utf-8")
+    grounds = set()
+    for number, (width, scheme) in enumerate(((1200, "1"), (420, "0"))):
+        look = f"--blink-settings=preferredColorScheme={scheme}"
+        profile = tmp_path / f"profile-{number}"
+        seen = seen_in(browser, out, profile, look, f"--window-size={width},900")
+        assert len(seen["charts"]) == text.count("<svg") >= 5
+        assert all(wide > 300 and high > 100 for wide, high in seen["charts"])
+        assert len(seen["tables"]) == text.count("<table") > 5
+        assert sum(map(bool, seen["tables"])) >= 2  # others are folded in a comparison
+        assert seen["loaded"] == []
+        assert seen["overflow"] <= 0
+        grounds.add(seen["ground"])
+    assert len(grounds) == 2
 
 
 def test_a_run_that_failed_before_anything(tmp_path: Path) -> None:

@@ -187,6 +187,17 @@ def test_losses_by_step_are_means_over_updates_that_trained_the_step() -> None:
     assert store.losses_by_step() == [pytest.approx((1 + 1 + 4) / 3), pytest.approx(0.5)]
 
 
+def test_losses_by_step_are_those_of_recent_updates() -> None:
+    """However few updates an event holds: beside the newest evaluation stands what is new."""
+    store = RunStore()
+    for first in range(1, 41):
+        event = steps_event(10 * first, 10)
+        loss = b"[9.0]" if first <= 30 else b"[2.0]"
+        event.by_step = msgspec.Raw(b"[" + b",".join([loss] * 10) + b"]")
+        store.take([event])
+    assert store.losses_by_step() == [pytest.approx(2.0)]
+
+
 def test_the_time_left_counts_evaluations_too() -> None:
     store = RunStore()
     store.take([started(total=100), steps_event(1, 60), evaluation(50)])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from trm_engine.config import Config
+from trm_engine.config import BUILTIN_PREFIX, Config
 from trm_engine.files.jsonl import to_json
 from trm_engine.printable import one_line
 from trm_engine.runs.best import reported_score
@@ -61,7 +61,9 @@ def facts(run: AttachedRun) -> Table:
     if started:
         train, val = started.data.train, started.data.val
         rows += [*run_facts(started), *model_facts(started)]
-        rows.append(("training data", f"{train.path}: {train.samples:,} samples"))
+        given = str(started.config.get("data", {}).get("train_data", ""))
+        source = given if given.startswith(BUILTIN_PREFIX) else train.path
+        rows.append(("training data", f"{source}: {train.samples:,} samples"))
         rows.append(("validation data", f"{val.path}: {val.samples:,} samples"))
         rows += software(started)
     cells = [[Cell(one_line(name)), Cell(one_line(str(value)))] for name, value in rows]

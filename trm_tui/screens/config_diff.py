@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.screen import Screen
@@ -12,7 +10,7 @@ from trm_engine.config import Config
 from trm_engine.printable import one_line
 from trm_engine.runs.summary import RunSummary
 from trm_tui.keys import CONFIG_DIFF, bindings
-from trm_tui.store.groups import Values, different_settings
+from trm_tui.store.groups import different_settings, only
 from trm_tui.widgets.key_footer import KeyFooter
 from trm_tui.widgets.run.config import ConfigView
 
@@ -48,16 +46,7 @@ class ConfigDiffScreen(Screen[None]):
         configs = [self._first.config, self._second.config]
         if self._only_different:
             keys = different_settings(*configs)
-            configs = [_only(each, keys) for each in configs]
+            configs = [only(each, keys) for each in configs]
         name = one_line(self._second.title)
         view.show(configs[0], Config().to_dict(), configs[1], name)
         view.border_title = Content(f"{one_line(self._first.title)}, and where {name} differs")
-
-
-def _only(config: Values, keys: Collection[str]) -> Values:
-    """The settings with these keys."""
-    return {
-        section: kept
-        for section, settings in config.items()
-        if (kept := {name: v for name, v in settings.items() if f"{section}.{name}" in keys})
-    }

@@ -37,6 +37,8 @@ Runs = list[RunSummary]
 class RunsScreen(Screen[None]):
     """Lists the runs in ``parent`` and updates the list."""
 
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
+
     def __init__(self, parent: Path, remembered: Remembered, order: RunList | None = None) -> None:
         super().__init__()
         self.folder = parent

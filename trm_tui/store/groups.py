@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Generic, TypeVar
@@ -69,6 +69,16 @@ def different_settings(first: Values, second: Values) -> list[str]:
     one, other = flat(first), flat(second)
     keys = dict.fromkeys([*one, *other])
     return [key for key in keys if key not in PLACES and _text(one, key) != _text(other, key)]
+
+
+def only(config: Values, keys: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The settings with these keys."""
+    return {
+        section: kept
+        for section, settings in config.items()
+        if isinstance(settings, Mapping)
+        and (kept := {name: v for name, v in settings.items() if f"{section}.{name}" in keys})
+    }
 
 
 def group_runs(

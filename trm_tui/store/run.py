@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable
-from typing import assert_never
+from itertools import zip_longest
+from typing import TypeGuard, assert_never
 
 import msgspec
 import numpy as np
@@ -39,7 +41,8 @@ from trm_tui.store.pace import (
     update_seconds,
 )
 
-RECENT_EVENTS = 50
+RECENT = 50
+"""Updates, and at most so many events, of which the losses by supervision step are the mean."""
 LOST_BEFORE = "the worker exited without reporting"
 
 Topics = set[str]
@@ -72,7 +75,7 @@ class RunStore:
         self.step = 0
         self.epoch = 0.0
         self.last_event = 0.0
-        self._by_step: deque[msgspec.Raw] = deque(maxlen=RECENT_EVENTS)
+        self._by_step: deque[msgspec.Raw] = deque(maxlen=RECENT)
         self._average: tuple[int, float | None] = (0, None)
 
     # Events -----------------------------------------------------------------------------------
@@ -263,21 +266,21 @@ class RunStore:
 
     def losses_by_step(self) -> list[float | None]:
         """Mean training loss at each supervision step, over recent updates that trained it."""
-        sums: list[float] = []
-        counts: list[int] = []
-        for text in self._by_step:
-            for losses in _lists(text):
-                for place, loss in enumerate(losses):
-                    if place == len(sums):
-                        sums.append(0.0)
-                        counts.append(0)
-                    if loss is not None and np.isfinite(loss):
-                        sums[place] += loss
-                        counts[place] += 1
-        return [total / count if count else None for total, count in zip(sums, counts, strict=True)]
+        recent: list[list[float | None]] = []
+        for text in reversed(self._by_step):
+            recent += reversed(_lists(text))
+            if len(recent) >= RECENT:
+                break
+        by_step = zip_longest(*recent[:RECENT])
+        finite = ([loss for loss in losses if _is_finite(loss)] for losses in by_step)
+        return [sum(losses) / len(losses) if losses else None for losses in finite]
 
 
 _decode_lists = msgspec.json.Decoder(list[list[float | None]], strict=False).decode
+
+
+def _is_finite(loss: float | None) -> TypeGuard[float]:
+    return loss is not None and math.isfinite(loss)
 
 
 def _lists(text: msgspec.Raw) -> list[list[float | None]]:

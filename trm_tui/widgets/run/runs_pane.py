@@ -1,4 +1,4 @@
-"""RunsPane: the runs of a folder, with a filter."""
+"""RunsPane: the runs of a folder, with a filter, and what the selected one is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from trm_tui.store.run_list import RunList
+from trm_tui.widgets.run.run_detail import RunDetail
 from trm_tui.widgets.run.runs_table import RunsTable
 from trm_tui.widgets.table.search_bar import SearchBar
 
@@ -16,7 +17,12 @@ EXAMPLE = "val.exact>0.95 and lr<1e-3, or words"
 
 
 class RunsPane(Vertical):
-    """The table, and the filter below it."""
+    """The table, the filter below it and, in a high terminal, the selected run."""
+
+    DEFAULT_CSS = """
+    RunsPane > RunsTable { height: 2fr; }
+    .-short RunDetail { display: none; }
+    """
 
     def __init__(self, title: str, runs: RunList, **options: Any) -> None:
         super().__init__(**options)
@@ -27,6 +33,12 @@ class RunsPane(Vertical):
     def compose(self) -> ComposeResult:
         yield self.table
         yield self._bar
+        yield RunDetail()
+
+    @on(RunsTable.Selected)
+    def _show_selected(self, event: RunsTable.Selected) -> None:
+        event.stop()
+        self.query_one(RunDetail).show(self.table.selected, self.table.list.baseline)
 
     @on(RunsTable.FilterRequested)
     def _open_filter(self) -> None:

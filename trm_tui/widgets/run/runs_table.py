@@ -63,6 +63,9 @@ class RunsTable(CursorRows):
         what: str
         runs: list[RunSummary]
 
+    class Selected(Message):
+        """The cursor is on another row, or its row changed."""
+
     class FilterRequested(Message):
         """Request to open the filter."""
 
@@ -269,6 +272,7 @@ class RunsTable(CursorRows):
         hidden = f"{self.list.hidden} hidden" if self.list.hidden else ""
         self.border_subtitle = Content(" · ".join(filter(None, (note, by, hidden))))
         self.refresh_bindings()
+        self.post_message(self.Selected())
 
     def _meant(self) -> list[RunSummary]:
         """The marked runs, or the cursor's."""
