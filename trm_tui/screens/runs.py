@@ -37,6 +37,7 @@ Runs = list[RunSummary]
 class RunsScreen(Screen[None]):
     """Lists the runs in ``parent`` and updates the list."""
 
+    DEFAULT_CSS = "RunsScreen.-short RunDetail { display: none; }"
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
 
     def __init__(self, parent: Path, remembered: Remembered, order: RunList | None = None) -> None:

@@ -19,10 +19,7 @@ EXAMPLE = "val.exact>0.95 and lr<1e-3, or words"
 class RunsPane(Vertical):
     """The table, the filter below it and, in a high terminal, the selected run."""
 
-    DEFAULT_CSS = """
-    RunsPane > RunsTable { height: 2fr; }
-    .-short RunDetail { display: none; }
-    """
+    DEFAULT_CSS = "RunsPane > RunsTable { height: 2fr; }"
 
     def __init__(self, title: str, runs: RunList, **options: Any) -> None:
         super().__init__(**options)

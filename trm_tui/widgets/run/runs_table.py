@@ -77,6 +77,7 @@ class RunsTable(CursorRows):
         self.list = runs or RunList()
         self._chosen = 0
         self._marked: set[Path] = set()
+        self._problem = ""
 
     @property
     def selected(self) -> Row | None:
@@ -94,9 +95,9 @@ class RunsTable(CursorRows):
         with_cursor = self.selected
         try:
             self.list.filter(text)
+            self._problem = ""
         except FilterError as error:
-            self.border_subtitle = Content(one_line(str(error)))
-            return
+            self._problem = one_line(str(error))
         self._show(with_cursor)
 
     def row_count(self) -> int:
@@ -263,14 +264,15 @@ class RunsTable(CursorRows):
         self._tell()
 
     def _tell(self) -> None:
-        """Show note, order and number of hidden runs in the border."""
+        """Show what is wrong with the filter, or note, order and number of hidden runs."""
         row = self.selected
         note = one_line(row.run.about.note) if row and row.run else ""
         by = "oldest first" if self.list.reverse else "newest first"
         if self.list.sort != "age":
             by = f"by {self.list.sort}{', reversed' * self.list.reverse}"
         hidden = f"{self.list.hidden} hidden" if self.list.hidden else ""
-        self.border_subtitle = Content(" · ".join(filter(None, (note, by, hidden))))
+        told = self._problem or " · ".join(filter(None, (note, by, hidden)))
+        self.border_subtitle = Content(told)
         self.refresh_bindings()
         self.post_message(self.Selected())
 
