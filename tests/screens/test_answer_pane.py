@@ -148,6 +148,21 @@ async def test_the_border_says_which_step_it_is() -> None:
         assert str(pane.border_subtitle) == "step 5 of 16 · unknown: a"
 
 
+async def test_a_single_step_has_no_course() -> None:
+    """Neither curves over steps nor a step at which it halts: there is just the answer."""
+    pane = AnswerPane("Answer")
+    async with PaneApp(pane).run_test(size=(78, 60)) as pilot:
+        pane.show(answer(1), 0)
+        await pilot.pause()
+        assert not pane.border_subtitle
+        assert not pane.query_one(StepCurve).display
+        text = shown(pilot.app)
+        assert "P(call)" not in text and "all steps" not in text
+        assert "q " in text
+        pane.show(answer(2), 1)
+        assert pane.query_one(StepCurve).display
+
+
 async def test_keys_ask_for_other_steps_and_scroll() -> None:
     app = AnswerApp(AnswerPane("EMA"))
     async with app.run_test(size=(44, 10)) as pilot:

@@ -10,7 +10,7 @@ from msgspec import convert
 
 from tests.screens.panes import assert_golden, evaluation_record
 from tests.screens.test_checkpoint_facts import summary
-from tests.screens.whole_screen import shown, utc
+from tests.screens.whole_screen import shown, until, utc
 from trm_engine.runs.schema.answers import FileEvaluation
 from trm_engine.runs.schema.model_file import ModelSummary
 from trm_tui.app import TrmApp
@@ -27,9 +27,9 @@ CURVE = [
 ]
 
 
-def result(number: int) -> FileEvaluation:
+def result(number: int, steps: int = 4) -> FileEvaluation:
     """What a worker answers at the end of an evaluation."""
-    metrics = evaluation_record(number, steps=4)["metrics"]
+    metrics = evaluation_record(number, steps=steps)["metrics"]
     decision = {**COUNTS, **metrics["decision"]}
     answer = {
         "metrics": {"samples": 693, **metrics, "decision": decision},
@@ -44,6 +44,8 @@ def result(number: int) -> FileEvaluation:
 class Told(CheckpointSession):
     """Answers at once, from memory."""
 
+    steps = 4
+
     async def open(self) -> ModelSummary:
         """One summary, or two."""
         self.summary = summary()
@@ -52,7 +54,7 @@ class Told(CheckpointSession):
 
     async def evaluate(self) -> AsyncIterator[None]:
         """Everything in one go."""
-        self.judgement.result = result(3)
+        self.judgement.result = result(3, self.steps)
         if self.other:
             self.other_judgement.result = result(1)
         yield
@@ -70,3 +72,13 @@ async def test_evaluation_tab_as_text(size: tuple[int, int], other: Path | None)
             await pilot.pause()
         name = "inspect_evaluation_other" if other else "inspect_evaluation"
         assert_golden(f"{name}_{size[0]}x{size[1]}", shown(pilot.app))
+
+
+async def test_a_model_of_one_step_shows_slots_in_the_place_of_halting() -> None:
+    told = Told(Path("step_3.pt"))
+    told.steps = 1
+    async with TrmApp(lambda _: InspectScreen(told), Settings()).run_test(size=(120, 36)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: "Slot accuracy" in shown(pilot.app))
+        assert "Halting" not in shown(pilot.app)
+        assert "Supervision steps" not in shown(pilot.app)

@@ -140,11 +140,11 @@ class SampleDetail(ScrollKeys):
         if not self._answered:
             return ""
         count = len(self._answered.steps)
-        words = f"step {self.step + 1} of {count}"
-        if self._answered.truth is None:
-            return words
-        wrong = wrong_words(self._answered, self.step)
-        return f"{words}: {f'{WRONG} {wrong}' if wrong else f'{RIGHT} right'}"
+        words = [f"step {self.step + 1} of {count}"] if count > 1 else []
+        if self._answered.truth is not None:
+            wrong = wrong_words(self._answered, self.step)
+            words.append(f"{WRONG} {wrong}" if wrong else f"{RIGHT} right")
+        return ": ".join(words)
 
     def _arrange(self) -> None:
         """Set the layout. Only the widgets that scroll can take the focus."""

@@ -95,7 +95,7 @@ class InspectTabs(LazyTabs):
         return VocabularyView(classes="panel")
 
     def _evaluation(self) -> Widget:
-        panes = (HeadlineFigures, SupervisionSteps, DecisionMatrix, HaltingCurve)
+        panes = (HeadlineFigures, SupervisionSteps, DecisionMatrix, HaltingCurve, SlotAccuracy)
         return Container(*(pane(classes="panel") for pane in panes), id="evaluation-panes")
 
     def _tools(self) -> Widget:
@@ -153,6 +153,8 @@ class InspectTabs(LazyTabs):
         if now.result is None or now.metrics is None:
             return
         evaluation, compared = now.metrics, other.metrics
+        for panes in self.query("#evaluation-panes"):
+            panes.set_class(len(evaluation.by_step) == 1, "-single-step")
         for headlines in self.query(HeadlineFigures):
             headlines.show(evaluation, compared)
         for matrix in self.query(DecisionMatrix):

@@ -28,7 +28,7 @@ class AnswerPane(ScrollKeys):
     AnswerPane {
         height: 1fr;
         & StepAnswer, & AnswerJson, & StepCurve { margin-bottom: 1; }
-        &.-unanswered StepCurve, &.-unanswered StepAnswer { display: none; }
+        &.-unanswered StepAnswer { display: none; }
     }
     """
 
@@ -58,12 +58,14 @@ class AnswerPane(ScrollKeys):
         """Show an answer at a step, from 0; None shows no answer. ``status`` is for the border."""
         at = answer.steps[step] if answer else None
         self.set_class(answer is None, "-unanswered")
+        count = len(answer.steps) if answer else 0
+        self._curve.display = count > 1
         self._curve.show(answer, step)
         self._answer.show(answer, step)
         self._call.show(at.prediction if at else None)
         self._tools.show(at.tools if at else ())
-        count = f"step {step + 1} of {len(answer.steps)}" if answer else ""
-        words = filter(None, (count, one_line(status)))
+        which = f"step {step + 1} of {count}" if count > 1 else ""
+        words = filter(None, (which, one_line(status)))
         self.border_subtitle = Content(" · ".join(words))
 
     def action_move_step(self, steps: int) -> None:

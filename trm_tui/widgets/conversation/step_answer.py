@@ -82,13 +82,16 @@ class StepAnswer(Drawing):
         tools = leading_tools(answer, steps[self._step], TOOLS)
         label = _label_width(tools, width)
         seen = self._visible_steps(len(steps), (width - label) // CELL)
-        yield self._step_numbers(seen, label, len(steps))
-        chances = [each.prediction.decision_probability for each in steps]
-        yield self._figures("P(call)", chances, seen, label)
+        has_several = len(steps) > 1  # a single one has no course
+        if has_several:
+            yield self._step_numbers(seen, label, len(steps))
+            chances = [each.prediction.decision_probability for each in steps]
+            yield self._figures("P(call)", chances, seen, label)
         for tool in tools:
             yield self._figures(tool, tool_probabilities(answer, tool), seen, label)
         yield self._figures("q", [each.prediction.q for each in steps], seen, label)
-        yield self._halting(answer, seen, label, width)
+        if has_several:
+            yield self._halting(answer, seen, label, width)
 
     def _visible_steps(self, count: int, room: int) -> range:
         """The steps that fit, with the selected one among them."""

@@ -16,6 +16,7 @@ from trm_tui.text.figures import (
     loss_text,
     share_text,
 )
+from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.rows import Line, RowsView
 
@@ -46,7 +47,7 @@ COLUMNS = [
 ]
 
 
-class SupervisionSteps(RowsView):
+class SupervisionSteps(RowsView, AwaitsEvaluation):
     """One row for each supervision step. Training losses may change several times a second."""
 
     BORDER_TITLE = "Supervision steps"
@@ -108,8 +109,9 @@ class SupervisionSteps(RowsView):
         }
 
     def foot_height(self) -> int:
-        """The halting line, if the pane is high enough."""
-        return 1 if self._halting and self.scrollable_content_region.height > 3 else 0
+        """The halting line, if the pane is high enough and there is more than one step."""
+        has_room = self.scrollable_content_region.height > 3
+        return 1 if self._halting and len(self._by_step) > 1 and has_room else 0
 
     def foot(self, width: int, height: int) -> list[Line]:
         """The mean steps and exact match with halting."""
