@@ -16,6 +16,7 @@ from trm_engine.errors import CheckpointError
 from trm_engine.exports.export import export
 from trm_engine.exports.folder import CONFIG, READ, STEP
 from trm_engine.exports.measure import PROBABILITIES
+from trm_engine.inference import onnx_model as onnx_module
 from trm_engine.inference.predictor import Predictor
 from trm_engine.runs.folder import RunFolder, find_checkpoint
 
@@ -112,6 +113,15 @@ def test_fewer_and_more_steps_than_in_training_can_be_asked_for(
         one, other = (each.predict(asked, steps)[0] for each in (torch_model, onnx_model))
         assert one.steps_used == other.steps_used == steps
         assert one.decision_probability == pytest.approx(other.decision_probability, abs=CLOSE)
+
+
+def test_threads_and_memory_given_back_change_no_answer(
+    folder: Path, onnx_model: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_module, "LONG", 0)
+    shared = Predictor.load(find_checkpoint(folder), "cpu", threads=3)
+    asked = conversations()
+    assert shared.predict(asked) == onnx_model.predict(asked)
 
 
 def test_a_router_runs_it(folder: Path, run: RunFolder) -> None:

@@ -27,7 +27,7 @@ WEIGHTS = "model.safetensors"
 READ, OFFER, STEP, GRAPH_WEIGHTS = "read.onnx", "offer.onnx", "step.onnx", "weights.bin"
 
 FORMAT = "trm-tui export"
-VERSION = 2
+VERSION = 3
 NEEDS = "exported models need more packages: pip install 'trm-tui[export]' ({} is missing)"
 GRAPHS_ONLY_ANSWER = (
     "exported as graphs for onnxruntime, which predict and can be served; this needs a checkpoint, "

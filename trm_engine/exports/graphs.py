@@ -178,8 +178,8 @@ class StepGraph(nn.Module):
 
     TOKENS [4, L]: ids, roles, text flags and numbers of turns (from 1; 0 before the first), without
     EOS. The tools of the catalogue are those on offer. SAID [4, N]: field, value, first and last
-    token of the listed values that stand in it. EARLIER [P, C]: what the step before gave of the
-    first P tokens, which are whole turns. ``y`` and ``z`` [L - P + R, D], or [1, D] at first.
+    token of the listed values that stand in it. EARLIER [K, P, D]: what was kept of the first P
+    tokens, which are whole turns. ``y`` and ``z`` [L - P + R, D], or [1, D] at first.
     """
 
     def __init__(self, model: TRMForToolCalling) -> None:
@@ -196,9 +196,9 @@ class StepGraph(nn.Module):
         places = torch.arange(offered.shape[1])[None]
         words = embedding.words(ids, roles, flags)
         registers = embedding.register_vectors(readings, places)
-        *seen, known_y = earlier.split(model.config.hidden_size, dim=1)
+        *seen, known_y = (earlier[each] for each in range(kept_of(model)))
         core = LeanCore(model.core, turns[0], registers[0], tuple(seen), embedding.rope_theta)
-        y, z = core.improved(torch.cat((words[0, earlier.shape[0] :], registers[0])), y, z)
+        y, z = core.improved(torch.cat((words[0, earlier.shape[1] :], registers[0])), y, z)
         tokens, own = core.split(y)
 
         context = _context(turns, words, registers, ids, offered, places)
@@ -207,7 +207,15 @@ class StepGraph(nn.Module):
         whole = torch.cat((known_y, tokens, own))
         output: TRMOutput = model.heads(whole, z, replace(context, readings=readings, said=heard))
         answers = (getattr(output, name) for name in ANSWERS)
-        return *answers, torch.cat((*core.new, tokens), dim=1), y, z
+        new = torch.cat((*core.new, tokens)).reshape(kept_of(model), -1, model.config.hidden_size)
+        return *answers, new, y, z
+
+
+def kept_of(model: TRMForToolCalling) -> int:
+    """The number of vectors that are kept of a token: keys and values of each layer each time it
+    is used, and y."""
+    core = model.core
+    return 1 + 2 * core.T * (core.n + 1) * len(core.layers)
 
 
 def _context(

@@ -22,6 +22,7 @@ from trm_engine.exports.graphs import (
     Catalogue,
     ReadGraph,
     StepGraph,
+    kept_of,
 )
 from trm_engine.exports.hoisting import hoisted, used_by
 from trm_engine.exports.signature import READ_INPUTS, READ_OUTPUTS, START
@@ -68,7 +69,7 @@ def write_graphs(folder: Path, model: TRMForToolCalling, int8: bool = False) -> 
     if int8:
         graphs = {name: _quantised(graph) for name, graph in graphs.items()}
     graphs = {name: _optimised(graph) for name, graph in graphs.items()}
-    start = {"y": model.y_init.tolist(), "z": model.z_init.tolist(), "columns": columns_of(model)}
+    start = {"y": model.y_init.tolist(), "z": model.z_init.tolist(), "kept": kept_of(model)}
     onnx.helper.set_model_props(graphs[STEP], {START: json.dumps(start)})
     weights = bytearray()
     places: dict[bytes, int] = {}
@@ -155,12 +156,6 @@ def _catalogue(model: TRMForToolCalling) -> tuple[Tensor, ...]:
     return ids, 1 + ids % 2, kinds, values % model.config.vocab_size
 
 
-def columns_of(model: TRMForToolCalling) -> int:
-    """What is kept of a token: keys and values of each layer each time it is used, and y."""
-    core = model.core
-    return (1 + 2 * core.T * (core.n + 1) * len(core.layers)) * model.config.hidden_size
-
-
 def _question(model: TRMForToolCalling) -> tuple[Tensor, ...]:
     """An example of STEP_INPUTS, see there."""
     width, slots = model.config.hidden_size, model.config.num_slots
@@ -179,7 +174,7 @@ def _question(model: TRMForToolCalling) -> tuple[Tensor, ...]:
         *(accepted, accepted.clone(), torch.arange(ARGS) % max(slots, 1)),
         torch.ones(1, TOOLS, dtype=torch.bool),
         torch.stack(said),
-        torch.randn(KNOWN, columns_of(model)),
+        torch.randn(kept_of(model), KNOWN, width),
         *(torch.randn(rows, width) for _ in range(2)),
     )
 

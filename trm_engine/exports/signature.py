@@ -17,4 +17,4 @@ ANSWERS = tuple(each.name for each in fields(Logits))
 
 START = "start"
 """The key of the graph's metadata with y and z before the first step, and with the number of
-columns of EARLIER."""
+vectors that are kept of a token."""

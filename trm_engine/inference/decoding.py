@@ -197,32 +197,33 @@ def best_spans(
     ``starts`` and ``ends`` [B, F, L] are logits, -inf where there is no border; ``turn_ids`` are
     [B, L]. Returns first and last tokens [B, F, 2]; -1 if no span is valid.
     """
-    ends, lasts = _best_ends(ends, turn_ids, max_span)
-    scores = starts + ends
+    scores = starts + _best_ends(ends, turn_ids, max_span)
     first = scores.argmax(axis=-1)[..., None]
-    spans = np.concatenate((first, np.take_along_axis(lasts, first, axis=-1)), axis=-1)
-    return np.where(np.take_along_axis(scores, first, axis=-1) == -np.inf, -1, spans)
+    lasts = first + np.arange(max_span)  # (b f w)
+    inside = lasts.clip(max=ends.shape[-1] - 1)
+    samples = np.arange(len(turn_ids))[:, None, None]
+    is_same = (turn_ids[samples, inside] == turn_ids[samples, first]) & (inside == lasts)
+    minus = np.float32(-np.inf)
+    last = np.where(is_same, np.take_along_axis(ends, inside, axis=-1), minus).argmax(axis=-1)
+    spans = np.concatenate((first, first + last[..., None]), axis=-1)
+    return np.where(np.take_along_axis(scores, first, axis=-1) == minus, -1, spans)
 
 
-def _best_ends(
-    ends: np.ndarray, turn_ids: np.ndarray, max_span: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """For each first token, the likeliest last one in its turn: logit and index, [B, F, L] each.
+def _best_ends(ends: np.ndarray, turn_ids: np.ndarray, max_span: int) -> np.ndarray:
+    """For each first token, the logit of the likeliest last one in its turn, [B, F, L].
 
     This is a sliding-window maximum by doubling: the best in a window of 2w tokens is the better of
     the best in its two halves. The last window is ``max_span`` wide.
     """
     best = ends.copy()
-    places = np.broadcast_to(np.arange(ends.shape[-1]), ends.shape).copy()
     window, widest = 1, min(max_span, ends.shape[-1])
     while window < widest:
         shift = min(window, widest - window)
         same_turn = turn_ids[:, None, :-shift] == turn_ids[:, None, shift:]
-        better = same_turn & (best[..., shift:] > best[..., :-shift])
-        for each in (best, places):
-            each[..., :-shift] = np.where(better, each[..., shift:], each[..., :-shift])
+        later = np.where(same_turn, best[..., shift:], np.float32(-np.inf))
+        np.maximum(best[..., :-shift], later, out=best[..., :-shift])
         window += shift
-    return best, places
+    return best
 
 
 def span_probabilities(starts: np.ndarray, ends: np.ndarray, spans: np.ndarray) -> np.ndarray:

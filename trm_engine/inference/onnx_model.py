@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,12 @@ from trm_engine.vocabulary import CAPITALISED, EOS_ID, FIRST_MARKER_ID, MASK_ID
 MASKED_LOGIT = -1e4
 """The logit of tools that are not on offer, and of padding as part of a value."""
 
-KEPT_OFFERS = 16
+MOST_OFFER_BYTES = 16 << 20
+"""Of what is kept of tools on offer."""
+
+LONG = 512
+"""Tokens of a conversation after which the memory that it took is given back: it grows with their
+square. Taking it anew costs a tenth of the time of a short conversation."""
 
 Feeds = dict[str, np.ndarray]
 
@@ -46,6 +52,11 @@ class Offer:
     feeds: Feeds
     readings: Readings
 
+    @property
+    def bytes(self) -> int:
+        """Of the feeds."""
+        return sum(each.nbytes for each in self.feeds.values())
+
 
 class OnnxModel:
     """The graphs of a folder. A conversation is computed alone, as far as it is new.
@@ -53,7 +64,8 @@ class OnnxModel:
     Args:
         folder: where they are.
         config: the model's sizes.
-        threads: of the processor.
+        threads: of the processor. Conversations of a batch are shared among them: one alone has
+            too little to compute to be shared.
 
     Raises:
         CheckpointError: onnxruntime is missing, or cannot read a graph.
@@ -62,12 +74,14 @@ class OnnxModel:
     def __init__(self, folder: Path, config: TRMConfig, threads: int = 1) -> None:
         self.config = config
         self.memory = TurnMemory()
-        self._read, self._offer = (_session(folder / name, threads) for name in (READ, OFFER))
-        self._step = _session(folder / STEP, threads, is_often_used=True)
+        self._read, self._offer = (_session(folder / name) for name in (READ, OFFER))
+        self._step = _session(folder / STEP, is_often_used=True)
+        self._threads = ThreadPoolExecutor(threads) if threads > 1 else None
         self._outputs = [each.name for each in self._step.get_outputs()]
         start = json.loads(self._step.get_modelmeta().custom_metadata_map[START])
         self._start = {name: np.array([start[name]], np.float32) for name in "yz"}
-        self._nothing = np.zeros((1, 0, start["columns"]), np.float32)
+        self._long = _giving_memory_back()
+        self._nothing = np.zeros((1, start["kept"], 0, config.hidden_size), np.float32)
         self._offers: OrderedDict[tuple[int, bytes], Offer] = OrderedDict()
 
     def read(self, catalogue: CatalogueTokens) -> Readings:
@@ -88,8 +102,9 @@ class OnnxModel:
             self._conversation(_tokens(batch, row), self._offered(readings, mask), steps)
             for row, mask in enumerate(offered)
         ]
+        apply = self._threads.map if self._threads else map
         for _ in range(steps):
-            yield _together([next(each) for each in asked], *shape)
+            yield _together([*apply(next, asked)], *shape)
 
     def _conversation(
         self, tokens: np.ndarray, offer: Offer, steps: int
@@ -97,17 +112,18 @@ class OnnxModel:
         """The answers of each step to one conversation, with the tools on offer."""
         turns = turns_of(tokens)
         known = self.memory.recall(turns, steps)
-        earlier = np.concatenate(known, axis=1) if known else self._nothing.repeat(steps, axis=0)
+        earlier = np.concatenate(known, axis=2) if known else self._nothing.repeat(steps, axis=0)
         said = offer.listed.find(tokens[0].tolist())
         feeds = {**offer.feeds, **self._start, TOKENS: tokens, SAID: said}
         made: list[np.ndarray] = []
+        options = self._long if tokens.shape[1] > LONG else None
         for step in range(steps):
             feeds[EARLIER] = earlier[step]
-            found = dict(zip(self._outputs, self._step.run(None, feeds), strict=True))
+            found = dict(zip(self._outputs, self._step.run(None, feeds, options), strict=True))
             made.append(found[f"next_{EARLIER}"])
             feeds.update(y=found["next_y"], z=found["next_z"])
             if len(made) == steps:
-                self.memory.keep(turns, earlier.shape[1], made)
+                self.memory.keep(turns, earlier.shape[2], made)
             yield offer, found
 
     def _offered(self, readings: Readings, mask: np.ndarray) -> Offer:
@@ -124,9 +140,10 @@ class OnnxModel:
             run = self._offer.run(names, {name: given[name] for name in taken})
             feeds = dict(zip(names, run, strict=True))
             found = Offer(tools, ListedValues(readings.catalogue.values), feeds, readings)
-            if len(self._offers) >= KEPT_OFFERS:
-                self._offers.popitem(last=False)
             self._offers[key] = found
+            while sum(each.bytes for each in self._offers.values()) > MOST_OFFER_BYTES:
+                self._offers.popitem(last=False)
+        self._offers.move_to_end(key)
         return found
 
 
@@ -181,18 +198,29 @@ def _padded(name: str, offer: Offer, found: Feeds, tools: int, length: int) -> n
     return logits
 
 
-def _session(path: Path, threads: int, is_often_used: bool = False) -> Any:
-    """A graph, ready to run. One that is often used keeps its weights twice: it is faster."""
+def _giving_memory_back() -> Any:
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
+
+
+def _session(path: Path, is_often_used: bool = False) -> Any:
+    """A graph, ready to run. One that is often used is faster, for more memory: it keeps its
+    weights twice, and the memory of a run for the next one (see ``LONG``)."""
     try:
         import onnxruntime
     except ModuleNotFoundError as error:
         raise CheckpointError(NEEDS.format(error.name)) from None
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.intra_op_num_threads, options.inter_op_num_threads = 1, 1
     options.log_severity_level = 3
     if not is_often_used:
         options.add_session_config_entry("session.disable_prepacking", "1")
-    options.enable_cpu_mem_arena = False  # it keeps what the longest conversation took
+    # The export has optimised it.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.enable_cpu_mem_arena = is_often_used
     options.enable_mem_pattern = False  # sizes change from one conversation to the next
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

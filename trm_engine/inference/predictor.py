@@ -271,7 +271,7 @@ class Predictor:
                 tools = {found.labels.tool_of(each) for each in functions.values()}
                 found = found.narrowed(sorted(tools))
             if len(self._catalogues) >= KEPT_CATALOGUES:
-                self._catalogues.clear()
+                del self._catalogues[next(iter(self._catalogues))]
             self._catalogues[key] = found
         return found
 

@@ -33,7 +33,7 @@ class TurnMemory:
         self._lock = threading.Lock()
 
     def recall(self, turns: Sequence[Place], steps: int) -> list[np.ndarray]:
-        """What is known of the first turns of a conversation, [steps, l, C] of l tokens each.
+        """What is known of the first turns of a conversation, [steps, K, l, D] of l tokens each.
 
         ``steps``: the supervision steps that are needed. The last turn is never known: there must
         be something to compute.
@@ -49,12 +49,12 @@ class TurnMemory:
         return found
 
     def keep(self, turns: Sequence[Place], known: int, states: Sequence[np.ndarray]) -> None:
-        """Keep what each step gave, [L - known, C], of the tokens after the first ``known``."""
+        """Keep what each step gave, [K, L - known, D], of the tokens after the first ``known``."""
         with self._lock:
             for key, begin, end in turns:
                 if begin < known:
                     continue
-                turn = np.stack([each[begin - known : end - known] for each in states])
+                turn = np.stack([each[:, begin - known : end - known] for each in states])
                 self._forget(key)
                 self._turns[key] = turn
                 self.bytes += turn.nbytes
