@@ -26,6 +26,7 @@ from trm_engine.exports.graphs import (
 )
 from trm_engine.exports.hoisting import hoisted, used_by
 from trm_engine.exports.signature import READ_INPUTS, READ_OUTPUTS, START
+from trm_engine.exports.tables import with_short_tables
 from trm_engine.models.embeddings import SHARED_REGISTERS
 from trm_engine.models.layers import NORM_EPS
 from trm_engine.models.trm import TRMForToolCalling
@@ -68,7 +69,7 @@ def write_graphs(folder: Path, model: TRMForToolCalling, int8: bool = False) -> 
     graphs[OFFER], graphs[STEP] = hoisted(graphs[STEP], {*Catalogue._fields})
     if int8:
         graphs = {name: _quantised(graph) for name, graph in graphs.items()}
-    graphs = {name: _optimised(graph) for name, graph in graphs.items()}
+    graphs = {name: with_short_tables(_optimised(graph)) for name, graph in graphs.items()}
     start = {"y": model.y_init.tolist(), "z": model.z_init.tolist(), "kept": kept_of(model)}
     onnx.helper.set_model_props(graphs[STEP], {START: json.dumps(start)})
     weights = bytearray()
