@@ -14,13 +14,14 @@ import torch
 from tests.forking import TRM
 from tests.inspected import VALIDATION, finished_run
 from trm_engine import Router
-from trm_engine.checkpoints.file import load_checkpoint
+from trm_engine.checkpoints.file import load_checkpoint, save_atomically
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.labels import Labels
 from trm_engine.errors import CheckpointError, DataError
 from trm_engine.exports.export import export
 from trm_engine.exports.folder import CARD, CONFIG, PROOF, TOKENIZER, WEIGHTS
 from trm_engine.exports.proof import Proof
+from trm_engine.inference.calibration import IDENTITY
 from trm_engine.inference.predictor import Predictor
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.runs.folder import RunFolder, find_checkpoint
@@ -68,11 +69,21 @@ def test_an_export_has_the_weights_that_the_checkpoint_predicts_with(
 
 
 def test_raw_weights_are_exported_if_they_are_asked_for(run: RunFolder, tmp_path: Path) -> None:
-    checkpoint = find_checkpoint(run.path)
-    assert export(checkpoint, tmp_path / "raw", "safetensors", raw=True).largest_difference == 0
-    found = load_checkpoint(tmp_path / "raw" / WEIGHTS)["model_state_dict"]
-    raw = load_checkpoint(checkpoint)["model_state_dict"]
-    assert all(torch.equal(each, raw[name]) for name, each in found.items())
+    """Without the calibration, which is that of the averaged ones."""
+    contents = load_checkpoint(find_checkpoint(run.path))
+    contents["calibration"] = {"decision": 2.0}
+    checkpoint = tmp_path / "model.pt"
+    save_atomically(contents, checkpoint)
+    data = str(run.validation)
+    proof = export(checkpoint, tmp_path / "raw", "safetensors", data, raw=True)
+    assert proof.largest_difference == 0
+    found = load_checkpoint(tmp_path / "raw" / WEIGHTS)
+    raw = contents["model_state_dict"]
+    assert all(torch.equal(each, raw[name]) for name, each in found["model_state_dict"].items())
+    assert found["calibration"] is None
+    assert Predictor(contents, "cpu", raw=True).calibration == IDENTITY
+    assert Predictor(contents, "cpu").calibration.decision == 2.0
+    assert Predictor({**contents, "ema_state_dict": None}, raw=True).calibration.decision == 2.0
 
 
 def test_every_reader_takes_an_export(run: RunFolder, made: tuple[Path, Proof]) -> None:

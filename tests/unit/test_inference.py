@@ -519,6 +519,23 @@ def test_a_model_that_has_learnt_it_is_asked_for_further_calls(
     assert asked == [["user"], ["user", "tool_call"], ["user", "tool_call", "tool_call"]]
 
 
+def test_calls_together_are_as_sure_as_all_their_decisions(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two calls these are three: each of them, and that no further one follows."""
+    once = predictor.predict([conversation("hello", *TOOLS)])[0].confidence
+    assert 0 < once < 1
+    predictor.labels = replace(predictor.labels, calls_together=True)
+    scripted(predictor, monkeypatch, [FIRST, SECOND])
+    [answer] = predictor.predict([conversation("0901 and 0902", *TOOLS)])
+    assert answer.confidence == pytest.approx(once**3)
+    assert (answer.abstain, answer.abstain_reason) == (False, None)
+    predictor.abstain_below = once**2.5
+    [answer] = predictor.predict([conversation("0901 and 0902", *TOOLS)])
+    assert answer.abstain and "of all calls is below" in str(answer.abstain_reason)
+    assert answer.calls == [FIRST, SECOND]
+
+
 def test_another_model_is_asked_once(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = scripted(predictor, monkeypatch, [FIRST, SECOND])
     [answer] = predictor.predict([conversation("0901 and 0902", *TOOLS)])

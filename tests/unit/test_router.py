@@ -249,6 +249,7 @@ def test_calls_that_are_made_together(folder: Path) -> None:
         made = [(call.name, call.arguments) for call in route.calls]
         if route.makes_calls:
             assert made == [(call.name, call.arguments) for call in answer.calls]
+            assert route.confidence == pytest.approx(answer.confidence)
         assert all(span.message < len(history) for c in route.calls for span in c.spans.values())
 
 

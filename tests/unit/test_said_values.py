@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trm_engine.inference.occurrences import ListedValues
 from trm_engine.models import TRMConfig, TRMForToolCalling
 from trm_engine.models.heads.said_values import SaidValues, occurrences
 from trm_engine.models.layout import Context
@@ -61,6 +62,10 @@ def test_every_occurrence_is_found_and_nothing_else(
         if value and turn[first : first + len(value)] == value
     }
     assert found == expected
+    listed = ListedValues(values.numpy())  # an exported model finds them one conversation at a time
+    for row, turn in enumerate(context.token_ids.tolist()):
+        own = {(row, *x) for x in listed.find(turn).T.tolist()}
+        assert own == {each for each in expected if each[0] == row}
 
 
 def test_the_value_that_the_pointer_points_at_gains_most() -> None:

@@ -27,6 +27,7 @@ from trm_engine.exports.onnx import write_graphs, write_int8_graphs
 from trm_engine.exports.proof import Proof, prove
 from trm_engine.exports.weights import write_weights
 from trm_engine.files.jsonl import to_json
+from trm_engine.inference.calibration import fitted_of
 from trm_engine.inspection.files import ModelFile
 from trm_engine.models.trm import TRMForToolCalling
 
@@ -80,7 +81,8 @@ def export(
             tell("writing the model")
             WRITERS[kind](folder, predictor.model)
             (folder / TOKENIZER).write_bytes(file.checkpoint["tokenizer"])
-            manifest = Manifest.of(file.checkpoint, kind)
+            calibration = fitted_of(file.checkpoint, raw)
+            manifest = Manifest.of({**file.checkpoint, "calibration": calibration}, kind)
             manifest.write(folder)
             dataset.written_to(folder / SAMPLES)
             proof = prove(copy, folder, kind, folder / SAMPLES, source.name, raw, tell)

@@ -69,15 +69,15 @@ class Calibration(_Part):
     fitted_on: Annotated[str, Field(max_length=100)] = ""
 
     @classmethod
-    def of(cls, checkpoint: dict[str, Any], labels: Labels) -> Self:
-        """That of a checkpoint; the identity if it has none.
+    def of(cls, checkpoint: dict[str, Any], labels: Labels, raw: bool = False) -> Self:
+        """That of a checkpoint; the identity if it has none for these weights (``fitted_of``).
 
         Arguments that only the tools of the validation data have are left out.
 
         Raises:
             ValueError: it is none, or that of other labels.
         """
-        found = cls.model_validate(checkpoint.get("calibration") or {})
+        found = cls.model_validate(fitted_of(checkpoint, raw) or {})
         slots, args = len(labels.slots), len(labels.args)
         if len(found.slots) not in (0, slots):
             raise ValueError(f"calibration.slots: is not one for each of {slots}")
@@ -107,6 +107,12 @@ class Calibration(_Part):
 
 
 IDENTITY = Calibration()
+
+
+def fitted_of(checkpoint: dict[str, Any], raw: bool) -> dict[str, Any] | None:
+    """What a checkpoint holds of its calibration. It was fitted on the answers of the averaged
+    weights: there is none for the raw ones beside them."""
+    return None if raw and checkpoint.get("ema_state_dict") else checkpoint.get("calibration")
 
 
 def scaled(probabilities: np.ndarray, temperature: Any, bias: float = 0.0) -> np.ndarray:

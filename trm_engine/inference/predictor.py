@@ -71,7 +71,7 @@ class Predictor:
     Args:
         checkpoint: from ``load_checkpoint``.
         device: "auto", "cpu", "cuda", ...
-        raw: use the raw weights instead of their moving average.
+        raw: use the raw weights instead of their moving average, uncalibrated.
         graphs: the folder of a model that runs on onnxruntime, whose checkpoint has no weights.
         threads: of the processor; by default all for torch, one for onnxruntime.
 
@@ -94,7 +94,7 @@ class Predictor:
             sizes = {"vocab_size": self.tokenizer.vocab_size, **self.labels.sizes()}
             self.config = settings.sized(**sizes)
             self.max_length, self.max_tool_tokens = token_limits(checkpoint["config"])
-            self.calibration = Calibration.of(checkpoint, self.labels)
+            self.calibration = Calibration.of(checkpoint, self.labels, raw)
         except ValidationError as error:
             problem = explained(error)
             part = error.title if error.title == Calibration.__name__ else "configuration"
