@@ -57,8 +57,13 @@ class ListApp(PaneApp):
     @on(JudgedList.Opened)
     @on(JudgedList.ExportRequested)
     def keep(self, message: Message) -> None:
-        """Keep one."""
-        self.heard.append(message)
+        """Keep one: what it asks for, and the line that it is about."""
+        if isinstance(message, JudgedList.ExportRequested):
+            self.heard.append(message)
+            return
+        is_move = isinstance(message, JudgedList.Selected)
+        sample = message.item if is_move else self.query_one(JudgedList).selected
+        self.heard.append((type(message), sample and sample.line))
 
 
 def judged(records: list[dict[str, Any]]) -> JudgedSamples:
@@ -146,7 +151,7 @@ async def test_search_narrows_while_typing_and_is_ended() -> None:
         await pilot.press("slash", *"STRASSE")
         assert lines(pane) == [6] and said(pane).startswith("wrong: 1 of 6")
         await pilot.press("enter", "enter")
-        assert app.heard[-1] == JudgedList.Opened(6)
+        assert app.heard[-1] == (JudgedList.Opened, 6)
         await pilot.press("slash", *"nowhere", "enter")
         assert lines(pane) == [] and "No such sample" in shown(app)
         await pilot.press("w", "enter", "down", "escape")
@@ -160,18 +165,18 @@ async def test_messages() -> None:
         await filled(pilot)
         await pilot.press("down", "j", "enter", "w")
         assert app.heard == [
-            JudgedList.Selected(400),
-            JudgedList.Selected(20),
-            JudgedList.Selected(6),
-            JudgedList.Opened(6),
+            (JudgedList.Selected, 400),
+            (JudgedList.Selected, 20),
+            (JudgedList.Selected, 6),
+            (JudgedList.Opened, 6),
             JudgedList.ExportRequested([400, 20, 6, 3], "wrong"),
         ]
         app.heard.clear()
         await pilot.press("t")
         await pilot.pause()
-        assert app.heard == [JudgedList.Selected(400)]
+        assert app.heard == [(JudgedList.Selected, 400)]
         await pilot.double_click(JudgedList, offset=(10, 3))
-        assert app.heard[1:] == [JudgedList.Selected(20), JudgedList.Opened(20)]
+        assert app.heard[1:] == [(JudgedList.Selected, 20), (JudgedList.Opened, 20)]
 
 
 async def test_the_cursor_stays_on_its_sample_once_it_was_moved() -> None:
@@ -188,7 +193,7 @@ async def test_the_cursor_stays_on_its_sample_once_it_was_moved() -> None:
         pane.show(samples)
         await pilot.pause()
         assert pane.selected.line == 20 and lines(pane)[:3] == [900, 800, 400]
-        assert app.heard[-1] == JudgedList.Selected(20)
+        assert app.heard[-1] == (JudgedList.Selected, 20)
         pane.show(judged([record(2, ["tool"])]))
         assert pane.selected.line == 2
         pane.show(judged([]))

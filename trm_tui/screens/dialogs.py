@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from rich.text import Text
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Vertical
@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from trm_engine.printable import one_line
 
@@ -153,6 +153,50 @@ class Dialog(ModalScreen[Answer]):
     def action_cancel(self) -> None:
         """Close without an answer."""
         self.dismiss(self._cancelled)
+
+
+class TextDialog(Dialog[Answer]):
+    """A dialog with a text. Enter or the first choice submits it, the second one cancels.
+
+    ``body()`` has an Input and, if the text can be wrong, a Static ``problem``.
+    """
+
+    DEFAULT_CSS = """
+    TextDialog {
+        & > #dialog { width: 100%; max-width: 90; }
+        & Input, & Input:focus { margin: 1 0; background: $panel; }
+        & #problem { color: $warning; }
+    }
+    """
+    HINT = "enter saves · esc cancels"
+
+    @property
+    def text(self) -> str:
+        """What is typed."""
+        return self.query_one(Input).value
+
+    def submit(self) -> None:
+        """Use the text: close, or ``say`` what is wrong with it."""
+        raise NotImplementedError
+
+    def say(self, problem: str) -> None:
+        """Show what is wrong; "" for nothing."""
+        self.query_one("#problem", Static).update(one_line(problem))
+
+    def preferred(self) -> Widget:
+        """The input."""
+        return self.query_one(Input)
+
+    def choose(self, position: int) -> None:
+        """Submit or cancel."""
+        if position:
+            self.action_cancel()
+        else:
+            self.submit()
+
+    @on(Input.Submitted)
+    def _submit_typed(self) -> None:
+        self.submit()
 
 
 def letters_of(labels: Sequence[str]) -> list[str]:

@@ -8,24 +8,14 @@ from textual import on
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from trm_engine.printable import one_line
-from trm_tui.screens.dialogs import Choice, Dialog
+from trm_tui.screens.dialogs import Choice, TextDialog
 
 Save = Callable[[str], str]
 """Saves a typed value. Returns what is wrong with it, "" if it was saved."""
 
 
-class EditLabelDialog(Dialog[None]):
+class EditLabelDialog(TextDialog[None]):
     """Stays open until the value fits."""
-
-    DEFAULT_CSS = """
-    EditLabelDialog {
-        & > #dialog { width: 100%; max-width: 90; }
-        & Input, & Input:focus { margin: 1 0; background: $panel; }
-        & #problem { color: $warning; }
-    }
-    """
-    HINT = "enter saves · esc cancels"
 
     def __init__(self, label: str, note: str, text: str, save: Save) -> None:
         choices: list[Choice[None]] = [Choice("Save", None), Choice("Cancel", None)]
@@ -40,25 +30,13 @@ class EditLabelDialog(Dialog[None]):
         yield Input(self._text, select_on_focus=False, compact=True)
         yield Static(id="problem", markup=False)
 
-    def preferred(self) -> Widget:
-        """The input."""
-        return self.query_one(Input)
-
-    def choose(self, position: int) -> None:
-        """Save or cancel."""
-        if position == 0:
-            self._finish()
-        else:
-            self.action_cancel()
-
-    @on(Input.Submitted)
-    def _finish(self) -> None:
-        problem = self._save(self.query_one(Input).value)
-        if problem:
-            self.query_one("#problem", Static).update(one_line(problem))
+    def submit(self) -> None:
+        """Save, and close if the value fits."""
+        if problem := self._save(self.text):
+            self.say(problem)
         else:
             self.dismiss(None)
 
     @on(Input.Changed)
     def _clear(self) -> None:
-        self.query_one("#problem", Static).update("")
+        self.say("")

@@ -10,8 +10,7 @@ from textual import on
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from trm_engine.printable import one_line
-from trm_tui.screens.dialogs import Choice, Dialog
+from trm_tui.screens.dialogs import Choice, TextDialog
 
 Formats = Mapping[str, str]
 """Description of the format for each file suffix."""
@@ -24,16 +23,9 @@ ALL_VALUES = "Exports all values, not only those on the screen."
 SAMPLES = {".jsonl": "JSON Lines: one sample a line, as train, eval and predict read it"}
 
 
-class ExportDialog(Dialog[Path | None]):
+class ExportDialog(TextDialog[Path | None]):
     """Asks for a path. Press enter twice to overwrite a file."""
 
-    DEFAULT_CSS = """
-    ExportDialog {
-        & > #dialog { width: 100%; max-width: 90; }
-        & Input, & Input:focus { margin: 1 0; background: $panel; }
-        & #problem { color: $warning; }
-    }
-    """
     HINT = "enter writes · tab to the choices · esc cancels"
 
     def __init__(
@@ -60,19 +52,8 @@ class ExportDialog(Dialog[Path | None]):
         yield Static(id="problem", markup=False)
         yield Static(id="format", classes="note", markup=False)
 
-    def preferred(self) -> Widget:
-        """The input."""
-        return self.query_one(Input)
-
-    def choose(self, position: int) -> None:
-        """Write or cancel."""
-        if position == 0:
-            self._write()
-        else:
-            self.action_cancel()
-
-    @on(Input.Submitted)
-    def _write(self) -> None:
+    def submit(self) -> None:
+        """Close with the path if it can be written."""
         path = self._path()
         problem = problem_of(path, self._formats)
         written = [path, path.with_suffix(self._beside)] if self._beside and not problem else [path]
@@ -81,22 +62,23 @@ class ExportDialog(Dialog[Path | None]):
             self._confirmed = path
             problem = f"{present[0]} exists. Press enter again to overwrite it."
         if problem:
-            self._say(problem)
+            self.say(problem)
         else:
             self.dismiss(path)
 
     @on(Input.Changed)
     def _check(self) -> None:
         self._confirmed = None
-        self._say(problem_of(self._path(), self._formats) or "")
+        self.say(problem_of(self._path(), self._formats) or "")
 
-    def _say(self, problem: str) -> None:
-        self.query_one("#problem", Static).update(one_line(problem))
+    def say(self, problem: str) -> None:
+        """Also show the format."""
+        super().say(problem)
         description = self._formats.get(self._path().suffix.lower(), "")
         self.query_one("#format", Static).update(description)
 
     def _path(self) -> Path:
-        return Path(os.path.expanduser(self.query_one(Input).value.strip()))
+        return Path(os.path.expanduser(self.text.strip()))
 
 
 def problem_of(path: Path, formats: Formats) -> str | None:

@@ -219,7 +219,8 @@ class InspectScreen(Screen[None]):
 
     @on(JudgedList.Selected)
     def _select_sample(self, event: JudgedList.Selected) -> None:
-        self._show_sample(event.line)
+        if event.item:
+            self._show_sample(event.item.line)
 
     @work(exclusive=True, group="sample")
     async def _show_sample(self, line: int) -> None:

@@ -55,7 +55,6 @@ class SampleRows(CursorRows):
         self._all: list[Listed] = []
         self._shown: list[Listed] = []
         self._searched: list[str] = []
-        self._cursor = 0
 
     @property
     def selected(self) -> Listed | None:
@@ -101,15 +100,6 @@ class SampleRows(CursorRows):
             "tool": (sample.tool, ""),
             "text": (sample.text, ""),
         }
-
-    def cursor(self) -> int:
-        """The selected row."""
-        return self._cursor
-
-    def put_cursor(self, row: int) -> None:
-        """Select a row."""
-        before, self._cursor = self._cursor, row
-        self.invalidate_rows([before, row])
 
 
 class PickSampleDialog(ModalScreen[dict[str, Any] | None]):

@@ -7,22 +7,20 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from textual import on
 from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
 from trm_engine.data.samples import explain, parse_sample
 from trm_engine.files import strict_json
 from trm_engine.files.jsonl import append, to_json
-from trm_engine.printable import one_line
-from trm_tui.screens.dialogs import Choice, Dialog
+from trm_tui.screens.dialogs import Choice, TextDialog
 from trm_tui.screens.export import SAMPLES, problem_of
 from trm_tui.store.draft import ANSWER_KEYS
 
 SUGGESTED = "playground.jsonl"
 
 
-class SaveSampleDialog(Dialog[bool]):
+class SaveSampleDialog(TextDialog[bool]):
     """Asks for the file and lets the user correct the answer. It never overwrites a file.
 
     The result is whether the sample was saved.
@@ -30,10 +28,8 @@ class SaveSampleDialog(Dialog[bool]):
 
     DEFAULT_CSS = """
     SaveSampleDialog {
-        & > #dialog { width: 100%; max-width: 90; }
-        & Input, & Input:focus { margin-bottom: 1; background: $panel; }
+        & Input, & Input:focus { margin: 0 0 1 0; }
         & TextArea { height: 1fr; min-height: 4; max-height: 14; background: $panel; border: none; }
-        & #problem { color: $warning; }
     }
     """
     HINT = "enter saves · tab moves to the answer · esc cancels"
@@ -54,33 +50,22 @@ class SaveSampleDialog(Dialog[bool]):
         yield TextArea(text, compact=True, soft_wrap=True)
         yield Static(id="problem", markup=False)
 
-    def preferred(self) -> Widget:
-        """The input."""
-        return self.query_one(Input)
-
-    def choose(self, position: int) -> None:
-        """Save or cancel."""
-        if position == 0:
-            self._save()
-        else:
-            self.action_cancel()
-
-    @on(Input.Submitted)
-    def _save(self) -> None:
-        path = Path(os.path.expanduser(self.query_one(Input).value.strip()))
+    def submit(self) -> None:
+        """Append the sample to the file, and close."""
+        path = Path(os.path.expanduser(self.text.strip()))
         try:
             line = self._line()
         except ValueError as error:
-            self._say(f"The answer: {explain(error)[0]}")
+            self.say(f"The answer: {explain(error)[0]}")
             return
         problem = problem_of(path, SAMPLES)
         if problem:
-            self._say(problem)
+            self.say(problem)
             return
         try:
             append(path, line)
         except OSError as error:
-            self._say(f"{path}: {error.strerror}")
+            self.say(f"{path}: {error.strerror}")
             return
         self.notify(f"Added to {path}")
         self.dismiss(True)
@@ -93,6 +78,3 @@ class SaveSampleDialog(Dialog[bool]):
         line = to_json({**self._sample, **answer}).encode()
         parse_sample(line)
         return line + b"\n"
-
-    def _say(self, problem: str) -> None:
-        self.query_one("#problem", Static).update(one_line(problem))

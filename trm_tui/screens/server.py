@@ -136,14 +136,15 @@ class ServerScreen(Screen[None]):
     # Requests ---------------------------------------------------------------------------------
 
     @on(UnsureList.Opened)
-    def _open(self, event: UnsureList.Opened) -> None:
+    def _open(self) -> None:
         """Open a conversation in the playground, with the server's checkpoint."""
         facts = self.server.facts
+        request = self.query_one(UnsureList).selected
         if facts is None or not Path(facts.checkpoint).is_file():
             self.notify("The server's checkpoint is not on this machine.", severity="warning")
             return
         try:
-            draft = Draft.of(event.request.conversation())
+            draft = Draft.of(request.conversation())
         except UserError as error:
             self.notify(str(error), severity="error")
             return

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 from rich.cells import cell_len
-from textual import events, on
-from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
 
@@ -34,8 +32,7 @@ from trm_tui.store.judged import (
 from trm_tui.text import figures
 from trm_tui.text.figures import loss_text, share_text
 from trm_tui.widgets.table.columns import Cells, Column, Layout
-from trm_tui.widgets.table.rows import CursorRows
-from trm_tui.widgets.table.search_pane import SearchRows
+from trm_tui.widgets.table.selecting import SelectingList, SelectingRows
 
 ANSWER = "answer"
 NO_TOOL = "no tool"
@@ -62,25 +59,16 @@ LEAST_WRONG, MOST_WRONG = 8, 20
 WHOLE_TEXT = 220
 
 
-class JudgedRows(CursorRows):
+class JudgedRows(SelectingRows):
     """One row for each sample. The cursor stays on its sample when the rows change."""
 
-    ALLOW_MAXIMIZE = False
     EMPTY = EMPTY
-
-    class Moved(Message):
-        """The cursor is on another sample."""
-
-    class Activated(Message):
-        """The sample under the cursor was double-clicked."""
 
     def __init__(self) -> None:
         super().__init__()
         self._samples = JudgedSamples()
         self.view: View = np.empty(0, np.intp)
-        self._cursor = 0
         self._was_moved = False
-        self._posted: int | None = None
 
     @property
     def selected(self) -> Judged | None:
@@ -102,7 +90,8 @@ class JudgedRows(CursorRows):
         self._cursor = self._place_of(selected) if self._was_moved and selected else 0
         self.invalidate()
         self.show_cursor()
-        self._post_moved()
+        if self.selected and (selected is None or selected.line != self.selected.line):
+            self.post_message(self.Moved())
 
     def row_count(self) -> int:
         """One row for each sample."""
@@ -140,58 +129,29 @@ class JudgedRows(CursorRows):
             "text": (one_line(sample.text), "none"),
         }
 
-    def cursor(self) -> int:
-        """The row of the selected sample."""
-        return self._cursor
-
     def put_cursor(self, row: int) -> None:
         """Select a sample."""
-        before, self._cursor = self._cursor, row
         self._was_moved = True
-        self.invalidate_rows([before, row])
-        self._post_moved()
-
-    def on_click(self, event: events.Click) -> None:
-        """Select a sample. A double click opens it."""
-        super().on_click(event)
-        offset = event.get_content_offset(self)
-        if event.chain == 2 and offset and self.row_at(offset.y) is not None:
-            self.post_message(self.Activated())
+        super().put_cursor(row)
 
     def _place_of(self, sample: Judged) -> int:
         """The row of a sample; if it is not shown, the cursor's row."""
         found = np.flatnonzero(np.array(self._samples.lines(self.view)) == sample.line)
         return int(found[0]) if len(found) else min(self._cursor, max(len(self.view) - 1, 0))
 
-    def _post_moved(self) -> None:
-        line = self.selected.line if self.selected else None
-        if line is not None and line != self._posted:
-            self.post_message(self.Moved())
-        self._posted = line
 
-
-class JudgedList(SearchRows):
+class JudgedList(SelectingList[JudgedRows]):
     """Judged samples. At first it shows the wrong ones, by loss."""
 
     BORDER_TITLE = "Samples"
     DEFAULT_CSS = "JudgedList { height: 1fr; }"
     BINDINGS = bindings(JUDGED)
 
-    @dataclass
-    class Selected(Message):
-        """The cursor is on the sample of this line in the data file."""
+    class Selected(SelectingList.Selected):
+        """The cursor is on another sample."""
 
-        line: int
-
-        def can_replace(self, message: Message) -> bool:
-            """Of several moves only the last one is handled."""
-            return isinstance(message, JudgedList.Selected)
-
-    @dataclass
-    class Opened(Message):
-        """Request to open the conversation on this line."""
-
-        line: int
+    class Opened(SelectingList.Opened):
+        """Request to open the conversation of the selected sample."""
 
     @dataclass
     class ExportRequested(Message):
@@ -201,15 +161,10 @@ class JudgedList(SearchRows):
         kind: str
 
     def __init__(self, **options: Any) -> None:
-        super().__init__("words of a text or a tool", **options)
+        super().__init__(JudgedRows(), "words of a text or a tool", **options)
         self._samples = JudgedSamples()
         self._empty = EMPTY
         self._kind, self._order = WRONG, LOSS
-        self._rows = JudgedRows()
-
-    def compose(self) -> ComposeResult:
-        yield self._rows
-        yield self.search
 
     def show(self, samples: JudgedSamples, empty: str = "") -> None:
         """Show samples, or update them. Filter, order and cursor stay.
@@ -218,15 +173,6 @@ class JudgedList(SearchRows):
         """
         self._samples, self._empty = samples, empty or EMPTY
         self._refilter()
-
-    @property
-    def selected(self) -> Judged | None:
-        """The sample under the cursor."""
-        return self._rows.selected
-
-    def rows(self) -> JudgedRows:
-        """The rows of samples."""
-        return self._rows
 
     def narrow(self, words: str) -> None:
         """Show only samples with these words."""
@@ -247,28 +193,10 @@ class JudgedList(SearchRows):
         self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
         self._refilter(from_top=True)
 
-    def action_open(self) -> None:
-        """Request to open the selected sample's conversation."""
-        if self.selected:
-            self.post_message(self.Opened(self.selected.line))
-
     def action_export(self) -> None:
         """Request to export the listed samples, in their order."""
         if lines := self._samples.lines(self._rows.view):
             self.post_message(self.ExportRequested(lines, self._kind))
-
-    # Messages ---------------------------------------------------------------------------------
-
-    @on(JudgedRows.Moved)
-    def _post_selected(self, event: JudgedRows.Moved) -> None:
-        event.stop()
-        if self.selected:
-            self.post_message(self.Selected(self.selected.line))
-
-    @on(JudgedRows.Activated)
-    def _open_clicked(self, event: JudgedRows.Activated) -> None:
-        event.stop()
-        self.action_open()
 
     def _refilter(self, from_top: bool = False) -> None:
         if self._kind not in self._samples.kinds:

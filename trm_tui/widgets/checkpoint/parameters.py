@@ -127,7 +127,6 @@ class TensorRows(CursorRows):
         self._folded: set[str] = set()
         self._folded_found: set[str] = set()
         self._shown: list[Node] = []
-        self._cursor = 0
         self._posted: str | None = None
         self._name_width = LEAST_NAME
         self._broken_width = 0
@@ -285,14 +284,9 @@ class TensorRows(CursorRows):
 
     # The cursor
 
-    def cursor(self) -> int:
-        """The row of the cursor."""
-        return self._cursor
-
     def put_cursor(self, row: int) -> None:
         """Go to a row, and post ``Chosen`` if it is a tensor."""
-        before, self._cursor = self._cursor, row
-        self.invalidate_rows([before, row])
+        super().put_cursor(row)
         self._post_chosen()
 
     def _here(self) -> Node | None:

@@ -188,12 +188,7 @@ class PieceRows(CursorRows):
             "type": (kind, "none" if kind == "normal" else "curve"),
         }
 
-    def cursor(self) -> int:
-        """The row of the cursor."""
-        return self._cursor
-
     def put_cursor(self, row: int) -> None:
         """Go to a row."""
-        before, self._cursor = self._cursor, row
+        super().put_cursor(row)
         self._here = self._ids[row]
-        self.invalidate_rows([before, row])

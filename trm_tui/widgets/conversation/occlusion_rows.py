@@ -43,7 +43,6 @@ class OcclusionRows(CursorRows):
         super().__init__(**options)
         self._results: Sequence[WithoutTurn] = ()
         self._draft = Draft()
-        self._cursor = 0
 
     def show(self, occlusion: Occlusion | None, draft: Draft, status: str = ASK) -> None:
         """Show the results so far for a draft. None shows ``status`` instead."""
@@ -86,15 +85,6 @@ class OcclusionRows(CursorRows):
             "changes": (one_line(", ".join(result.changes)), "strong"),
             "text": (one_line(turn.shown[:400]), "none"),
         }
-
-    def cursor(self) -> int:
-        """The selected row."""
-        return self._cursor
-
-    def put_cursor(self, row: int) -> None:
-        """Select a row."""
-        before, self._cursor = self._cursor, row
-        self.invalidate_rows([before, row])
 
     def action_choose(self) -> None:
         """Go to the turn."""

@@ -11,8 +11,8 @@ from trm_engine.data.problems.figures import Figure
 from trm_engine.printable import one_line
 from trm_tui.keys import FIGURES, bindings
 from trm_tui.text.figures import BLOCKS
-from trm_tui.widgets.data.selecting import SelectingList, SelectingRows
 from trm_tui.widgets.table.columns import Cells, Column, Layout
+from trm_tui.widgets.table.selecting import SelectingList, SelectingRows, having
 
 READING = "reading…"
 BAR_WIDTH = 8
@@ -24,35 +24,21 @@ class FigureRows(SelectingRows):
 
     EMPTY = READING
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._entries: list[Figure | str] = []
-
     @property
     def selected(self) -> Figure | None:
         """The figure under the cursor."""
-        entry = self._entries[self._cursor] if self._entries else None
+        entry = self._item
         return entry if isinstance(entry, Figure) else None
 
     def show(self, figures: Sequence[Figure], empty: str = "No such figure") -> None:
-        """Show figures. The cursor stays on its figure if it is among them."""
-        selected = self.selected
-        self._entries = []
+        """Show figures under the headings of their sections."""
+        entries: list[Figure | str] = []
         for figure in figures:
-            if figure.section not in self._entries:
-                self._entries.append(figure.section)
-            self._entries.append(figure)
-        self.EMPTY = empty
-        self._cursor = self._entries.index(selected) if selected in self._entries else 0
+            if figure.section not in entries:
+                entries.append(figure.section)
+            entries.append(figure)
+        self.put(entries, empty)
         self._cursor = self._off_headings(self._cursor, 1)
-        self.invalidate()
-        self.show_cursor()
-        if self.selected is not selected:
-            self.post_message(self.Moved())
-
-    def row_count(self) -> int:
-        """Headings and figures."""
-        return len(self._entries)
 
     def columns(self) -> Sequence[Column]:
         """Name, count, share, bar and facts."""
@@ -66,7 +52,7 @@ class FigureRows(SelectingRows):
 
     def cells(self, row: int, layout: Layout) -> Cells:
         """A heading or a figure."""
-        entry = self._entries[row]
+        entry = self._items[row]
         if isinstance(entry, str):
             return {"name": (entry, "strong")}
         share = entry.share
@@ -96,8 +82,8 @@ class FigureRows(SelectingRows):
     def _off_headings(self, row: int, direction: int) -> int:
         for way in (direction, -direction):
             place = row
-            while 0 <= place < len(self._entries):
-                if not isinstance(self._entries[place], str):
+            while 0 <= place < len(self._items):
+                if not isinstance(self._items[place], str):
                     return place
                 place += way
         return 0
@@ -132,8 +118,7 @@ class FigureList(SelectingList[FigureRows]):
 
     def narrow(self, words: str) -> None:
         """Show only figures whose name, section or facts have these words."""
-        wanted = words.casefold().split()
-        shown = [each for each in self._figures if all(word in _text(each) for word in wanted)]
+        shown = having(words, self._figures, _text)
         self._rows.show(shown)
         self.border_subtitle = Content(f"{len(shown):,} of {len(self._figures):,}" if words else "")
 

@@ -15,10 +15,10 @@ from trm_engine.printable import one_line
 from trm_tui.keys import FIGURES, ROWS, bindings
 from trm_tui.text.figures import MARKS, Grade
 from trm_tui.widgets.data.figures import percent
-from trm_tui.widgets.data.selecting import SelectingList, SelectingRows
 from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.drawing import Drawing
 from trm_tui.widgets.table.scrolling import Scroller, ScrollKeys
+from trm_tui.widgets.table.selecting import SelectingList, SelectingRows, having
 
 NONE = "No problems"
 READING = "reading…"
@@ -35,25 +35,12 @@ class ProblemRows(SelectingRows):
 
     def __init__(self) -> None:
         super().__init__()
-        self._problems: Sequence[FoundProblem] = ()
         self._samples = 0
-
-    @property
-    def selected(self) -> FoundProblem | None:
-        """The problem under the cursor."""
-        return self._problems[self._cursor] if self._problems else None
 
     def show(self, problems: Sequence[FoundProblem], samples: int, empty: str) -> None:
         """Show problems of a file with so many samples."""
-        self._problems, self._samples, self.EMPTY = problems, samples, empty
-        self._cursor = min(self._cursor, max(len(problems) - 1, 0))
-        self.invalidate()
-        self.show_cursor()
-        self.post_message(self.Moved())
-
-    def row_count(self) -> int:
-        """The number of kinds."""
-        return len(self._problems)
+        self._samples = samples
+        self.put(problems, empty, keep_row=True)
 
     def columns(self) -> Sequence[Column]:
         """Cost, title, samples, share."""
@@ -67,7 +54,7 @@ class ProblemRows(SelectingRows):
 
     def cells(self, row: int, layout: Layout) -> Cells:
         """One kind of problem."""
-        problem = self._problems[row]
+        problem = self._items[row]
         grade = GRADES[problem.kind.cost]
         share = problem.samples / max(self._samples, 1)
         return {
@@ -108,8 +95,7 @@ class ProblemList(SelectingList[ProblemRows]):
 
     def narrow(self, words: str) -> None:
         """Show only problems with these words."""
-        wanted = words.casefold().split()
-        shown = [each for each in self._problems if all(word in _text(each) for word in wanted)]
+        shown = having(words, self._problems, _text)
         self._rows.show(shown, self._samples, "No such problem" if words else NONE)
 
 

@@ -14,8 +14,8 @@ from trm_engine.printable import one_line
 from trm_tui.keys import SAMPLES_BEHIND, bindings
 from trm_tui.store.listing import Listed, Listing, Rows, empty
 from trm_tui.widgets.conversation.sample import last_user_text
-from trm_tui.widgets.data.selecting import SelectingList, SelectingRows
 from trm_tui.widgets.table.columns import Cells, Column, Layout
+from trm_tui.widgets.table.selecting import SelectingList, SelectingRows
 
 Load = Callable[[int], Mapping[str, Any] | None]
 """Reads a sample by its row in the file; None if it cannot be read."""

@@ -13,8 +13,8 @@ from trm_engine.label_errors.review import Review, label_of
 from trm_engine.label_errors.suspect import Suspect
 from trm_engine.printable import one_line
 from trm_tui.keys import SUSPECTS, bindings
-from trm_tui.widgets.data.selecting import SelectingList, SelectingRows
 from trm_tui.widgets.table.columns import Cells, Column, Layout
+from trm_tui.widgets.table.selecting import SelectingList, SelectingRows, having
 
 READING = "reading…"
 NO_SEARCH = "Find them with data errors FILE, then open the file again"
@@ -34,29 +34,15 @@ class SuspectRows(SelectingRows):
     def __init__(self) -> None:
         super().__init__()
         self._review: Review | None = None
-        self._suspects: Sequence[Suspect] = ()
-
-    @property
-    def selected(self) -> Suspect | None:
-        """The suspect under the cursor."""
-        return self._suspects[self._cursor] if self._suspects else None
 
     def show(self, review: Review | None, suspects: Sequence[Suspect], empty: str) -> None:
-        """Show some suspects of a review. The cursor stays on its suspect if it is among them."""
-        selected = self.selected
-        self._review, self._suspects, self.EMPTY = review, suspects, empty
-        self._cursor = suspects.index(selected) if selected in suspects else 0
-        self.invalidate()
-        self.show_cursor()
-        self.post_message(self.Moved())
-
-    def row_count(self) -> int:
-        """The number of suspects shown."""
-        return len(self._suspects)
+        """Show some suspects of a review."""
+        self._review = review
+        self.put(suspects, empty)
 
     def columns(self) -> Sequence[Column]:
         """Decision, score, label, given, the model's, line."""
-        last = max((each.line for each in self._suspects), default=0)
+        last = max((each.line for each in self._items), default=0)
         return [
             Column("decision", "decision", 8, most=12, left=True),
             Column("score", "score", 5, rank=2),
@@ -68,7 +54,7 @@ class SuspectRows(SelectingRows):
 
     def cells(self, row: int, layout: Layout) -> Cells:
         """One suspect."""
-        suspect = self._suspects[row]
+        suspect = self._items[row]
         decision = self._review.decision(suspect) if self._review else None
         return {
             "decision": decided(suspect, decision),
@@ -108,9 +94,7 @@ class SuspectList(SelectingList[SuspectRows]):
 
     def narrow(self, words: str) -> None:
         """Show only suspects with these words."""
-        wanted = words.casefold().split()
-        suspects = self._review.suspects if self._review else []
-        shown = [each for each in suspects if all(word in self._text(each) for word in wanted)]
+        shown = having(words, self._review.suspects if self._review else [], self._text)
         empty = NONE if self._review else NO_SEARCH
         self._rows.show(self._review, shown, "No such label" if words else empty)
         self.changed()

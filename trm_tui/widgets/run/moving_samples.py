@@ -126,10 +126,6 @@ class MovingSamples(CursorRows, AwaitsEvaluation):
             "text": (_text(sample), "none"),
         }
 
-    def cursor(self) -> int:
-        """The selected sample."""
-        return self._cursor
-
     def put_cursor(self, row: int) -> None:
         """Select a sample and show its details below."""
         before, self._cursor = self._cursor, row

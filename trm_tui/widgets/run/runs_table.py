@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len
-from textual import events
 from textual.content import Content
 from textual.message import Message
 
@@ -75,14 +74,14 @@ class RunsTable(CursorRows):
     def __init__(self, runs: RunList | None = None, **options: Any) -> None:
         super().__init__(**options)
         self.list = runs or RunList()
-        self._chosen = 0
+        self._cursor = 0
         self._marked: set[Path] = set()
         self._problem = ""
 
     @property
     def selected(self) -> Row | None:
         """The row of the cursor."""
-        return self.list.rows[self._chosen] if self.list.rows else None
+        return self.list.rows[self._cursor] if self.list.rows else None
 
     def set_runs(self, runs: Sequence[RunSummary]) -> None:
         """Show these runs."""
@@ -143,21 +142,14 @@ class RunsTable(CursorRows):
             "age": (_age(shown), "none"),
         }
 
-    def cursor(self) -> int:
-        """The chosen row."""
-        return self._chosen
-
     def put_cursor(self, row: int) -> None:
         """Choose a row."""
-        before, self._chosen = self._chosen, row
-        self.invalidate_rows([before, row])
+        super().put_cursor(row)
         self._tell()
 
-    def on_click(self, event: events.Click) -> None:
-        """A click moves the cursor, a double click opens."""
-        super().on_click(event)
-        if event.chain == 2:
-            self.action_open()
+    def activate(self) -> None:
+        """A double click opens."""
+        self.action_open()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Folding needs a group."""
@@ -255,9 +247,9 @@ class RunsTable(CursorRows):
             path = with_cursor.runs[0].path
             holds = (path in [run.path for run in row.runs] for row in self.list.rows)
             place = next((number for number, held in enumerate(holds) if held), -1)
-        self._chosen = max(place, 0) if place >= 0 else min(self._chosen, max(len(keys) - 1, 0))
+        self._cursor = max(place, 0) if place >= 0 else min(self._cursor, max(len(keys) - 1, 0))
         if place < 0 and with_cursor is None:
-            self._chosen = 0
+            self._cursor = 0
         self.EMPTY = "No run fits" if self.list.hidden else "No run yet"
         self.invalidate()
         self.show_cursor()

@@ -103,4 +103,4 @@ class ServerTabs(LazyTabs, ChartsInStep):
 
     @on(UnsureList.Selected)
     def _select(self, event: UnsureList.Selected) -> None:
-        self.query_one(RequestPane).show(event.request)
+        self.query_one(RequestPane).show(event.item)

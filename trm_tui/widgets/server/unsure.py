@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
 
@@ -15,9 +14,8 @@ from trm_tui.keys import UNSURE, bindings
 from trm_tui.store.unsure import Request, Unsure
 from trm_tui.text.clock import local_time
 from trm_tui.text.figures import RIGHT
-from trm_tui.widgets.data.selecting import SelectingRows
 from trm_tui.widgets.table.columns import Cells, Column, Layout
-from trm_tui.widgets.table.search_pane import SearchRows
+from trm_tui.widgets.table.selecting import SelectingList, SelectingRows, having
 
 LONGEST_TEXT = 400
 NONE_YET = "No request yet"
@@ -27,40 +25,16 @@ LOOKS = {"abstain": "fair", "forward": "curve", "call": "good", "answer": "good"
 class UnsureRows(SelectingRows):
     """One row a request, the least sure first."""
 
-    ALLOW_MAXIMIZE = False
     EMPTY = NONE_YET
-
-    class Moved(SelectingRows.Moved):
-        """The cursor is on another request."""
-
-    class Activated(SelectingRows.Activated):
-        """The request under the cursor was double-clicked."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._requests: Sequence[Request] = ()
         self._saved: frozenset[int] = frozenset()
 
-    @property
-    def selected(self) -> Request | None:
-        """The request under the cursor."""
-        return self._requests[self._cursor] if self._requests else None
-
     def show(self, requests: Sequence[Request], saved: frozenset[int], empty: str) -> None:
-        """Show some requests. The cursor stays on its request if it is among them."""
-        selected = self.selected
-        self._requests, self._saved, self.EMPTY = requests, saved, empty
-        if selected in requests:
-            self._cursor = requests.index(selected)
-        self._cursor = min(self._cursor, max(len(requests) - 1, 0))
-        self.invalidate()
-        self.show_cursor()
-        if self.selected is not selected:
-            self.post_message(self.Moved())
-
-    def row_count(self) -> int:
-        """The number of requests shown."""
-        return len(self._requests)
+        """Show some requests."""
+        self._saved = saved
+        self.put(requests, empty, keep_row=True)
 
     def columns(self) -> Sequence[Column]:
         """Narrow panes keep confidence, answer and text."""
@@ -75,7 +49,7 @@ class UnsureRows(SelectingRows):
 
     def cells(self, row: int, layout: Layout) -> Cells:
         """One request."""
-        request = self._requests[row]
+        request: Request = self._items[row]
         served = request.served
         return {
             "saved": (RIGHT if request.number in self._saved else "", "good"),
@@ -87,28 +61,18 @@ class UnsureRows(SelectingRows):
         }
 
 
-class UnsureList(SearchRows):
+class UnsureList(SelectingList[UnsureRows]):
     """The requests, with a search."""
 
     BORDER_TITLE = "Least sure requests"
     DEFAULT_CSS = "UnsureList { height: 1fr; }"
     BINDINGS = bindings(UNSURE)
 
-    @dataclass
-    class Selected(Message):
-        """The cursor is on this request; None if there is none."""
+    class Selected(SelectingList.Selected):
+        """The cursor is on another request."""
 
-        request: Request | None
-
-        def can_replace(self, message: Message) -> bool:
-            """Of several moves only the last one is handled."""
-            return isinstance(message, UnsureList.Selected)
-
-    @dataclass
-    class Opened(Message):
-        """Request to try a conversation."""
-
-        request: Request
+    class Opened(SelectingList.Opened):
+        """Request to try the selected conversation."""
 
     @dataclass
     class CorrectionRequested(Message):
@@ -117,23 +81,9 @@ class UnsureList(SearchRows):
         request: Request
 
     def __init__(self, **options: Any) -> None:
-        super().__init__("text, answer or reason", **options)
+        super().__init__(UnsureRows(), "text, answer or reason", **options)
         self._unsure = Unsure()
         self._empty = NONE_YET
-        self._rows = UnsureRows()
-
-    def compose(self) -> ComposeResult:
-        yield self._rows
-        yield self.search
-
-    def rows(self) -> UnsureRows:
-        """The rows of requests."""
-        return self._rows
-
-    @property
-    def selected(self) -> Request | None:
-        """The request under the cursor."""
-        return self._rows.selected
 
     def show(self, unsure: Unsure, empty: str = "") -> None:
         """Show the queue. ``empty`` says why there is nothing in it."""
@@ -142,18 +92,10 @@ class UnsureList(SearchRows):
 
     def narrow(self, words: str) -> None:
         """Show only requests with these words."""
-        wanted = words.casefold().split()
-        shown = [
-            each for each in self._unsure.requests if all(word in _text(each) for word in wanted)
-        ]
+        shown = having(words, self._unsure.requests, _text)
         empty = "No such request" if words else self._empty
         self._rows.show(shown, frozenset(self._unsure.saved), empty)
         self.border_subtitle = Content(f"of {self._unsure.seen:,} kept, {len(shown):,} shown")
-
-    def action_open(self) -> None:
-        """Request to try the selected conversation."""
-        if self.selected:
-            self.post_message(self.Opened(self.selected))
 
     def action_correct(self) -> None:
         """Request to correct the answer."""
@@ -165,16 +107,6 @@ class UnsureList(SearchRows):
         if self.selected:
             self._unsure.remove(self.selected)
             self.narrow(self.words)
-
-    def on_unsure_rows_moved(self, event: UnsureRows.Moved) -> None:
-        """Say which request is selected."""
-        event.stop()
-        self.post_message(self.Selected(self.selected))
-
-    def on_unsure_rows_activated(self, event: UnsureRows.Activated) -> None:
-        """Open the conversation that was clicked."""
-        event.stop()
-        self.action_open()
 
 
 def _text(request: Request) -> str:

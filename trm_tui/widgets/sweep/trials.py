@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from textual import events
 from textual.message import Message
 
 from trm_engine.runs.schema.evaluation import Metric
@@ -55,15 +54,15 @@ class TrialsTable(CursorRows):
         self._metric = metric
         self._trials: list[Trial] = []
         self._best: Trial | None = None
-        self._chosen = 0
+        self._cursor = 0
         self._by_value = True
 
     def show(self, trials: Sequence[Trial], best: Trial | None) -> None:
         """Show the trials, with the cursor on the same one."""
-        chosen = self._trials[self._chosen] if self._trials else None
+        chosen = self._trials[self._cursor] if self._trials else None
         self._trials = sorted(trials, key=self._rank)
         self._best = best
-        self._chosen = self._trials.index(chosen) if chosen in self._trials else 0
+        self._cursor = self._trials.index(chosen) if chosen in self._trials else 0
         self.border_subtitle = "by value" if self._by_value else "by number"
         self.invalidate()
 
@@ -104,20 +103,9 @@ class TrialsTable(CursorRows):
             "progress": (bar(trial.progress, BAR), "curve"),
         }
 
-    def cursor(self) -> int:
-        """The chosen trial."""
-        return self._chosen
-
-    def put_cursor(self, row: int) -> None:
-        """Choose a trial."""
-        before, self._chosen = self._chosen, row
-        self.invalidate_rows([before, row])
-
-    def on_click(self, event: events.Click) -> None:
-        """A click moves the cursor, a double click opens."""
-        super().on_click(event)
-        if event.chain == 2:
-            self.action_open()
+    def activate(self) -> None:
+        """A double click opens."""
+        self.action_open()
 
     def action_open(self) -> None:
         """Request the trial's run."""
@@ -142,7 +130,7 @@ class TrialsTable(CursorRows):
 
     def _ask(self, what: str) -> None:
         if self._trials:
-            self.post_message(self.Asked(what, self._trials[self._chosen]))
+            self.post_message(self.Asked(what, self._trials[self._cursor]))
 
     def _rank(self, trial: Trial) -> tuple[Any, ...]:
         if not self._by_value:

@@ -258,13 +258,19 @@ class RowsView(ScrollView, can_focus=True, inherit_bindings=False):
 class CursorRows(RowsView):
     """A table with a cursor."""
 
+    _cursor = 0
+
     def cursor(self) -> int:
         """The row of the cursor; 0 if there is none."""
-        raise NotImplementedError
+        return self._cursor
 
     def put_cursor(self, row: int) -> None:
         """Move the cursor to an existing row."""
-        raise NotImplementedError
+        before, self._cursor = self._cursor, row
+        self.invalidate_rows([before, row])
+
+    def activate(self) -> None:
+        """The row of the cursor was double-clicked."""
 
     def look(self, row: int) -> str:
         """Highlight the cursor's row."""
@@ -281,11 +287,13 @@ class CursorRows(RowsView):
         self.show_cursor()
 
     def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the mouse."""
+        """Move the cursor to the mouse. A double click activates the row."""
         offset = event.get_content_offset(self)
         row = None if offset is None else self.row_at(offset.y)
         if row is not None:
             self._go_to(row)
+            if event.chain == 2:
+                self.activate()
 
     def action_step(self, rows: int) -> None:
         """Move the cursor by some rows."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
 
@@ -26,33 +27,50 @@ class SelectingRows(CursorRows):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._cursor = 0
+        self._items: Sequence[Any] = ()
 
     @property
     def selected(self) -> Any:
         """The item under the cursor; None if there is none."""
-        raise NotImplementedError
+        return self._item
 
-    def cursor(self) -> int:
-        """The selected row."""
-        return self._cursor
+    @property
+    def _item(self) -> Any:
+        return self._items[self._cursor] if self._items else None
+
+    def row_count(self) -> int:
+        """One row an item."""
+        return len(self._items)
+
+    def put(self, items: Sequence[Any], empty: str, keep_row: bool = False) -> None:
+        """Show items, or ``empty`` if there are none.
+
+        The cursor stays on its item if it is among them. Otherwise it goes to the first row, or
+        stays where it is if ``keep_row``.
+        """
+        before, row = self._item, self._cursor if keep_row else 0
+        self._items, self.EMPTY = items, empty
+        place = items.index(before) if before in items else row
+        self._cursor = min(place, max(len(items) - 1, 0))
+        self.invalidate()
+        self.show_cursor()
+        if not items or self._item is not before:
+            self.post_message(self.Moved())
 
     def put_cursor(self, row: int) -> None:
         """Select a row."""
-        before, self._cursor = self._cursor, row
-        self.invalidate_rows([before, row])
+        before = self._cursor
+        super().put_cursor(row)
         if before != row:
             self.post_message(self.Moved())
 
-    def on_click(self, event: events.Click) -> None:
-        """Select a row. A double click opens it."""
-        super().on_click(event)
-        offset = event.get_content_offset(self)
-        if event.chain == 2 and offset and self.row_at(offset.y) is not None:
-            self.post_message(self.Activated())
+    def activate(self) -> None:
+        """Say that the row was double-clicked."""
+        self.post_message(self.Activated())
 
 
 Rows = TypeVar("Rows", bound=SelectingRows)
+Item = TypeVar("Item")
 
 
 class SelectingList(SearchRows, Generic[Rows]):
@@ -104,3 +122,9 @@ class SelectingList(SearchRows, Generic[Rows]):
     def _open_clicked(self, event: SelectingRows.Activated) -> None:
         event.stop()
         self.action_open()
+
+
+def having(words: str, items: Iterable[Item], text: Callable[[Item], str]) -> list[Item]:
+    """The items whose ``text``, with case folded, has all of these words."""
+    wanted = words.casefold().split()
+    return [each for each in items if all(word in text(each) for word in wanted)]
