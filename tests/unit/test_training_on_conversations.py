@@ -86,9 +86,34 @@ def test_slots_and_tools_are_given(
     assert named.metrics.slots.per_slot.keys() == set(SLOTS)
     assert named.metrics.samples == own.metrics.samples == 20
 
+    assert not named.metrics.tool.new  # the model's own tools are meant
+    text = json.dumps([*map(chat, range(40, 50))]).replace("find_customer", "look_up_caller")
+    write_jsonl(other, json.loads(text))
+    renamed = tmp_path / "renamed.json"
+    renamed.write_text(tools.read_text().replace("find_customer", "look_up_caller"))
+    offered = evaluate(ModelFiles("cpu"), NoJob(), last, str(other), str(renamed))
+    assert offered.metrics.tool.new == 10
+    with pytest.raises(UserError, match="which state their own tools"):
+        evaluate(ModelFiles("cpu"), NoJob(), last, tools=str(renamed))
+
     moved = tools.rename(tmp_path / "moved.json")
     run.config.write_text(run.config.read_text().replace(str(tools), str(moved)))
     assert trained(run, resume=True)["labels"] == labels
+
+
+def test_validation_calls_the_tools_of_training(
+    tmp_path: Path, chats: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the calls of a file show of its tools differs from file to file."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    text = json.dumps([*map(chat, range(40, 50))])
+    other = write_jsonl(tmp_path / "other.jsonl", json.loads(text.replace("phone", "number")))
+    run = new_run(tmp_path, train_data=chats, val_data=other)
+    assert trained(run)["labels"]["tools"] == ["find_customer"]
+    last = str(run.path / "checkpoints" / "last.pt")
+    figures = evaluate(ModelFiles("cpu"), NoJob(), last).metrics.tool
+    assert (figures.samples, figures.new) == (10, 0)
+    trained(run, resume=True)
 
 
 @pytest.mark.parametrize("name", ["slots", "tools"])
@@ -99,14 +124,16 @@ def test_samples_have_their_own(tmp_path: Path, tools: Path, name: str) -> None:
         "builtin:telecom",
     ):
         run = new_run(tmp_path, train_data=path, **{name: given})
-        with pytest.raises(UserError, match=f"data.{name}: is for conversations of other formats"):
+        with pytest.raises(
+            UserError, match=f"data.{name}: .* other {name} are for conversations of other formats"
+        ):
             trained(run)
 
 
 def test_a_list_of_samples_has_them_too(tmp_path: Path) -> None:
     path = tmp_path / "samples.json"
     path.write_text(json.dumps(dialogues(8), indent=1))
-    with pytest.raises(UserError, match="has samples with slots of their own"):
+    with pytest.raises(UserError, match="has samples, which state their own slots"):
         trained(new_run(tmp_path, train_data=path, slots=["phone"]))
 
 

@@ -13,7 +13,7 @@ import re
 import stat
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
@@ -24,6 +24,7 @@ from trm_engine.files.jsonl import to_line
 
 if TYPE_CHECKING:
     from trm_engine.config import DataConfig
+    from trm_engine.data.labels import Labels
     from trm_engine.data.sources import Source
 
 Wanted = Literal["samples", "requests"]
@@ -56,22 +57,32 @@ class ConvertOptions:
         slots: names of the slots; by default those that the format states.
         tools: file with the tools of conversations that list none.
         default_slots: names of the slots if the format states none.
+        default_tools: tools that calls may mean where none are listed, as JSON.
     """
 
     slots: tuple[str, ...] = ()
     tools: str | None = None
     default_slots: tuple[str, ...] = ()
+    default_tools: str = "[]"
 
     @classmethod
-    def of(cls, data: DataConfig) -> ConvertOptions:
-        """The options of a configuration."""
-        return cls(tuple(data.slots), data.tools)
+    def of(cls, data: DataConfig, labels: Labels | None = None) -> ConvertOptions:
+        """The options of a configuration; for other data than the training's, with its labels."""
+        return cls(tuple(data.slots), data.tools).completed_by(labels)
+
+    def completed_by(self, labels: Labels | None) -> ConvertOptions:
+        """With the slots and tools of labels where a file has none."""
+        if labels is None:
+            return self
+        return replace(
+            self, default_slots=tuple(labels.slot_names), default_tools=labels.tools_json()
+        )
 
     @property
     def key(self) -> str:
         """Names these options in the cache. Raises DataError if the tools cannot be read."""
         tools = content_hash(self.tools) if self.tools else None
-        return key_of(self.slots, tools, self.default_slots)
+        return key_of(self.slots, tools, self.default_slots, self.default_tools)
 
 
 NO_OPTIONS = ConvertOptions()
@@ -126,6 +137,14 @@ def states_samples(path: str | Path) -> bool:
         return True
     with Source(path) as source:
         return is_sample(_first(source))
+
+
+def has_its_own(path: str | Path, what: str) -> str:
+    """Says that slots or tools cannot be given for a file of samples."""
+    return (
+        f"{path}: has samples, which state their own {what}; other {what} are for conversations of "
+        f"other formats"
+    )
 
 
 def is_sample(value: Any) -> bool:
@@ -284,6 +303,7 @@ def _cut(
         tools=tools,
         slots=options.slots,
         default_slots=options.default_slots,
+        default_tools=json.loads(options.default_tools),
         on_error="skip",
         progress=tell,
     )

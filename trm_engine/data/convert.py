@@ -42,7 +42,8 @@ from trm_engine.wording import counted
 
 __all__ = ["Conversion", "ConvertError", "convert_file", "convert_source", "detect_format"]
 
-Tools = list[dict[str, Any]]
+Tool = dict[str, Any]
+Tools = list[Tool]
 Progress = Callable[[str, float], None]
 """Called with what is done, and the share of it that is done, 0 to 1."""
 
@@ -80,6 +81,7 @@ def convert_source(
     answers_path: str | PathLike[str] | None = None,
     slots: Sequence[str] = (),
     default_slots: Sequence[str] = (),
+    default_tools: Sequence[Tool] = (),
     on_error: Literal["fail", "skip"] = "fail",
     progress: Progress = lambda what, share: None,
 ) -> Conversion:
@@ -93,6 +95,8 @@ def convert_source(
         answers_path: file with the answers to BFCL questions.
         slots: names of the slots: by default those that the format states.
         default_slots: names of the slots if the format states none.
+        default_tools: tools of conversations that list none, if no others are given; what calls
+            show of further tools is added.
         on_error: whether a conversation with problems is left out, or fails.
         progress: called while the file is read.
 
@@ -109,8 +113,8 @@ def convert_source(
         expected = "only BFCL questions have answers in a file"
         raise ConvertError(f"{source.name}: {expected}, not {found.title}")
     wanted = tuple(dict.fromkeys(slots))
-    defaults = tuple(default_slots)
-    conversion = Conversion(reader, found, listed.tools, wanted, defaults, answers_path)
+    defaults = tuple(default_slots), default_tools
+    conversion = Conversion(reader, found, listed.tools, wanted, *defaults, answers_path)
     conversion.problems += listed.problems
     conversion.warnings += listed.warnings
     conversion.survey()
@@ -172,6 +176,7 @@ class Conversion:
         listed_tools: the tools of conversations that list none.
         slots: names of the slots.
         default_slots: their names if the format states none.
+        default_tools: with those that calls show, the tools of conversations where none is listed.
         answers_path: file with the answers to BFCL questions.
         problems: what is wrong with the conversations and tools that are left out.
         warnings: what was left out of tools.
@@ -185,13 +190,14 @@ class Conversion:
     listed_tools: Tools
     slots: tuple[str, ...]
     default_slots: tuple[str, ...] = ()
+    default_tools: Sequence[Tool] = ()
     answers_path: str | PathLike[str] | None = None
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     account: Account = field(default_factory=Account)
     has_stops: bool = False
     is_usable: bool = False
-    _inferred: Tools = field(default_factory=list)
+    _unlisted: Tools = field(default_factory=list)
     _tools: ToolReader = field(default_factory=ToolReader)
     _only_name: str | None = None
 
@@ -216,7 +222,9 @@ class Conversion:
                 for call in () if read.tools else message.calls:
                     inferred.add(call.name, call.arguments)
         self.slots = self.slots or tuple(slots) or self.default_slots
-        self._inferred = inferred.tools()
+        known = {tool["function"]["name"] for tool in self.default_tools}
+        shown = [tool for tool in inferred.tools() if tool["function"]["name"] not in known]
+        self._unlisted = [*self.default_tools, *shown]
         self.warnings += self._tools.warnings
         only = next(iter(names), None) if len(names) == 1 else None
         self._only_name = only if self.account.records > 1 else None
@@ -226,7 +234,7 @@ class Conversion:
         for read in self._conversations("writing", []):
             steps = self._steps(read.conversation)
             self.account.add((step.role, step.outcome) for step in steps)
-            tools = read.tools or self._inferred
+            tools = read.tools or self._unlisted
             yield from samples_of(steps, tools, self.slots, self._name(read))
 
     def requests(self) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from trm_engine.data.as_samples import ConvertOptions
+from trm_engine.data.as_samples import ConvertOptions, has_its_own, states_samples
 from trm_engine.data.cache import default_cache_dir, read_arrays
 from trm_engine.data.encoding import encode_sample
 from trm_engine.data.label_builder import with_tools_of
@@ -48,12 +48,14 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         path: the JSONL file, or its survey.
         tokenizer: the tokenizer.
         labels: tools, slots and arguments; by default those in this file. Tools that only this
-            file has are added. Conversations of a format without slots get those of the labels.
+            file has are added. Conversations of a format without slots, or that list no tools, get
+            those of the labels.
         max_length: maximum tokens of a conversation.
         max_tool_tokens: maximum tokens of one tool turn; None for no limit.
         on_error: whether to "fail" at or "skip" a bad line.
         cache_dir: folder of the token cache; by default the user's cache folder.
         progress: called with the progress of a first reading.
+        tools: file with other tools for conversations that list none.
 
     Raises:
         DataError: the file cannot be used, or its slots differ from those in ``labels``.
@@ -69,10 +71,13 @@ class TRMToolCallingDataset(Dataset[dict[str, Tensor]]):
         cache_dir: str | Path | None = None,
         progress: Progress = no_progress,
         max_tool_tokens: int | None = None,
+        tools: str | None = None,
     ) -> None:
         cache = Path(cache_dir) if cache_dir else default_cache_dir()
         if not isinstance(path, Survey):
-            options = ConvertOptions(default_slots=tuple(labels.slot_names) if labels else ())
+            if tools and states_samples(path):
+                raise DataError(has_its_own(path, "tools"))
+            options = ConvertOptions(tools=tools).completed_by(labels)
             path = survey_file(path, cache, on_error, progress, options)
         self.survey = path
         own = self.survey.labels

@@ -111,6 +111,14 @@ class Labels:
                 return self.tool_of(tool.function)
         return self._by_name.get(name, -1)
 
+    def tools_json(self) -> str:
+        """The tools with a known definition, as a JSON list of OpenAI's form."""
+        functions = (each.function for each in self.definitions if each.schema)
+        return json.dumps(
+            [{"type": "function", "function": each.model_dump()} for each in functions],
+            ensure_ascii=False,
+        )
+
     def narrowed(self, tools: Sequence[int]) -> tuple[Labels, list[int]]:
         """The labels with these tools only, and the argument channels that are left."""
         channels = sorted({each for tool in tools for each in self.parameters[tool]})

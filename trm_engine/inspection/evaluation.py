@@ -20,12 +20,15 @@ def evaluate(
     job: Job,
     path: str,
     data: str | None = None,
+    tools: str | None = None,
     batch_size: int = 32,
     raw: bool = False,
     halt_threshold: float | None = None,
     steps: int | None = None,
 ) -> FileEvaluation:
     """Evaluate on ``data``, or on the validation samples of the run.
+
+    ``tools`` is a file with the tools of conversations that list none.
 
     Each part holds ``samples``: the judged samples of one batch (``Evaluator.judged``), short ones
     first. The metrics are those that ``trm-tui eval --json`` prints.
@@ -36,7 +39,7 @@ def evaluate(
     began = time.perf_counter()
     job.progress(f"reading {source.name}", 0.0)
     dataset = TRMToolCallingDataset.as_read_by(
-        predictor, source, on_error=on_error, progress=job.progress
+        predictor, source, on_error=on_error, progress=job.progress, tools=tools
     )
     evaluator = Evaluator(predictor.model, dataset, steps, job.check, predictor.calibration)
     total = len(dataset)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,10 +14,16 @@ from pydantic import ValidationError
 
 from trm_engine.checkpoints.parts import explained
 from trm_engine.config import BUILTIN_PREFIX, Config, DataConfig
-from trm_engine.data.as_samples import ConvertOptions, samples_file, states_samples
+from trm_engine.data.as_samples import (
+    ConvertOptions,
+    has_its_own,
+    samples_file,
+    states_samples,
+)
 from trm_engine.data.cache import build_once, code_hash, content_hash, default_cache_dir, key_of
 from trm_engine.data.catalogue_tokens import CatalogueTokens, words_of
 from trm_engine.data.dataset import TRMToolCallingDataset, problems_of
+from trm_engine.data.labels import Labels
 from trm_engine.data.problems import nowhere
 from trm_engine.data.problems.kinds import BY_NAME
 from trm_engine.data.survey import (
@@ -93,8 +100,9 @@ def prepare_data(
     contents = contents or {}
     notes: list[str] = []
 
-    def survey_of(path: Path, part: str) -> Survey:
-        survey, changed = _survey(path, contents.get(part), data, cache, progress)
+    def survey_of(path: Path, part: str, labels: Labels | None = None) -> Survey:
+        options = ConvertOptions.of(data, labels)
+        survey, changed = _survey(path, contents.get(part), data.on_error, options, cache, progress)
         notes.extend(changed + _bad_lines(survey))
         return survey
 
@@ -125,7 +133,7 @@ def prepare_data(
         whole = dataset(survey, tool_tokens)
         train = whole.subset(train_rows)
     if data.val_data:
-        val = dataset(survey_of(Path(data.val_data), "val"), tool_tokens)
+        val = dataset(survey_of(Path(data.val_data), "val", survey.labels), tool_tokens)
     elif len(val_rows):
         val = whole.subset(val_rows)
     else:
@@ -200,21 +208,22 @@ def _refuse_idle_options(data: DataConfig, begun: Mapping[str, str]) -> None:
     if not given or begun:
         return
     if data.train_data.startswith(BUILTIN_PREFIX) or states_samples(data.train_data):
-        raise ConfigError(
-            f"data.{given[0]}: is for conversations of other formats, but {data.train_data} has "
-            f"samples with {given[0]} of their own; leave it out"
-        )
+        raise ConfigError(f"data.{given[0]}: {has_its_own(data.train_data, given[0])}")
 
 
 def _survey(
-    path: Path, content: str | None, data: DataConfig, cache: Path, progress: Progress
+    path: Path,
+    content: str | None,
+    on_error: Literal["fail", "skip"],
+    options: ConvertOptions,
+    cache: Path,
+    progress: Progress,
 ) -> tuple[Survey, list[str]]:
     """The survey of a file when its hash was ``content``, and a note if it has changed since."""
-    options = ConvertOptions.of(data)
     if content is None or content_of(path, options) == content:
-        return survey_file(path, cache, data.on_error, progress, options), []
+        return survey_file(path, cache, on_error, progress, options), []
     changed = f"{path}: no longer holds the data that the run began with"
-    survey = earlier_survey(path, content, cache, data.on_error)
+    survey = earlier_survey(path, content, cache, on_error)
     if survey is None:
         raise DataError(
             f"{changed}, and the token cache has no copy of them; "

@@ -44,7 +44,11 @@ def refuse_other_settings(config: Config, source: Path, checkpoint: Checkpoint) 
     Raises:
         ConfigError: a key in ``source`` has another value; the message names it.
     """
-    contents, options = checkpoint.get("data", {}), ConvertOptions.of(config.data)
+    contents, labels = checkpoint.get("data", {}), Labels.from_dict(checkpoint["labels"])
+    options = {
+        "train": ConvertOptions.of(config.data),
+        "val": ConvertOptions.of(config.data, labels),
+    }
     for section, begun in checkpoint["config"].items():
         settings = getattr(config, section, None)
         for key, value in begun.items():
@@ -52,7 +56,12 @@ def refuse_other_settings(config: Config, source: Path, checkpoint: Checkpoint) 
             if now == value or key in MAY_CHANGE[section]:
                 continue
             part = FILES.get(key)
-            if part and now and value and content_of(Path(now), options) == contents.get(part):
+            if (
+                part
+                and now
+                and value
+                and content_of(Path(now), options[part]) == contents.get(part)
+            ):
                 continue
             raise ConfigError(
                 f"{source}: {section}.{key} is {now!r}, but the run began with {value!r}; "

@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_argument("checkpoint")
     evaluation.add_argument("data")
     evaluation.add_argument("--batch-size", type=int, default=32)
+    evaluation.add_argument("--tools", help="tools of conversations that list none")
     prediction = tasks.add_parser("predict", help="predict JSON lines")
     add_predict_options(prediction)
     errors = tasks.add_parser("errors", help="find label errors in a file of samples")

@@ -18,7 +18,7 @@ def evaluate_file(arguments: argparse.Namespace) -> int:
 
 def _evaluation(arguments: argparse.Namespace) -> Evaluation:
     predictor = Predictor.load(arguments.checkpoint, arguments.device, arguments.raw)
-    dataset = TRMToolCallingDataset.as_read_by(predictor, arguments.data)
+    dataset = TRMToolCallingDataset.as_read_by(predictor, arguments.data, tools=arguments.tools)
     return evaluate(
         predictor.model,
         dataset,

@@ -13,6 +13,7 @@ from trm_tui.cli.options import (
     Checkpoint,
     Compare,
     Count,
+    DataTools,
     Device,
     HaltThreshold,
     Number,
@@ -30,6 +31,7 @@ def inspect(
         Path | None,
         option("FILE", "Samples to evaluate on. Default: those of its run.", "--data"),
     ] = None,
+    tools: DataTools = None,
     compare: Compare = None,
     raw: Raw = False,
     device: Device = None,
@@ -45,12 +47,13 @@ def inspect(
     Examples:
       trm-tui inspect outputs/first
       trm-tui inspect outputs/first/checkpoints/best.pt --data val.jsonl
+      trm-tui inspect outputs/first --data conversations.jsonl --tools tools.json
       trm-tui inspect outputs/first --compare outputs/second
       trm-tui inspect model.pt --json | jq .summary
     """
     from trm_tui.commands import inspect as inspect_command
 
-    given = (checkpoint, data, compare, raw, device or "auto", plain, as_json)
+    given = (checkpoint, data, tools, compare, raw, device or "auto", plain, as_json)
     raise typer.Exit(inspect_command.inspect(*given))
 
 
@@ -110,6 +113,7 @@ def evaluate(
         Path,
         typer.Argument(metavar="DATA", help="Samples or conversations; - for standard input."),
     ],
+    tools: DataTools = None,
     as_json: Annotated[bool, flag("--json", "Print one JSON object.")] = False,
     device: Device = None,
     batch_size: BatchSize = None,
@@ -136,6 +140,7 @@ def evaluate(
     from trm_tui.commands import evaluate as evaluate_command
 
     options = {
+        "--tools": tools,
         "--device": device,
         "--batch-size": batch_size,
         "--halt-threshold": halt_threshold,

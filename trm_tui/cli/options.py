@@ -49,6 +49,10 @@ Compare = Annotated[
     Path | None,
     option("OTHER", "Second checkpoint or run.", autocompletion=complete_checkpoint),
 ]
+DataTools = Annotated[
+    Path | None,
+    option("FILE", "Tools of the conversations that list none. Default: the model's."),
+]
 Device = Annotated[Text, option("NAME", "auto (default), cpu, cuda, cuda:N or mps.")]
 BatchSize = Annotated[Count, option("N", "Number of samples in a batch.", min=1)]
 Raw = Annotated[bool, flag("--raw", "Use the raw weights instead of their average (EMA).")]

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trm_engine.errors import DataError
 from trm_engine.files.jsonl import write_json
 from trm_engine.runs.folder import find_checkpoint
 from trm_tui.screens.show import has_screen, open_app
@@ -21,6 +22,7 @@ Answer = dict[str, Any]
 def inspect(
     checkpoint: Path,
     data: Path | None,
+    tools: Path | None,
     other: Path | None,
     raw: bool,
     device: str,
@@ -32,15 +34,17 @@ def inspect(
     Raises:
         UserError: a file is missing or invalid.
     """
+    if tools and not data:
+        raise DataError("--tools: is for the conversations of --data FILE; give it too")
     path = find_checkpoint(checkpoint)
     compared = find_checkpoint(other) if other else None
     if not (plain or as_json) and has_screen():
         from trm_tui.sessions.checkpoint import CheckpointSession
 
-        return _show(CheckpointSession(path, data, compared, raw, device))
+        return _show(CheckpointSession(path, data, tools, compared, raw, device))
     from trm_tui.plain.inspect_facts import collect
 
-    facts = asyncio.run(collect(path, data, compared, raw, device))
+    facts = asyncio.run(collect(path, data, tools, compared, raw, device))
     if as_json:
         write_json(facts)
     else:

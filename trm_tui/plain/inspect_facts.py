@@ -20,7 +20,12 @@ Answer = dict[str, Any]
 
 
 async def collect(
-    path: Path, data: Path | None, other: Path | None, raw: bool, device: str
+    path: Path,
+    data: Path | None,
+    tools: Path | None,
+    other: Path | None,
+    raw: bool,
+    device: str,
 ) -> Answer:
     """All facts about a checkpoint, with an evaluation if ``data`` is given.
 
@@ -31,15 +36,16 @@ async def collect(
         WorkerError: the worker failed.
     """
     server = InferenceServer(device)
+    asked = {"data": data and str(data), "tools": tools and str(tools), "raw": raw}
     try:
         facts = {
-            **await _judged(server, path, data, raw),
+            **await _judged(server, path, asked),
             "parameters": (await server.ask("parameters", path=str(path)))["tensors"],
             "vocabulary": await _vocabulary(server, path),
         }
         facts["labels"] = labels_of(facts["summary"])
         if other:
-            facts["other"] = await _judged(server, other, data, raw)
+            facts["other"] = await _judged(server, other, asked)
             if data:
                 facts["compared"] = compared(facts["evaluation"], facts["other"]["evaluation"])
         return facts
@@ -73,19 +79,19 @@ def compared(evaluation: Answer, other: Answer) -> Answer:
     }
 
 
-async def _judged(server: InferenceServer, path: Path, data: Path | None, raw: bool) -> Answer:
-    """The summary, and the evaluation on ``data`` if given."""
+async def _judged(server: InferenceServer, path: Path, asked: Answer) -> Answer:
+    """The summary, and the evaluation if its data is given."""
     facts = {"summary": await server.ask("open", path=str(path))}
-    if data:
-        facts["evaluation"] = await _evaluated(server, path, data, raw)
+    if asked["data"]:
+        facts["evaluation"] = await _evaluated(server, path, asked)
     return facts
 
 
-async def _evaluated(server: InferenceServer, path: Path, data: Path, raw: bool) -> Answer:
+async def _evaluated(server: InferenceServer, path: Path, asked: Answer) -> Answer:
     """The result of an evaluation, with its ``samples`` in file order."""
     samples: list[Answer] = []
     result: Answer = {}
-    stream = server.stream("evaluate", path=str(path), data=str(data), raw=raw)
+    stream = server.stream("evaluate", path=str(path), **asked)
     async with aclosing(stream) as messages:
         async for message in messages:
             kind = message.pop("type")

@@ -49,6 +49,7 @@ class CheckpointSession:
         self,
         path: Path,
         data: Path | None = None,
+        tools: Path | None = None,
         other: Path | None = None,
         raw: bool = False,
         device: str = "auto",
@@ -56,6 +57,7 @@ class CheckpointSession:
         self.path = path
         self.name = Model(path).name
         self.data = data
+        self.tools = tools
         self.other = other
         self.raw = raw
         self.device = device
@@ -120,8 +122,8 @@ class CheckpointSession:
             yield
 
     async def _judge(self, path: Path, judgement: Judgement) -> AsyncIterator[None]:
-        data = str(self.data) if self.data else None
-        answers = self._evaluating.stream("evaluate", path=str(path), data=data, raw=self.raw)
+        files = {"data": self.data and str(self.data), "tools": self.tools and str(self.tools)}
+        answers = self._evaluating.stream("evaluate", path=str(path), **files, raw=self.raw)
         async for message in answers:
             if message["type"] == "progress":
                 judgement.progress = (message["what"], message["share"])
