@@ -106,7 +106,7 @@ def test_a_field_that_is_never_filled_is_a_span() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "kind"), [(MAX_CHOICES, "choice"), (MAX_CHOICES + 1, "span"), (1000, "span")]
+    ("count", "kind"), [(MAX_CHOICES, "choice"), (MAX_CHOICES + 2, "span"), (1000, "span")]
 )
 def test_too_many_values_are_no_choice(count: int, kind: str) -> None:
     assert learn([slot(f"value {n}", "hello") for n in range(count)]).slots[0].kind == kind
@@ -136,6 +136,23 @@ def test_an_enum_that_the_data_does_not_keep_to_is_none() -> None:
     tools = [tool("f", plan={"enum": ["a", "b"]})]
     seen = [{**call("f", f"it is c{n}", plan=f"c{n}"), "tools": tools} for n in range(10)]
     assert learn(seen).args[0].kind == "span"
+
+
+def test_an_enum_with_some_other_values_is_still_read() -> None:
+    tools = [tool("f", food={"enum": ["pizza", "sushi"]})]
+    seen = ["pizza"] * 40 + ["sushi"] * 40 + ["pizza or sushi"] * 15 + ["tacos", "stew"]
+    [field] = learn(
+        [{**call("f", f"{each} please", food=each), "tools": tools} for each in seen]
+    ).args
+    assert field.kind == "choice"
+    assert field.values[:3] == ("pizza", "sushi", "pizza or sushi")
+
+
+def test_values_seldom_seen_are_left_out_of_a_choice() -> None:
+    often = [f"value {n}" for n in range(MAX_CHOICES)]
+    [field] = learn([slot(each, "hello") for each in [*often * 9, "rare", "odd"]]).slots
+    assert field.kind == "choice"
+    assert {*field.values} == {*often}
 
 
 def test_an_enum_too_long_to_choose_from_is_a_span() -> None:

@@ -56,6 +56,9 @@ texts = st.text(ODD) | st.text(max_size=20)
         ("ｶﾞ", "ガ"),
         ("각", "\u1100\u1161\u11a8"),
         ("❤️", "❤"),
+        ("10 pm", "10pm"),
+        ("7:30\u00a0AM", "7:30am"),
+        ("5 km and 20 m", "5 km and 20 m"),
     ],
 )
 def test_spellings_of_one_text_are_equal(one: str, other: str) -> None:
@@ -66,7 +69,16 @@ def test_spellings_of_one_text_are_equal(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("An Nguyen", "AnNguyen"), ("ılık", "ilik"), ("re-do", "redo"), ("é", "e")]
+    ("one", "other"),
+    [
+        ("An Nguyen", "AnNguyen"),
+        ("ılık", "ilik"),
+        ("re-do", "redo"),
+        ("é", "e"),
+        ("1 e3", "1e3"),
+        ("1 2", "12"),
+        ("a 1", "a1"),
+    ],
 )
 def test_other_texts_are_not(one: str, other: str) -> None:
     assert not same_text(one, other)

@@ -21,7 +21,7 @@ from trm_engine.data.declared import (
     json_type_of,
     schema_at,
 )
-from trm_engine.data.field import Field, Kind, one_spelling
+from trm_engine.data.field import Field, one_spelling
 from trm_engine.data.labels import Definition, Labels
 from trm_engine.data.samples import Function, Sample, Tool, ToolCall
 from trm_engine.data.spans import is_verbatim, stands_anywhere
@@ -37,8 +37,10 @@ from trm_engine.data.values import (
 
 MAX_CHOICES = 32
 SELDOM_VERBATIM = 0.9
-KEPT_TO = 0.95
-"""A share of the values. Data that keeps to an enum or a limit less often does not have it."""
+MOSTLY, KEPT_TO = 0.5, 0.95
+"""Shares of the values. A choice has at most MAX_CHOICES values that are nearly all there are
+(KEPT_TO); if values are said as they are, an enum must list most of them, too. Data that keeps to a
+limit less often does not have it."""
 
 MAX_DEFINITIONS = 8
 """Definitions of one name that are told apart."""
@@ -118,9 +120,9 @@ class FieldCounts:
             return replace(plain, kind="choice", values=TRUTH_VALUES)
         seen = _most_frequent_first(self.values)
         values = one_spelling([text for text in (*enum, *seen) if text], plain.meant)
-        kind: Kind = "choice" if self._is_choice(enum, plain) else "span"
-        if kind == "choice" and 0 < len(values) <= MAX_CHOICES:
-            return replace(plain, kind=kind, values=tuple(values))
+        choices = tuple(values[: max(len(enum), MAX_CHOICES)])
+        if len(choices) <= MAX_CHOICES and self._are_choices(choices, enum, plain):
+            return replace(plain, kind="choice", values=choices)
         return plain
 
     def _json_type(self) -> JsonType:
@@ -155,14 +157,18 @@ class FieldCounts:
         if len(self.examples) < SHOWN_VALUES and text not in self.examples:
             self.examples.append(text)
 
-    def _is_choice(self, enum: Sequence[str], plain: Field) -> bool:
-        if self.many_values:
-            return False
-        if enum:
-            known = {meaning(text, plain.meant) for text in enum}
+    def _are_choices(self, values: Sequence[str], enum: Sequence[str], plain: Field) -> bool:
+        """Whether these are nearly all values, and are listed or seldom said as they are."""
+
+        def share_of(texts: Sequence[str]) -> float:
+            known = {meaning(text, plain.meant) for text in texts}
             inside = [n for text, n in self.values.items() if meaning(text, plain.meant) in known]
-            return sum(inside) >= KEPT_TO * self.filled
-        return self.filled > 0 and self.verbatim < SELDOM_VERBATIM * self.filled
+            return sum(inside) / self.filled if self.filled else 1.0
+
+        is_said = self.verbatim >= SELDOM_VERBATIM * self.filled
+        is_listed = bool(enum) and share_of(enum) >= MOSTLY
+        may_be = bool(values) and not self.many_values and (is_listed or not is_said)
+        return may_be and share_of(values) >= KEPT_TO
 
 
 class Parameter(NamedTuple):

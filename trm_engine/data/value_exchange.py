@@ -6,8 +6,10 @@ values of the same field, consistently in turns, slots and calls.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,19 +22,38 @@ from trm_engine.data.values import find_value, flatten, folded, meaning, same_te
 STREAM = 0x5641
 """Separates this random stream from others with the same seed."""
 
-Pools = dict[str, tuple[str, ...]]
-"""The known values of each span field, by name."""
+SAID = 0.5
+"""The values of a list are exchanged if this share of them is said letter by letter."""
+
+LETTERS = 3
+"""The fewest letters and digits of listed values that are exchanged. Shorter ones ("no", "2") are
+often said of something else."""
+
+Pools = dict[str, list[tuple[str, ...]]]
+"""Values that can stand for each other, by the name of a field. Fields of one name whose values are
+listed have a pool each: a value is exchanged for one that all the pools have that have it."""
 
 
 def collect_values(samples: Iterable[Sample], labels: Labels) -> Pools:
-    """All values of the samples' slots and calls, without duplicates, in a fixed order."""
-    names = _span_names(labels)
-    pools: dict[str, set[str]] = {name: set() for name in names}
+    """The pools of the samples' slots and calls, each in a fixed order."""
+    fields = (*labels.slots, *labels.args)
+    listed = {each.name for each in fields if each.kind == "choice"}
+    spans = {each.name for each in fields} - listed
+    found: dict[str, set[str]] = {name: set() for name in spans}
+    said, filled = Counter[str](), Counter[str]()
     for sample in samples:
         for name, value in _values(sample):
-            if name in names:
-                pools[name].add(value)
-    return {name: tuple(sorted(values)) for name, values in pools.items()}
+            if name in spans:
+                found[name].add(value)
+            elif name in listed:
+                filled[name] += 1
+                said[name] += is_verbatim(sample.history, value, "string")
+    pools: Pools = {name: [tuple(sorted(values))] for name, values in found.items()}
+    for each in fields:
+        is_said = said[each.name] and said[each.name] >= SAID * filled[each.name]
+        if is_said and all(sum(map(str.isalnum, value)) >= LETTERS for value in each.values):
+            pools.setdefault(each.name, []).append(each.values)
+    return pools
 
 
 @dataclass(frozen=True)
@@ -56,9 +77,10 @@ class ValueExchange:
             replace = _Replacement(new_values, self._kept(samples, new_values))
             changed = [_rewrite(sample, replace) for sample in samples]
             pairs = zip(samples, changed, strict=True)
-            if all(_is_faithful(old, new, new_values) for old, new in pairs):
+            wrong = next((each for pair in pairs if (each := _unfaithful(*pair, new_values))), None)
+            if wrong is None:
                 return changed
-            new_values.popitem()
+            del new_values[wrong if wrong in new_values else next(reversed(new_values))]
         return samples
 
     def _random(self, epoch: int, dialogue: int) -> np.random.Generator:
@@ -68,23 +90,42 @@ class ValueExchange:
         """A new value for each spoken value, by the folded old value."""
         values = dict.fromkeys(pair for sample in samples for pair in _values(sample))
         kept = {folded(value) for name, value in values if name not in self.pools}
+        names: dict[str, list[str]] = {}
+        for name, value in values:
+            names.setdefault(folded(value), []).append(name)
         ways = _spellings(samples)
         turns = {turn.text(): turn for sample in samples for turn in sample.history}
         new_values: dict[str, str] = {}
-        for name, value in values:
+        for _, value in values:
             old = folded(value)
             if old in kept or old in new_values or len(ways[meaning(value)]) > 1:
                 continue
             if not is_verbatim([*turns.values()], value, "string"):
                 continue
             used = {folded(new) for new in new_values.values()}
-            others = [other for other in self.pools.get(name, ()) if folded(other) not in used]
+            others = [each for each in self._others(old, names[old]) if folded(each) not in used]
             if not others:
                 continue
             other = others[int(random.integers(len(others)))]
             if not any(find_value(text, other) for text in turns):
                 new_values[old] = other
         return new_values
+
+    def _others(self, value: str, names: Sequence[str]) -> list[str]:
+        """What a folded value of fields of these names can be exchanged for."""
+        pools = [pool for name in names for pool in self._by_folding.get(name, ())]
+        pools = [pool for pool in pools if value in pool]
+        first, *more = pools or [{}]
+        others = {each: text for each, text in first.items() if each != value}
+        return [text for each, text in others.items() if all(each in pool for pool in more)]
+
+    @cached_property
+    def _by_folding(self) -> dict[str, list[dict[str, str]]]:
+        """The pools, with the values by what they are after folding."""
+        return {
+            name: [{folded(value): value for value in pool} for pool in pools]
+            for name, pools in self.pools.items()
+        }
 
     def _kept(self, samples: Sequence[Sample], new_values: dict[str, str]) -> set[str]:
         values = (folded(value) for sample in samples for _, value in _values(sample))
@@ -120,7 +161,7 @@ def _rewrite_turn(turn: Turn, replace: _Replacement) -> Turn:
         content = {**content, "arguments": replace.everywhere(content.get("arguments", {}))}
     else:
         content = replace.everywhere(content)
-    return turn.model_copy(update={"content": content})
+    return Turn.model_construct(role=turn.role, content=content)  # a copy would keep the old text
 
 
 class _Replacement:
@@ -172,8 +213,9 @@ class _Replacement:
         return "".join([*parts, text[position:]])
 
 
-def _is_faithful(old: Sample, new: Sample, new_values: dict[str, str]) -> bool:
-    """Whether each new value occurs where the old one did, and the other values still occur.
+def _unfaithful(old: Sample, new: Sample, new_values: dict[str, str]) -> str | None:
+    """An old value, folded, that is not as before: its new value occurs where it did not, or it
+    does not occur any more, but did. None if all are.
 
     If a value was part of another, its own occurrences must be left.
     """
@@ -182,12 +224,11 @@ def _is_faithful(old: Sample, new: Sample, new_values: dict[str, str]) -> bool:
         for value, other in new_values.items():
             after_count = len(find_value(new_text, other, "string"))
             if after_count > len(find_value(old_text, value, "string")):
-                return False
-    pairs = zip(_values(old), _values(new), strict=True)
-    return all(
-        is_verbatim(new.history, after, "string") or not is_verbatim(old.history, before, "string")
-        for (_, before), (_, after) in pairs
-    )
+                return value
+    for (_, was), (_, now) in zip(_values(old), _values(new), strict=True):
+        if is_verbatim(old.history, was, "string") and not is_verbatim(new.history, now, "string"):
+            return folded(was)
+    return None
 
 
 def _values(sample: Sample) -> list[tuple[str, str]]:
@@ -209,10 +250,3 @@ def _spellings(samples: Sequence[Sample]) -> dict[Hashable, set[str | None]]:
 def _fields(sample: Sample) -> list[tuple[str, Any]]:
     arguments = flatten(sample.tool.arguments) if sample.tool else {}
     return [*sample.slots.items(), *arguments.items()]
-
-
-def _span_names(labels: Labels) -> set[str]:
-    """Names of fields that are always spans."""
-    fields = (*labels.slots, *labels.args)
-    choices = {field.name for field in fields if field.kind == "choice"}
-    return {field.name for field in fields} - choices

@@ -1,7 +1,8 @@
 """Folding: spellings of one text become equal, and offsets lead back to the original.
 
 Folded are compatible characters (NFKC), case, quotes, dashes, decimal digits of any script, and
-runs of white space. Characters without width are left out.
+runs of white space. Characters without width are left out. White space between a number and a
+unit ("10 pm") means nothing either: ``folded`` leaves it out.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ _UNEVEN = re.compile(rf"\s\s|[^\S ]|[{INVISIBLE}]|[^\D0-9]")
 _PIECE = re.compile(
     rf"(?P<space>\s+)|(?P<plain>[!-~]+(?![^\x00-\x7f]))|(?P<invisible>[{INVISIBLE}]+)|.", re.DOTALL
 )
+
+_BEFORE_UNIT = re.compile(r"(?<=[0-9]) ?(?=[^\W\d_])(?!e[+-]?[0-9])")
 
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
@@ -84,7 +87,12 @@ def fold(text: str) -> Folded:
 @lru_cache(CACHED_TEXTS)
 def folded(text: str) -> str:
     """A text without what does not change its meaning. Equal texts have equal foldings."""
-    return fold(text).text.strip()
+    return _BEFORE_UNIT.sub("", fold(text).text.strip())
+
+
+def with_units_apart(text: str) -> str:
+    """A folded text with a space between each number and its unit: "10 pm" for "10pm"."""
+    return _BEFORE_UNIT.sub(" ", text)
 
 
 def same_text(one: str, other: str) -> bool:

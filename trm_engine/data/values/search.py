@@ -8,7 +8,12 @@ from functools import lru_cache
 from typing import Any
 
 from trm_engine.data.borders import is_border
-from trm_engine.data.values.folding import Folded, fold, folded
+from trm_engine.data.values.folding import (
+    Folded,
+    fold,
+    folded,
+    with_units_apart,
+)
 from trm_engine.data.values.meaning import JsonType, value_text
 from trm_engine.data.values.numbers import (
     Written,
@@ -32,8 +37,8 @@ def find_value(text: str, value: Any, json_type: JsonType | None = None) -> Span
     """Character spans of ``text`` that mean ``value``, between word borders.
 
     A number is found however it is written: in words, "one", only where it is not in digits. Text
-    is found after folding; text that reads as a number and is not found is searched as a number,
-    unless ``json_type`` is "string".
+    is found after folding, with or without a space before a unit ("10pm"). Text that reads as a
+    number and is not found is searched as a number, unless ``json_type`` is "string".
     """
     return search_for(value, json_type)(text)
 
@@ -63,7 +68,8 @@ def _texts(text: str, value: str) -> Spans:
     if not wanted:
         return ()
     within = fold(text)
-    return tuple(_occurrences(text, within, wanted))
+    ways = {wanted, with_units_apart(wanted)}
+    return tuple(sorted(span for way in ways for span in _occurrences(text, within, way)))
 
 
 def _occurrences(text: str, within: Folded, wanted: str) -> Iterator[tuple[int, int]]:
