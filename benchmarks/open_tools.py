@@ -42,6 +42,7 @@ def main() -> int:
         "--every", type=int, default=0, help="also judge every N updates, on a part"
     )
     parser.add_argument("--part", type=int, default=400, help="samples of that part")
+    parser.add_argument("--services", type=int, help="train on the calls of so many services only")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value")
     arguments = parser.parse_args()
     config = Config.from_yaml(
@@ -71,9 +72,8 @@ def _run(config: Config, folder: RunFolder, arguments: argparse.Namespace) -> No
     folder.checkpoints(config).mkdir(parents=True, exist_ok=True)
     watched = prepared.val.subset(np.arange(32))
     report = _Watching(arguments.every)
-    trainer = Trainer(
-        config, model, prepared.train, watched, folder, report, NoCommands(), ProcessGroup()
-    )
+    train = _of_services(prepared.train, arguments.services)
+    trainer = Trainer(config, model, train, watched, folder, report, NoCommands(), ProcessGroup())
     report.judge = lambda: _judge(trainer, {k: _part(v, arguments.part) for k, v in sets.items()})
     began, cpu = time.perf_counter(), time.process_time()
     trainer.run()
@@ -100,6 +100,26 @@ def _judge(trainer: Trainer, sets: dict[str, TRMToolCallingDataset]) -> None:
                 f", exact {found.exact_match:.3f}, by step {steps}",
                 flush=True,
             )
+
+
+def _of_services(train: TRMToolCallingDataset, count: int | None) -> TRMToolCallingDataset:
+    """The dialogues that call tools of ``count`` services only, and any. Others stay on offer.
+
+    The tools of a service are on offer together, always.
+    """
+    if count is None:
+        return train
+    items = [train[index] for index in range(len(train))]
+    offered = np.array([item["tool_mask"].numpy() for item in items])
+    services = np.unique(offered, axis=1, return_inverse=True)[1]
+    tools = np.array([int(item["tool_name_label"]) for item in items])
+    chosen = np.random.default_rng(0).permutation(services.max() + 1)[:count]
+    is_chosen = np.isin(services[tools.clip(0)], chosen)
+    others = train.dialogues[(tools >= 0) & ~is_chosen]
+    kept = np.isin(train.dialogues, train.dialogues[(tools >= 0) & is_chosen])
+    part = train.subset(np.flatnonzero(kept & ~np.isin(train.dialogues, others)))
+    print(f"{count} of {services.max() + 1} services, {len(part)} of {len(train)} samples")
+    return part
 
 
 def _part(dataset: TRMToolCallingDataset, samples: int) -> TRMToolCallingDataset:
