@@ -25,6 +25,7 @@ from trm_engine.inference.calibration import IDENTITY
 from trm_engine.inference.predictor import Predictor
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.runs.folder import RunFolder, find_checkpoint
+from trm_engine.training.evaluate import evaluate
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def test_every_reader_takes_an_export(run: RunFolder, made: tuple[Path, Proof]) 
 
 
 def test_the_proof_is_in_the_folder_and_says_that_nothing_differs(
-    made: tuple[Path, Proof],
+    run: RunFolder, made: tuple[Path, Proof]
 ) -> None:
     folder, proof = made
     written = json.loads((folder / PROOF).read_text())
@@ -107,6 +108,9 @@ def test_the_proof_is_in_the_folder_and_says_that_nothing_differs(
         (folder / each).stat().st_size for each in (WEIGHTS, TOKENIZER)
     )
     assert proof.exported.p95_ms >= proof.exported.p50_ms > 0
+    model = Predictor.load(find_checkpoint(run.path), "cpu")
+    judged = evaluate(model.model, TRMToolCallingDataset.as_read_by(model, run.validation))
+    assert proof.exported.exact == proof.checkpoint.exact == judged.exact_match
     card = (folder / CARD).read_text()
     assert "Decision Accuracy" in card
     assert "No answer differs." in card

@@ -91,12 +91,13 @@ def _proof(proof: Proof) -> Iterator[str]:
 
 
 COSTS: dict[str, Callable[[Side], str]] = {
+    "exact answers": lambda side: f"{side.exact:.4f}",
     "size": lambda side: f"{side.bytes / MEGABYTE:.2f} MB",
     "median processor time": lambda side: f"{side.p50_ms:.1f} ms",
     "95th percentile": lambda side: f"{side.p95_ms:.1f} ms",
     "resident memory": lambda side: f"{side.resident_bytes / MEGABYTE:.0f} MB",
 }
-"""What a side of a proof costs, as text by name."""
+"""How good a side of a proof is, and what it costs, as text by name."""
 
 
 def summary(proof: Proof) -> str:

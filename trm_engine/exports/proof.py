@@ -23,10 +23,12 @@ PARTS = ("decision", "tool", "arguments", "slots")
 
 
 class Side(Struct, frozen=True, kw_only=True):
-    """One of two models: bytes of its files, processor time from a conversation to its answer
-    (median and 95th percentile), and memory that its process holds.
+    """One of two models: share of its answers that are exact (decision, tool, which slots are
+    filled), bytes of its files, processor time from a conversation to its answer (median and 95th
+    percentile), and memory that its process holds.
     """
 
+    exact: float
     bytes: int
     p50_ms: float
     p95_ms: float
@@ -147,11 +149,12 @@ def _measured(
         if not len(times):
             raise CheckpointError(f"{samples}: no samples to compare the export on")
         p50, p95 = np.percentile(times, [50, 95]).round(2).tolist()
+        answers = json.loads(Path(f"{out}.json").read_text(encoding="utf-8"))
         side = Side(
+            exact=sum(each["exact"] for each in answers) / len(answers),
             bytes=sum(file.stat().st_size for file in files),
             p50_ms=p50,
             p95_ms=p95,
             resident_bytes=int(found["resident"]),
         )
-        answers = json.loads(Path(f"{out}.json").read_text(encoding="utf-8"))
         return _Measured(side, found["probabilities"], answers)
