@@ -86,7 +86,7 @@ async def test_shares_and_orders() -> None:
         pane.focus()
         await pilot.pause()
         assert pane.border_subtitle == "counts · by name"
-        assert pane.border_title == "Tools  0.9624 of 529 · 2 of undefined tools"
+        assert pane.border_title == "Tools  0.9624 of 529 calls · 2 of undefined tools"
         texts = []
         for key in ("n", "n", "n", "o", "o", "o"):
             await pilot.press(key)

@@ -14,6 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from trm_engine.runs.schema.evaluation import Tools
+from trm_engine.wording import counted
 from trm_tui.keys import MATRIX, bindings
 from trm_tui.store.confusion import ORDERS, SHARES, Confusion
 from trm_tui.text.figures import share_text
@@ -279,7 +280,7 @@ class ToolMatrix(ScrollView, AwaitsEvaluation, can_focus=True, inherit_bindings=
 
 
 def _summary(tool: Tools) -> str:
-    calls = f"{share_text(tool.accuracy, 4)} of {tool.samples:,}"
+    calls = f"{share_text(tool.accuracy, 4)} of {counted(tool.samples, 'call')}"
     if tool.new:
         calls = f"{calls} · new tools {share_text(tool.new_accuracy, 4)} of {tool.new:,}"
     return f"{calls} · {tool.unknown:,} of undefined tools" if tool.unknown else calls
