@@ -12,6 +12,8 @@ from tests.screens.fake_run import FakeRun
 from tests.screens.panes import text_of
 from tests.screens.whole_screen import shown, until
 from trm_engine.config import Config, TrainingConfig
+from trm_engine.runs.folder import list_runs
+from trm_engine.runs.summary import summarise
 from trm_tui.app import TrmApp
 from trm_tui.screens.config_diff import ConfigDiffScreen
 from trm_tui.screens.confirm import ConfirmDialog
@@ -72,6 +74,22 @@ async def test_a_new_run_appears_and_the_cursor_stays(runs: list[FakeRun], tmp_p
         FakeRun(tmp_path / "newest").begin()
         await until(pilot, lambda: table.row_count() == 4)
         assert text_of(table).splitlines()[1 + table.cursor()].split()[0] == chosen
+
+
+async def test_a_list_at_rest_is_not_drawn_again(runs: list[FakeRun], tmp_path: Path) -> None:
+    app = app_of(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = app.screen_stack[1]
+        table = screen.query_one(RunsTable)
+        await until(pilot, lambda: table.row_count() == 3)
+        drawn: list[object] = []
+        table.set_runs = drawn.append  # type: ignore[assignment, method-assign]
+        read = [summarise(run) for run in list_runs(tmp_path)]
+        screen._show(read)  # type: ignore[attr-defined]
+        assert not drawn
+        runs[1].train(5)
+        screen._show([summarise(run) for run in list_runs(tmp_path)])  # type: ignore[attr-defined]
+        assert drawn
 
 
 async def test_a_run_is_opened_and_left_again(runs: list[FakeRun], tmp_path: Path) -> None:

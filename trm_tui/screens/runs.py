@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from trm_tui.widgets.run.runs_pane import RunsPane
 from trm_tui.widgets.run.runs_table import RunsTable
 
 REFRESH_SECONDS = 2.0
+AGE_SECONDS = 30.0
 
 Runs = list[RunSummary]
 
@@ -45,6 +47,8 @@ class RunsScreen(Screen[None]):
         self.folder = parent
         self.remembered = remembered
         self._order = order or RunList()
+        self._shown: Runs | None = None
+        self._shown_at = 0.0
 
     def compose(self) -> ComposeResult:
         """The table and the footer."""
@@ -63,7 +67,10 @@ class RunsScreen(Screen[None]):
             self.app.call_from_thread(self._show, runs)
 
     def _show(self, runs: Runs) -> None:
-        if self.is_attached:
+        """Show the runs if one has changed, or to bring their ages up to date."""
+        now = time.monotonic()
+        if self.is_attached and (runs != self._shown or now > self._shown_at + AGE_SECONDS):
+            self._shown, self._shown_at = runs, now
             self.query_one(RunsTable).set_runs(runs)
 
     @on(RunsTable.Opened)
