@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from trm_engine.data.labels import Labels
 from trm_engine.inference.calibration import Calibration, joint_probability, parameters_taken
 from trm_engine.inference.decoding import Decoded, predicted_tool
 from trm_engine.printable import one_line
 from trm_engine.runs.schema.answers import PRESENT
-
-
-@dataclass(frozen=True)
-class Certainty:
-    """The probability that an answer is right, and the part with the lowest probability."""
-
-    confidence: float
-    weakest: str
-    probability: float
-
-    def reason(self, threshold: float) -> str | None:
-        """Why not to answer, for example "confidence 0.71 is below 0.95; least sure: the tool
-        (0.74)"; None if the confidence reaches the threshold."""
-        if self.confidence >= threshold:
-            return None
-        weakest = f"least sure: {self.weakest} ({self.probability:.3g})"
-        return f"confidence {self.confidence:.3g} is below {threshold:.3g}; {weakest}"
 
 
 def below(confidence: float, threshold: float) -> str | None:
@@ -36,8 +18,8 @@ def below(confidence: float, threshold: float) -> str | None:
     return f"confidence {confidence:.3g} of all calls is below {threshold:.3g}"
 
 
-def certainty(decoded: Decoded, row: int, labels: Labels, calibration: Calibration) -> Certainty:
-    """That of one sample's answer; ``decoded`` is calibrated."""
+def certainty(decoded: Decoded, row: int, labels: Labels, calibration: Calibration) -> float:
+    """The probability that one sample's answer is right; ``decoded`` is calibrated."""
     one = slice(row, row + 1)
     joint = joint_probability(
         decoded.decision[one],
@@ -46,9 +28,19 @@ def certainty(decoded: Decoded, row: int, labels: Labels, calibration: Calibrati
         decoded.arg_values(labels)[one],
         parameters_taken(labels, decoded.tools[one]),
     )
-    confidence = float(calibration.answer(joint)[0])
+    return float(calibration.answer(joint)[0])
+
+
+def doubt(
+    decoded: Decoded, row: int, labels: Labels, confidence: float, threshold: float
+) -> str | None:
+    """Why not to answer, for example "confidence 0.71 is below 0.95; least sure: the tool (0.74)";
+    None if the confidence reaches the threshold."""
+    if confidence >= threshold:
+        return None
     weakest, probability = min(_parts(decoded, row, labels), key=lambda part: part[1])
-    return Certainty(confidence, weakest, probability)
+    told = f"confidence {confidence:.3g} is below {threshold:.3g}"
+    return f"{told}; least sure: {weakest} ({probability:.3g})"
 
 
 def _parts(decoded: Decoded, row: int, labels: Labels) -> Iterator[tuple[str, float]]:

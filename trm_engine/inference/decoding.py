@@ -231,12 +231,9 @@ def span_probabilities(starts: np.ndarray, ends: np.ndarray, spans: np.ndarray) 
 
     ``starts`` and ``ends`` are as in ``best_spans``.
     """
-    places = spans.clip(min=0)
-    logs = [
-        np.take_along_axis(log_softmax(logits), places[..., side, None], axis=-1)[..., 0]
-        for side, logits in enumerate((starts, ends))
-    ]
-    return np.where(spans[..., 0] < 0, np.float32(0), np.exp(logs[0] + logs[1]))
+    places = np.moveaxis(spans.clip(min=0), -1, 0)[..., None]
+    logs = np.take_along_axis(log_softmax(np.stack((starts, ends))), places, axis=-1)
+    return np.where(spans[..., 0] < 0, np.float32(0), np.exp(logs.sum(axis=0)[..., 0]))
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,8 +63,7 @@ class OnnxModel:
     Args:
         folder: where they are.
         config: the model's sizes.
-        threads: of the processor. Conversations of a batch are shared among them: one alone has
-            too little to compute to be shared.
+        threads: of the processor.
 
     Raises:
         CheckpointError: onnxruntime is missing, or cannot read a graph.
@@ -74,9 +72,8 @@ class OnnxModel:
     def __init__(self, folder: Path, config: TRMConfig, threads: int = 1) -> None:
         self.config = config
         self.memory = TurnMemory()
-        self._read, self._offer = (_session(folder / name) for name in (READ, OFFER))
-        self._step = _session(folder / STEP, is_often_used=True)
-        self._threads = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._read, self._offer = (_session(folder / name, threads) for name in (READ, OFFER))
+        self._step = _session(folder / STEP, threads, is_often_used=True)
         self._outputs = [each.name for each in self._step.get_outputs()]
         start = json.loads(self._step.get_modelmeta().custom_metadata_map[START])
         self._start = {name: np.array([start[name]], np.float32) for name in "yz"}
@@ -102,9 +99,8 @@ class OnnxModel:
             self._conversation(_tokens(batch, row), self._offered(readings, mask), steps)
             for row, mask in enumerate(offered)
         ]
-        apply = self._threads.map if self._threads else map
         for _ in range(steps):
-            yield _together([*apply(next, asked)], *shape)
+            yield _together([next(each) for each in asked], *shape)
 
     def _conversation(
         self, tokens: np.ndarray, offer: Offer, steps: int
@@ -119,7 +115,8 @@ class OnnxModel:
         options = self._long if tokens.shape[1] > LONG else None
         for step in range(steps):
             feeds[EARLIER] = earlier[step]
-            found = dict(zip(self._outputs, self._step.run(None, feeds, options), strict=True))
+            run = self._step.run(self._outputs, feeds, options)
+            found = dict(zip(self._outputs, run, strict=True))
             made.append(found[f"next_{EARLIER}"])
             feeds.update(y=found["next_y"], z=found["next_z"])
             if len(made) == steps:
@@ -206,7 +203,7 @@ def _giving_memory_back() -> Any:
     return options
 
 
-def _session(path: Path, is_often_used: bool = False) -> Any:
+def _session(path: Path, threads: int, is_often_used: bool = False) -> Any:
     """A graph, ready to run. One that is often used is faster, for more memory: it keeps its
     weights twice, and the memory of a run for the next one (see ``LONG``)."""
     try:
@@ -214,7 +211,7 @@ def _session(path: Path, is_often_used: bool = False) -> Any:
     except ModuleNotFoundError as error:
         raise CheckpointError(NEEDS.format(error.name)) from None
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = 1, 1
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
     if not is_often_used:
         options.add_session_config_entry("session.disable_prepacking", "1")

@@ -24,7 +24,7 @@ from trm_engine.errors import CheckpointError, TokenizerError
 from trm_engine.exports.folder import GRAPHS_ONLY_ANSWER, is_graph, read_manifest
 from trm_engine.inference.backend import backend_of, read_checkpoint
 from trm_engine.inference.calibration import Calibration
-from trm_engine.inference.certainty import below, certainty
+from trm_engine.inference.certainty import below, certainty, doubt
 from trm_engine.inference.decoding import Decoded, decode, predicted_tool
 from trm_engine.inference.halting import halts
 from trm_engine.inference.read_batch import Catalogue, ReadBatch
@@ -316,7 +316,7 @@ class Predictor:
             made = [Call(labels.name_of(tool), unflatten(argument_values(values)))]
         lacks = missing_arguments(decoded, row, tool, labels, values) if tool >= 0 else {}
         presences = decoded.slot_presence[row].tolist()
-        sure = certainty(decoded, row, labels, self.calibration)
+        confidence = certainty(decoded, row, labels, self.calibration)
         return FullPrediction(
             decision="tool_call" if calls else "direct_answer",
             decision_probability=float(decoded.decision[row]),
@@ -327,9 +327,9 @@ class Predictor:
             slot_probabilities=dict(zip(labels.slot_names, presences, strict=True)),
             missing=lacks,
             q=float(decoded.q[row]),
-            confidence=sure.confidence,
-            abstain=sure.confidence < self.abstain_below,
-            abstain_reason=sure.reason(self.abstain_below),
+            confidence=confidence,
+            abstain=confidence < self.abstain_below,
+            abstain_reason=doubt(decoded, row, labels, confidence, self.abstain_below),
             steps_used=step,
         )
 
