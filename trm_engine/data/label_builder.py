@@ -38,9 +38,9 @@ from trm_engine.data.values import (
 MAX_CHOICES = 32
 SELDOM_VERBATIM = 0.9
 MOSTLY, KEPT_TO = 0.5, 0.95
-"""Shares of the values. A choice has at most MAX_CHOICES values that are nearly all there are
-(KEPT_TO); if values are said as they are, an enum must list most of them, too. Data that keeps to a
-limit less often does not have it."""
+"""Shares of the values. A choice has at most MAX_CHOICES values: all that there are, or all seen
+more than once if these are nearly all (KEPT_TO). If values are said as they are, an enum must list
+most of them, too. Data that keeps to a limit less often does not have it."""
 
 MAX_DEFINITIONS = 8
 """Definitions of one name that are told apart."""
@@ -120,9 +120,11 @@ class FieldCounts:
             return replace(plain, kind="choice", values=TRUTH_VALUES)
         seen = _most_frequent_first(self.values)
         values = one_spelling([text for text in (*enum, *seen) if text], plain.meant)
-        choices = tuple(values[: max(len(enum), MAX_CHOICES)])
-        if len(choices) <= MAX_CHOICES and self._are_choices(choices, enum, plain):
-            return replace(plain, kind="choice", values=choices)
+        if len(values) > MAX_CHOICES:
+            again = [text for text in seen if self.values[text] > 1]
+            values = one_spelling([text for text in (*enum, *again) if text], plain.meant)
+        if len(values) <= MAX_CHOICES and self._are_choices(values, enum, plain):
+            return replace(plain, kind="choice", values=tuple(values))
         return plain
 
     def _json_type(self) -> JsonType:
