@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from tests.events import Record, last_kept, read_events, run_started, step_columns
 from trm_engine.files.jsonl import to_line
 from trm_engine.runs import summary as summary_module
+from trm_engine.runs.about import change_about
 from trm_engine.runs.folder import LOST, RunFolder, claim
-from trm_engine.runs.summary import RunSummary, summarise
+from trm_engine.runs.summary import RunSummary, Summaries, summarise
 
 STATES = ("starting", "running", "paused", "stopping", "finished", "stopped", "failed")
 
@@ -199,3 +200,17 @@ def test_many_runs_are_summarised_at_once(tmp_path: Path) -> None:
     for _ in range(50):
         summarise(run)
     assert time.process_time() - began < 1
+
+
+def test_a_run_that_has_ended_is_read_again_only_if_it_changed(tmp_path: Path) -> None:
+    story = [run_started(10), steps(1, 10), evaluation(10, 0.5, best=True), state("finished")]
+    folder, summaries = run_of(tmp_path, *story), Summaries()
+    first = summaries.of(folder)
+    assert first == summarise(folder)
+    assert summaries.of(folder) is first
+    change_about(folder, note="good")
+    assert summaries.of(folder) == summarise(folder)
+    assert summaries.of(folder).about.note == "good"
+    run_of(tmp_path, *story, run_started(20), state("running"))
+    assert summaries.of(folder).state == LOST  # a run that may still change is always read
+    assert summaries.of(folder) is not summaries.of(folder)

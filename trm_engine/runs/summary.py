@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from trm_engine.files.jsonl import lines_newest_first
+from trm_engine.runs.about import FILE as ABOUT
 from trm_engine.runs.about import About, read_about
 from trm_engine.runs.best import Score, reported_score
 from trm_engine.runs.events import ENDED, latest_state
@@ -117,6 +118,35 @@ def summarise(folder: RunFolder) -> RunSummary:
         config=start.config if start else {},
         about=read_about(folder),
     )
+
+
+class Summaries:
+    """Summaries that are asked for again and again. Runs that have ended are read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[list[_Stamp], RunSummary]] = {}
+
+    def of(self, folder: RunFolder) -> RunSummary:
+        """As ``summarise``, from memory if the run has ended and its files are the same."""
+        stamps = [_stamp(folder.events), _stamp(folder.path / ABOUT)]
+        before, summary = self._known.get(folder.path, (None, None))
+        if summary is None or before != stamps:
+            summary = summarise(folder)
+            if summary.state in ENDED:
+                self._known[folder.path] = stamps, summary
+        return summary
+
+
+_Stamp = tuple[int, int, int] | None
+"""File, size and time of the last change; None if there is no file."""
+
+
+def _stamp(path: Path) -> _Stamp:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class _Update(NamedTuple):

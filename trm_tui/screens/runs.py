@@ -15,7 +15,7 @@ from trm_engine.errors import UserError
 from trm_engine.printable import one_line
 from trm_engine.runs.commands import Confirmation
 from trm_engine.runs.folder import RunFolder, list_runs
-from trm_engine.runs.summary import RunSummary, summarise
+from trm_engine.runs.summary import RunSummary, Summaries
 from trm_tui.screens.ask_text import AskTextDialog
 from trm_tui.screens.config_diff import ConfigDiffScreen
 from trm_tui.screens.confirm import ConfirmDialog
@@ -47,6 +47,7 @@ class RunsScreen(Screen[None]):
         self.folder = parent
         self.remembered = remembered
         self._order = order or RunList()
+        self._summaries = Summaries()
         self._shown: Runs | None = None
         self._shown_at = 0.0
 
@@ -63,7 +64,7 @@ class RunsScreen(Screen[None]):
     @work(thread=True, exclusive=True)
     def _read_runs(self) -> None:
         if self.is_current:
-            runs = [summarise(run) for run in list_runs(self.folder)]
+            runs = [self._summaries.of(run) for run in list_runs(self.folder)]
             self.app.call_from_thread(self._show, runs)
 
     def _show(self, runs: Runs) -> None:
