@@ -2,6 +2,7 @@
 
 FOLDER holds ``val_seen.jsonl`` and ``val_renamed.jsonl``, the same dialogues with other tools. It
 prints what each kind of renaming costs, and accuracy and time over the number of tools on offer.
+The others on offer are those of FOLDER and of a file of tools (``--others``), in any form.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import torch
 
+from trm_engine.data.catalogue import read_tools_file
 from trm_engine.data.samples import Sample
 from trm_engine.data.values import flatten, same_value
 from trm_engine.inference.predictor import Predictor
@@ -42,6 +44,7 @@ def main() -> int:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--samples", type=int, default=300, help="calls that are judged")
+    parser.add_argument("--others", type=Path, help="file with further tools to offer")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     predictor = Predictor.load(arguments.checkpoint)
@@ -52,9 +55,11 @@ def main() -> int:
     pairs = [(seen[index], renamed[index]) for index in calls]
     for kind, parts in KINDS.items():
         print(f"changed: {kind}: {_judged(predictor, (_mixed(*pair, parts) for pair in pairs))}")
-    pools = _pool(seen), _pool([*seen, *renamed])  # the second has two of each, hard to tell apart
-    for count in [each for each in COUNTS if each <= len(pools[1])]:
-        pool = pools[count > len(pools[0])]
+    pool = _pool(seen)
+    if arguments.others:
+        pool += read_tools_file(arguments.others).all_tools()
+    names = {tool["function"]["name"] for tool in pool}
+    for count in [each for each in COUNTS if each <= len(names)]:
         offered = [_offering(record, pool, count) for record, _ in pairs]
         print(
             f"{count} tools on offer: {_judged(predictor, offered)}; {_timed(predictor, offered)}"
