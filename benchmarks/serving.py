@@ -6,15 +6,17 @@ fp32 of a model of configs/default.yaml that has learnt little, and prints the f
 Conversations have about 200 tokens. *Going on*: their earlier turns were asked about before, as in
 use. *New*: nothing of them was seen. Processor time is that of the server; on a machine that does
 nothing else it is the latency but for the client's share. The clients run beside the server, on the
-same cores.
+same cores; where there are many, they are ``wrk`` if it is installed, which takes little of it.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -35,6 +37,22 @@ from trm_engine.runs.folder import find_checkpoint
 TOKENS = (150, 250)
 CONVERSATIONS, CLIENTS, EACH = 120, 64, 30
 WARM_UP = 20
+WRK_SECONDS = 10
+WRK = """
+local bodies = {}
+for line in io.lines("%s") do bodies[#bodies + 1] = line end
+local at = 0
+request = function()
+  at = at %% #bodies + 1
+  return wrk.format("POST", "%s", {["content-type"] = "application/json"}, bodies[at])
+end
+done = function(summary)
+  local e = summary.errors
+  local failed = e.connect + e.read + e.write + e.status + e.timeout
+  io.write(string.format("%%d %%d %%d", summary.requests, failed, summary.duration))
+end
+"""
+"""What wrk does: it sends the bodies in turn, and prints requests, failures and microseconds."""
 
 Asked = dict[str, Any]
 
@@ -83,10 +101,9 @@ def figures(run: Path | None = None) -> dict[str, Any]:
                 one += _one_client(*link, [then])
                 used += _cpu(process) - at
             empty = _one_client(*link, [GET] * CONVERSATIONS)
-            began, at = time.perf_counter(), _cpu(process)
-            count = CLIENTS * EACH
-            statuses = asked_by(CLIENTS, server.url, repeated(requests, count))
-            seconds, busy = time.perf_counter() - began, _cpu(process) - at
+            at = _cpu(process)
+            count, failed, seconds = _many_clients(server.url, [*before, *asked], Path(place))
+            busy = _cpu(process) - at
             loaded = process.memory_info().rss
     return {
         "conversations": len(asked),
@@ -101,7 +118,7 @@ def figures(run: Path | None = None) -> dict[str, Any]:
         "clients": CLIENTS,
         "requests_per_s": round(count / seconds, 1),
         "clients_cpu_ms": round(1000 * busy / count, 2),
-        "failed": count - statuses[200],
+        "failed": failed,
         "start_s": round(start, 2),
         "start_cpu_s": round(start_cpu, 2),
         "resident_mb": round(resident / 1e6, 1),
@@ -134,9 +151,27 @@ def _conversations(router: Router) -> tuple[list[Asked], list[Asked]]:
     return before, found
 
 
+def _many_clients(url: str, asked: Sequence[Asked], place: Path) -> tuple[int, int, float]:
+    """The number of requests, of those that failed, and the seconds that all took."""
+    if not shutil.which("wrk"):
+        began, count = time.perf_counter(), CLIENTS * EACH
+        statuses = asked_by(CLIENTS, url, repeated(_requests(asked), count))
+        return count, count - statuses[200], time.perf_counter() - began
+    bodies, script = place / "bodies", place / "wrk.lua"
+    bodies.write_bytes(b"\n".join(map(_body, asked)))
+    script.write_text(WRK % (bodies, PATHS[0]), encoding="utf-8")
+    command = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{WRK_SECONDS}s", "-s", str(script), url]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    count, failed, microseconds = map(int, told.splitlines()[-1].split())
+    return count, failed, microseconds / 1e6
+
+
+def _body(asked: Asked) -> bytes:
+    return json.dumps({"model": "m", **asked}).encode()
+
+
 def _requests(asked: Sequence[Asked]) -> list[bytes]:
-    bodies = [json.dumps({"model": "m", **each}).encode() for each in asked]
-    return [request_of(PATHS[0], body) for body in bodies]
+    return [request_of(PATHS[0], _body(each)) for each in asked]
 
 
 def _cpu(process: psutil.Process) -> float:

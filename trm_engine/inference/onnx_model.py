@@ -25,7 +25,7 @@ from trm_engine.vocabulary import CAPITALISED, EOS_ID, FIRST_MARKER_ID, MASK_ID
 MASKED_LOGIT = -1e4
 """The logit of tools that are not on offer, and of padding as part of a value."""
 
-MOST_OFFER_BYTES = 16 << 20
+MOST_OFFER_BYTES = 32 << 20
 """Of what is kept of tools on offer."""
 
 LONG = 512
@@ -119,9 +119,11 @@ class OnnxModel:
             found = dict(zip(self._outputs, run, strict=True))
             made.append(found[f"next_{EARLIER}"])
             feeds.update(y=found["next_y"], z=found["next_z"])
+            answers = {name: found[name] for name in ANSWERS}
             if len(made) == steps:
                 self.memory.keep(turns, earlier.shape[2], made)
-            yield offer, found
+                del earlier, feeds, found, made  # megabytes, while the rest of a batch is computed
+            yield offer, answers
 
     def _offered(self, readings: Readings, mask: np.ndarray) -> Offer:
         """What is computed of the tools on offer, once for all conversations with the same."""

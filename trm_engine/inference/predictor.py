@@ -42,7 +42,7 @@ from trm_engine.runs.schema.answers import Call, Prediction
 if TYPE_CHECKING:
     from trm_engine.models.trm import TRMForToolCalling
 
-KEPT_CATALOGUES = 32
+KEPT_CATALOGUES = 64
 """Catalogues whose readings are kept, beside the model's own."""
 
 MOST_CALLS = 8
