@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from statistics import median
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -89,8 +90,8 @@ class Calibration(_Part):
         """That of some of the arguments; the median for those that calibration never saw."""
         if not self.args:
             return self
-        median = float(np.median(self.args))
-        own = [self.args[arg] if arg < len(self.args) else median for arg in args]
+        middle = median(self.args)
+        own = [self.args[arg] if arg < len(self.args) else middle for arg in args]
         return self.model_copy(update={"args": own})
 
     def decoded(self, raw: Decoded) -> Decoded:
@@ -150,7 +151,7 @@ def per_channel(temperatures: Sequence[float], logits: np.ndarray) -> np.ndarray
 def _per_channel(temperatures: tuple[float, ...], channels: int) -> np.ndarray:
     if not temperatures:
         return np.ones(1)
-    found = np.full(channels, np.median(temperatures))
+    found = np.full(channels, median(temperatures))
     own = np.asarray(temperatures[:channels], np.float64)
     found[: len(own)] = own
     return found
