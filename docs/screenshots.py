@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -95,6 +95,7 @@ class Tour:
     stops: Sequence[Stop]
     ready: Ready = always
     begin: Callable[[TrmApp], object] = field(default=lambda app: None)
+    themes: Mapping[str, str] = field(default_factory=lambda: THEMES)
 
 
 async def until(pilot: Pilot[Any], is_true: Callable[[], bool]) -> None:
@@ -111,6 +112,7 @@ async def still(pilot: Pilot[Any]) -> str:
     async with asyncio.timeout(SECONDS):
         while same < SAME:
             await pilot.pause(0.05)
+            assert pilot.app.is_running, "it has ended: SIGTERM ends it, for one"
             before, was = picture(pilot.app), before
             same = same + 1 if before == was else 0
     return before
@@ -118,7 +120,7 @@ async def still(pilot: Pilot[Any]) -> str:
 
 async def draw(tour: Tour) -> None:
     """Draw the pictures of a tour."""
-    app = TrmApp(tour.first, Settings())
+    app = TrmApp(tour.first, Settings(theme=next(iter(tour.themes.values()))))
     async with app.run_test(size=SIZES[-1]) as pilot:
         await until(pilot, lambda: tour.ready(app.screen))
         tour.begin(app)
@@ -127,7 +129,7 @@ async def draw(tour: Tour) -> None:
             await until(pilot, lambda stop=stop: stop.ready(app.screen))
             for size in SIZES:
                 await pilot.resize_terminal(*size)
-                for name, theme in THEMES.items():
+                for name, theme in tour.themes.items():
                     app.theme = theme
                     app.refresh_css(animate=False)  # Textual would do it when it has time
                     _write(f"{stop.name}-{size[0]}x{size[1]}-{name}", await still(pilot))
@@ -150,14 +152,21 @@ def training(run: RunFolder) -> Tour:
         Stop("train-cell", "4 c enter", back="escape"),
         Stop("train-export", "1 w", back="escape"),
         Stop("train-help", "question_mark", back="escape"),
-        Stop("train-palette", "ctrl+p", back="escape"),
         Stop("train-maximised", "1 f", back="f"),
     ]
-    return Tour(
-        partial(TrainScreen, watched),
-        [*tabs, *dialogs],
-        lambda _: not watched.behind and bool(watched.store.columns.rows),
-    )
+    return Tour(partial(TrainScreen, watched), [*tabs, *dialogs], partial(_is_read, watched))
+
+
+def palettes(run: RunFolder) -> Iterator[Tour]:
+    """The command palette. Open, it keeps the theme that it was opened with."""
+    for name, theme in THEMES.items():
+        watched = AttachedRun(run)
+        yield Tour(
+            partial(TrainScreen, watched),
+            [Stop("train-palette", "1 ctrl+p", back="escape")],
+            partial(_is_read, watched),
+            themes={name: theme},
+        )
 
 
 def closing(run: RunFolder) -> Iterator[Tour]:
@@ -284,6 +293,10 @@ def serving(address: str) -> Tour:
     )
 
 
+def _is_read(run: AttachedRun, _: Screen[Any]) -> bool:
+    return not run.behind and bool(run.store.columns.rows)
+
+
 def _is_answered(screen: Screen[Any]) -> bool:
     return "answered in" in _text(screen)
 
@@ -314,7 +327,7 @@ async def tours(screen: str, run: RunFolder) -> AsyncIterator[list[Tour]]:
             yield [serving(address)]
         return
     yield {
-        "train": lambda: [training(run), *closing(run)],
+        "train": lambda: [training(run), *palettes(run), *closing(run)],
         "inspect": lambda: [inspecting(run)],
         "playground": lambda: [playing(run), comparing(run)],
         "data": lambda: [viewing(stage)],
