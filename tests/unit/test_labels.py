@@ -275,6 +275,18 @@ def test_further_tools_leave_what_is_known_where_it_is(labels: Labels) -> None:
     assert (twice.tools, twice.parameters, twice.args) == (more.tools, more.parameters, more.args)
 
 
+def test_first_items_of_a_further_tools_arrays_are_arguments(labels: Labels) -> None:
+    items = {"type": "array", "description": "Cities to visit", "items": {"type": "string"}}
+    legs = {"type": "array", "items": {"properties": {"to": {"type": "string"}}}}
+    made = defined("plan", "Plan a trip", cities=items, legs=legs)
+    made["function"]["parameters"]["required"] = ["cities"]
+    more = extended(labels, [Function.model_validate(made["function"])])
+    own = [more.args[channel] for channel in more.parameters[-1]]
+    assert [each.name for each in own] == ["cities[0]", "legs[0].to"]
+    assert own[0].description == "Cities to visit"
+    assert more.definitions[-1].required == ("cities[0]",)
+
+
 def test_the_tools_of_other_labels_are_added(labels: Labels) -> None:
     other = learn([sample(tools=[defined("other", "new", phone={"type": "string"})], slots={})])
     assert with_tools_of(labels, labels) is labels

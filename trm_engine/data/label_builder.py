@@ -194,13 +194,14 @@ class ToolCounts:
     parameters: dict[str, Parameter] = field(default_factory=dict)
     declarations: Declarations = field(default_factory=dict)
 
-    def define(self, function: Function) -> None:
-        """Take over a definition."""
+    def define(self, function: Function, with_first_items: bool) -> None:
+        """Take over a definition. An item of an array has a channel when a call has it, or if it is
+        the first one and ``with_first_items``."""
         self.function = function
-        described = {  # an item has a channel when a call has it
-            path: schema
+        described = {
+            path.replace("[]", "[0]"): schema
             for path, schema in described_parameters(function).items()
-            if "[]" not in path
+            if with_first_items or "[]" not in path
         }
         self.declarations = declared(function)
         for path, schema in described.items():
@@ -223,8 +224,12 @@ class ToolCounts:
 
 @dataclass
 class LabelBuilder:
-    """Collects labels and value statistics in one pass over the samples."""
+    """Collects labels and value statistics in one pass over the samples.
 
+    ``with_first_items``: whether first items of arrays are arguments even if no call has them.
+    """
+
+    with_first_items: bool = False
     tools: dict[str, list[ToolCounts]] = field(default_factory=dict)
     slots: dict[str, FieldCounts] = field(default_factory=dict)
     args: dict[Parameter, FieldCounts] = field(default_factory=dict)
@@ -259,7 +264,7 @@ class LabelBuilder:
         tool = known[-1]
         called = dict(tool.parameters)
         if not function.is_bare:
-            tool.define(function)
+            tool.define(function, self.with_first_items)
         for path, parameter in tool.parameters.items():
             counts, before = self._counts(parameter), called.get(path, parameter)
             if before != parameter:
@@ -336,7 +341,7 @@ def extended(labels: Labels, functions: Iterable[Function]) -> Labels:
     Tools that the labels know are not added. Parameters that are defined like known ones share
     their channels.
     """
-    builder = LabelBuilder()
+    builder = LabelBuilder(with_first_items=True)  # there are no calls to show the items
     for function in functions:
         if not labels.knows(function):
             builder.add_tool(function)

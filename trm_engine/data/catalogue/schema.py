@@ -43,6 +43,7 @@ def parameters_of(schema: Any) -> dict[str, ParameterSchema]:
 
     ``schema`` is what stands under `parameters`: any JSON Schema. A path is "unit" for a value,
     "place.city" for one in an object, "cities[]" for each item of an array (data/values/paths.py).
+    Items without a description have that of their array.
     """
     return dict(_parameters(plain_schema(schema), "", True))
 
@@ -59,7 +60,8 @@ def _parameters(
             inner_path = f"{path}.{escaped(name)}" if path else escaped(name)
             yield from _parameters(inner, inner_path, required and name in needed)
     if "array" in types or items:
-        yield from _parameters(items or {}, f"{path}[]", required)
+        described = {"description": schema.get("description", ""), **(items or {})}
+        yield from _parameters(described, f"{path}[]", required)
     told_inside = {"object"} if properties else set()
     simple = [name for name in types if name not in told_inside and name != "array"]
     if path and (simple or not types):
