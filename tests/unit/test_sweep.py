@@ -123,6 +123,7 @@ def test_a_killed_sweep_goes_on(tmp_path: Path) -> None:
 
     again = sweep.session()
     assert states(again) == ["finished", "waiting", "waiting"]
+    assert [trial.progress for trial in again.trials] == [1.0, None, None]
     assert [trial.params for trial in again.trials] == params
     again.tick()
     again.tick()

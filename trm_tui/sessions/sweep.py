@@ -60,6 +60,8 @@ class Trial:
     @property
     def progress(self) -> float | None:
         """The share of its updates that are done; None if unknown."""
+        if self.run is None and self.state == "finished":  # before this process
+            return 1.0
         store = self.run.store if self.run else None
         return min(store.step / store.total_steps, 1.0) if store and store.total_steps else None
 
