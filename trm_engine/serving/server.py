@@ -41,8 +41,8 @@ def serve(settings: Settings, descriptor: int | None = None) -> int:
     """
     refuse_open_address(settings.host, settings.api_key)
     texts = _texts(settings)
-    engine = Engine(settings)
     upstream = _upstream(settings)
+    engine = Engine(settings)
     service = Service(settings, engine, Metrics(engine), upstream, texts)
     if texts:
         service.metrics.count_texts_lost(lambda: texts.lost)
