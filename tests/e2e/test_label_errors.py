@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import dialogues, kill, start_python, write_jsonl
+from trm_engine.errors import RunError
 from trm_engine.label_errors.suspect import RESULT, read_suspects
+from trm_engine.worker.label_errors import Search
 
 SEARCH = """
 import sys
@@ -65,9 +67,8 @@ def test_a_folder_of_another_search_is_refused(file: Path, tmp_path: Path) -> No
     folder = tmp_path / "search"
     folder.mkdir()
     (folder / "search.json").write_text(json.dumps({"content": "other"}))
-    search = start_python(SEARCH, file, folder)
-    _, errors = search.communicate()
-    assert "holds the search of another file or with other settings" in errors
+    with pytest.raises(RunError, match="holds the search of another file or with other settings"):
+        Search(file, folder, folds=2).run(lambda what, share: None)
     assert (folder / "search.json").read_text() == '{"content": "other"}'
 
 

@@ -70,7 +70,12 @@ def replace_by_folder(path: Path) -> None:
     path.mkdir()
 
 
-CHANGES = [edit, truncate, grow, Path.unlink, replace_by_folder]
+CHANGES = [
+    edit,
+    Path.unlink,
+    # The data that a run keeps are read in the same way whatever became of its file.
+    *(pytest.param(each, marks=pytest.mark.slow) for each in (truncate, grow, replace_by_folder)),
+]
 
 
 def assert_is_the_whole(run: RunFolder, whole: RunFolder) -> None:

@@ -110,10 +110,11 @@ CASES = [
     (name, mode, SIZES[(row + column) % len(SIZES)])
     for row, name in enumerate(SCREENS)
     for column, mode in enumerate(
-        (*list(MODES)[:: 2 if name in ("server", "sweep") else 1], OTHER_THEMES[row % 3])
+        (*list(MODES)[: 4 if name in ("train", "inspect") else 2], OTHER_THEMES[row % 3])
     )
 ]
-"""Every screen in every mode (the two last with and without colours) and in one other theme."""
+"""Every screen in full and in 16 colours and in one other theme; two of them without colour, which
+the app takes from the finished picture of any screen."""
 
 
 @pytest.mark.parametrize(("name", "mode", "size"), CASES)

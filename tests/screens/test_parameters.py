@@ -14,7 +14,7 @@ from textual import on
 from textual.pilot import Pilot
 
 from tests.screens.panes import PaneApp, assert_golden
-from tests.screens.whole_screen import shown
+from tests.screens.whole_screen import shown, until
 from trm_engine.runs.schema.model_file import ParameterStats, TensorHistogram
 from trm_tui.widgets.chart.histogram import HistogramView, columns, lay_out
 from trm_tui.widgets.checkpoint.parameter_tree import grow, modules_of, tensors_of, unfolded
@@ -223,9 +223,9 @@ async def test_histogram_before_there_is_one_and_when_it_is_resized() -> None:
         assert "! 8 NaN 2 Inf" in shown(pilot.app) and "none finite" in shown(pilot.app)
         view.show("core.qkv", RAW, EMA)
         await pilot.resize_terminal(30, 5)
-        assert "raw" in shown(pilot.app)
+        await until(pilot, lambda: "raw" in shown(pilot.app))
         await pilot.resize_terminal(120, 20)
-        assert "EMA" in shown(pilot.app)
+        await until(pilot, lambda: "EMA" in shown(pilot.app))
 
 
 @given(st.integers(0, 120), st.integers(0, 40), st.lists(st.integers(0, 10**9), max_size=70))

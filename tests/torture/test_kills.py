@@ -67,8 +67,8 @@ def test_a_run_in_a_storm_of_signals(
     reference = undisturbed[variant]
     run = undisturbed.new(tmp_path, variant)
     for _ in range(rng.randint(1, 3)):
-        worker = begin(forks, run)
         last = read_events(run.events)[-1]["seq"] if run.events.exists() else -1
+        worker = begin(forks, run)
         wait_for_later(run, rng.choice(("state", "run_started", "steps")), last)
         time.sleep(rng.uniform(0, reference.seconds / 2))
         storm(worker, rng)

@@ -85,7 +85,7 @@ def kept(
     return losses, gradients(model)
 
 
-@pytest.mark.parametrize("steps", [1, 4, 16])
+@pytest.mark.parametrize("steps", [1, 4, pytest.param(16, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("with_values", [True, False])
 def test_streamed_gradients_are_those_of_all_graphs_kept(
     dataset: TRMToolCallingDataset, batch: Batch, steps: int, with_values: bool

@@ -26,7 +26,6 @@ PROOF = "proof.json"
 WEIGHTS = "model.safetensors"
 READ, OFFER, STEP, GRAPH_WEIGHTS = "read.onnx", "offer.onnx", "step.onnx", "weights.bin"
 
-FORMAT = "trm-tui export"
 VERSION = 3
 NEEDS = "exported models need more packages: pip install 'trm-tui[export]' ({} is missing)"
 GRAPHS_ONLY_ANSWER = (

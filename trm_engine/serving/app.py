@@ -27,8 +27,6 @@ from trm_engine.serving.service import Service
 
 Handler = Callable[[Service, Request], Awaitable[Response]]
 Log = Callable[[str], None]
-Running = Callable[[], AbstractAsyncContextManager[None]]
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,6 @@ class Unsure:
         self.seen = 0
         self.saved: set[int] = set()
         self._requests: list[Request] = []
-        self._done: set[int] = set()
 
     @property
     def requests(self) -> list[Request]:
