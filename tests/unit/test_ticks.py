@@ -31,7 +31,7 @@ def test_linear_marks_are_inside_in_order_and_told_apart(
     places = [tick.at for tick in ticks]
     assert places == sorted(places)
     assert all(low - width * 1e-3 <= place <= high + width * 1e-3 for place in places)
-    assert len(places) <= 1.5 * count + 1
+    assert len(places) <= 1.5 * count + 2  # finer where only one would be inside
     assert len({tick.label for tick in ticks}) == len(ticks)
 
 

@@ -47,7 +47,7 @@ def inspect(
     Examples:
       trm-tui inspect outputs/first
       trm-tui inspect outputs/first/checkpoints/best.pt --data val.jsonl
-      trm-tui inspect outputs/first --data conversations.jsonl --tools tools.json
+      trm-tui inspect outputs/first --data logs.jsonl.gz --tools tools.json
       trm-tui inspect outputs/first --compare outputs/second
       trm-tui inspect model.pt --json | jq .summary
     """
