@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import convert
 
 from trm_engine.runs.schema.evaluation import JudgedSample
+from trm_engine.runs.schema.model_file import ModelSummary
 from trm_tui.app import TrmApp
 from trm_tui.screens.inspect import InspectScreen
 from trm_tui.sessions.checkpoint import CheckpointSession
@@ -23,6 +24,7 @@ WORDS = ("I", "need", "to", "change", "my", "plan", "and", "pay", "the", "bill",
 SUMMARY = {
     "path": "/nowhere/run/best.pt",
     "kind": "checkpoint",
+    "saved": 0.0,
     "step": 1000,
     "epoch": 2.0,
     "bytes": 10**7,
@@ -75,9 +77,9 @@ class Judged(CheckpointSession):
 
     count = 0
 
-    async def open(self) -> dict[str, Any]:
+    async def open(self) -> ModelSummary:
         """What is said of no file."""
-        self.summary = dict(SUMMARY)
+        self.summary = convert(SUMMARY, ModelSummary)
         return self.summary
 
     async def evaluate(self) -> AsyncIterator[None]:
