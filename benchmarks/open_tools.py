@@ -68,7 +68,10 @@ def _run(config: Config, folder: RunFolder, arguments: argparse.Namespace) -> No
     config = prepared.config
     model = build_model(config, prepared, choose_device(config.training.device))
     print(sum(each.numel() for each in model.parameters()), "parameters", flush=True)
-    sets = {name: _dataset(arguments.folder, name, prepared.train, config) for name in SETS}
+    sets = {
+        name: TRMToolCallingDataset.as_read_by(prepared.train, _file(arguments.folder, name))
+        for name in SETS
+    }
     folder.checkpoints(config).mkdir(parents=True, exist_ok=True)
     watched = prepared.val.subset(np.arange(32))
     report = _Watching(arguments.every)
@@ -126,19 +129,6 @@ def _part(dataset: TRMToolCallingDataset, samples: int) -> TRMToolCallingDataset
     whole = np.unique(dataset.dialogues)
     kept = whole[:: max(1, len(dataset) // samples)]
     return dataset.subset(np.flatnonzero(np.isin(dataset.dialogues, kept)))
-
-
-def _dataset(
-    folder: Path, name: str, train: TRMToolCallingDataset, config: Config
-) -> TRMToolCallingDataset:
-    data = config.data
-    return TRMToolCallingDataset(
-        _file(folder, name),
-        train.tokenizer,
-        train.labels,
-        data.max_length,
-        max_tool_tokens=data.max_tool_tokens,
-    )
 
 
 def _file(folder: Path, name: str) -> Path:
