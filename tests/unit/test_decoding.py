@@ -138,3 +138,25 @@ def test_a_model_without_choices_has_none(dataset: TRMToolCallingDataset) -> Non
     decoded = decode(Logits.of(model.inference(**inputs_of(batch))), batch, 48)
     assert (decoded.slot_choices == -1).all()
     assert (decoded.arg_choices == -1).all()
+
+
+def test_only_fields_that_have_a_value_are_looked_for(dataset: TRMToolCallingDataset) -> None:
+    batch = batch_of(dataset, range(5))
+    output = small_model(small_config(dataset.labels)).inference(**inputs_of(batch))
+    for logits in (output.slot_presence_logits, output.arg_presence_logits):
+        logits[:] = torch.linspace(-1, 1, logits.numel()).reshape(logits.shape)
+        logits[:, 0] = -3.0
+    whole, some = (decode(Logits.of(output), batch, 48, each) for each in (False, True))
+    assert whole.alternatives and some.alternatives
+    for part in ("slot", "arg"):
+        presence = getattr(whole, f"{part}_presence")
+        asked = (presence > 0.5).any(axis=0)
+        assert asked.any() and not asked.all()
+        assert (getattr(some, f"{part}_presence") == presence).all()
+        spans, all_spans = (getattr(each, f"{part}_spans") for each in (some, whole))
+        assert (spans[:, asked] == all_spans[:, asked]).all()
+        assert (spans[:, ~asked] == -1).all()
+    assert (some.arg_spans_right[:, asked] == whole.arg_spans_right[:, asked]).all()
+    for channel in asked.nonzero()[0]:
+        found, expected = (each.alternatives.spans(2, channel) for each in (some, whole))
+        assert np.array_equal(found, expected)

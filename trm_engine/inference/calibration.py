@@ -96,14 +96,26 @@ class Calibration(_Part):
 
     def decoded(self, raw: Decoded) -> Decoded:
         """The same predictions with calibrated probabilities."""
+        slots, args = raw.slot_presence.shape[1], raw.arg_presence.shape[1]
+        given = raw.decision[:, None], raw.q[:, None], raw.slot_presence, raw.arg_presence
+        temperatures = np.concatenate(
+            (
+                (self.decision, self.q.temperature),
+                np.broadcast_to(per_channel(self.slots, raw.slot_presence), slots),
+                np.broadcast_to(per_channel(self.args, raw.arg_presence), args),
+            )
+        )
+        biases = np.zeros(len(temperatures))
+        biases[1] = self.q.bias
+        found = scaled(np.concatenate(given, axis=1), temperatures, biases)  # all in one go
         return replace(
             raw,
-            decision=scaled(raw.decision, self.decision),
-            q=self.q(raw.q),
+            decision=found[:, 0],
+            q=found[:, 1],
             tools=sharpened(raw.tools, self.tool),
             next_tools=sharpened(raw.next_tools, self.next_tool),
-            slot_presence=scaled(raw.slot_presence, per_channel(self.slots, raw.slot_presence)),
-            arg_presence=scaled(raw.arg_presence, per_channel(self.args, raw.arg_presence)),
+            slot_presence=found[:, 2 : 2 + slots],
+            arg_presence=found[:, 2 + slots :],
         )
 
 
@@ -116,13 +128,13 @@ def fitted_of(checkpoint: dict[str, Any], raw: bool) -> dict[str, Any] | None:
     return None if raw and checkpoint.get("ema_state_dict") else checkpoint.get("calibration")
 
 
-def scaled(probabilities: np.ndarray, temperature: Any, bias: float = 0.0) -> np.ndarray:
+def scaled(probabilities: np.ndarray, temperature: Any, bias: Any = 0.0) -> np.ndarray:
     """sigmoid(logit(p) / temperature + bias); temperature 1 without a bias changes no bit."""
-    if np.all(np.equal(temperature, 1.0)) and not bias:
+    is_same = np.equal(temperature, 1.0) & np.equal(bias, 0.0)
+    if is_same.all():
         return probabilities
     logits = logit(probabilities) / temperature + bias
-    calibrated: np.ndarray = 1 / (1 + np.exp(-logits))
-    return calibrated
+    return np.where(is_same, probabilities, 1 / (1 + np.exp(-logits)))
 
 
 def logit(probabilities: np.ndarray) -> np.ndarray:

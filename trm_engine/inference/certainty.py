@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
+
+import numpy as np
 
 from trm_engine.data.labels import Labels
-from trm_engine.inference.calibration import Calibration, joint_probability, parameters_taken
+from trm_engine.inference.calibration import Calibration
 from trm_engine.inference.decoding import Decoded, predicted_tool
 from trm_engine.printable import one_line
 from trm_engine.runs.schema.answers import PRESENT
+
+NOT_ARGUMENTS = ("whether to call a tool", "the tool")
 
 
 def below(confidence: float, threshold: float) -> str | None:
@@ -19,16 +24,12 @@ def below(confidence: float, threshold: float) -> str | None:
 
 
 def certainty(decoded: Decoded, row: int, labels: Labels, calibration: Calibration) -> float:
-    """The probability that one sample's answer is right; ``decoded`` is calibrated."""
-    one = slice(row, row + 1)
-    joint = joint_probability(
-        decoded.decision[one],
-        decoded.tools[one].max(axis=-1, initial=0.0),
-        decoded.arg_presence[one],
-        decoded.arg_values(labels)[one],
-        parameters_taken(labels, decoded.tools[one]),
-    )
-    return float(calibration.answer(joint)[0])
+    """The probability that one sample's answer is right; ``decoded`` is calibrated.
+
+    It is ``joint_probability``, of one sample.
+    """
+    joint = prod(probability for _, probability in _parts(decoded, row, labels))
+    return float(calibration.answer(np.array([joint]))[0])
 
 
 def doubt(
@@ -38,23 +39,30 @@ def doubt(
     None if the confidence reaches the threshold."""
     if confidence >= threshold:
         return None
-    weakest, probability = min(_parts(decoded, row, labels), key=lambda part: part[1])
+    parts = [*_parts(decoded, row, labels)]
+    place = min(range(len(parts)), key=lambda part: parts[part][1])
+    weakest, probability = parts[place]
+    if place >= len(NOT_ARGUMENTS):
+        weakest = f"argument '{one_line(weakest)}'"
     told = f"confidence {confidence:.3g} is below {threshold:.3g}"
     return f"{told}; least sure: {weakest} ({probability:.3g})"
 
 
 def _parts(decoded: Decoded, row: int, labels: Labels) -> Iterator[tuple[str, float]]:
-    """The parts of an answer with their probabilities."""
+    """NOT_ARGUMENTS, then the names of the arguments, with their probabilities."""
     call = float(decoded.decision[row])
-    yield "whether to call a tool", max(call, 1 - call)
-    tool = predicted_tool(decoded.tools[row])
+    yield NOT_ARGUMENTS[0], max(call, 1 - call)
     if call <= PRESENT:
         return
-    yield "the tool", float(decoded.tools[row].max(initial=0.0))
+    tool = predicted_tool(decoded.tools[row])
+    yield NOT_ARGUMENTS[1], float(decoded.tools[row].max(initial=0.0))
     if tool < 0:
         return
-    values = decoded.arg_values(labels)[row]
     for channel in labels.parameters[tool]:
-        present = float(decoded.arg_presence[row, channel])
-        sure = present * float(values[channel]) if present > PRESENT else 1 - present
-        yield f"argument '{one_line(labels.args[channel].name)}'", sure
+        field, present = labels.args[channel], float(decoded.arg_presence[row, channel])
+        if present <= PRESENT:
+            yield field.name, 1 - present
+            continue
+        is_choice = field.kind == "choice"
+        right = decoded.arg_choices_right if is_choice else decoded.arg_spans_right
+        yield field.name, present * float(right[row, channel])

@@ -27,7 +27,8 @@ class Alternatives:
     """What else the arguments of a batch could be, likeliest first. Read only where needed.
 
     ``starts`` and ``ends`` [B, F, L] are logits, -inf where no value begins or ends; ``turn_ids``
-    [B, L]; ``choices`` [B, F, V] are logits. A span has at most ``max_span`` tokens.
+    [B, L]; ``choices`` [B, A, V] are logits. A span has at most ``max_span`` tokens. ``channels``
+    says which arguments the F are, in order; None for all.
     """
 
     starts: np.ndarray
@@ -35,10 +36,12 @@ class Alternatives:
     turn_ids: np.ndarray
     choices: np.ndarray
     max_span: int
+    channels: list[int] | None = None
 
     def spans(self, row: int, channel: int) -> list[np.ndarray]:
         """The likeliest spans of a channel."""
-        starts, ends = self.starts[row, channel], self.ends[row, channel]
+        place = channel if self.channels is None else self.channels.index(channel)
+        starts, ends = self.starts[row, place], self.ends[row, place]
         turns = self.turn_ids[row]
         found: list[tuple[float, int, int]] = []
         for first in _largest(starts):
@@ -134,36 +137,50 @@ class Decoded:
         return np.where(labels.arg_is_choice, self.arg_choices_right, self.arg_spans_right)
 
 
-def decode(logits: Logits, batch: Mapping[str, Array], max_span: int) -> Decoded:
+def decode(
+    logits: Logits, batch: Mapping[str, Array], max_span: int, only_present: bool = False
+) -> Decoded:
     """Decode the output of one step for a batch with ``text_flags``, ``turn_ids`` [B, L] and
     ``tool_mask`` [B, T].
 
-    Spans begin and end at word borders, as in training, or are NOWHERE.
+    Spans begin and end at word borders, as in training, or are NOWHERE. With ``only_present``
+    those of fields that no sample has are not looked for, as if none were valid.
     """
     text_flags, turn_ids = as_array(batch["text_flags"]), as_array(batch["turn_ids"])
     offered = as_array(batch["tool_mask"]).astype(bool)
+    presence = np.concatenate((logits.slot_presence_logits, logits.arg_presence_logits), axis=-1)
     starts = np.concatenate((logits.slot_start_logits, logits.arg_start_logits), axis=-1)
     ends = np.concatenate((logits.slot_end_logits, logits.arg_end_logits), axis=-1)
+    asked = np.ones(presence.shape[1], bool)
+    if only_present:
+        asked[:] = (presence > 0).any(axis=0)
+        starts, ends = starts[..., asked], ends[..., asked]
     starts, ends = at_borders(starts, ends, *value_borders(text_flags))
-    spans = best_spans(starts, ends, turn_ids, max_span)
+    spans = np.full((*presence.shape, 2), -1)
+    spans[:, asked] = best_spans(starts, ends, turn_ids, max_span)
     slots = logits.slot_presence_logits.shape[-1]
     args = slice(slots, None)
+    channels = asked[slots:].nonzero()[0]
+    starts, ends = (each[:, int(asked[:slots].sum()) :] for each in (starts, ends))
+    right = np.zeros(logits.arg_presence_logits.shape, np.float32)
+    right[:, channels] = span_probabilities(starts, ends, spans[:, slots + channels])
+    presence = sigmoid(presence)
     return Decoded(
         decision=sigmoid(logits.decision_logits[:, 0].astype(np.float64)),
         q=sigmoid(logits.q_logits[:, 0].astype(np.float64)),
         tools=_among_offered(logits.tool_logits, offered),
         next_tools=_among_offered(logits.next_tool_logits, offered),
-        slot_presence=sigmoid(logits.slot_presence_logits),
+        slot_presence=presence[:, :slots],
         slot_spans=spans[:, :slots],
         slot_choices=_choices(logits.slot_choice_logits),
-        arg_presence=sigmoid(logits.arg_presence_logits),
+        arg_presence=presence[:, args],
         arg_spans=spans[:, args],
         arg_choices=_choices(logits.arg_choice_logits),
         missing_penalty=logits.missing_penalty,
-        arg_spans_right=span_probabilities(starts[:, args], ends[:, args], spans[:, args]),
+        arg_spans_right=right,
         arg_choices_right=_likeliest(logits.arg_choice_logits),
         alternatives=Alternatives(
-            starts[:, args], ends[:, args], turn_ids, logits.arg_choice_logits, max_span
+            starts, ends, turn_ids, logits.arg_choice_logits, max_span, channels.tolist()
         ),
     )
 
@@ -183,10 +200,9 @@ def at_borders(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logits [B, L, F] as [B, F, L], -inf for tokens that begin or end no value, masks [B, L]."""
     minus = np.float32(-np.inf)
-    return (
-        np.where(can_begin[:, None], starts.swapaxes(1, 2), minus),
-        np.where(can_end[:, None], ends.swapaxes(1, 2), minus),
-    )
+    # Contiguous: what follows goes along L.
+    starts, ends = (np.ascontiguousarray(each.swapaxes(1, 2)) for each in (starts, ends))
+    return np.where(can_begin[:, None], starts, minus), np.where(can_end[:, None], ends, minus)
 
 
 def best_spans(
@@ -231,9 +247,11 @@ def span_probabilities(starts: np.ndarray, ends: np.ndarray, spans: np.ndarray) 
 
     ``starts`` and ``ends`` are as in ``best_spans``.
     """
-    places = np.moveaxis(spans.clip(min=0), -1, 0)[..., None]
-    logs = np.take_along_axis(log_softmax(np.stack((starts, ends))), places, axis=-1)
-    return np.where(spans[..., 0] < 0, np.float32(0), np.exp(logs.sum(axis=0)[..., 0]))
+    logs = sum(
+        np.take_along_axis(each, spans[..., side, None], axis=-1)[..., 0] - log_sum_exp(each)
+        for side, each in enumerate((starts, ends))
+    )
+    return np.where(spans[..., 0] < 0, np.float32(0), np.exp(logs))
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
@@ -251,10 +269,10 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return shares
 
 
-def log_softmax(logits: np.ndarray) -> np.ndarray:
+def log_sum_exp(logits: np.ndarray) -> np.ndarray:
     """Over the last axis, which is not empty and has a finite number."""
-    lower = logits - logits.max(axis=-1, keepdims=True)
-    logs: np.ndarray = lower - np.log(np.exp(lower).sum(axis=-1, keepdims=True))
+    largest = logits.max(axis=-1)
+    logs: np.ndarray = largest + np.log(np.exp(logits - largest[..., None]).sum(axis=-1))
     return logs
 
 

@@ -297,12 +297,17 @@ class Predictor:
             return conversation
         return conversation.model_copy(update={"tools": self.offered})
 
-    def decode_steps(self, batch: ReadBatch, steps: int | None = None) -> Iterator[Decoded]:
-        """Yield the decoded output of steps 1, 2, ...; by default as many as in training."""
+    def decode_steps(
+        self, batch: ReadBatch, steps: int | None = None, only_present: bool = False
+    ) -> Iterator[Decoded]:
+        """Yield the decoded output of steps 1, 2, ...; by default as many as in training.
+
+        With ``only_present``, without the spans of fields that are predicted to have no value.
+        """
         arrays, catalogue = batch.arrays, batch.catalogue
-        steps = steps or self.config.N_supervision
+        steps, widest = steps or self.config.N_supervision, self.config.max_span_tokens
         for logits in self.backend.steps(catalogue.readings, arrays, steps):
-            yield catalogue.calibration.decoded(decode(logits, arrays, self.config.max_span_tokens))
+            yield catalogue.calibration.decoded(decode(logits, arrays, widest, only_present))
 
     def answer(self, batch: ReadBatch, decoded: Decoded, row: int, step: int) -> FullPrediction:
         """The prediction for one conversation of a batch at one step."""

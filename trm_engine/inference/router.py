@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from trm_engine.data.values import flatten, unflatten
 from trm_engine.inference.batcher import Batcher
-from trm_engine.inference.certainty import below
+from trm_engine.inference.certainty import below, certainty, doubt
 from trm_engine.inference.decoding import Decoded, predicted_tool
 from trm_engine.inference.fitting import Misfit
 from trm_engine.inference.halting import halts
@@ -21,9 +21,15 @@ from trm_engine.inference.predictor import MOST_CALLS, Predictor
 from trm_engine.inference.question import Question, read_question, tools_of_file
 from trm_engine.inference.read_batch import ReadBatch
 from trm_engine.inference.route import Route, RoutedCall, Span
-from trm_engine.inference.values import FieldValue, argument_values, read_slots
+from trm_engine.inference.values import (
+    FieldValue,
+    argument_values,
+    missing_arguments,
+    present_texts,
+    read_slots,
+)
 from trm_engine.runs.folder import find_checkpoint
-from trm_engine.runs.schema.answers import Place
+from trm_engine.runs.schema.answers import PRESENT, Place
 
 LARGEST_BATCH = 32
 """Number of conversations that are computed together."""
@@ -168,7 +174,8 @@ class Router:
         batch = self.predictor.read([each.conversation for each in questions])
         last: dict[int, tuple[int, Decoded]] = {}
         active = set(range(len(questions)))
-        for number, decoded in enumerate(self.predictor.decode_steps(batch, self.steps), 1):
+        steps = self.predictor.decode_steps(batch, self.steps, only_present=True)
+        for number, decoded in enumerate(steps, 1):
             for row in active:
                 last[row] = number, decoded
             if self.halt_threshold is not None:
@@ -197,30 +204,33 @@ class _Reader:
         self.batch, self.decoded, self.row = batch, decoded, row
         self.texts = batch.texts[row]
         self.question = question
+        self._read: dict[int, list[FieldValue]] = {}
 
     def route(self, step: int) -> Route:
-        prediction = self.predictor.answer(self.batch, self.decoded, self.row, step)
-        encoding = self.batch.encodings[self.row]
-        probability = prediction.decision_probability
+        predictor, decoded, row, labels = self.predictor, self.decoded, self.row, self.labels
+        encoding = self.batch.encodings[row]
+        probability = float(decoded.decision[row])
         is_call, calls, reason = self._calls(probability)
-        is_own = is_call == (prediction.decision == "tool_call")
-        if not reason and is_own and prediction.abstain:
-            reason = prediction.abstain_reason or "the confidence is below the threshold"
-        slots = read_slots(self.decoded, self.row, self.labels, self.texts)
+        coming = predicted_tool(decoded.coming_tools(row))
+        made = self._values(coming) if probability > PRESENT and coming >= 0 else ()
+        slots = read_slots(decoded, row, labels, self.texts)
+        presences = decoded.slot_presence[row].tolist()
+        confidence = certainty(decoded, row, labels, predictor.calibration)
+        unsure = doubt(decoded, row, labels, confidence, predictor.abstain_below)
         return Route(
             decision="tool_call" if is_call else "direct_answer",
             calls=calls,
             probability=probability if is_call else 1 - probability,
-            q=prediction.q,
-            abstains=reason or prediction.abstain_reason or "",
-            confidence=prediction.confidence,
-            missing=prediction.missing,
-            tools=self._by_name(self.decoded.tools),
-            next_tools=self._by_name(self.decoded.next_tools),
-            slots=prediction.slots,
-            slot_probabilities=prediction.slot_probabilities,
+            q=float(decoded.q[row]),
+            abstains=reason or unsure or "",
+            confidence=confidence,
+            missing=missing_arguments(decoded, row, coming, labels, made) if coming >= 0 else {},
+            tools=self._by_name(decoded.tools),
+            next_tools=self._by_name(decoded.next_tools),
+            slots=present_texts(slots),
+            slot_probabilities=dict(zip(labels.slot_names, presences, strict=True)),
             slot_spans=self._spans(slots),
-            new_tools=self.batch.new_tools(self.row, self.predictor.labels),
+            new_tools=self.batch.new_tools(row, predictor.labels),
             steps_used=step,
             tokens=len(encoding),
             dropped_tokens=encoding.dropped_tokens + encoding.cut_tokens,
@@ -232,14 +242,14 @@ class _Reader:
     def _calls(self, probability: float) -> tuple[bool, list[RoutedCall], str]:
         """Whether it is a call; the calls; and why they cannot be made, if they cannot."""
         question = self.question
-        if not question.may_call or not (probability > 0.5 or question.must_call):
+        if not question.may_call or not (probability > PRESENT or question.must_call):
             return False, [], ""
         probabilities = self.decoded.tools[self.row]
         tool = predicted_tool(probabilities)
         if tool < 0:
             return True, [], "the model knows none of the tools on offer"
         name = self.labels.name_of(tool)
-        values = self.predictor.arguments(self.batch, self.decoded, self.row, tool)
+        values = self._values(tool)
         arguments = unflatten(argument_values(values))
         reason = ""
         if schema := question.schemas.get(name):
@@ -253,6 +263,13 @@ class _Reader:
             name=name, arguments=arguments, probability=float(probabilities[tool]), spans=spans
         )
         return True, [call], reason
+
+    def _values(self, tool: int) -> list[FieldValue]:
+        """The values of a tool's arguments."""
+        if tool not in self._read:
+            read = self.predictor.arguments(self.batch, self.decoded, self.row, tool)
+            self._read[tool] = read
+        return self._read[tool]
 
     def _spans(self, values: Iterable[FieldValue]) -> dict[str, Span]:
         """The places of the values that are predicted to be there and stand in a message."""

@@ -32,15 +32,12 @@ class TokenTexts:
 
     def place(self, span: np.ndarray) -> Place | None:
         """The position of a span, which lies within one turn; None if it has no text."""
-        first, last = int(span[0]), int(span[1])
-        if first < 0 or self.turns[first] < 0:
-            return None
-        return Place(int(self.turns[first]), int(self.begins[first]), int(self.ends[last]))
+        return self._place(int(span[0]), int(span[1]))
 
     def word(self, first: int) -> Place | None:
         """The position from a token to the end of its word; None if it has no text."""
         last = first
-        while (place := self.place(np.array([first, last]))) is not None:
+        while (place := self._place(first, last)) is not None:
             text, after = self.texts[place.turn], last + 1
             is_last = after == len(self.turns) or self.turns[after] != place.turn
             if is_last or is_border(text, place.end):
@@ -50,8 +47,16 @@ class TokenTexts:
 
     def text(self, span: np.ndarray) -> str:
         """The text of a span, which lies within one turn; "" if it has none."""
-        place = self.place(span)
+        return self.at(self.place(span))
+
+    def at(self, place: Place | None) -> str:
+        """The text at a position; "" for none."""
         return "" if place is None else self.texts[place.turn][place.begin : place.end]
+
+    def _place(self, first: int, last: int) -> Place | None:
+        if first < 0 or self.turns[first] < 0:
+            return None
+        return Place(int(self.turns[first]), int(self.begins[first]), int(self.ends[last]))
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,9 @@ def _read_slot(
         number = min(int(choice), len(field.values) - 1)
         text, place = field.values[number], texts.word(int(span[0]))
         return FieldValue(field, float(presence), text, text, place, number)
-    text = texts.text(span)
-    return FieldValue(field, float(presence), text, text or None, texts.place(span))
+    place = texts.place(span)
+    text = texts.at(place)
+    return FieldValue(field, float(presence), text, text or None, place)
 
 
 def read_arguments(
@@ -150,12 +156,12 @@ class _ArgumentReader:
         self, channel: int, field: Field, presence: float, limits: ParameterSchema
     ) -> FieldValue:
         for span in self._spans(channel, presence > PRESENT):
-            text = self._texts.text(span)
+            place = self._texts.place(span)
+            text = self._texts.at(place)
             if not text:
                 break  # likelier than any other: it stands nowhere
             value = field.accept(text, limits)
             if value is not None:
-                place = self._texts.place(span)
                 return FieldValue(field, presence, value_text(value), value, place)
         return FieldValue(field, presence, "", None)
 
@@ -176,7 +182,11 @@ class _ArgumentReader:
 
 def slot_values(decoded: Decoded, row: int, labels: Labels, texts: TokenTexts) -> dict[str, str]:
     """The predicted value of every slot; "" if it is predicted empty."""
-    values = read_slots(decoded, row, labels, texts)
+    return present_texts(read_slots(decoded, row, labels, texts))
+
+
+def present_texts(values: Sequence[FieldValue]) -> dict[str, str]:
+    """Values as text by the name of the field; "" where none is predicted."""
     return {value.field.name: value.text if value.is_present else "" for value in values}
 
 
