@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.inspected import finished_run
 from tests.support import TOOLS, dialogues
@@ -17,7 +21,9 @@ from trm_engine.exports.export import export
 from trm_engine.exports.folder import CONFIG, READ, STEP
 from trm_engine.exports.measure import PROBABILITIES
 from trm_engine.inference import onnx_model as onnx_module
+from trm_engine.inference.decoding import Decoded
 from trm_engine.inference.predictor import Predictor
+from trm_engine.inference.turn_memory import TurnMemory
 from trm_engine.runs.folder import RunFolder, find_checkpoint
 
 CLOSE = 1e-4
@@ -113,6 +119,32 @@ def test_fewer_and_more_steps_than_in_training_can_be_asked_for(
         one, other = (each.predict(asked, steps)[0] for each in (torch_model, onnx_model))
         assert one.steps_used == other.steps_used == steps
         assert one.decision_probability == pytest.approx(other.decision_probability, abs=CLOSE)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_read_turn_by_turn_the_answers_are_those_of_the_whole(
+    onnx_model: Predictor, data: st.DataObject
+) -> None:
+    history = data.draw(st.sampled_from(dialogues(3)))["history"]
+    further = st.lists(st.sampled_from(history), min_size=1, max_size=6)
+    said = [*history[: data.draw(st.integers(0, len(history)))], *data.draw(further)]
+    longest = data.draw(st.sampled_from([8, 20, onnx_model.max_length]))  # older turns go first
+    with mock.patch.object(onnx_model, "max_length", longest):
+        for place in range(1, len(said) + 1):
+            by_turn = decoded_by(onnx_model, said[:place])
+        with mock.patch.object(onnx_model.backend, "memory", TurnMemory()):
+            whole = decoded_by(onnx_model, said)
+    for one, other in zip(by_turn, whole, strict=True):
+        for name in PROBABILITIES:
+            mine, theirs = getattr(one, name), getattr(other, name)
+            np.testing.assert_allclose(mine, theirs, atol=1e-5)
+
+
+def decoded_by(predictor: Predictor, history: list[dict[str, Any]]) -> list[Decoded]:
+    """What a model says about a conversation at each step."""
+    read = predictor.read([Conversation.model_validate({"history": history})])
+    return [*predictor.decode_steps(read)]
 
 
 def test_memory_that_is_given_back_changes_no_answer(

@@ -26,7 +26,7 @@ PROOF = "proof.json"
 WEIGHTS = "model.safetensors"
 READ, OFFER, STEP, GRAPH_WEIGHTS = "read.onnx", "offer.onnx", "step.onnx", "weights.bin"
 
-VERSION = 3
+VERSION = 4
 NEEDS = "exported models need more packages: pip install 'trm-tui[export]' ({} is missing)"
 GRAPHS_ONLY_ANSWER = (
     "exported as graphs for onnxruntime, which predict and can be served; this needs a checkpoint, "

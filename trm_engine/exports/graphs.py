@@ -17,7 +17,7 @@ from torch.nn.functional import pad
 
 from trm_engine.data.catalogue_tokens import CatalogueTokens
 from trm_engine.exports.lean import LeanCore
-from trm_engine.exports.signature import ANSWERS, EARLIER, SAID, TOKENS
+from trm_engine.exports.signature import ANSWERS, NEXT_EARLIER, SAID, TOKENS, earlier_names
 from trm_engine.models.heads import TRMOutput
 from trm_engine.models.layout import (
     NUM_RECENCIES,
@@ -30,6 +30,7 @@ from trm_engine.models.layout import (
     turn_numbers,
     turn_recency,
 )
+from trm_engine.models.neighbours import BEFORE
 from trm_engine.models.readings import Readings
 from trm_engine.models.recursion import State
 from trm_engine.models.rotary import rope_tables
@@ -151,8 +152,12 @@ class Catalogue(NamedTuple):
         return Readings(summaries, *given, catalogue)
 
 
-STEP_INPUTS = (TOKENS, *Catalogue._fields, SAID, EARLIER, "y", "z")
-STEP_OUTPUTS = (*ANSWERS, f"next_{EARLIER}", "next_y", "next_z")
+STEP_OUTPUTS = (*ANSWERS, NEXT_EARLIER, "next_y", "next_z")
+
+
+def step_inputs(model: TRMForToolCalling) -> tuple[str, ...]:
+    """The inputs of ``StepGraph``."""
+    return (TOKENS, *Catalogue._fields, SAID, *earlier_names(kept_of(model)), "y", "z")
 
 
 class Alone(Layout):
@@ -174,12 +179,13 @@ class Alone(Layout):
 
 
 class StepGraph(nn.Module):
-    """One supervision step of one conversation: STEP_INPUTS to STEP_OUTPUTS.
+    """One supervision step of one conversation: ``step_inputs`` to STEP_OUTPUTS.
 
     TOKENS [4, L]: ids, roles, text flags and numbers of turns (from 1; 0 before the first), without
     EOS. The tools of the catalogue are those on offer. SAID [4, N]: field, value, first and last
-    token of the listed values that stand in it. EARLIER [K, P, D]: what was kept of the first P
-    tokens, which are whole turns. ``y`` and ``z`` [L - P + R, D], or [1, D] at first.
+    token of the listed values that stand in it. ``earlier_names`` [P, D] each: what was kept of the
+    first P tokens, which are whole turns. ``y`` and ``z`` [L - P + R, D], or [1, D] at first.
+    NEXT_EARLIER [K, L - P, D]: the same of the others.
     """
 
     def __init__(self, model: TRMForToolCalling) -> None:
@@ -188,34 +194,37 @@ class StepGraph(nn.Module):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         model, embedding = self.model, self.model.embedding
-        (ids, roles, flags, turns), given = inputs[0].unsqueeze(1), inputs[1:-4]
-        said, earlier, y, z = inputs[-4:]
-        catalogue = Catalogue(*given)
+        (ids, _, _, turns), fields_given = inputs[0].unsqueeze(1), len(Catalogue._fields)
+        catalogue, rest = Catalogue(*inputs[1 : 1 + fields_given]), inputs[1 + fields_given :]
+        said, *seen, known_y, known_words, y, z = rest
         readings = catalogue.readings(model.config.num_slots)
         offered = catalogue.offered
         places = torch.arange(offered.shape[1])[None]
-        words = embedding.words(ids, roles, flags)
+        # The neighbours of the first new token are known tokens, or nothing.
+        read = pad(inputs[0], (BEFORE, 0))[:3, known_y.shape[0] :].unsqueeze(1)
+        words = embedding.words(*read)[0, BEFORE:]
         registers = embedding.register_vectors(readings, places)
-        *seen, known_y = (earlier[each] for each in range(kept_of(model)))
         core = LeanCore(model.core, turns[0], registers[0], tuple(seen), embedding.rope_theta)
-        y, z = core.improved(torch.cat((words[0, earlier.shape[1] :], registers[0])), y, z)
+        y, z = core.improved(torch.cat((words, registers[0])), y, z)
         tokens, own = core.split(y)
 
-        context = _context(turns, words, registers, ids, offered, places)
+        every = torch.cat((known_words, words))[None]
+        context = _context(turns, every, registers, ids, offered, places)
         fields, choices, first, last = said
         heard = (torch.zeros_like(fields), fields, choices, first, last)
         whole = torch.cat((known_y, tokens, own))
         output: TRMOutput = model.heads(whole, z, replace(context, readings=readings, said=heard))
         answers = (getattr(output, name) for name in ANSWERS)
-        new = torch.cat((*core.new, tokens)).reshape(kept_of(model), -1, model.config.hidden_size)
+        new = torch.cat((*core.new, tokens, words))
+        new = new.reshape(kept_of(model), -1, model.config.hidden_size)
         return *answers, new, y, z
 
 
 def kept_of(model: TRMForToolCalling) -> int:
     """The number of vectors that are kept of a token: keys and values of each layer each time it
-    is used, and y."""
+    is used, y and x."""
     core = model.core
-    return 1 + 2 * core.T * (core.n + 1) * len(core.layers)
+    return 2 + 2 * core.T * (core.n + 1) * len(core.layers)
 
 
 def _context(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from trm_engine.models.layers import Attention, Block, rms_norm
-from trm_engine.models.layout import MASKED_SCORE, NUM_RECENCIES, OLDEST, REGISTER_RECENCY
+from trm_engine.models.layout import MASKED_SCORE, OLDEST, REGISTER_RECENCY
 from trm_engine.models.recursion import RecursiveCore, State
 from trm_engine.models.rotary import rope_tables
 
@@ -55,7 +55,7 @@ class LeanCore:
         self._cos, self._sin = (table * scales for table in tables)  # (n 2h d)
         recency = (turns[-1:] - turns).clamp(max=OLDEST)
         recency = torch.cat((recency, none.long() + REGISTER_RECENCY))
-        self._recency = (recency[:, None] == torch.arange(NUM_RECENCIES)).float()  # (m 9)
+        self._recency = recency  # (m)
         later = torch.cat((turns, none.long() + turns[-1:] + 1))  # no token sees a register
         unseen = later > later[known:, None]
         self._token_bias = unseen.float() * MASKED_SCORE  # (n m)
@@ -84,7 +84,8 @@ class LeanCore:
     def _bias(self, number: int, attention: Attention) -> Tensor:
         """Added to the scores of a layer, [H, N, M]."""
         if number not in self._biases:
-            recency = (self._recency @ (attention.recency * attention.scale)).T[:, None]  # (h 1 m)
+            weights = attention.recency * attention.scale
+            recency = weights.T.index_select(1, self._recency)[:, None]  # (h 1 m)
             self._biases[number] = self._token_bias + self._is_register * recency
         return self._biases[number]
 

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from trm_engine.errors import CheckpointError
 from trm_engine.exports.folder import GRAPH_WEIGHTS, NEEDS, OFFER, READ, STEP
 from trm_engine.exports.graphs import (
-    STEP_INPUTS,
     STEP_OUTPUTS,
     Catalogue,
     ReadGraph,
     StepGraph,
     kept_of,
+    step_inputs,
 )
 from trm_engine.exports.hoisting import hoisted, used_by
 from trm_engine.exports.signature import READ_INPUTS, READ_OUTPUTS, START
@@ -63,7 +63,7 @@ def write_graphs(folder: Path, model: TRMForToolCalling, int8: bool = False) -> 
     graphs = {
         READ: _traced(ReadGraph(model), _catalogue(model), READ_INPUTS, READ_OUTPUTS, set(), width),
         STEP: _traced(
-            StepGraph(model), _question(model), STEP_INPUTS, STEP_OUTPUTS, {"slots"}, width
+            StepGraph(model), _question(model), step_inputs(model), STEP_OUTPUTS, {"slots"}, width
         ),
     }
     graphs[OFFER], graphs[STEP] = hoisted(graphs[STEP], {*Catalogue._fields})
@@ -94,7 +94,11 @@ def _traced(
     import onnx
 
     norm = partial(_rms_norm, width)
-    made: dict[str, Callable[..., Any]] = {"aten::mT": _transposed, "aten::rms_norm": norm}
+    made: dict[str, Callable[..., Any]] = {
+        "aten::mT": _transposed,
+        "aten::rms_norm": norm,
+        "aten::scatter_reduce": _largest_scattered,
+    }
     for name, operator in made.items():
         torch.onnx.register_custom_op_symbolic(name, operator, OPSET)  # type: ignore[attr-defined]
     axes = {
@@ -137,6 +141,11 @@ def _transposed(graph: Any, tensor: Any) -> Any:
     return graph.op("Transpose", tensor, perm_i=[*order[:-2], order[-1], order[-2]])
 
 
+def _largest_scattered(graph: Any, into: Any, _: Any, places: Any, values: Any, *__: Any) -> Any:
+    """Of vectors, by their maximum; torch's own form has branches for numbers."""
+    return graph.op("ScatterElements", into, places, values, axis_i=0, reduction_s="max")
+
+
 def _rms_norm(width: int, graph: Any, tensor: Any, *_: Any) -> Any:
     """In the form that onnxruntime knows as one operator."""
     square = graph.op("Pow", tensor, graph.op("Constant", value_t=torch.tensor(2.0)))
@@ -158,7 +167,7 @@ def _catalogue(model: TRMForToolCalling) -> tuple[Tensor, ...]:
 
 
 def _question(model: TRMForToolCalling) -> tuple[Tensor, ...]:
-    """An example of STEP_INPUTS, see there."""
+    """An example of ``step_inputs``, see there."""
     width, slots = model.config.hidden_size, model.config.num_slots
     ids, turns = torch.arange(LENGTH), torch.arange(LENGTH) // KNOWN
     accepted = torch.ones(TOOLS, ARGS, dtype=torch.bool)
@@ -175,7 +184,7 @@ def _question(model: TRMForToolCalling) -> tuple[Tensor, ...]:
         *(accepted, accepted.clone(), torch.arange(ARGS) % max(slots, 1)),
         torch.ones(1, TOOLS, dtype=torch.bool),
         torch.stack(said),
-        torch.randn(kept_of(model), KNOWN, width),
+        *(torch.randn(KNOWN, width) for _ in range(kept_of(model))),
         *(torch.randn(rows, width) for _ in range(2)),
     )
 

@@ -141,12 +141,15 @@ def decode(
     logits: Logits, batch: Mapping[str, Array], max_span: int, only_present: bool = False
 ) -> Decoded:
     """Decode the output of one step for a batch with ``text_flags``, ``turn_ids`` [B, L] and
-    ``tool_mask`` [B, T].
+    ``tool_mask`` [B, T]. There may be logits of the first tokens only.
 
     Spans begin and end at word borders, as in training, or are NOWHERE. With ``only_present``
     those of fields that no sample has are not looked for, as if none were valid.
     """
-    text_flags, turn_ids = as_array(batch["text_flags"]), as_array(batch["turn_ids"])
+    length = logits.slot_start_logits.shape[1]
+    text_flags, turn_ids = (
+        as_array(batch[each])[:, :length] for each in ("text_flags", "turn_ids")
+    )
     offered = as_array(batch["tool_mask"]).astype(bool)
     presence = np.concatenate((logits.slot_presence_logits, logits.arg_presence_logits), axis=-1)
     starts = np.concatenate((logits.slot_start_logits, logits.arg_start_logits), axis=-1)

@@ -50,7 +50,8 @@ class ListedValues:
         found = [
             (field, choice, place, place + len(ids) - 1)
             for place, token in enumerate(tokens)
-            for field, choice, ids in self._begun.get(token, ())
+            if token in self._begun
+            for field, choice, ids in self._begun[token]
             if tokens[place : place + len(ids)] == ids
         ]
         return np.array(found, np.int64).reshape(-1, 4).T

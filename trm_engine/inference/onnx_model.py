@@ -15,7 +15,14 @@ from trm_engine.config import TRMConfig
 from trm_engine.data.catalogue_tokens import CatalogueTokens
 from trm_engine.errors import CheckpointError
 from trm_engine.exports.folder import NEEDS, OFFER, READ, STEP
-from trm_engine.exports.signature import ANSWERS, EARLIER, SAID, START, TOKENS
+from trm_engine.exports.signature import (
+    ANSWERS,
+    NEXT_EARLIER,
+    SAID,
+    START,
+    TOKENS,
+    earlier_names,
+)
 from trm_engine.inference.decoding import Logits
 from trm_engine.inference.occurrences import ListedValues
 from trm_engine.inference.readings import Readings, narrowed
@@ -79,6 +86,7 @@ class OnnxModel:
         self._start = {name: np.array([start[name]], np.float32) for name in "yz"}
         self._long = _giving_memory_back()
         self._nothing = np.zeros((1, start["kept"], 0, config.hidden_size), np.float32)
+        self._earlier = earlier_names(start["kept"])
         self._offers: OrderedDict[tuple[int, bytes], Offer] = OrderedDict()
 
     def read(self, catalogue: CatalogueTokens) -> Readings:
@@ -108,21 +116,21 @@ class OnnxModel:
         """The answers of each step to one conversation, with the tools on offer."""
         turns = turns_of(tokens)
         known = self.memory.recall(turns, steps)
-        earlier = np.concatenate(known, axis=2) if known else self._nothing.repeat(steps, axis=0)
+        earlier = self._nothing.repeat(steps, axis=0) if known is None else known
         said = offer.listed.find(tokens[0].tolist())
         feeds = {**offer.feeds, **self._start, TOKENS: tokens, SAID: said}
         made: list[np.ndarray] = []
         options = self._long if tokens.shape[1] > LONG else None
         for step in range(steps):
-            feeds[EARLIER] = earlier[step]
+            feeds.update(zip(self._earlier, earlier[step], strict=True))
             run = self._step.run(self._outputs, feeds, options)
             found = dict(zip(self._outputs, run, strict=True))
-            made.append(found[f"next_{EARLIER}"])
+            made.append(found[NEXT_EARLIER])
             feeds.update(y=found["next_y"], z=found["next_z"])
             answers = {name: found[name] for name in ANSWERS}
             if len(made) == steps:
-                self.memory.keep(turns, earlier.shape[2], made)
-                del earlier, feeds, found, made  # megabytes, while the rest of a batch is computed
+                self.memory.keep(turns, known, made)
+                del earlier, known, feeds, found, made  # megabytes, while a batch is computed
             yield offer, answers
 
     def _offered(self, readings: Readings, mask: np.ndarray) -> Offer:
@@ -175,7 +183,14 @@ def _catalogue(readings: Readings) -> Feeds:
 
 
 def _together(found: Sequence[tuple[Offer, Feeds]], tools: int, length: int) -> Logits:
-    """The answers of B conversations, padded to all tools and to the longest conversation."""
+    """The answers of B conversations, padded to all tools and to the longest conversation.
+
+    One alone keeps its length, which may be less than that of the batch (``_tokens``).
+    """
+    if len(found) == 1:
+        offer, answers = found[0]
+        length = answers["slot_start_logits"].shape[1]
+        return Logits(**{name: _padded(name, offer, answers, tools, length) for name in ANSWERS})
     return Logits(
         **{
             name: np.concatenate([_padded(name, *each, tools, length) for each in found])
@@ -190,7 +205,7 @@ def _padded(name: str, offer: Offer, found: Feeds, tools: int, length: int) -> n
         every = np.full((1, tools), MASKED_LOGIT, np.float32)
         every[:, offer.tools] = logits
         return every
-    if "start" in name or "end" in name:
+    if ("start" in name or "end" in name) and logits.shape[1] < length:
         every = np.full((1, length, logits.shape[2]), MASKED_LOGIT, np.float32)
         every[:, : logits.shape[1]] = logits
         return every

@@ -9,18 +9,32 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 import numpy as np
 
 MOST_BYTES = 16 << 20
+SPARE = 64
+"""Tokens that a conversation can grow by before what is kept of it is copied."""
 
 Place = tuple[bytes, int, int]
 """A turn: a hash of the conversation up to its end, and where it begins and ends."""
 
 
+@dataclass(eq=False)
+class _Kept:
+    """One conversation: ``states`` [steps, K, room, D], of which the first ``length`` tokens are
+    written, and the hashes of the turns that were looked for in it. What is written stays as it is,
+    so that others may read it."""
+
+    states: np.ndarray
+    length: int = 0
+    keys: set[bytes] = field(default_factory=set)
+
+
 class TurnMemory:
-    """Arrays of turns, those last used. It can be used by several threads at once.
+    """What was computed of conversations, those last used. Several threads may use it at once.
 
     Args:
         most_bytes: of all arrays.
@@ -29,40 +43,67 @@ class TurnMemory:
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self.most_bytes = most_bytes
         self.bytes = 0
-        self._turns: OrderedDict[bytes, np.ndarray] = OrderedDict()
+        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+        self._of_turn: dict[bytes, _Kept] = {}
         self._lock = threading.Lock()
 
-    def recall(self, turns: Sequence[Place], steps: int) -> list[np.ndarray]:
-        """What is known of the first turns of a conversation, [steps, K, l, D] of l tokens each.
+    def recall(self, turns: Sequence[Place], steps: int) -> np.ndarray | None:
+        """What is known of the first turns of a conversation, [steps, K, P, D] of P tokens.
 
         ``steps``: the supervision steps that are needed. The last turn is never known: there must
         be something to compute.
         """
-        found = []
         with self._lock:
-            for key, _, _ in turns[:-1]:
-                kept = self._turns.get(key)
-                if kept is None or len(kept) < steps:
-                    break
-                self._turns.move_to_end(key)
-                found.append(kept[:steps])
-        return found
+            for key, _, end in reversed(turns[:-1]):
+                kept = self._of_turn.get(key)
+                if kept is not None and len(kept.states) >= steps:
+                    self._kept.move_to_end(id(kept))
+                    return kept.states[:steps, :, :end]
+        return None
 
-    def keep(self, turns: Sequence[Place], known: int, states: Sequence[np.ndarray]) -> None:
-        """Keep what each step gave, [K, L - known, D], of the tokens after the first ``known``."""
+    def keep(
+        self, turns: Sequence[Place], known: np.ndarray | None, new: Sequence[np.ndarray]
+    ) -> None:
+        """Keep what each step gave, [K, L - P, D], of the tokens after the ``known`` ones."""
+        begin, (last, _, length) = 0 if known is None else known.shape[2], turns[-1]
         with self._lock:
-            for key, begin, end in turns:
-                if begin < known:
-                    continue
-                turn = np.stack([each[:, begin - known : end - known] for each in states])
-                self._forget(key)
-                self._turns[key] = turn
-                self.bytes += turn.nbytes
+            same = self._of_turn.get(last)
+            if same is not None and len(same.states) >= len(new):
+                return
+            before = next((key for key, _, end in turns if end == begin), b"")
+            kept = self._of_turn.get(before)
+            if kept is None or not _has_room(kept, begin, length, len(new)):
+                if kept is not None and kept.length == begin:
+                    self._forget(id(kept))  # it goes on in a larger array
+                kept = _Kept(_room_for(new, length))
+                if known is not None:
+                    kept.states[:, :, :begin] = known
+                self._kept[id(kept)] = kept
+                self.bytes += kept.states.nbytes
+            for step, each in enumerate(new):
+                kept.states[step, :, begin:length] = each
+            kept.length = length
+            kept.keys.update(key for key, _, _ in turns)
+            self._of_turn.update(dict.fromkeys(kept.keys, kept))
             while self.bytes > self.most_bytes:
-                self._forget(next(iter(self._turns)))
+                self._forget(next(iter(self._kept)))
 
-    def _forget(self, key: bytes) -> None:
-        self.bytes -= getattr(self._turns.pop(key, None), "nbytes", 0)
+    def _forget(self, number: int) -> None:
+        kept = self._kept.pop(number)
+        self.bytes -= kept.states.nbytes
+        for key in kept.keys:
+            if self._of_turn.get(key) is kept:
+                del self._of_turn[key]
+
+
+def _has_room(kept: _Kept, begin: int, length: int, steps: int) -> bool:
+    """Whether a conversation of ``length`` tokens can go on in it after the first ``begin``."""
+    return kept.length == begin and length <= kept.states.shape[2] and len(kept.states) == steps
+
+
+def _room_for(new: Sequence[np.ndarray], length: int) -> np.ndarray:
+    kinds, _, width = new[0].shape
+    return np.empty((len(new), kinds, length + SPARE, width), np.float32)
 
 
 def turns_of(tokens: np.ndarray) -> list[Place]:

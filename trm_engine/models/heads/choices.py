@@ -36,12 +36,8 @@ class Choices(nn.Module):
         """states, starts, ends [B, F, D] to [B, F, V]; MASKED_LOGIT where there is no value."""
         first, last, mean = readings.values.unbind(dim=2)  # (f v d)
         at_start = self.first(first) + self.meaning(mean)
-        logits = _products(starts, at_start) + _products(ends, self.last(last))
-        logits = (logits + _products(states, self.state(mean))) * self.scale
+        values = torch.cat((at_start, self.last(last), self.state(mean)), dim=-1)  # (f v 3d)
+        vectors = torch.cat((starts, ends, states), dim=-1).transpose(0, 1)  # (f b 3d)
+        logits = (vectors @ (values * self.scale).mT).transpose(0, 1)
         chosen: Tensor = logits.where(readings.value_mask, MASKED_LOGIT)
         return chosen
-
-
-def _products(vectors: Tensor, values: Tensor) -> Tensor:
-    """[B, F, D] with [F, V, D] to [B, F, V]."""
-    return torch.einsum("bfd,fvd->bfv", vectors, values)

@@ -59,7 +59,9 @@ class Pointers(nn.Module):
         ends = self._logits(end_keys, queries + self.starts(at_start), bias, context)
         at_end = context.layout.matmul(ends.softmax(dim=-1), words)
         of_slots, of_args = self.evidence.split(1)
-        weights = torch.cat((of_slots.expand(slots.shape[1]), of_args.expand(args.shape[1])))
+        weights = torch.cat(
+            (of_slots.expand(read.slots.shape[0]), of_args.expand(read.args.shape[0]))
+        )
         evidence = weights * log_mean_exp(starts, context.token_mask)
         return starts, ends, at_start, at_end, evidence
 

@@ -38,9 +38,11 @@ class SaidValues(nn.Module):
             read = context.token_ids, context.token_mask, context.layout.sequences
             standing = occurrences(values, *read)
         rows, fields, choices, first, last = standing
-        starts, ends = starts.log_softmax(dim=-1), ends.log_softmax(dim=-1)
-        chances = starts[rows, fields, first] + ends[rows, fields, last]
-        places = (rows * values.shape[0] + fields) * values.shape[1] + choices
+        starts, ends = (each.log_softmax(dim=-1).flatten() for each in (starts, ends))
+        channels = rows * values.shape[0] + fields
+        begins = channels * context.token_mask.shape[1]
+        chances = starts[begins + first] + ends[begins + last]
+        places = channels * values.shape[1] + choices
         best = said.flatten().scatter_reduce(0, places, chances, "amax").view_as(said)
         added: Tensor = F.relu(best - self.floor) * self.weight
         return added
