@@ -84,7 +84,7 @@ class _EncodedTurn:
     rows: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.rows[0])
+        return int(self.rows.shape[1])
 
     def tail(self, length: int) -> _EncodedTurn:
         """The marker and the newest ``length - 1`` tokens."""
@@ -308,22 +308,27 @@ def _fit(encoded: list[_EncodedTurn], system_first: bool, budget: int) -> dict[i
     return dict(sorted(kept.items()))
 
 
+_BEGIN, _END = (np.array([[token], [0], [0], [0]], np.int32) for token in (BOS_ID, EOS_ID))
+
+
 def _join(
     turns: Sequence[Turn], encoded: list[_EncodedTurn], kept: dict[int, _EncodedTurn], cut: int
 ) -> Encoding:
     lengths = [1, *map(len, kept.values()), 1]
     roles = [0, *(ROLE_IDS[turns[index].role] for index in kept), 0]
-    begin, end = np.array([[[BOS_ID], [0], [0], [0]], [[EOS_ID], [0], [0], [0]]], dtype=np.int32)
-    rows = np.concatenate([begin, *(turn.rows for turn in kept.values()), end], axis=1)
+    rows = np.concatenate([_BEGIN, *(turn.rows for turn in kept.values()), _END], axis=1)
+    all_roles, all_turns = np.repeat(
+        np.array([roles, [NO_TURN, *kept, NO_TURN]], dtype=np.int32), lengths, axis=1
+    )
     return Encoding(
         input_ids=rows[0],
-        role_ids=np.repeat(np.array(roles, dtype=np.int32), lengths),
-        turns=np.repeat(np.array([NO_TURN, *kept, NO_TURN], dtype=np.int32), lengths),
+        role_ids=all_roles,
+        turns=all_turns,
         begins=rows[1],
         ends=rows[2],
         text=rows[3],
         dropped_turns=len(encoded) - len(kept),
-        dropped_tokens=_tokens(encoded) - _tokens(kept.values()),
+        dropped_tokens=_tokens(encoded) - sum(lengths[1:-1]),
         cut_tokens=cut,
     )
 

@@ -18,6 +18,9 @@ from trm_engine.vocabulary import BEGINS_WORD, ENDS_WORD, NOWHERE
 CANDIDATES = 16
 """Spans of a channel that are looked at if the likeliest one is no valid value."""
 
+FAR = 2.0**24
+"""Much more than two logits differ by. Tokens that can end a value are in turns 0, 1, ..."""
+
 LIKELY = 8
 """Starts, and ends of each, that candidates have."""
 
@@ -232,17 +235,17 @@ def _best_ends(ends: np.ndarray, turn_ids: np.ndarray, max_span: int) -> np.ndar
     """For each first token, the logit of the likeliest last one in its turn, [B, F, L].
 
     This is a sliding-window maximum by doubling: the best in a window of 2w tokens is the better of
-    the best in its two halves. The last window is ``max_span`` wide.
+    the best in its two halves. The last window is ``max_span`` wide. Later turns are far below.
     """
-    best = ends.copy()
+    below = FAR * turn_ids[:, None]
+    best = ends - below  # in fp64, which keeps the logits exact
     window, widest = 1, min(max_span, ends.shape[-1])
     while window < widest:
         shift = min(window, widest - window)
-        same_turn = turn_ids[:, None, :-shift] == turn_ids[:, None, shift:]
-        later = np.where(same_turn, best[..., shift:], np.float32(-np.inf))
-        np.maximum(best[..., :-shift], later, out=best[..., :-shift])
+        np.maximum(best[..., :-shift], best[..., shift:], out=best[..., :-shift])
         window += shift
-    return best
+    best += below
+    return np.where(best < -FAR / 2, -np.inf, best).astype(ends.dtype)
 
 
 def span_probabilities(starts: np.ndarray, ends: np.ndarray, spans: np.ndarray) -> np.ndarray:

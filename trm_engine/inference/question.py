@@ -17,6 +17,7 @@ from trm_engine.data.formats import openai, responses
 from trm_engine.data.formats.conversation import Conversation as Said
 from trm_engine.data.formats.conversation import Message
 from trm_engine.data.samples import Conversation, Tool, Turn, explain
+from trm_engine.data.tokenizer import CACHED_TURNS
 from trm_engine.errors import DataError
 from trm_engine.inference.fitting import ToolSchema
 from trm_engine.inference.route import RoutedCall
@@ -123,8 +124,19 @@ def read_messages(messages: Any) -> tuple[list[Turn], list[int]]:
     kept = [step for step in steps if step.is_kept]
     if not kept:
         raise DataError(f"{WHERE}: there is nothing but announcements of calls")
-    turns = [Turn(role=step.role, content=step.content) for step in kept]
+    turns = [
+        _said_turn(step.role, step.content)
+        if isinstance(step.content, str)
+        else Turn(role=step.role, content=step.content)
+        for step in kept
+    ]
     return turns, [numbers[step.where] for step in kept]
+
+
+@lru_cache(CACHED_TURNS)
+def _said_turn(role: str, text: str) -> Turn:
+    """A turn of text. Those of a conversation come again with each of its requests."""
+    return Turn(role=role, content=text)
 
 
 @lru_cache(CACHED_CATALOGUES)
