@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -211,6 +212,15 @@ def test_many_are_as_each_alone(router: Router) -> None:
     alone = [plain(router.route(each)) for each in asked]
     assert [plain(each) for each in router.route_many(asked)] == alone
     assert router.route_many([]) == []
+
+
+def test_tools_of_different_conversations_are_not_mixed(router: Router) -> None:
+    asked = [read_question("hello", tools) for tools in (TOOLS, TOOLS[:1], None, TOOLS[::-1])]
+    alone = [router.answer([each])[0] for each in asked]
+    with mock.patch.object(router.predictor, "read", wraps=router.predictor.read) as read:
+        assert [plain(each) for each in router.answer(asked)] == [plain(each) for each in alone]
+    computed = [[len(each.tools) for each in call.args[0]] for call in read.call_args_list]
+    assert computed == [[2, 2], [1], [0]]
 
 
 async def test_what_is_asked_together_is_answered_together(router: Router) -> None:

@@ -168,9 +168,22 @@ class Router:
         return replace(route, confidence=confidence, abstains=abstains)
 
     def _decisions(self, questions: Sequence[Question]) -> list[Route]:
-        """The answers, each with the first call alone."""
-        if not questions:
-            return []
+        """The answers, each with the first call alone.
+
+        Conversations with the same tools on offer are computed together: what is kept of tools
+        would else be that of every mixture that comes by.
+        """
+        groups: dict[frozenset[str], list[int]] = {}
+        for row, each in enumerate(questions):
+            tools = frozenset(tool.function.digest for tool in each.conversation.tools)
+            groups.setdefault(tools, []).append(row)
+        routes: dict[int, Route] = {}
+        for rows in groups.values():
+            routes |= zip(rows, self._decided([questions[row] for row in rows]), strict=True)
+        return [routes[row] for row in range(len(questions))]
+
+    def _decided(self, questions: Sequence[Question]) -> list[Route]:
+        """The same for questions with the same tools."""
         batch = self.predictor.read([each.conversation for each in questions])
         last: dict[int, tuple[int, Decoded]] = {}
         active = set(range(len(questions)))
