@@ -28,7 +28,6 @@ from trm_engine.errors import ConfigError
 from trm_engine.printable import one_line, printable
 from trm_tui.keymap import Keymap, for_textual, read_keymap
 from trm_tui.keys import EVERYWHERE, KEYS, bindings
-from trm_tui.screens.help import HelpScreen
 from trm_tui.settings import Remembered, Settings
 from trm_tui.text.console import PrintableConsole
 from trm_tui.text.printable_filter import PrintableFilter
@@ -101,12 +100,15 @@ class TrmApp(ThemedApp):
         if has_sixteen_colours and not self.current_theme.ansi:
             self._imposed = self.theme = SIXTEEN_COLOURS
         self.theme_changed_signal.subscribe(self, self._remember_theme)
-        self.push_screen(self._first(self.remembered), lambda _: self.exit())
+        self.call_later(self._open)  # until this method has ended, nothing is painted
         if self._has_own_keys:
             self._use_own_keys()
         if self.remembered.problem:
             self.notify(self.remembered.problem, severity="warning")
         self.set_timer(GARBAGE_SECONDS, self._collect_garbage)
+
+    def _open(self) -> None:
+        self.push_screen(self._first(self.remembered), lambda _: self.exit())
 
     def _use_own_keys(self) -> None:
         """Use the keys of the user's keymap; all of them or, with an error, none."""
@@ -217,6 +219,8 @@ class TrmApp(ThemedApp):
 
     def action_help(self) -> None:
         """Show all keys, those of the focused pane and its screen first."""
+        from trm_tui.screens.help import HelpScreen
+
         about = getattr(self.screen, "ABOUT", "")
         self.push_screen(HelpScreen(list(_parts(self.screen)), about, self.keymap))
 

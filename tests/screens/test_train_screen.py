@@ -332,6 +332,15 @@ async def test_only_new_warnings_are_toasts(run: FakeRun) -> None:
         assert [each.message for each in toasts] == ["a [new] one"]
 
 
+async def test_what_came_while_the_screen_stood_still_is_read(run: FakeRun) -> None:
+    run.begin()
+    async with app_of(run).run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: "● running" in header(pilot))
+        for _ in range(100):
+            run.train(500)
+        await until(pilot, lambda: "step 50,000" in header(pilot))
+
+
 async def test_many_warnings_at_once_are_one_toast(run: FakeRun) -> None:
     run.begin()
     screen = TrainScreen(run.attach(), Remembered())

@@ -14,12 +14,12 @@ import pytest
 
 from trm_engine.serving.engine import Engine
 from trm_engine.serving.metrics import Metrics
+from trm_tui.commands.watch import is_address
 from trm_tui.sessions.server import (
     ServerError,
     WatchedServer,
     base_of,
     figures_of,
-    is_address,
 )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
@@ -57,7 +58,27 @@ def main() -> None:
         with suppress(AttributeError):
             stream.reconfigure(errors=LOOK_ALIKES)  # type: ignore[union-attr]
     guard_output()
+    _take_texts_as_they_are()
     app(prog_name="trm-tui")
+
+
+def _take_texts_as_they_are() -> None:
+    """Typer would import pydantic to check texts and flags, a tenth of the time to a screen.
+
+    It has no public way around that. Should its own code change, it is only slower again.
+    """
+    with suppress(ImportError, AttributeError):
+        from typer import _coercion
+
+        core: Any = import_module("typer.core")
+        build = core.build_runtime_param
+
+        def quick(wanted: Any) -> Any:
+            if wanted.annotation in (str, bool):
+                return _coercion.PassThroughRuntimeParam(wanted.parameter_info, wanted.annotation)
+            return build(wanted)
+
+        core.build_runtime_param = quick
 
 
 def _print_version(wanted: bool) -> None:

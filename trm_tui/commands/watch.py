@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,6 @@ from msgspec import structs
 from trm_engine.errors import RunError, did_you_mean, no_such_file
 from trm_engine.files.jsonl import write_json
 from trm_engine.runs.folder import RunFolder, list_runs
-from trm_engine.serving.settings import API_KEY
 from trm_tui.screens.show import has_screen, open_app, show_run
 
 if TYPE_CHECKING:
@@ -25,11 +25,20 @@ if TYPE_CHECKING:
     from trm_tui.store.run_list import RunList
 
 
+ADDRESS = re.compile(r"(?:https?://\S+|(?:[\w.-]+|\[[\da-fA-F:]+\]):\d+)")
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is the address of a server, not a path."""
+    return bool(ADDRESS.fullmatch(text)) and not Path(text).exists()
+
+
 def watch(subject: str | None, api_key: str | None, plain: bool) -> int:
     """Show a server at an address, the run in a folder, or the newest run."""
-    from trm_tui.sessions.server import WatchedServer, is_address
-
     if subject and is_address(subject):
+        from trm_engine.serving.settings import API_KEY
+        from trm_tui.sessions.server import WatchedServer
+
         key = os.environ.get(API_KEY) if api_key is None else api_key
         return watch_server(WatchedServer(subject, key), plain)
     return watch_run(Path(subject) if subject else None, plain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -14,15 +15,9 @@ from trm_engine.runs.commands import COMMANDS
 from trm_engine.runs.folder import LOST
 from trm_engine.wording import counted
 from trm_tui.keys import TRAINING, bindings
-from trm_tui.screens.closing import ClosingDialog
-from trm_tui.screens.confirm import ConfirmDialog
-from trm_tui.screens.crash import CrashDialog
-from trm_tui.screens.export import ExportDialog
-from trm_tui.screens.samples import SamplesDialog
 from trm_tui.sessions.run import AttachedRun
 from trm_tui.sessions.run_state import status_of, warnings_of
 from trm_tui.settings import Remembered
-from trm_tui.store.export import Table, write_columns
 from trm_tui.store.run import Topics
 from trm_tui.text.ending import UNREPORTED, exit_text
 from trm_tui.widgets.banner import Banner
@@ -32,6 +27,9 @@ from trm_tui.widgets.matrix.tool import ToolMatrix
 from trm_tui.widgets.run.header import RunHeader
 from trm_tui.widgets.run.moving_samples import MovingSamples
 from trm_tui.widgets.run.tabs import TrainTabs
+
+if TYPE_CHECKING:
+    from trm_tui.store.export import Table
 
 TICK_SECONDS = 0.1
 DRAIN_SECONDS = 0.005
@@ -76,25 +74,33 @@ class TrainScreen(Screen[None]):
         self._header = self.query_one(RunHeader)
         self._banner = self.query_one(Banner)
         self._tabs = self.query_one(TrainTabs)
-        self.set_interval(TICK_SECONDS, self._tick)
+        self._ticks = self.set_interval(TICK_SECONDS, self._tick, pause=True)
         self.call_after_refresh(self._catch_up)
 
     # Updates ----------------------------------------------------------------------------------
 
     def _catch_up(self) -> None:
-        """Read the existing events in slices, so that keys are handled in between."""
+        """Read what is there in slices, so that keys are handled in between; then tick."""
         self._unshown |= self.watched.drain(CATCH_UP_SECONDS)
         if self.watched.behind:
             self._header.show(status_of(self.watched))
             self.set_timer(0.001, self._catch_up)
         else:
-            self._lines_noticed = len(self.watched.store.log)
-            self._show(self._unshown)
+            if self._lines_noticed is None:  # earlier warnings are in the log
+                self._lines_noticed = len(self.watched.store.log)
+            changed, self._unshown = self._unshown, set()
+            self._show(changed)
+            self._ticks.resume()
 
     def _tick(self) -> None:
-        if not self.watched.behind:
-            self._show(self.watched.drain(DRAIN_SECONDS))
-            self.watched.store.columns.decode_for(DRAIN_SECONDS)
+        self._unshown |= self.watched.drain(DRAIN_SECONDS)
+        if self.watched.behind:  # much came while this process stood still
+            self._ticks.pause()
+            self._catch_up()
+            return
+        changed, self._unshown = self._unshown, set()
+        self._show(changed)
+        self.watched.store.columns.decode_for(DRAIN_SECONDS)
 
     def _show(self, changed: Topics) -> None:
         changed |= self.watched.look()
@@ -126,6 +132,8 @@ class TrainScreen(Screen[None]):
             self.notify(f"The run is {state}.")
 
     def _show_crash(self) -> None:
+        from trm_tui.screens.crash import CrashDialog
+
         run = self.watched
         failure = run.store.failure
         message = (failure and failure.message) or UNREPORTED.format(exit_text(run.exit_status))
@@ -138,7 +146,7 @@ class TrainScreen(Screen[None]):
 
     def _notice_warnings(self) -> None:
         """Show new warnings in the log as notifications, while the run is live."""
-        if self._lines_noticed is None:  # earlier warnings are in the log
+        if self._lines_noticed is None:
             return
         log = self.watched.store.log
         lines, self._lines_noticed = log[self._lines_noticed :], len(log)
@@ -163,6 +171,8 @@ class TrainScreen(Screen[None]):
                 self._ask(name)
 
         if question := COMMANDS[name].confirmation:
+            from trm_tui.screens.confirm import ConfirmDialog
+
             self.app.push_screen(ConfirmDialog(question), answer)
         else:
             self._ask(name)
@@ -182,6 +192,8 @@ class TrainScreen(Screen[None]):
 
     @on(Chart.ExportRequested)
     def _export(self, event: Chart.ExportRequested) -> None:
+        from trm_tui.screens.export import ExportDialog
+
         suggested = self.watched.folder.path / f"{_slug(event.chart.title)}.csv"
 
         def write(path: Path | None) -> None:
@@ -192,6 +204,8 @@ class TrainScreen(Screen[None]):
 
     @work(thread=True)
     def _write_table(self, path: Path, table: Table) -> None:
+        from trm_tui.store.export import write_columns
+
         try:
             write_columns(path, *table)
         except OSError as error:
@@ -208,6 +222,8 @@ class TrainScreen(Screen[None]):
         self._open_samples(f"sample {event.line}", [event.line], 1)
 
     def _open_samples(self, title: str, lines: list[int], count: int) -> None:
+        from trm_tui.screens.samples import SamplesDialog
+
         self.app.push_screen(SamplesDialog(title, lines, count, self._tabs.load))
 
     # Leaving ----------------------------------------------------------------------------------
@@ -218,6 +234,8 @@ class TrainScreen(Screen[None]):
         if not self.watched.is_ours:
             self.dismiss()
             return
+        from trm_tui.screens.closing import ClosingDialog
+
         self.app.push_screen(ClosingDialog(), self._close)
 
     def _close(self, choice: str | None) -> None:

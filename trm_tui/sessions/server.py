@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 import urllib.error
 import urllib.request
@@ -23,7 +22,6 @@ from trm_tui.store.unsure import Unsure
 SECONDS = 5.0
 LARGEST = 8 << 20
 NEEDS = "watching a server needs more packages: pip install 'trm-tui[serve]'"
-ADDRESS = re.compile(r"(?:https?://\S+|(?:[\w.-]+|\[[\da-fA-F:]+\]):\d+)")
 
 
 class ServerError(UserError):
@@ -105,11 +103,6 @@ class WatchedServer:
             reason = getattr(error, "reason", error)
             said = getattr(reason, "strerror", None) or reason
             raise ServerError(f"{self.address}: {one_line(str(said)).lower()}") from None
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is the address of a server, not a path."""
-    return bool(ADDRESS.fullmatch(text)) and not Path(text).exists()
 
 
 def base_of(address: str) -> str:

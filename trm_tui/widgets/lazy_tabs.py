@@ -50,12 +50,10 @@ class LazyTabs(Widget):
         raise NotImplementedError
 
     def compose(self) -> ComposeResult:
-        """All tabs, with the content of the first one."""
+        """All tabs, still empty: the screen is painted before its first panes are made."""
         with _Tabs(initial=self._first):
             for number, name in enumerate(self.TABS, 1):
-                with TabPane(f"{number} {self.SHORT.get(name, name)}", id=_id(name)):
-                    if _id(name) == self._first:
-                        yield self.content(self._first)
+                yield TabPane(f"{number} {self.SHORT.get(name, name)}", id=_id(name))
 
     async def open(self, number: int) -> None:
         """Open a tab, from 1, create its content and focus it."""
@@ -71,10 +69,13 @@ class LazyTabs(Widget):
         return self.query_one(TabbedContent).active
 
     @on(TabbedContent.TabActivated)
-    async def _enter(self, event: TabbedContent.TabActivated) -> None:
-        await self._fill(event.pane)
+    def _enter(self, event: TabbedContent.TabActivated) -> None:
+        self.call_after_refresh(self._fill_and_focus, event.pane)
+
+    async def _fill_and_focus(self, pane: TabPane) -> None:
+        await self._fill(pane)
         if self._takes_focus:
-            self._focus_first(event.pane)
+            self._focus_first(pane)
         self._takes_focus = True
 
     async def _fill(self, pane: TabPane) -> None:
