@@ -35,6 +35,7 @@ TICK_SECONDS = 0.1
 DRAIN_SECONDS = 0.005
 CATCH_UP_SECONDS = 0.04
 FIGURES_SECONDS = 0.5
+SHARE_SECONDS = 0.2
 WARNING_SECONDS = 10.0
 
 
@@ -83,12 +84,15 @@ class TrainScreen(Screen[None]):
         """Read what is there in slices, so that keys are handled in between; then tick."""
         self._unshown |= self.watched.drain(CATCH_UP_SECONDS)
         if self.watched.behind:
-            self._header.show(status_of(self.watched))
+            if time.monotonic() - self._last_figures > SHARE_SECONDS:
+                self._last_figures = time.monotonic()
+                self._header.show(status_of(self.watched))
             self.set_timer(0.001, self._catch_up)
         else:
             if self._lines_noticed is None:  # earlier warnings are in the log
                 self._lines_noticed = len(self.watched.store.log)
             changed, self._unshown = self._unshown, set()
+            self._last_figures = 0.0
             self._show(changed)
             self._ticks.resume()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from msgspec import Raw
@@ -111,16 +112,14 @@ class Columns(Mapping[str, Column]):
         """The number of updates."""
         return self._pending.total
 
-    def append(self, texts: Texts) -> None:
-        """Add the JSON arrays of one ``steps`` event: equal length, including "step"."""
-        steps = bytes(texts["step"])
-        rows = 0 if steps == b"[]" else 1 + steps.count(b",")
-        if not texts.keys() <= self._columns.keys():
-            for name in texts:
-                self[name]
-        self._pending.texts.append(texts)
-        self._pending.rows.append(rows)
-        self._pending.total += rows
+    def append(self, *events: Texts) -> None:
+        """Add the JSON arrays of ``steps`` events: of each of equal length, including "step"."""
+        for name in dict.fromkeys(chain.from_iterable(dict.fromkeys(map(tuple, events)))):
+            self[name]
+        rows = [_length(bytes(texts["step"])) for texts in events]
+        self._pending.texts += events
+        self._pending.rows += rows
+        self._pending.total += sum(rows)
 
     def forget_after(self, step: int) -> None:
         """Remove the updates after ``step``, which a resumed run repeats."""
@@ -146,6 +145,10 @@ class Columns(Mapping[str, Column]):
         self._decoded_rows = self.rows
         for column in self._columns.values():
             column.forget_pending()
+
+
+def _length(array: bytes) -> int:
+    return 0 if array == b"[]" else 1 + array.count(b",")
 
 
 def _numbers(texts: list[Raw | None], rows: list[int]) -> Array:

@@ -47,7 +47,11 @@ class Points:
 
     def append(self, value: float) -> None:
         """Add one value."""
-        self.extend((value,))
+        if self._length == len(self._room):
+            self.extend((value,))
+        else:
+            self._room[self._length] = value
+            self._length += 1
 
     def extend(self, values: ArrayLike) -> None:
         """Add values at the end."""
@@ -77,6 +81,10 @@ class Rising(Points):
 
     A value that is not finite, or less than the one before it, is replaced by the one before it.
     """
+
+    def append(self, value: float) -> None:
+        """Add one value."""
+        self.extend((value,))
 
     def extend(self, values: ArrayLike) -> None:
         """Add values at the end."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable
-from itertools import zip_longest
-from typing import TypeGuard, assert_never
+from itertools import groupby, zip_longest
+from typing import TypeGuard, assert_never, cast
 
 import msgspec
 import numpy as np
@@ -83,9 +83,13 @@ class RunStore:
     def take(self, events: Iterable[Event]) -> Topics:
         """Apply events in order. Returns what they changed."""
         changed: Topics = set()
-        for event in events:
-            changed |= self._take(event)
-            self.last_event = event.t
+        for kind, alike in groupby(events, type):
+            if kind is Steps:  # the most by far: all at once
+                changed |= self._take_steps(cast("list[Steps]", list(alike)))
+            else:
+                for event in alike:
+                    changed |= self._take(event)
+                    self.last_event = event.t
         return changed
 
     def start_over(self) -> None:
@@ -95,7 +99,7 @@ class RunStore:
     def _take(self, event: Event) -> Topics:
         match event:
             case Steps():
-                return self._take_steps(event)
+                return self._take_steps([event])
             case Evaluated():
                 return self._take_evaluation(event)
             case RunStarted():
@@ -119,10 +123,11 @@ class RunStore:
                 return {"state"}
         assert_never(event)
 
-    def _take_steps(self, event: Steps) -> Topics:
-        self.columns.append(event.columns)
-        self._by_step.append(event.by_step)
+    def _take_steps(self, events: list[Steps]) -> Topics:
+        self.columns.append(*(event.columns for event in events))
+        self._by_step.extend(event.by_step for event in events)
         self.preparing = self.evaluating = None
+        self.last_event = events[-1].t
         return {"steps"}
 
     def _take_start(self, event: RunStarted) -> Topics:
@@ -201,6 +206,9 @@ class RunStore:
         self.metrics["time"].append(self._time_of(event.step))
 
     def _time_of(self, step: int) -> float:
+        newest = {name: self.columns[name].newest(1) for name in ("step", "time")}
+        if newest["step"].tolist() == [step] and np.isfinite(newest["time"][-1]):
+            return float(newest["time"][-1])  # without decoding all columns
         steps, times = self.columns["step"].values, self.columns["time"].values
         return float(np.interp(step, steps, times)) if len(steps) else 0.0
 
