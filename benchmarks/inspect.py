@@ -22,6 +22,7 @@ from trm_engine.checkpoints.file import FORMAT_VERSION, save_atomically
 from trm_engine.config import ModelConfig
 from trm_engine.models import EMA
 from trm_engine.training.prepare import build_model
+from trm_tui.store.judged import PARTS
 
 SAMPLES = 20_000
 REPEATS = 4
@@ -39,11 +40,8 @@ KEYS = (
     *(("pagedown", ANYTHING),) * 4,
     ("end", ANYTHING),
     ("home", ANYTHING),
-    ("t", "decision wrong"),
-    ("t", "tool wrong"),
-    ("t", "slot presence wrong"),
-    ("t", "slot value wrong"),
-    ("t", "arguments wrong"),
+    ("t", "answer wrong"),
+    *(("t", f"{part} wrong") for part in PARTS),
     ("t", "right: "),
     ("t", "all: "),
     ("t", "wrong: "),
@@ -140,7 +138,7 @@ def _write_large(path: Path) -> int:
 def _seconds_to_list(path: Path, settings: Path) -> float:
     command = [sys.executable, "-m", "trm_tui", "inspect", path, "--device", "cpu"]
     with Terminal(command, COLUMNS, ROWS, env={"XDG_CONFIG_HOME": str(settings)}) as terminal:
-        terminal.wait_for("2 Parameters")
+        terminal.wait_for("2 Param.")
         terminal.press("2")
         terminal.wait_for(re.compile(r"embedding.*\d"))
         return terminal.chunks[-1][0] - terminal.began

@@ -85,10 +85,16 @@ def assert_nothing_steers(app: App[Any]) -> None:
     assert [repr(each) for each in text if is_hidden(each)] == []
 
 
+def _is_still(app: App[Any], seen: list[str]) -> bool:
+    """Whether the screen looks as it did when this was last asked."""
+    seen.append(shown(app))
+    return seen[-1:] == seen[-2:-1]
+
+
 async def press(pilot: Pilot[Any], *keys: str) -> None:
     for key in keys:
         await pilot.press(key)
-        await pilot.pause(0.1)
+        await until(pilot, partial(_is_still, pilot.app, []))
         assert_nothing_steers(pilot.app)
 
 
