@@ -24,9 +24,17 @@ from contextlib import suppress
 from tests.forking import ENDLESS, Forking, Job, take_terminal
 
 MODULES = (
-    "torch._dynamo",  # torch imports it when the first optimizer is made
+    "numpy.ma",
+    "numpy.typing",
+    "plotext",
+    "pydantic.dataclasses",
+    "rich._unicode_data.unicode17-0-0",
     "safetensors.numpy",
     "tokenizers",
+    "torch._dynamo",  # torch imports it when the first optimizer is made
+    "torch.profiler._cupti_monitor",
+    "torch.utils.serialization.config",
+    "typer._adapters",
     "trm_engine.worker.__main__",
     "trm_engine.worker.evaluate",
     "trm_engine.worker.infer",
@@ -34,10 +42,20 @@ MODULES = (
     "trm_engine.worker.start",
     "trm_engine.worker.train",
     "trm_tui.cli",
+    "trm_tui.commands.evaluate",
     "trm_tui.commands.inspect",
-    "trm_tui.plain.viewer",
+    "trm_tui.commands.playground",
+    "trm_tui.commands.predict",
     "trm_tui.commands.train",
     "trm_tui.commands.watch",
+    "trm_tui.plain.inspect_tables",
+    "trm_tui.plain.viewer",
+    "trm_tui.screens.inspect",
+    "trm_tui.screens.playground",
+    "trm_tui.screens.runs",
+    "trm_tui.screens.server",
+    "trm_tui.screens.train",
+    "trm_tui.sessions.run",
     "tests.torture.crash",
     "tests.torture.batch",
 )
@@ -57,6 +75,7 @@ def main() -> None:
     torch.set_num_threads(1)
     _case_folding()  # kept
     _slow_endless_training()
+    gc.set_threshold(20_000, 10, 10)  # as in the tests' own processes
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as link:
         while message := _next(link):

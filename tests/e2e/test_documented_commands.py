@@ -64,6 +64,10 @@ COMMANDS = commands()
 FEW = 5
 """Built-in conversations, instead of the number that is asked for."""
 
+READS = re.compile(r"trm-tui (inspect|playground|eval|serve|watch|runs|sweep|data (view|stats)) ")
+"""Commands that leave everything as it was: two pages may show one, which is run once."""
+_read = set[str]()
+
 SAID = "How much do I owe this month?"
 
 
@@ -216,12 +220,13 @@ async def _answers(
 @pytest.mark.parametrize("page", COMMANDS, ids=lambda page: page.name)
 def test_the_commands_of_a_page_work(page: Path) -> None:
     for shown in COMMANDS[page]:
-        if shown.command in NOT_RUN:
+        if shown.command in NOT_RUN or shown.command in _read:
             continue
         with _room_for_run(shown):
             status, printed = _run_pipeline(shown.command)
         if shown.output is None:
             assert status == 0, f"{shown.command}\n{printed}"
+            _read.update([shown.command] if READS.match(shown.command) else ())
         else:
             lines = re.escape(shown.output.strip()).replace(re.escape("..."), ".*")
             assert re.fullmatch(lines, printed.strip()), f"{shown.command}\n{printed}"

@@ -11,15 +11,15 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import jsonschema
-import openai
 import pytest
 from typer.testing import CliRunner
-from typesafe_sdk import Choice, Noul, Score, TypeSafeClient, TypeSafeUnprocessableEntityError
 
 from tests.e2e.asked import ASKED, SECRET, malformed
 from tests.e2e.load import PATHS
@@ -32,6 +32,9 @@ from trm_engine import Router
 from trm_engine.checkpoints.file import save_atomically
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_tui.cli import app
+
+openai = partial(import_module, "openai")  # slow to import
+typesafe = partial(import_module, "typesafe_sdk")  # slow to import
 
 KEY = "sk-of-this-test"
 OFFERED: Any = TOOLS
@@ -49,8 +52,8 @@ def server(folder: Path) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def client(server: Served) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
+def client(server: Served) -> Iterator[Any]:
+    with openai().OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
         yield client
 
 
@@ -69,7 +72,7 @@ def post(url: str, path: str, value: Any, **headers: str) -> httpx2.Response:
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool["function"]["name"])
-def test_a_call_that_fits_the_tools_schema(client: openai.OpenAI, tool: Any) -> None:
+def test_a_call_that_fits_the_tools_schema(client: Any, tool: Any) -> None:
     schema = tool["function"]["parameters"]
     choice: Any = {"type": "function", "function": {"name": tool["function"]["name"]}}
     answer = client.chat.completions.create(
@@ -85,14 +88,14 @@ def test_a_call_that_fits_the_tools_schema(client: openai.OpenAI, tool: Any) -> 
     assert answer.usage and answer.usage.prompt_tokens == answer.usage.total_tokens > 0
 
 
-def test_an_answer_is_an_empty_message(client: openai.OpenAI) -> None:
+def test_an_answer_is_an_empty_message(client: Any) -> None:
     for more in ({"tools": OFFERED, "tool_choice": "none"}, {}):
         (said,) = client.chat.completions.create(model="any", messages=ASKED, **more).choices
         assert (said.finish_reason, said.message.content) == ("stop", "")
         assert said.message.tool_calls is None
 
 
-def test_who_answered_and_how_sure(client: openai.OpenAI, router: Router) -> None:
+def test_who_answered_and_how_sure(client: Any, router: Router) -> None:
     raw = client.chat.completions.with_raw_response.create(
         model="any", messages=ASKED, tools=OFFERED
     )
@@ -104,7 +107,7 @@ def test_who_answered_and_how_sure(client: openai.OpenAI, router: Router) -> Non
     assert raw.parse().choices[0].finish_reason == ("tool_calls" if route.makes_calls else "stop")
 
 
-def test_a_stream_says_the_same(client: openai.OpenAI) -> None:
+def test_a_stream_says_the_same(client: Any) -> None:
     for choice in ("required", "none"):
         given: Any = {"model": "any", "messages": ASKED, "tools": OFFERED, "tool_choice": choice}
         whole = client.chat.completions.create(**given)
@@ -129,7 +132,7 @@ def test_a_stream_says_the_same(client: openai.OpenAI) -> None:
 
 
 async def test_the_asynchronous_client(server: Served) -> None:
-    async with openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
+    async with openai().AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
         given: Any = {"model": "any", "messages": ASKED, "tools": OFFERED}
         parts = [
             part
@@ -141,7 +144,7 @@ async def test_the_asynchronous_client(server: Served) -> None:
     assert {part.id for part in parts} == {parts[0].id}
 
 
-def test_only_allowed_tools_are_called(client: openai.OpenAI) -> None:
+def test_only_allowed_tools_are_called(client: Any) -> None:
     for name in ("find_customer", "change_plan"):
         allowed = [{"type": "function", "function": {"name": name}}]
         choice: Any = {
@@ -155,14 +158,14 @@ def test_only_allowed_tools_are_called(client: openai.OpenAI) -> None:
         assert [call.function.name for call in calls if call.type == "function"] == [name]
 
 
-def test_a_call_that_cannot_be_made_is_refused(client: openai.OpenAI) -> None:
+def test_a_call_that_cannot_be_made_is_refused(client: Any) -> None:
     schema = {
         "type": "object",
         "properties": {"n": {"type": "integer", "enum": ["x"]}},  # no value fits
         "required": ["n"],
     }
     strange: Any = [{"type": "function", "function": {"name": "other", "parameters": schema}}]
-    with pytest.raises(openai.UnprocessableEntityError, match="tool_choice: "):
+    with pytest.raises(openai().UnprocessableEntityError, match="tool_choice: "):
         client.chat.completions.create(
             model="any", messages=ASKED, tools=strange, tool_choice="required"
         )
@@ -171,7 +174,7 @@ def test_a_call_that_cannot_be_made_is_refused(client: openai.OpenAI) -> None:
 # Decisions and System One -------------------------------------------------------------------------
 
 
-def test_decisions(client: openai.OpenAI, router: Router) -> None:
+def test_decisions(client: Any, router: Router) -> None:
     route = router.route(ASKED)
     find = route.call_probability * route.tools["find_customer"]
     questions: Any = [
@@ -210,7 +213,7 @@ def test_decisions(client: openai.OpenAI, router: Router) -> None:
     assert decision.usage.input_tokens == route.tokens
 
 
-def test_decisions_about_every_kind_of_input(client: openai.OpenAI, router: Router) -> None:
+def test_decisions_about_every_kind_of_input(client: Any, router: Router) -> None:
     questions: Any = [{"type": "predicate", "name": "tool_call", "instructions": ""}]
     call = {"type": "function_call", "call_id": "1", "name": "find_customer", "arguments": "{}"}
     inputs: list[Any] = [
@@ -231,24 +234,24 @@ def test_decisions_about_every_kind_of_input(client: openai.OpenAI, router: Rout
     assert answer.type == "predicate"
     assert answer.probability == pytest.approx(router.route(text).call_probability, abs=1e-4)
     image: Any = [{"role": "user", "content": [{"type": "input_image", "image_url": "data:,"}]}]
-    with pytest.raises(openai.BadRequestError, match="no images"):
+    with pytest.raises(openai().BadRequestError, match="no images"):
         client.decisions.create(model="x", input=image, questions=questions)
 
 
 def test_system_one(server: Served, router: Router) -> None:
     route = router.route(ASKED)
-    with TypeSafeClient(base_url=server.url, api_key="none") as client:
+    with typesafe().TypeSafeClient(base_url=server.url, api_key="none") as client:
         answer = client.system_one(
             {"messages": ASKED},
             {
-                "tool_call": Noul(instructions="Is there anything to do?"),
-                "next": Choice(criteria={"find_customer": None, "change_plan": None}),
-                "mood": Score(criteria=["bad", "good"]),
+                "tool_call": typesafe().Noul(instructions="Is there anything to do?"),
+                "next": typesafe().Choice(criteria={"find_customer": None, "change_plan": None}),
+                "mood": typesafe().Score(criteria=["bad", "good"]),
             },
         )
         assert [each.name for each in client.models.list().models] == ["run"]
-        with pytest.raises(TypeSafeUnprocessableEntityError, match="field 'role'"):
-            client.system_one([{"role": "usr"}], {"tool_call": Noul(instructions="?")})
+        with pytest.raises(typesafe().TypeSafeUnprocessableEntityError, match="field 'role'"):
+            client.system_one([{"role": "usr"}], {"tool_call": typesafe().Noul(instructions="?")})
     assert answer.nouls["tool_call"].noul == pytest.approx(route.call_probability, abs=1e-4)
     shares = answer.choices["next"].probabilities
     assert shares == pytest.approx(route.tools, abs=1e-4)
@@ -278,10 +281,10 @@ def test_route_says_everything(server: Served, router: Router) -> None:
         ]
 
 
-def test_models_health_and_description(server: Served, client: openai.OpenAI) -> None:
+def test_models_health_and_description(server: Served, client: Any) -> None:
     (model,) = client.models.list().data
     assert client.models.retrieve(model.id) == model
-    with pytest.raises(openai.NotFoundError):
+    with pytest.raises(openai().NotFoundError):
         client.models.retrieve("other")
     assert httpx2.get(f"{server.url}/healthz").json() == {"status": "ok"}
     described = httpx2.get(f"{server.url}/openapi.json").json()
@@ -292,7 +295,7 @@ def test_models_health_and_description(server: Served, client: openai.OpenAI) ->
     assert "swagger" in httpx2.get(f"{server.url}/docs").text
 
 
-def test_metrics(server: Served, client: openai.OpenAI) -> None:
+def test_metrics(server: Served, client: Any) -> None:
     def figure(name: str) -> float:
         text = httpx2.get(f"{server.url}/metrics").text
         found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)

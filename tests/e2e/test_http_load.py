@@ -8,9 +8,10 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
-import openai
 import psutil
 import pytest
 
@@ -21,6 +22,8 @@ from tests.forking import TRM
 from tests.inspected import finished_run
 from tests.support import TOOLS, dialogues, wait_until
 from trm_engine.data.dataset import TRMToolCallingDataset
+
+openai = partial(import_module, "openai")  # slow to import
 
 CLIENTS = 64
 MANY, BODIES, RELOADS, KILLS = 20_000, 10_000, 20, 3
@@ -141,7 +144,7 @@ def test_clients_that_try_again_lose_nothing_when_the_server_is_killed(
     answers: list[int] = []
 
     def ask() -> None:
-        with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
+        with openai().OpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
             while not done.is_set():
                 answer = client.chat.completions.create(model="m", messages=ASKED)
                 answers.append(len(answer.choices))

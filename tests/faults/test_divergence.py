@@ -15,7 +15,9 @@ from trm_engine.runs.launch import start_worker
 USER_ERROR = 2
 
 
-@pytest.mark.parametrize("supervision", ["averaged", "per_step"])
+@pytest.mark.parametrize(
+    "supervision", ["averaged", pytest.param("per_step", marks=pytest.mark.slow)]
+)
 def test_a_learning_rate_that_is_far_too_high_ends_the_run_with_sound_weights(
     tmp_path: Path, supervision: str
 ) -> None:

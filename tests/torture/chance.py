@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-N = int(os.environ.get("N", "12"))
+N = int(os.environ.get("N", "8"))
 """Mutations that each reader is given; other tests try a share of it."""
 
 SEED = int(os.environ.get("SEED", "0"))

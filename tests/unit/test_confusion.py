@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+from importlib import import_module
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from sklearn.metrics import precision_score, recall_score
 
 from trm_engine.runs.schema.evaluation import Cell, Tools
 from trm_tui.store.confusion import NO_TOOL, ORDERS, SHARES, UNSEEN, Confusion
+
+sklearn = partial(import_module, "sklearn.metrics")  # slow to import
 
 NAMES = st.text("abcXYZ_é", min_size=1, max_size=5)
 
@@ -93,8 +97,12 @@ def test_recall_and_precision_are_the_usual_ones() -> None:
     )
     true, predicted = np.repeat(np.argwhere(counts >= 0), counts.ravel(), axis=0).T
     usual = {"labels": [0, 1, 2], "average": None, "zero_division": 0}
-    np.testing.assert_allclose(confusion.recall[:2], recall_score(true, predicted, **usual)[:2])
-    np.testing.assert_allclose(confusion.precision, precision_score(true, predicted, **usual))
+    np.testing.assert_allclose(
+        confusion.recall[:2], sklearn().recall_score(true, predicted, **usual)[:2]
+    )
+    np.testing.assert_allclose(
+        confusion.precision, sklearn().precision_score(true, predicted, **usual)
+    )
     assert np.isnan(confusion.recall[2])
 
 

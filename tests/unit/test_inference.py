@@ -21,12 +21,8 @@ from trm_engine.data.field import Field
 from trm_engine.data.samples import Conversation
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.errors import CheckpointError
-from trm_engine.inference.predictor import (
-    KEPT_CATALOGUES,
-    MOST_CALLS,
-    FullPrediction,
-    Predictor,
-)
+from trm_engine.inference import predictor as predictor_module
+from trm_engine.inference.predictor import MOST_CALLS, FullPrediction, Predictor
 from trm_engine.models import EMA
 from trm_engine.runs.schema.answers import Call
 from trm_engine.training.evaluate import evaluate
@@ -96,7 +92,7 @@ def test_predictions_are_those_that_an_evaluation_judges(
     assert figures.tp == (called & predicted).sum()
     assert figures.fp == (~called & predicted).sum()
     assert figures.fn == (called & ~predicted).sum()
-    for shown in metrics.worst + metrics.shown:
+    for shown in [*metrics.worst[:4], *metrics.shown[:4]]:
         answer = answers[shown.index]
         steps = predictor.predict_steps(conversations[shown.index])
         assert shown.decision_probability == pytest.approx(
@@ -134,7 +130,7 @@ def test_the_last_step_is_the_answer(
     assert len(predictor.predict_steps(conversations[2], steps=6)) == 6
 
 
-@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.7, 1.0])
+@pytest.mark.parametrize("threshold", [0.0, 0.5, 1.0])
 def test_a_conversation_halts_where_q_reaches_the_threshold(
     predictor: Predictor, conversations: list[Conversation], threshold: float
 ) -> None:
@@ -333,7 +329,9 @@ def test_a_known_name_with_another_definition_is_another_tool(
 def test_what_is_read_of_a_catalogue_is_kept(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reads = []
+    most, reads = 4, []
+    monkeypatch.setattr(predictor_module, "KEPT_CATALOGUES", most)
+    monkeypatch.setattr(predictor, "_catalogues", {})
     plain = predictor.model.read
     monkeypatch.setattr(
         predictor.model, "read", lambda given: reads.append(given.num_tools) or plain(given)
@@ -342,10 +340,10 @@ def test_what_is_read_of_a_catalogue_is_kept(
         for tools in (TOOLS, [NEW], [*TOOLS, NEW], [NEW, *TOOLS]):
             predictor.predict([conversation(text, *tools)])
     assert reads == [2, 1, 1]  # the known ones, then the new one for each catalogue
-    for number in range(2 * KEPT_CATALOGUES):
+    for number in range(2 * most):
         named = json.loads(json.dumps(NEW).replace("something_new", f"tool_{number}"))
         predictor.predict([conversation("x", named)])
-    assert len(predictor._catalogues) <= KEPT_CATALOGUES
+    assert len(predictor._catalogues) <= most
 
 
 def test_no_list_of_tools_means_all(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from msgspec import to_builtins
-from sklearn import metrics as sklearn_metrics
 
 from tests.inspected import Listener
 from tests.models import batch_of, checkpoint_of, inputs_of, reading_model
@@ -25,6 +26,8 @@ from trm_engine.runs.schema.answers import StepPrediction
 from trm_engine.training.losses import DeepSupervisionLoss, count_labels
 from trm_engine.training.supervision import Part, averaged
 from trm_engine.training.targets import Targets
+
+sklearn = partial(import_module, "sklearn.metrics")  # slow to import
 
 UPDATES, TOGETHER = 18, 8
 SAMPLES = dialogues(10)
@@ -94,9 +97,9 @@ def test_tool_accuracy_and_confusion(metrics: Found, answers: list[StepPredictio
     names = metrics["tool"]["labels"]
     truth = [SAMPLES[place]["tool"]["name"] for place in CALLS]
     predicted = [answers[place].tools[0].name for place in CALLS]
-    matrix = sklearn_metrics.confusion_matrix(truth, predicted, labels=names)
+    matrix = sklearn().confusion_matrix(truth, predicted, labels=names)
     assert metrics["tool"]["confusion"] == matrix.tolist()
-    assert metrics["tool"]["accuracy"] == sklearn_metrics.accuracy_score(truth, predicted)
+    assert metrics["tool"]["accuracy"] == sklearn().accuracy_score(truth, predicted)
     assert 0 < metrics["tool"]["accuracy"] < 1
     printed = [answers[place].prediction.tool for place in CALLS]
     called = [(each.name, name) for each, name in zip(printed, predicted, strict=True) if each]
@@ -109,13 +112,13 @@ def test_slot_presence(metrics: Found, answers: list[StepPrediction]) -> None:
     truth = np.array([[bool(each["slots"][name]) for name in names] for each in SAMPLES])
     given = [answer.prediction.slot_probabilities for answer in answers]
     predicted = np.array([[each[name] > 0.5 for name in names] for each in given])
-    assert slots["accuracy"] == sklearn_metrics.accuracy_score(truth.ravel(), predicted.ravel())
-    assert slots["all_right"] == sklearn_metrics.accuracy_score(truth, predicted)
+    assert slots["accuracy"] == sklearn().accuracy_score(truth.ravel(), predicted.ravel())
+    assert slots["all_right"] == sklearn().accuracy_score(truth, predicted)
     for place, name in enumerate(names):
         one = truth[:, place], predicted[:, place]
         told = slots["per_slot"][name]
-        assert told["accuracy"] == sklearn_metrics.accuracy_score(*one)
-        assert told["f1"] == pytest.approx(sklearn_metrics.f1_score(*one))
+        assert told["accuracy"] == sklearn().accuracy_score(*one)
+        assert told["f1"] == pytest.approx(sklearn().f1_score(*one))
     assert 0 < slots["all_right"] < 1
 
 
@@ -131,9 +134,9 @@ def test_slot_values(metrics: Found, answers: list[StepPrediction]) -> None:
     }
     for name, pairs in values.items():
         told = slots["per_slot"][name]
-        assert told["value_accuracy"] == sklearn_metrics.accuracy_score(*zip(*pairs, strict=True))
+        assert told["value_accuracy"] == sklearn().accuracy_score(*zip(*pairs, strict=True))
     every = [pair for pairs in values.values() for pair in pairs]
-    assert slots["value_accuracy"] == sklearn_metrics.accuracy_score(*zip(*every, strict=True))
+    assert slots["value_accuracy"] == sklearn().accuracy_score(*zip(*every, strict=True))
     assert slots["values"] == len(every)
     assert 0 < slots["value_accuracy"] < 1
 
@@ -148,7 +151,7 @@ def test_arguments(metrics: Found, answers: list[StepPrediction]) -> None:
         printed = answer.prediction.tool
         if printed and printed.name == tool["name"]:
             assert as_text(printed.arguments) == as_text(found)
-    share = sklearn_metrics.accuracy_score([True] * len(right), right)
+    share = sklearn().accuracy_score([True] * len(right), right)
     assert metrics["arguments"] == {"accuracy": share, "calls": len(CALLS)}
     assert 0 < share < 1
 
@@ -163,7 +166,7 @@ def test_exact_matches(metrics: Found, answers: list[StepPrediction]) -> None:
         )
         for sample, answer in zip(SAMPLES, answers, strict=True)
     ]
-    assert metrics["exact_match"] == sklearn_metrics.accuracy_score([True] * len(right), right)
+    assert metrics["exact_match"] == sklearn().accuracy_score([True] * len(right), right)
 
 
 def folded(text: str) -> str:

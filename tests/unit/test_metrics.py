@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import fields
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import astuple
-from sklearn import metrics as sklearn_metrics
 
 from tests.models import batch_of, inputs_of, reading_model, small_config, small_model
 from trm_engine.data.dataset import TRMToolCallingDataset
@@ -48,6 +49,8 @@ LABELS = Labels(
     slots=tuple(Field(name) for name in ("x", "y", "z")),
     args=(),
 )
+
+sklearn = partial(import_module, "sklearn.metrics")  # slow to import
 
 
 TOOLS_LEARNT = 3
@@ -94,14 +97,17 @@ def agrees(found: Any, truth: np.ndarray, predicted: np.ndarray) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name, number in (
-            ("precision", sklearn_metrics.precision_score(truth, predicted, zero_division=np.nan)),
-            ("recall", sklearn_metrics.recall_score(truth, predicted, zero_division=np.nan)),
-            ("f1", sklearn_metrics.f1_score(truth, predicted, zero_division=np.nan)),
+            (
+                "precision",
+                sklearn().precision_score(truth, predicted, zero_division=np.nan),
+            ),
+            ("recall", sklearn().recall_score(truth, predicted, zero_division=np.nan)),
+            ("f1", sklearn().f1_score(truth, predicted, zero_division=np.nan)),
         ):
             assert getattr(found, name) == (
                 None if math.isnan(number) else pytest.approx(number)
             ), name
-    assert found.accuracy == pytest.approx(sklearn_metrics.accuracy_score(truth, predicted))
+    assert found.accuracy == pytest.approx(sklearn().accuracy_score(truth, predicted))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1))
@@ -109,7 +115,7 @@ def test_binary_metrics_are_scikit_learns(pairs: list[tuple[bool, bool]]) -> Non
     truth, predicted = (np.array(column) for column in zip(*pairs, strict=True))
     found = binary_metrics(truth, predicted)
     agrees(found, truth, predicted)
-    cells = sklearn_metrics.confusion_matrix(truth, predicted, labels=[True, False])
+    cells = sklearn().confusion_matrix(truth, predicted, labels=[True, False])
     assert [[found.tp, found.fn], [found.fp, found.tn]] == cells.tolist()
 
 
@@ -128,9 +134,7 @@ def test_confusion_is_scikit_learns(pairs: list[tuple[int, int]]) -> None:
     counted = [(one, two) for one, two in pairs if one >= 0 and two >= 0]
     expected = np.zeros((5, 5), int)
     if counted:
-        expected = sklearn_metrics.confusion_matrix(
-            *zip(*counted, strict=True), labels=list(range(5))
-        )
+        expected = sklearn().confusion_matrix(*zip(*counted, strict=True), labels=list(range(5)))
     assert confusion(truth, predicted, 5).tolist() == expected.tolist()
 
 
@@ -166,7 +170,7 @@ def test_an_evaluation_agrees_with_scikit_learn(case: tuple[Truth, Answers]) -> 
     right = (answers.tool[last] == truth.tool)[calls]
     assert found.tool.accuracy == share(right)
     if calls.any():
-        accuracy = sklearn_metrics.accuracy_score(truth.tool[calls], answers.tool[last][calls])
+        accuracy = sklearn().accuracy_score(truth.tool[calls], answers.tool[last][calls])
         assert found.tool.accuracy == pytest.approx(accuracy)
     assert found.tool.samples == calls.sum()
     assert found.tool.unknown == (truth.tool == UNKNOWN_TOOL).sum()

@@ -71,10 +71,13 @@ def plain(route: Route) -> dict[str, Any]:
 
 
 @pytest.mark.executed
-def test_importing_the_package_imports_no_torch() -> None:
-    code = "import sys, trm_engine; dir(trm_engine); print('torch' in sys.modules)"
-    with start_python(code) as process:
-        assert process.communicate()[0] == "False\n"
+def test_the_package_imports_torch_when_it_is_needed_and_its_compiler_never(folder: Path) -> None:
+    code = (
+        "import sys, trm_engine; dir(trm_engine); print('torch' in sys.modules);"
+        "trm_engine.Router.load(sys.argv[1]).route('hi'); print('torch._dynamo' in sys.modules)"
+    )
+    with start_python(code, folder) as process:
+        assert process.communicate()[0] == "False\nFalse\n"
 
 
 def test_what_the_package_has_not_is_said() -> None:

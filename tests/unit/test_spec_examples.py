@@ -560,7 +560,7 @@ def test_a_checkpoint_is_saved_and_loaded(samples: list[dict[str, Any]]) -> None
     assert names["state"]["config"]["hidden_size"] == 32
 
 
-@of(*FILES)
+@of("spec", "sgd")
 def test_the_complete_training_script(
     samples: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+from importlib import import_module
 
 import pytest
-from scipy import stats
 
 from trm_tui.store.spread import Difference, Spread, difference, t_975
+
+stats = partial(import_module, "scipy.stats")  # slow to import
 
 
 def test_a_spread_leaves_unknown_values_out() -> None:
@@ -26,13 +29,13 @@ def test_one_run_has_no_deviation() -> None:
 
 @pytest.mark.parametrize("freedom", [1, 2, 7, 30, 31, 60, 500])
 def test_quantiles_of_t(freedom: int) -> None:
-    assert t_975(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), abs=2e-3)
+    assert t_975(freedom) == pytest.approx(stats().t.ppf(0.975, freedom), abs=2e-3)
 
 
 def test_a_difference_of_seeds_is_that_of_students_test() -> None:
     first, second = [0.91, 0.93, 0.94], [0.85, 0.86, 0.9]
     found = difference(Spread.of(first), Spread.of(second))
-    interval = stats.ttest_ind(first, second).confidence_interval(0.95)
+    interval = stats().ttest_ind(first, second).confidence_interval(0.95)
     assert found is not None and found.margin is not None and found.by_seeds
     assert found.value - found.margin == pytest.approx(interval.low, abs=1e-4)
     assert found.value + found.margin == pytest.approx(interval.high, abs=1e-4)

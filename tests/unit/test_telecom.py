@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression
 
 from trm_engine.data.samples import parse_sample
 from trm_engine.data.telecom import INTENTS, PARAMETERS, SLOTS, TOOLS, generate_samples
@@ -322,6 +320,9 @@ def test_single_words_do_not_decide(conversations: list[list[dict[str, Any]]]) -
         ]
         for part in (conversations[:cut], conversations[cut:])
     )
+    from sklearn.feature_extraction.text import CountVectorizer  # slow to import
+    from sklearn.linear_model import LogisticRegression
+
     words = CountVectorizer()
     model = LogisticRegression(max_iter=200)
     model.fit(words.fit_transform(text for text, _ in train), [decision for _, decision in train])

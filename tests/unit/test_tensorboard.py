@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner, Result
 
 from tests.screens.fake_run import FakeRun
@@ -25,6 +24,8 @@ def test_losses_metrics_and_configuration_are_there(tmp_path: Path) -> None:
     out = tmp_path / "tensorboard"
     result = trm("tensorboard", run.folder.path, "-o", out)
     assert result.exit_code == 0, result.output
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     read = EventAccumulator(str(out / "first")).Reload()
     losses = read.Scalars("train/total_loss")
     assert [each.step for each in losses] == list(range(1, 31))
