@@ -12,6 +12,9 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 N ?= 100
 SEED := $(or $(SEED),$(shell date +%s))
 
+# Of `make load`: requests of the longest test.
+REQUESTS ?= 20000
+
 # Tests wait for processes much of their time: one worker more than there are cores.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))')
 
@@ -42,8 +45,8 @@ test-slow: $(READY) ## Run the tests that need minutes
 test-install: $(READY) ## Install trm-router without torch in a fresh environment, and use it
 	$(BIN)/python -m pytest -m installs
 
-load: $(READY) ## Serve under load, kills and malformed bodies, and print the figures
-	$(BIN)/python -m pytest -m slow -s tests/e2e/test_http_load.py
+load: $(READY) ## Serve under load, kills and malformed bodies: make load REQUESTS=100000
+	REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -m slow -s tests/e2e/test_http_load.py
 
 torture: $(READY) ## Kill, starve and feed nonsense: make torture N=1000, SEED=7 for the same again
 	N=$(N) SEED=$(SEED) $(BIN)/python -m pytest tests/torture --numprocesses=$(WORKERS)

@@ -16,7 +16,6 @@ import os
 import shutil
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +26,7 @@ from typing import Any
 import psutil
 
 from benchmarks.playground import _model as model_of_default_size
+from benchmarks.serving_load import TOKENS, asked_by_wrk
 from tests.e2e.load import PATHS, asked_by, repeated, request_of
 from tests.e2e.servers import served
 from trm_engine import Router
@@ -34,26 +34,9 @@ from trm_engine.data.telecom import generate_samples
 from trm_engine.inference.question import read_messages
 from trm_engine.runs.folder import find_checkpoint
 
-TOKENS = (150, 250)
 CONVERSATIONS, CLIENTS, EACH = 120, 64, 30
 WARM_UP = 20
 WRK_SECONDS = 10
-WRK = """
-local bodies = {}
-for line in io.lines("%s") do bodies[#bodies + 1] = line end
-local at = 0
-request = function()
-  at = at %% #bodies + 1
-  return wrk.format("POST", "%s", {["content-type"] = "application/json"}, bodies[at])
-end
-done = function(summary)
-  local e = summary.errors
-  local failed = e.connect + e.read + e.write + e.status + e.timeout
-  io.write(string.format("%%d %%d %%d", summary.requests, failed, summary.duration))
-end
-"""
-"""What wrk does: it sends the bodies in turn, and prints requests, failures and microseconds."""
-
 Asked = dict[str, Any]
 
 
@@ -157,12 +140,9 @@ def _many_clients(url: str, asked: Sequence[Asked], place: Path) -> tuple[int, i
         began, count = time.perf_counter(), CLIENTS * EACH
         statuses = asked_by(CLIENTS, url, repeated(_requests(asked), count))
         return count, count - statuses[200], time.perf_counter() - began
-    bodies, script = place / "bodies", place / "wrk.lua"
-    bodies.write_bytes(b"\n".join(map(_body, asked)))
-    script.write_text(WRK % (bodies, PATHS[0]), encoding="utf-8")
-    command = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{WRK_SECONDS}s", "-s", str(script), url]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    count, failed, microseconds = map(int, told.splitlines()[-1].split())
+    count, failed, microseconds, _, _ = asked_by_wrk(
+        url, [_body(each).decode() for each in asked], CLIENTS, WRK_SECONDS
+    )
     return count, failed, microseconds / 1e6
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import threading
@@ -26,10 +27,11 @@ from trm_engine.data.dataset import TRMToolCallingDataset
 openai = partial(import_module, "openai")  # slow to import
 
 CLIENTS = 64
-MANY, BODIES, RELOADS, KILLS = 20_000, 10_000, 20, 3
+MANY = int(os.environ.get("REQUESTS", "20000"))
+BODIES, RELOADS, KILLS = 10_000, 20, 3
 WARM_UP = 2_000
 MOST_GROWTH = 16 << 20
-"""Bytes: 0.8 KiB for each of the requests, far less than one of them has."""
+"""Bytes: 0.8 KiB for each of 20,000 requests, far less than one of them has."""
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def ask(memory: TurnMemory, said: list[list[int]], steps: int = 1) -> int:
     if known is not None:
         assert known.shape == (steps, KINDS, begin, WIDTH)
         assert (known == states[:, :begin]).all()
-    memory.keep(turns, known, [states[:, begin:]] * steps)
+    memory.keep(turns, known, [[*states[:, begin:]]] * steps)
     if known is not None:
         assert (known == states[:, :begin]).all()
     return begin

@@ -17,7 +17,7 @@ from torch.nn.functional import pad
 
 from trm_engine.data.catalogue_tokens import CatalogueTokens
 from trm_engine.exports.lean import LeanCore
-from trm_engine.exports.signature import ANSWERS, NEXT_EARLIER, SAID, TOKENS, earlier_names
+from trm_engine.exports.signature import ANSWERS, NEXT, SAID, TOKENS, earlier_names
 from trm_engine.models.heads import TRMOutput
 from trm_engine.models.layout import (
     NUM_RECENCIES,
@@ -152,12 +152,14 @@ class Catalogue(NamedTuple):
         return Readings(summaries, *given, catalogue)
 
 
-STEP_OUTPUTS = (*ANSWERS, NEXT_EARLIER, "next_y", "next_z")
-
-
 def step_inputs(model: TRMForToolCalling) -> tuple[str, ...]:
     """The inputs of ``StepGraph``."""
     return (TOKENS, *Catalogue._fields, SAID, *earlier_names(kept_of(model)), "y", "z")
+
+
+def step_outputs(model: TRMForToolCalling) -> tuple[str, ...]:
+    """The outputs of ``StepGraph``."""
+    return (*ANSWERS, *earlier_names(kept_of(model), NEXT), f"{NEXT}y", f"{NEXT}z")
 
 
 class Alone(Layout):
@@ -179,13 +181,13 @@ class Alone(Layout):
 
 
 class StepGraph(nn.Module):
-    """One supervision step of one conversation: ``step_inputs`` to STEP_OUTPUTS.
+    """One supervision step of one conversation: ``step_inputs`` to ``step_outputs``.
 
     TOKENS [4, L]: ids, roles, text flags and numbers of turns (from 1; 0 before the first), without
     EOS. The tools of the catalogue are those on offer. SAID [4, N]: field, value, first and last
     token of the listed values that stand in it. ``earlier_names`` [P, D] each: what was kept of the
     first P tokens, which are whole turns. ``y`` and ``z`` [L - P + R, D], or [1, D] at first.
-    NEXT_EARLIER [K, L - P, D]: the same of the others.
+    The same of the others comes out.
     """
 
     def __init__(self, model: TRMForToolCalling) -> None:
@@ -215,9 +217,7 @@ class StepGraph(nn.Module):
         whole = torch.cat((known_y, tokens, own))
         output: TRMOutput = model.heads(whole, z, replace(context, readings=readings, said=heard))
         answers = (getattr(output, name) for name in ANSWERS)
-        new = torch.cat((*core.new, tokens, words))
-        new = new.reshape(kept_of(model), -1, model.config.hidden_size)
-        return *answers, new, y, z
+        return *answers, *core.new, tokens, words, y, z
 
 
 def kept_of(model: TRMForToolCalling) -> int:

@@ -15,6 +15,10 @@ from trm_engine.models.layout import MASKED_SCORE, OLDEST, REGISTER_RECENCY
 from trm_engine.models.recursion import RecursiveCore, State
 from trm_engine.models.rotary import rope_tables
 
+LEAST_SCORE = -50.0
+"""What is not seen has this score: e^-50 is nothing beside what is seen. The exponential of
+MASKED_SCORE would be a denormal number, which takes a processor ten times as long."""
+
 
 class LeanCore:
     """The recursion of one conversation with L tokens, of which P are known, and R registers.
@@ -96,7 +100,7 @@ class LeanCore:
         one, other = qk.split(size // 2, dim=2)
         q, k = (qk * self._cos + torch.cat((other, one), dim=2) * self._sin).split(heads, dim=1)
         k, v = self._with_earlier(k), self._with_earlier(v)  # (m h d)
-        scores = q.transpose(0, 1) @ k.permute(1, 2, 0) + bias
+        scores = (q.transpose(0, 1) @ k.permute(1, 2, 0) + bias).clamp(min=LEAST_SCORE)
         read = scores.softmax(dim=-1) @ v.transpose(0, 1)  # (h n d)
         attended: Tensor = attention.out(read.transpose(0, 1).reshape(-1, heads * size))
         return attended

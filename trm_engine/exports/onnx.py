@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from trm_engine.errors import CheckpointError
 from trm_engine.exports.folder import GRAPH_WEIGHTS, NEEDS, OFFER, READ, STEP
 from trm_engine.exports.graphs import (
-    STEP_OUTPUTS,
     Catalogue,
     ReadGraph,
     StepGraph,
     kept_of,
     step_inputs,
+    step_outputs,
 )
 from trm_engine.exports.hoisting import hoisted, used_by
 from trm_engine.exports.signature import READ_INPUTS, READ_OUTPUTS, START
@@ -63,7 +63,8 @@ def write_graphs(folder: Path, model: TRMForToolCalling, int8: bool = False) -> 
     graphs = {
         READ: _traced(ReadGraph(model), _catalogue(model), READ_INPUTS, READ_OUTPUTS, set(), width),
         STEP: _traced(
-            StepGraph(model), _question(model), step_inputs(model), STEP_OUTPUTS, {"slots"}, width
+            *(StepGraph(model), _question(model), step_inputs(model), step_outputs(model)),
+            *({"slots"}, width),
         ),
     }
     graphs[OFFER], graphs[STEP] = hoisted(graphs[STEP], {*Catalogue._fields})

@@ -10,15 +10,16 @@ READ_INPUTS = ("ids", "parts", "kinds", "values")
 READ_OUTPUTS = ("summaries", "words", "word_mask", "value_words", "value_mask")
 
 TOKENS, SAID, EARLIER = "tokens", "said", "earlier"
-"""What a step is given of a conversation, beside its catalogue, y and z; see ``StepGraph``. It
-gives NEXT_EARLIER, what is to be kept."""
-
-NEXT_EARLIER = f"next_{EARLIER}"
+"""What a step is given of a conversation, beside its catalogue, y and z; see ``StepGraph``."""
 
 
-def earlier_names(kept: int) -> tuple[str, ...]:
-    """Each kind of vectors that are kept is an input of its own: taking one of many copies it."""
-    return tuple(f"{EARLIER}_{number}" for number in range(kept))
+def earlier_names(kept: int, prefix: str = "") -> tuple[str, ...]:
+    """Each kind of vectors that are kept is an input of its own: taking one of many copies it. What
+    is to be kept is an output with the prefix NEXT."""
+    return tuple(f"{prefix}{EARLIER}_{number}" for number in range(kept))
+
+
+NEXT = "next_"
 
 
 ANSWERS = tuple(each.name for each in fields(Logits))

@@ -17,7 +17,7 @@ from trm_engine.errors import CheckpointError
 from trm_engine.exports.folder import NEEDS, OFFER, READ, STEP
 from trm_engine.exports.signature import (
     ANSWERS,
-    NEXT_EARLIER,
+    NEXT,
     SAID,
     START,
     TOKENS,
@@ -87,6 +87,7 @@ class OnnxModel:
         self._long = _giving_memory_back()
         self._nothing = np.zeros((1, start["kept"], 0, config.hidden_size), np.float32)
         self._earlier = earlier_names(start["kept"])
+        self._new = earlier_names(start["kept"], NEXT)
         self._offers: OrderedDict[tuple[int, bytes], Offer] = OrderedDict()
 
     def read(self, catalogue: CatalogueTokens) -> Readings:
@@ -119,14 +120,14 @@ class OnnxModel:
         earlier = self._nothing.repeat(steps, axis=0) if known is None else known
         said = offer.listed.find(tokens[0].tolist())
         feeds = {**offer.feeds, **self._start, TOKENS: tokens, SAID: said}
-        made: list[np.ndarray] = []
+        made: list[list[np.ndarray]] = []
         options = self._long if tokens.shape[1] > LONG else None
         for step in range(steps):
             feeds.update(zip(self._earlier, earlier[step], strict=True))
             run = self._step.run(self._outputs, feeds, options)
             found = dict(zip(self._outputs, run, strict=True))
-            made.append(found[NEXT_EARLIER])
-            feeds.update(y=found["next_y"], z=found["next_z"])
+            made.append([found[name] for name in self._new])
+            feeds.update(y=found[f"{NEXT}y"], z=found[f"{NEXT}z"])
             answers = {name: found[name] for name in ANSWERS}
             if len(made) == steps:
                 self.memory.keep(turns, known, made)

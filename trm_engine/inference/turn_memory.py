@@ -62,9 +62,9 @@ class TurnMemory:
         return None
 
     def keep(
-        self, turns: Sequence[Place], known: np.ndarray | None, new: Sequence[np.ndarray]
+        self, turns: Sequence[Place], known: np.ndarray | None, new: Sequence[Sequence[np.ndarray]]
     ) -> None:
-        """Keep what each step gave, [K, L - P, D], of the tokens after the ``known`` ones."""
+        """Keep what each step gave, K times [L - P, D], of the tokens after the ``known`` ones."""
         begin, (last, _, length) = 0 if known is None else known.shape[2], turns[-1]
         with self._lock:
             same = self._of_turn.get(last)
@@ -80,8 +80,9 @@ class TurnMemory:
                     kept.states[:, :, :begin] = known
                 self._kept[id(kept)] = kept
                 self.bytes += kept.states.nbytes
-            for step, each in enumerate(new):
-                kept.states[step, :, begin:length] = each
+            for states, step in zip(kept.states, new, strict=True):
+                for kind, each in zip(states, step, strict=True):
+                    kind[begin:length] = each
             kept.length = length
             kept.keys.update(key for key, _, _ in turns)
             self._of_turn.update(dict.fromkeys(kept.keys, kept))
@@ -101,9 +102,8 @@ def _has_room(kept: _Kept, begin: int, length: int, steps: int) -> bool:
     return kept.length == begin and length <= kept.states.shape[2] and len(kept.states) == steps
 
 
-def _room_for(new: Sequence[np.ndarray], length: int) -> np.ndarray:
-    kinds, _, width = new[0].shape
-    return np.empty((len(new), kinds, length + SPARE, width), np.float32)
+def _room_for(new: Sequence[Sequence[np.ndarray]], length: int) -> np.ndarray:
+    return np.empty((len(new), len(new[0]), length + SPARE, new[0][0].shape[1]), np.float32)
 
 
 def turns_of(tokens: np.ndarray) -> list[Place]:
