@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from statistics import median
 from typing import Annotated, Any, Self
 
@@ -98,16 +98,9 @@ class Calibration(_Part):
         """The same predictions with calibrated probabilities."""
         slots, args = raw.slot_presence.shape[1], raw.arg_presence.shape[1]
         given = raw.decision[:, None], raw.q[:, None], raw.slot_presence, raw.arg_presence
-        temperatures = np.concatenate(
-            (
-                (self.decision, self.q.temperature),
-                np.broadcast_to(per_channel(self.slots, raw.slot_presence), slots),
-                np.broadcast_to(per_channel(self.args, raw.arg_presence), args),
-            )
-        )
-        biases = np.zeros(len(temperatures))
-        biases[1] = self.q.bias
-        found = scaled(np.concatenate(given, axis=1), temperatures, biases)  # all in one go
+        if (slots, args) not in self._columns:
+            self._columns[slots, args] = self._column(raw.slot_presence, raw.arg_presence)
+        found = scaled(np.concatenate(given, axis=1), *self._columns[slots, args])  # in one go
         return replace(
             raw,
             decision=found[:, 0],
@@ -117,6 +110,21 @@ class Calibration(_Part):
             slot_presence=found[:, 2 : 2 + slots],
             arg_presence=found[:, 2 + slots :],
         )
+
+    @cached_property
+    def _columns(self) -> dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]:
+        """Temperatures and biases of decision, q, slots and arguments, by the number of these."""
+        return {}
+
+    def _column(self, slots: np.ndarray, args: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        temperatures = np.concatenate(
+            (
+                (self.decision, self.q.temperature),
+                np.broadcast_to(per_channel(self.slots, slots), slots.shape[1]),
+                np.broadcast_to(per_channel(self.args, args), args.shape[1]),
+            )
+        )
+        return temperatures, np.where(np.arange(len(temperatures)) == 1, self.q.bias, 0.0)
 
 
 IDENTITY = Calibration()

@@ -154,15 +154,18 @@ def decode(
         as_array(batch[each])[:, :length] for each in ("text_flags", "turn_ids")
     )
     offered = as_array(batch["tool_mask"]).astype(bool)
-    presence = np.concatenate((logits.slot_presence_logits, logits.arg_presence_logits), axis=-1)
+    whole = logits.decision_logits, logits.q_logits
+    presence = logits.slot_presence_logits, logits.arg_presence_logits
+    chances = np.concatenate((*whole, *presence), axis=-1, dtype=np.float64)
+    present = chances[:, 2:] > 0
     starts = np.concatenate((logits.slot_start_logits, logits.arg_start_logits), axis=-1)
     ends = np.concatenate((logits.slot_end_logits, logits.arg_end_logits), axis=-1)
-    asked = np.ones(presence.shape[1], bool)
+    asked = np.ones(present.shape[1], bool)
     if only_present:
-        asked[:] = (presence > 0).any(axis=0)
+        asked[:] = present.any(axis=0)
         starts, ends = starts[..., asked], ends[..., asked]
     starts, ends = at_borders(starts, ends, *value_borders(text_flags))
-    spans = np.full((*presence.shape, 2), -1)
+    spans = np.full((*present.shape, 2), -1)
     spans[:, asked] = best_spans(starts, ends, turn_ids, max_span)
     slots = logits.slot_presence_logits.shape[-1]
     args = slice(slots, None)
@@ -170,16 +173,17 @@ def decode(
     starts, ends = (each[:, int(asked[:slots].sum()) :] for each in (starts, ends))
     right = np.zeros(logits.arg_presence_logits.shape, np.float32)
     right[:, channels] = span_probabilities(starts, ends, spans[:, slots + channels])
-    presence = sigmoid(presence)
+    chances = sigmoid(chances)
+    tools = _among_offered(np.stack((logits.tool_logits, logits.next_tool_logits)), offered)
     return Decoded(
-        decision=sigmoid(logits.decision_logits[:, 0].astype(np.float64)),
-        q=sigmoid(logits.q_logits[:, 0].astype(np.float64)),
-        tools=_among_offered(logits.tool_logits, offered),
-        next_tools=_among_offered(logits.next_tool_logits, offered),
-        slot_presence=presence[:, :slots],
+        decision=chances[:, 0],
+        q=chances[:, 1],
+        tools=tools[0],
+        next_tools=tools[1],
+        slot_presence=chances[:, 2 : 2 + slots],
         slot_spans=spans[:, :slots],
         slot_choices=_choices(logits.slot_choice_logits),
-        arg_presence=presence[:, args],
+        arg_presence=chances[:, 2 + slots :],
         arg_spans=spans[:, args],
         arg_choices=_choices(logits.arg_choice_logits),
         missing_penalty=logits.missing_penalty,
@@ -222,13 +226,19 @@ def best_spans(
     scores = starts + _best_ends(ends, turn_ids, max_span)
     first = scores.argmax(axis=-1)[..., None]
     lasts = first + np.arange(max_span)  # (b f w)
-    inside = lasts.clip(max=ends.shape[-1] - 1)
-    samples = np.arange(len(turn_ids))[:, None, None]
+    inside = np.minimum(lasts, ends.shape[-1] - 1)
+    samples, fields = _places(starts)
     is_same = (turn_ids[samples, inside] == turn_ids[samples, first]) & (inside == lasts)
     minus = np.float32(-np.inf)
-    last = np.where(is_same, np.take_along_axis(ends, inside, axis=-1), minus).argmax(axis=-1)
+    last = np.where(is_same, ends[samples, fields, inside], minus).argmax(axis=-1)
     spans = np.concatenate((first, first + last[..., None]), axis=-1)
-    return np.where(np.take_along_axis(scores, first, axis=-1) == minus, -1, spans)
+    return np.where(scores[samples, fields, first] == minus, -1, spans)
+
+
+def _places(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Samples [B, 1, 1] and fields [F, 1] of logits [B, F, L]."""
+    samples, fields, _ = logits.shape
+    return np.arange(samples)[:, None, None], np.arange(fields)[:, None]
 
 
 def _best_ends(ends: np.ndarray, turn_ids: np.ndarray, max_span: int) -> np.ndarray:
@@ -253,8 +263,9 @@ def span_probabilities(starts: np.ndarray, ends: np.ndarray, spans: np.ndarray) 
 
     ``starts`` and ``ends`` are as in ``best_spans``.
     """
+    samples, fields = (each[..., 0] for each in _places(starts))
     logs = sum(
-        np.take_along_axis(each, spans[..., side, None], axis=-1)[..., 0] - log_sum_exp(each)
+        each[samples, fields, spans[..., side]] - log_sum_exp(each)
         for side, each in enumerate((starts, ends))
     )
     return np.where(spans[..., 0] < 0, np.float32(0), np.exp(logs))
@@ -288,7 +299,7 @@ def predicted_tool(tools: np.ndarray) -> int:
 
 
 def _among_offered(logits: np.ndarray, offered: np.ndarray) -> np.ndarray:
-    """Softmax over the available tools, 0 for all others; [B, T] each."""
+    """Softmax over the available tools, 0 for all others; logits [..., B, T], offered [B, T]."""
     probabilities = softmax(np.where(offered, logits, np.float32(-np.inf)))
     return np.where(offered, probabilities, np.float32(0))
 
