@@ -1,4 +1,4 @@
-"""Measure: a model's answers to samples, one at a time on one thread, and what they cost."""
+"""Measure: answers samples one at a time on one thread, and records answers, time and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts: what a server is, for those who watch it. ``GET /v1/server``. Its figures are metrics."""
+"""Facts: describes a server to its viewers, at ``GET /v1/server``. Its metrics have the figures."""
 
 from __future__ import annotations
 

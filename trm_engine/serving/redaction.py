@@ -1,4 +1,4 @@
-"""Redaction: what is taken out of texts before they are kept, by pattern."""
+"""Redaction: removes private data from texts, by pattern, before they are kept."""
 
 from __future__ import annotations
 

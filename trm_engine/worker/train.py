@@ -1,4 +1,4 @@
-"""Train one run: prepare its data and model, tell what they are, train."""
+"""Train one run: prepare its data and model, report their sizes, train."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of what became of conversations, turns and calls."""
+"""The table of a conversion: which conversations, turns and calls were kept, and which were not."""
 
 from __future__ import annotations
 

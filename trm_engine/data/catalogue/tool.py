@@ -1,4 +1,4 @@
-"""Tool: one tool as any interface writes it, as ours."""
+"""Tool: converts one tool from the form of any interface to ours."""
 
 from __future__ import annotations
 

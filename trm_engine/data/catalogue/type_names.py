@@ -1,4 +1,4 @@
-"""Type names: names of types as catalogues write them, as JSON Schema."""
+"""Type names: converts the type names of catalogues to JSON Schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Preference files: a prompt and two outputs, of which the preferred one is read.
+"""Preference files: a prompt and two outputs. Only the preferred output is read.
 
 ``chosen`` and ``rejected`` are text, a message or messages, with or without the prompt. OpenAI has
 ``input``, ``preferred_output`` and ``non_preferred_output``; LLaMA-Factory ``chosen_messages`` and

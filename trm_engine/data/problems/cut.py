@@ -1,4 +1,4 @@
-"""Cut: conversations with samples on both sides of the split, or that it takes for several."""
+"""Cut: conversations on both sides of the split, or that the split counts as several."""
 
 from __future__ import annotations
 
