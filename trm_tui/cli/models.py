@@ -123,7 +123,7 @@ def evaluate(
         Number,
         option(
             "X",
-            "Accuracy of whole answers that is to be kept by abstaining (0 to 1). Default: 0.99.",
+            "Accuracy that whole answers reach by abstaining (0 to 1). Default: 0.99.",
             min=0,
             max=1,
         ),
@@ -179,9 +179,9 @@ def predict(
 ) -> None:
     """Predict the next action for each sample or conversation of a file.
 
-    A line is a sample, or just {"history": [...]}. For a conversation of another format, what
-    follows is predicted if it ends with a user or a tool, else every decision of it. The
-    predictions are printed as JSON lines.
+    A line is a sample, or just {"history": [...]}. If a conversation of another format ends
+    with a turn of the user or a tool, what follows is predicted, otherwise every decision in it.
+    The predictions are printed as JSON lines.
 
     \b
     Examples:
@@ -255,7 +255,7 @@ def serve(
         Text,
         option(
             "URL",
-            "OpenAI-compatible server that answers what the model calls no tool for. Its key: "
+            "OpenAI-compatible server for requests that need no call of a tool. Its key: "
             "TRM_TUI_UPSTREAM_API_KEY.",
         ),
     ] = None,

@@ -215,8 +215,8 @@ def sweep(
 ) -> None:
     """Search for good settings. Each trial is a run.
 
-    Optuna chooses the settings of each trial from those before, and ends trials without prospects.
-    The same command goes on with a sweep that was left or killed. It needs the extra sweep: pip
+    Optuna learns from earlier trials which settings to try, and ends trials that do badly. Run the
+    same command again to continue a sweep that was left or killed. It needs the extra sweep: pip
     install 'trm-tui[sweep]'.
 
     \b

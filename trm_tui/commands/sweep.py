@@ -1,4 +1,4 @@
-"""`trm-tui sweep`: search for good settings. The same command goes on with a sweep."""
+"""`trm-tui sweep`: search for good settings. The same command continues a sweep."""
 
 from __future__ import annotations
 

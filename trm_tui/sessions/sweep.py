@@ -1,4 +1,4 @@
-"""SweepSession: starts the trials of a sweep, watches them, ends those without prospects."""
+"""SweepSession: starts the trials of a sweep, watches them, ends those that do badly."""
 
 from __future__ import annotations
 
