@@ -22,7 +22,7 @@ WORKERS := $(shell $(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))')
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help train test compiled test-slow test-install load torture coverage lint format bench docs screenshots clean
+.PHONY: help train test pytest compiled test-slow test-install load torture coverage lint format bench docs screenshots clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,8 +30,11 @@ help: ## Show these targets
 train: $(READY) ## Train configs/default.yaml, live on this screen
 	$(BIN)/trm-tui train configs/default.yaml
 
+# Type checking takes one core for a minute: the tests begin meanwhile.
 test: $(READY) ## Run all checks and the tests
-	$(MAKE) --no-print-directory --jobs=2 lint compiled
+	$(MAKE) --no-print-directory --jobs=2 lint pytest
+
+pytest: compiled
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 # One process compiles what each process of the tests imports.
