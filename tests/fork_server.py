@@ -93,7 +93,7 @@ def _slow_endless_training() -> None:
 
     def wait_and_update(self: Updater, *arguments: object) -> object:
         if self._config.training.max_steps == ENDLESS:
-            time.sleep(0.05)
+            time.sleep(0.1)
         return update(self, *arguments)
 
     Updater.__call__ = wait_and_update  # type: ignore[assignment]

@@ -60,8 +60,8 @@ class ConversationView(ScrollView, ScrollKeys, can_focus=True, inherit_bindings=
     COMPONENT_CLASSES = {f"conversation--{look}" for look in LOOKS}
     BINDINGS = bindings(ROWS)
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
+    def __init__(self) -> None:
+        super().__init__()
         self._sample: Record | None = None
         self._message: Paragraph | None = None
         self._has_all_tools = False

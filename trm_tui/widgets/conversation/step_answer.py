@@ -30,6 +30,7 @@ from trm_tui.widgets.table.drawing import Drawing
 
 CELL = 6
 MIN_LABEL, MAX_LABEL = 8, 22
+LONGEST_WORDS = 60
 TOOLS = 3
 LEAST_VALUE = 12
 """Cells that a column of values needs; truth and prediction share one in less room."""
@@ -230,7 +231,7 @@ def _label_width(tools: Sequence[str], width: int) -> int:
     return min(max(longest, MIN_LABEL), MAX_LABEL, max(width // 2, 1))
 
 
-def wrong_words(answer: Answer, step: int, width: int = 60) -> str:
+def wrong_words(answer: Answer, step: int) -> str:
     """What is wrong with the answer at a step; "" if nothing is, or if that is unknown."""
     at = answer.steps[step]
     names = [row.name for row in decision(answer, at) if row.verdict not in (RIGHT, None)]
@@ -238,4 +239,4 @@ def wrong_words(answer: Answer, step: int, width: int = 60) -> str:
     for name, rows in parts.items():
         if any(row.verdict not in (RIGHT, None) for row in rows):
             names.append(name)
-    return clip(", ".join(names), width)
+    return clip(", ".join(names), LONGEST_WORDS)

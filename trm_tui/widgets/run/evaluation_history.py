@@ -114,12 +114,11 @@ class EvaluationHistory(CursorRows, AwaitsEvaluation):
         self.post_message(self.Selected(chosen))
 
 
-def metric_columns(first_rank: int = 0) -> list[Column]:
+def metric_columns() -> list[Column]:
     """A column for each metric that is a share. Narrow panes keep exact match."""
     return [
-        Column(each.name, each.short, max(len(each.short), 5), rank=first_rank + rank, gap=2)
+        Column(each.name, each.short, max(len(each.short), 5), rank=each.rank or 0, gap=2)
         for each in SHARES
-        if (rank := each.rank) is not None
     ]
 
 
