@@ -10,12 +10,16 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.inference.calibration import Calibration
 from trm_engine.inference.predictor import Predictor
 from trm_engine.runs.schema.confidence import Coverage, Reliability
 from trm_engine.runs.schema.evaluation import Evaluation
 from trm_engine.training.evaluate import evaluate_and_calibrate
+
+DRAWS = 1000
 
 
 def main() -> None:
@@ -44,7 +48,18 @@ def _rows(found: Evaluation, calibration: Calibration) -> Iterator[str]:
 
 
 def _reliability(what: str, found: Reliability) -> str:
-    return f"{what}: ECE {found.raw_ece:.4f} -> {found.ece:.4f}, Brier score {found.brier:.4f}"
+    return (
+        f"{what}: ECE {found.raw_ece:.4f} -> {found.ece:.4f} ({_by_chance(found):.4f} if all "
+        f"probabilities were true), Brier score {found.brier:.4f}"
+    )
+
+
+def _by_chance(found: Reliability) -> float:
+    """The ECE that so many answers have on average if their probabilities are true."""
+    dice = np.random.default_rng(0)
+    bins = [(each.samples, each.confidence or 0.0) for each in found.bins]
+    gaps = sum(np.abs(dice.binomial(n, chance, DRAWS) - n * chance) for n, chance in bins)
+    return float(np.mean(gaps)) / sum(n for n, _ in bins)
 
 
 def _coverage(found: Coverage) -> str:

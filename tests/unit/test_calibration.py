@@ -28,6 +28,7 @@ from trm_engine.inference.calibration import (
     scaled,
     sharpened,
 )
+from trm_engine.inference.decoding import Decoded
 from trm_engine.inference.predictor import Predictor
 from trm_engine.training.calibration import fit_line, fit_slope, fit_softmax, folds
 from trm_engine.training.evaluate import evaluate, evaluate_and_calibrate
@@ -50,6 +51,19 @@ def drawn(temperature: float, samples: int = 4000) -> tuple[np.ndarray, np.ndarr
     return logits, random.random(samples) < sigmoid(logits / temperature)
 
 
+def decoded_of(presence: np.ndarray) -> Decoded:
+    """The raw answer to one sample, with these presences of arguments."""
+    one, none = np.array([0.7]), np.zeros((1, 0))
+    spans = np.zeros((1, len(presence), 2), int)
+    return Decoded(
+        **{"decision": one, "q": one, "tools": one[None], "next_tools": one[None]},
+        **{"slot_presence": none, "slot_spans": spans[:, :0], "slot_choices": none.astype(int)},
+        **{"arg_presence": presence[None], "arg_spans": spans, "arg_choices": spans[..., 0]},
+        **{"missing_penalty": presence[None], "arg_spans_right": presence[None]},
+        arg_choices_right=presence[None],
+    )
+
+
 # What a temperature does --------------------------------------------------------------------------
 
 
@@ -68,6 +82,19 @@ def test_a_sharpened_distribution_keeps_its_order(p: np.ndarray, temperature: fl
     calibrated = sharpened(shares[None], temperature)[0]
     assert calibrated.sum() == pytest.approx(1 if shares.any() else 0)
     assert (np.diff(calibrated[np.argsort(shares)]) >= -1e-12).all()
+
+
+def test_each_part_has_its_own_temperature_whichever_came_before() -> None:
+    whole = Calibration(decision=2.0, q=Scale(temperature=3.0, bias=0.5), args=[1.0, 2.0, 4.0])
+    presence = np.array([0.9, 0.8])
+    whole.decoded(decoded_of(np.array([0.9, 0.8, 0.7])))
+    for args in ([0, 1], [1, 2], [0, 2]):
+        calibration = whole.narrowed(args)
+        found = calibration.decoded(decoded_of(presence))
+        assert found.decision == pytest.approx(scaled(np.array([0.7]), 2.0))
+        assert found.q == pytest.approx(whole.q(np.array([0.7])))
+        own = np.array([whole.args[arg] for arg in args])
+        assert found.arg_presence[0] == pytest.approx(scaled(presence, own))
 
 
 @given(SHARES)
@@ -254,7 +281,7 @@ def test_an_argument_that_calibration_never_saw_has_the_usual_temperature(
     logits = np.zeros((2, 5))
     assert per_channel(calibration.args, logits).tolist() == [2.0, 3.0, 9.0, 3.0, 3.0]
     assert per_channel(calibration.args, logits[:, :1]).tolist() == [2.0]
-    assert per_channel([], logits).tolist() == [1.0]
+    assert per_channel([], logits).tolist() == [1.0] * 5
 
 
 def test_a_checkpoint_without_calibration_has_the_identity(

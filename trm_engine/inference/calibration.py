@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from statistics import median
 from typing import Annotated, Any, Self
 
@@ -98,9 +98,8 @@ class Calibration(_Part):
         """The same predictions with calibrated probabilities."""
         slots, args = raw.slot_presence.shape[1], raw.arg_presence.shape[1]
         given = raw.decision[:, None], raw.q[:, None], raw.slot_presence, raw.arg_presence
-        if (slots, args) not in self._columns:
-            self._columns[slots, args] = self._column(raw.slot_presence, raw.arg_presence)
-        found = scaled(np.concatenate(given, axis=1), *self._columns[slots, args])  # in one go
+        own = self.decision, self.q, tuple(self.slots), tuple(self.args)
+        found = scaled(np.concatenate(given, axis=1), *_columns(*own, slots, args))  # in one go
         return replace(
             raw,
             decision=found[:, 0],
@@ -110,21 +109,6 @@ class Calibration(_Part):
             slot_presence=found[:, 2 : 2 + slots],
             arg_presence=found[:, 2 + slots :],
         )
-
-    @cached_property
-    def _columns(self) -> dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]:
-        """Temperatures and biases of decision, q, slots and arguments, by the number of these."""
-        return {}
-
-    def _column(self, slots: np.ndarray, args: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        temperatures = np.concatenate(
-            (
-                (self.decision, self.q.temperature),
-                np.broadcast_to(per_channel(self.slots, slots), slots.shape[1]),
-                np.broadcast_to(per_channel(self.args, args), args.shape[1]),
-            )
-        )
-        return temperatures, np.where(np.arange(len(temperatures)) == 1, self.q.bias, 0.0)
 
 
 IDENTITY = Calibration()
@@ -169,12 +153,20 @@ def per_channel(temperatures: Sequence[float], logits: np.ndarray) -> np.ndarray
 
 @lru_cache
 def _per_channel(temperatures: tuple[float, ...], channels: int) -> np.ndarray:
-    if not temperatures:
-        return np.ones(1)
-    found = np.full(channels, median(temperatures))
+    found = np.full(channels, median(temperatures) if temperatures else 1.0)
     own = np.asarray(temperatures[:channels], np.float64)
     found[: len(own)] = own
     return found
+
+
+@lru_cache
+def _columns(
+    decision: float, q: Scale, slots: tuple[float, ...], args: tuple[float, ...], *channels: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Temperatures and biases of decision, q and so many slots and arguments."""
+    fields = map(_per_channel, (slots, args), channels)
+    temperatures = np.concatenate(((decision, q.temperature), *fields))
+    return temperatures, np.where(np.arange(len(temperatures)) == 1, q.bias, 0.0)
 
 
 def joint_probability(
