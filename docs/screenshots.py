@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -18,10 +19,11 @@ from typing import Any
 
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.strip import Strip
 from textual.widgets import TabbedContent
 
 from docs.staging import Stage
-from docs.svg import picture
+from docs.svg import picture, strips
 from trm_engine.config import Config
 from trm_engine.data.problems.view import ViewOptions
 from trm_engine.runs.folder import RunFolder, find_checkpoint
@@ -107,15 +109,16 @@ async def until(pilot: Pilot[Any], is_true: Callable[[], bool]) -> None:
 
 
 async def still(pilot: Pilot[Any]) -> str:
-    """The picture, once it is the same several times: a busy machine paints late."""
-    same, before = 0, ""
+    """The picture, once nothing changes several times: a busy machine paints late."""
+    same = 0
+    before: list[Strip] = []
     async with asyncio.timeout(SECONDS):
         while same < SAME:
             await pilot.pause(0.05)
             assert pilot.app.is_running, "it has ended: SIGTERM ends it, for one"
-            before, was = picture(pilot.app), before
+            before, was = strips(pilot.app), before
             same = same + 1 if before == was else 0
-    return before
+    return picture(pilot.app)
 
 
 async def draw(tour: Tour) -> None:
@@ -365,7 +368,9 @@ def main() -> None:
     _, *given = sys.argv
     if not given or not set(given[1:]) <= set(SCREENS):
         sys.exit(f"usage: python -m docs.screenshots RUN [{' '.join(SCREENS)}]")
-    asyncio.run(draw_all(RunFolder(Path(given[0])), given[1:] or SCREENS))
+    run = Path(given[0]).absolute()
+    os.chdir(run.parent.parent)  # pictures show the paths of the run, not of this repository
+    asyncio.run(draw_all(RunFolder(run.relative_to(Path.cwd())), given[1:] or SCREENS))
     write_page()
 
 

@@ -50,7 +50,7 @@ class _Run:
 
 def picture(app: App[Any]) -> str:
     """The screen that is shown, with the screens below a dialog."""
-    runs = [run for y, strip in enumerate(_strips(app)) for run in _runs(strip, y)]
+    runs = [run for y, strip in enumerate(strips(app)) for run in _runs(strip, y)]
     names: dict[str, str] = {}
     body = "".join((*_grounds(runs), *_dots(runs), *_texts(runs, names)))
     rules = "".join(f".{name}{{{css}}}" for css, name in names.items())
@@ -64,7 +64,8 @@ def picture(app: App[Any]) -> str:
     )
 
 
-def _strips(app: App[Any]) -> list[Strip]:
+def strips(app: App[Any]) -> list[Strip]:
+    """The lines of the screen that is shown, with the screens below a dialog."""
     drawn: Any = app.screen._compositor.render_update(
         full=True, screen_stack=app._background_screens, simplify=True
     )

@@ -28,6 +28,7 @@ def run(tmp_path: Path) -> FakeRun:
 
 
 async def _until_it_is_read(pilot: Pilot[None]) -> None:
+    await until(pilot, lambda: len(pilot.app.screen_stack) > 1)
     screen = pilot.app.screen_stack[1]
     assert isinstance(screen, TrainScreen)
     await until(pilot, lambda: screen.watched.store.columns.rows >= 300)

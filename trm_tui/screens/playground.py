@@ -57,7 +57,7 @@ class PlaygroundScreen(Screen[None]):
     """Sends the conversation to the model when it changes. Only the newest answer is shown."""
 
     ABOUT = (
-        "Write a conversation on the left. The model's answer is on the right. "
+        "Write a conversation. The model answers as you type. "
         "Press esc to leave the text. Then the keys below work."
     )
     BINDINGS = bindings(PLAYGROUND)
