@@ -55,7 +55,7 @@ HERE = Path(__file__).parent / "screens"
 SIZES = ((80, 24), (120, 36), (160, 48))
 THEMES = {"dark": "trm-dark", "light": "trm-light"}
 SCREENS = ("train", "inspect", "playground", "data", "runs", "sweep", "server")
-SECONDS = 120.0
+SECONDS = 600.0
 SAME = 3
 TURNS = 3
 """The playground's conversation is the first with a call after so many turns or more."""
