@@ -75,7 +75,7 @@ def test_a_turn_that_can_be_read_has_content_and_no_problem(
     ("role", "text", "words"),
     [
         ("tool_call", '{"name": ', "broken JSON at column 10"),
-        ("tool_call", '{\n"name": "a",\n}', "broken JSON at line 3, column 1"),
+        ("tool_call", '{\n"name": "a"\n;}', "broken JSON at line 3, column 1"),
         ("tool_call", '{"arguments": {}}', "{name, arguments}"),
         ("tool_call", "find a table", "{name, arguments}"),
         ("tool_call", "[]", "{name, arguments}"),
