@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -279,6 +279,19 @@ def test_equal_texts_have_equal_readings(dataset: TRMToolCallingDataset) -> None
         read = model.read(CatalogueTokens.of(twins, dataset.tokenizer).to("cpu"))
     assert torch.allclose(read.tools[0], read.tools[-1], atol=1e-5)
     assert not torch.allclose(read.tools[0], read.tools[2], atol=1e-2)
+
+
+def test_a_fields_type_is_read(dataset: TRMToolCallingDataset) -> None:
+    model, labels = reading_model(dataset), dataset.labels
+    first, *others = labels.args
+    changed = replace(labels, args=(replace(first, json_type="integer"), *others))
+    with torch.no_grad():
+        before, after = (
+            model.read(CatalogueTokens.of(each, dataset.tokenizer).to("cpu")).args
+            for each in (labels, changed)
+        )
+    assert not torch.allclose(before[0], after[0], atol=1e-2)
+    assert torch.allclose(before[1:], after[1:], atol=1e-5)
 
 
 def test_a_name_is_not_read_as_a_description_nor_a_tool_as_a_slot(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from trm_engine.config import TRMConfig
 from trm_engine.data.field import Field
 from trm_engine.data.labels import Labels
 from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.data.values import JsonType
 from trm_engine.vocabulary import MASK_ID
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ NAME, DESCRIPTION = 1, 2
 
 TOOL, SLOT, ARGUMENT = 0, 1, 2
 """Kinds of entries."""
+
+TYPES: tuple[str, ...] = get_args(JsonType)
 
 MOST_NAME_TOKENS = 16
 MOST_TOKENS = 64
@@ -43,6 +46,7 @@ class CatalogueTokens:
         ids: the tokens of each entry's name and description, 0 for padding, [E, L].
         parts: NAME or DESCRIPTION of each token, 0 for padding, [E, L].
         kinds: TOOL, SLOT or ARGUMENT, [E].
+        types: the declared type of each entry's values, from 1 in TYPES; 0 for none, [E].
         values: the tokens of the listed values of each field, 0 for padding, [F, V, M].
         accepted: which arguments each tool has, [T, A].
         required: which of them a call must have, [T, A].
@@ -52,6 +56,7 @@ class CatalogueTokens:
     ids: Array
     parts: Array
     kinds: Array
+    types: Array
     values: Array
     accepted: Array
     required: Array
@@ -91,6 +96,7 @@ class CatalogueTokens:
             ids=self.ids[entries, :longest],
             parts=self.parts[entries, :longest],
             kinds=self.kinds[entries],
+            types=self.types[entries],
             values=self.values[slots_and_args],
             accepted=self.accepted[tools][:, args],
             required=self.required[tools][:, args],
@@ -119,6 +125,7 @@ class CatalogueTokens:
             ids=_padded([ids for ids, _ in entries]),
             parts=_padded([parts for _, parts in entries]),
             kinds=np.array(kinds, np.int64),
+            types=np.array([0] * num_tools + [_type(each) for each in listed], np.int64),
             values=_values(listed, tokenizer),
             accepted=accepted,
             required=required,
@@ -139,6 +146,7 @@ class CatalogueTokens:
             ids=ids.clip(min=1),
             parts=np.full((entries, 1), NAME),
             kinds=np.repeat([TOOL, SLOT, ARGUMENT], [tools, slots, args]),
+            types=np.zeros(entries, np.int64),
             values=(listed % config.vocab_size).reshape(slots + args, config.num_choices, 1),
             accepted=accepted,
             required=accepted.copy(),
@@ -149,6 +157,10 @@ class CatalogueTokens:
 def words_of(name: str) -> str:
     """The words in a name: "SearchOnewayFlight" and "search_oneway_flight" have three."""
     return _SEPARATORS.sub(" ", _CAMEL.sub(" ", name)).strip()
+
+
+def _type(field: Field) -> int:
+    return 0 if field.meant is None else 1 + TYPES.index(field.meant)
 
 
 def _entry(name: str, description: str, tokenizer: TRMTokenizer) -> tuple[list[int], list[int]]:

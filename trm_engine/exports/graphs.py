@@ -87,11 +87,11 @@ class ReadGraph(nn.Module):
         self.model = model
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """ids, parts [E, L], kinds [E], values [F, V, M] to summaries [E, D], words [E, L, D],
-        word_mask [E, L], values [F, V, 3, D] and value_mask [F, V]."""
-        ids, parts, kinds, values = inputs
+        """ids, parts [E, L], kinds, types [E], values [F, V, M] to summaries [E, D],
+        words [E, L, D], word_mask [E, L], values [F, V, 3, D] and value_mask [F, V]."""
+        ids, values = inputs[0], inputs[-1]
         model, embedding = self.model, self.model.embedding
-        words, registers = embedding.entries(ids, parts, kinds)
+        words, registers = embedding.entries(*inputs[:-1])
         mask = ids > 0
         layout = own_tokens(
             ids, mask, torch.ones_like(mask[:, :1]), embedding.head_size, embedding.rope_theta
@@ -117,9 +117,10 @@ class _WithSlots(CatalogueTokens):
 class Catalogue(NamedTuple):
     """What a step needs of a catalogue and its readings; T tools, S slots, A arguments.
 
-    ``tools`` [T, D], ``slots`` [S, D] and ``args`` [A, D] are the summaries of each kind; the
-    others are as in ``Readings`` and ``CatalogueTokens``. ``offered`` [1, T] is true, or false if
-    there is no tool on offer and T is 1 only because it must be.
+    ``tools`` [T, D], ``slots`` [S, D] and ``args`` [A, D] are the summaries of each kind,
+    ``ids`` [T + S + A, J] the tokens of all. The others are as in ``Readings`` and
+    ``CatalogueTokens``. ``offered`` [1, T] is true, or false if there is no tool on offer and T is
+    1 only because it must be.
     """
 
     tools: Tensor
@@ -127,6 +128,7 @@ class Catalogue(NamedTuple):
     args: Tensor
     words: Tensor
     word_mask: Tensor
+    ids: Tensor
     values: Tensor
     value_mask: Tensor
     accepted: Tensor
@@ -138,9 +140,10 @@ class Catalogue(NamedTuple):
         """As the heads take them. Tokens and kinds of the entries are not needed any more."""
         none = self.arg_slots
         catalogue = _WithSlots(
-            ids=none,
+            ids=self.ids,
             parts=none,
             kinds=none,
+            types=none,
             values=self.value_mask,  # for its size
             accepted=self.accepted,
             required=self.required,

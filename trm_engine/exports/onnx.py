@@ -159,12 +159,12 @@ def _rms_norm(width: int, graph: Any, tensor: Any, *_: Any) -> Any:
 
 
 def _catalogue(model: TRMForToolCalling) -> tuple[Tensor, ...]:
-    """An example of READ_INPUTS: token ids, their parts, kinds of entries, values."""
+    """An example of READ_INPUTS: token ids, their parts, kinds and types of entries, values."""
     entries, fields = TOOLS + model.config.num_slots + ARGS, model.config.num_slots + ARGS
     ids = torch.arange(entries * WORDS).reshape(entries, WORDS) % model.config.vocab_size
     values = torch.arange(fields * CHOICES * PIECES).reshape(fields, CHOICES, PIECES)
     kinds = torch.arange(entries) % 3
-    return ids, 1 + ids % 2, kinds, values % model.config.vocab_size
+    return ids, 1 + ids % 2, kinds, kinds.clone(), values % model.config.vocab_size
 
 
 def _question(model: TRMForToolCalling) -> tuple[Tensor, ...]:
@@ -180,6 +180,7 @@ def _question(model: TRMForToolCalling) -> tuple[Tensor, ...]:
         *(torch.randn(size, width) for size in (TOOLS, slots, ARGS)),
         torch.randn(TOOLS, WORDS, width),
         torch.ones(TOOLS, WORDS, dtype=torch.bool),
+        torch.arange((TOOLS + fields) * PIECES).reshape(-1, PIECES) % model.config.vocab_size,
         torch.randn(fields, CHOICES, 3, width),
         torch.ones(fields, CHOICES, dtype=torch.bool),
         *(accepted, accepted.clone(), torch.arange(ARGS) % max(slots, 1)),

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from trm_engine.inference.decoding import Logits
 
-READ_INPUTS = ("ids", "parts", "kinds", "values")
+READ_INPUTS = ("ids", "parts", "kinds", "types", "values")
 READ_OUTPUTS = ("summaries", "words", "word_mask", "value_words", "value_mask")
 
 TOKENS, SAID, EARLIER = "tokens", "said", "earlier"

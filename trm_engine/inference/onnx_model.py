@@ -175,6 +175,7 @@ def _catalogue(readings: Readings) -> Feeds:
         "args": readings.args,
         "words": readings.words,
         "word_mask": readings.word_mask,
+        "ids": catalogue.ids,
         "values": readings.values,
         "value_mask": readings.value_mask,
         "accepted": catalogue.accepted,

@@ -98,6 +98,7 @@ def _with_copies(catalogue: CatalogueTokens, tool: int, copies: Tensor) -> Catal
         ids=inserted(catalogue.ids, copies),
         parts=inserted(catalogue.parts, catalogue.parts[tool].expand(count, -1)),
         kinds=inserted(catalogue.kinds, catalogue.kinds[tool].expand(count)),
+        types=inserted(catalogue.types, catalogue.types[tool].expand(count)),
         accepted=torch.cat((catalogue.accepted, catalogue.accepted[tool].expand(count, -1))),
         required=torch.cat((catalogue.required, catalogue.required[tool].expand(count, -1))),
     )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from trm_engine.config import TRMConfig
-from trm_engine.data.catalogue_tokens import DESCRIPTION, CatalogueTokens
+from trm_engine.data.catalogue_tokens import DESCRIPTION, TYPES, CatalogueTokens
 from trm_engine.models.layers import lecun_, linear
 from trm_engine.models.layout import Context, batch_layout, joined, shared_sequences
 from trm_engine.models.neighbours import Neighbours
@@ -26,7 +26,7 @@ class Embedding(nn.Module):
 
     The register of a slot is W reading + v. That of a tool also has what its parameters say,
     W reading + W_a (mean of their readings) + W_r (mean of the required ones' readings) + v. An
-    entry of a catalogue has the tokens of its name and description, and one register.
+    entry of a catalogue has the tokens of its name and description, and one register: kind + type.
     """
 
     def __init__(self, config: TRMConfig) -> None:
@@ -39,6 +39,7 @@ class Embedding(nn.Module):
         self.capital = _embedding(1, width)
         self.parts = _embedding(KINDS * DESCRIPTION, width)
         self.registers = _embedding(SHARED_REGISTERS + 2 + KINDS, width)
+        self.types = _embedding(1 + len(TYPES), width)
         self.neighbours = Neighbours(width)
         self.slots = linear(width, width)
         self.tools = linear(width, width)
@@ -92,7 +93,7 @@ class Embedding(nn.Module):
     def catalogue(self, catalogue: CatalogueTokens) -> Context:
         """The question of a catalogue's entries, as that of E samples with one register each."""
         ids = catalogue.ids
-        words, registers = self.entries(ids, catalogue.parts, catalogue.kinds)
+        words, registers = self.entries(ids, catalogue.parts, catalogue.kinds, catalogue.types)
         token_mask = ids > 0
         own = torch.arange(len(ids), device=ids.device)
         layout = batch_layout(
@@ -115,16 +116,18 @@ class Embedding(nn.Module):
         read: Tensor = self.neighbours(words * self.scale, is_token, begins)
         return read
 
-    def entries(self, ids: Tensor, parts: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
+    def entries(
+        self, ids: Tensor, parts: Tensor, kinds: Tensor, types: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """The vectors of a catalogue's entries: tokens [E, L, D] and one register each [E, 1, D].
 
-        ids, parts [E, L], kinds [E]: see ``CatalogueTokens``.
+        ids, parts [E, L], kinds, types [E]: see ``CatalogueTokens``.
         """
         rows = kinds[:, None] * DESCRIPTION + (parts - 1).clamp(min=0)
         tokens = (self.tokens(ids) + self.parts(rows)) * self.scale
         words = self.neighbours(tokens, ids > 0, torch.zeros_like(ids, dtype=torch.bool))
-        registers: Tensor = self.registers(kinds + SHARED_REGISTERS + 2)[:, None] * self.scale
-        return words, registers
+        registers = self.registers(kinds + SHARED_REGISTERS + 2) + self.types(types)
+        return words, registers[:, None] * self.scale
 
     def register_vectors(self, readings: Readings, places: Tensor) -> Tensor:
         """Shared ones, those of the slots, those of each sample's tools: [B, R, D]."""

@@ -41,6 +41,7 @@ from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.printable import one_line
 from trm_engine.training import word_vectors
 from trm_engine.training.device import choose_dtype
+from trm_engine.training.rarity import rarity
 from trm_engine.vocabulary import ROLE_IDS
 from trm_engine.wording import counted
 
@@ -164,6 +165,7 @@ def build_model(config: Config, prepared: Prepared, device: torch.device) -> TRM
     model = TRMForToolCalling(sized)
     if config.training.word_vectors and word_vectors.is_installed():
         word_vectors.start_from_word_vectors(model, prepared.tokenizer)
+    model.heads.common_words.rarity.copy_(rarity(prepared.train))
     model.to(device)
     model.catalogue = CatalogueTokens.of(labels, prepared.tokenizer)
     model.compute_dtype = choose_dtype(config.training.dtype, device)[0]

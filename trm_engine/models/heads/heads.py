@@ -10,6 +10,7 @@ from trm_engine.models.embeddings import SHARED_REGISTERS
 from trm_engine.models.heads.arg_requirements import ArgRequirements
 from trm_engine.models.heads.choices import Choices
 from trm_engine.models.heads.classifier import TokenPooledClassifier
+from trm_engine.models.heads.common_words import CommonWords
 from trm_engine.models.heads.fields import FieldStates
 from trm_engine.models.heads.masking import MASKED_LOGIT, probabilities
 from trm_engine.models.heads.output import TRMOutput
@@ -29,7 +30,7 @@ class Heads(nn.Module):
 
         decision      = classifier(register 0) + log sum_k exp(w . tool register k)
                         - sum of missing penalties under P(tool)
-        tool          = score of each tool register, for a call made now
+        tool          = another score of each tool, for a call made now
         next tool     = another score of each, for the next call, made now or later
         presence      = w . state + b + evidence (+ slot prior under P(next tool))
         q             = w . register 0 + b
@@ -45,6 +46,7 @@ class Heads(nn.Module):
         self.decision = TokenPooledClassifier(width, 1)
         self.calls = linear(width, 1)
         self.arg_requirements = ArgRequirements(width)
+        self.common_words = CommonWords(config.vocab_size)
         self.tool_views = ToolViews(width)
         self.tool = ToolScores(width)
         self.next_tool = ToolScores(width) if config.next_call_weight else None
@@ -72,10 +74,11 @@ class Heads(nn.Module):
         tools = registers[:, SHARED_REGISTERS + num_slots :]  # (b k d)
 
         matches = self.tool_views(words, context)
-        tool_scores = self.tool(tools, matches, context)
+        common, of_args = self.common_words(context)
+        tool_scores = self.tool(tools, matches, context) + common
         next_scores = tool_scores
         if self.next_tool is not None:
-            next_scores = self.next_tool(tools, matches, context)
+            next_scores = self.next_tool(tools, matches, context) + common
         chances = probabilities(tool_scores, context.has_tool)
         next_chances = probabilities(next_scores, context.has_tool)
 
@@ -89,7 +92,7 @@ class Heads(nn.Module):
                 (self.slot_presence(slots), self.arg_presence(states[:, num_slots:])), dim=1
             )[..., 0]
         )
-        slot_presence, arg_presence = presence[:, :num_slots], presence[:, num_slots:]
+        slot_presence, arg_presence = presence[:, :num_slots], presence[:, num_slots:] + of_args
         slot_presence = slot_presence + self.slot_prior(next_tools, readings)
         choices = self.choices(states, at_start, at_end, readings)
         choices = choices + self.said_values(starts, ends, context)

@@ -1,0 +1,92 @@
+"""Common words: tools are found by words that training never saw."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from tests.models import (
+    batch_of,
+    checkpoint_of,
+    fitted_config,
+    inputs_of,
+    reading_model,
+    small_model,
+)
+from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.samples import Conversation
+from trm_engine.inference.predictor import Predictor
+from trm_engine.models.heads.common_words import ARGUMENT, DECAY, TOOL
+from trm_engine.models.layout import turn_recency
+from trm_engine.training.rarity import rarity
+from trm_engine.vocabulary import MASK_ID
+
+
+def test_rarity_counts_the_dialogues_that_have_a_token(dataset: TRMToolCallingDataset) -> None:
+    texts: dict[int, set[int]] = {}
+    for index in range(len(dataset)):
+        ids = dataset[index]["input_ids"].tolist()
+        texts.setdefault(int(dataset.dialogues[index]), set()).update(ids)
+    found = rarity(dataset)
+    for token in (MASK_ID + 1, *dataset[0]["input_ids"].tolist()):
+        count = sum(token in each for each in texts.values())
+        expected = math.log((1 + len(texts)) / (1 + count)) if token > MASK_ID else 0.0
+        assert found[token] == pytest.approx(expected, abs=1e-6)
+
+
+def test_common_words_are_those_of_the_formula(dataset: TRMToolCallingDataset) -> None:
+    model = reading_model(dataset)
+    head = model.heads.common_words
+    head.rarity.copy_(torch.rand(len(head.rarity)) * 5)
+    head.rarity[: MASK_ID + 1] = 0
+    batch = batch_of(dataset, [0, 3, 5])
+    readings = model.read()
+    context = model.embedding(readings, **inputs_of(batch), read_from=batch["read_from"])
+    of_tools, of_args = head(context)
+    recency = turn_recency(batch["input_ids"])
+    for row, places in enumerate(context.tool_places.tolist()):
+        ids = batch["input_ids"][row].tolist()
+        best: dict[int, float] = {}
+        for place, token in enumerate(ids):
+            if context.token_mask[row, place]:
+                age = DECAY ** int(recency[row, place])
+                best[token] = max(best.get(token, 0.0), age)
+        first_arg = readings.catalogue.num_tools + readings.catalogue.num_slots
+        entries = [(of_tools, TOOL, column, tool) for column, tool in enumerate(places)]
+        entries += [
+            (of_args, ARGUMENT, arg, first_arg + arg) for arg in range(readings.catalogue.num_args)
+        ]
+        for found, weight, column, entry in entries:
+            words = [each for each in readings.catalogue.ids[entry].tolist() if each]
+            squares = [float(head.rarity[each]) ** 2 for each in words]
+            common = sum(
+                square * best.get(word, 0.0) for word, square in zip(words, squares, strict=True)
+            )
+            expected = weight * common / math.sqrt(1 + sum(squares))
+            assert found[row, column].item() == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def test_a_tool_with_the_words_of_the_user_is_called_whatever_was_learnt(
+    dataset: TRMToolCallingDataset,
+) -> None:
+    """Registers and matches say nothing here: their weights are zero."""
+    model = small_model(fitted_config(dataset))
+    with torch.no_grad():
+        for scores in (model.heads.tool, model.heads.next_tool):
+            for weight in scores.parameters() if scores is not None else ():
+                weight.zero_()
+    predictor = Predictor(checkpoint_of(model, dataset), "cpu")
+    names = [each for each in dataset.tokenizer.words().values() if len(each) > 3][:3]
+    for name in names:
+        conversation = Conversation.model_validate(
+            {
+                "history": [{"role": "user", "content": f"please {name}"}],
+                "tools": [{"function": {"name": each}} for each in names],
+            }
+        )
+        [answer] = predictor.predict([conversation])
+        assert max(answer.tool_probabilities, key=answer.tool_probabilities.__getitem__) == name
+        assert np.isclose(sum(answer.tool_probabilities.values()), 1)

@@ -1,0 +1,62 @@
+"""Common words: what a conversation and a tool have in common, letter by letter."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from trm_engine.models.layout import NUM_RECENCIES, Context
+from trm_engine.vocabulary import MASK_ID
+
+TOOL, ARGUMENT = 2.0, 0.7
+"""What a word in common adds to the score of a tool, and to the presence of an argument."""
+
+DECAY = 0.8
+"""How much less a word counts that was said a turn earlier."""
+
+
+class CommonWords(nn.Module):
+    """What words an entry k (a tool, an argument) has in common with the conversation (TF-IDF):
+
+        common_k = c sum_j r_j^2 best_j / sqrt(1 + sum_j r_j^2)
+        best_j   = max over the tokens t that equal word j: 0.8^recency(t), 0 if there is none
+
+    It is added to the score of a tool, and to the presence logit of an argument. r is the rarity of
+    a word, its inverse document frequency in the training data. So tools and arguments are found by
+    words that training never saw. Nothing here is learned: the tools of the training data do not
+    teach how much an unknown word counts, and the network learns what is left.
+
+    Source: K. Sparck Jones, "A statistical interpretation of term specificity" (1972).
+    """
+
+    def __init__(self, vocab_size: int) -> None:
+        super().__init__()
+        self.rarity: Tensor
+        self.register_buffer("rarity", torch.ones(vocab_size))
+        self.rarity[: MASK_ID + 1] = 0.0
+        self.ages: Tensor
+        self.register_buffer("ages", DECAY ** torch.arange(NUM_RECENCIES), persistent=False)
+
+    def forward(self, context: Context) -> tuple[Tensor, Tensor]:
+        """For the K tools of each sample, [B, K], and for all arguments, [B, A]."""
+        assert context.readings is not None
+        catalogue = context.readings.catalogue
+        best = self.best(context)
+        tools = self.common(best, catalogue.ids[: catalogue.num_tools])  # (b t)
+        args = self.common(best, catalogue.ids[catalogue.num_tools + catalogue.num_slots :])
+        return TOOL * tools.gather(1, context.tool_places), ARGUMENT * args
+
+    def best(self, context: Context) -> Tensor:
+        """0.8^recency of the newest of each token of the vocabulary, 0 for others, [B, V]."""
+        said = context.layout.for_samples(context.token_ids)  # (b l)
+        ages = (context.token_recency @ self.ages) * context.token_mask
+        size = len(self.rarity)
+        places = said + size * torch.arange(len(said), device=said.device)[:, None]
+        best = ages.new_zeros(len(said) * size)
+        return best.scatter_reduce(0, places.flatten(), ages.flatten(), "amax").view(-1, size)
+
+    def common(self, best: Tensor, words: Tensor) -> Tensor:
+        """``best`` [B, V] of the words [E, J] of entries, weighted by rarity, [B, E]."""
+        counts = self.rarity[words] ** 2 * (words > 0)
+        shares = counts / (1 + counts.sum(dim=1, keepdim=True)).sqrt()
+        return (best[:, words] * shares).sum(dim=-1)
