@@ -31,7 +31,7 @@ from trm_engine.exports.folder import is_exported
 from trm_engine.exports.weights import read_exported
 from trm_engine.files.atomic import atomic_file
 
-FORMAT_VERSION = 11
+FORMAT_VERSION = 12
 REQUIRED = (
     "model_state_dict",
     "config",

@@ -30,9 +30,9 @@ class Heads(nn.Module):
 
         decision      = classifier(register 0) + log sum_k exp(w . tool register k)
                         - sum of missing penalties under P(tool)
-        tool          = another score of each tool, for a call made now
+        tool          = score of each tool (register, matches, common words), for a call made now
         next tool     = another score of each, for the next call, made now or later
-        presence      = w . state + b + evidence (+ slot prior under P(next tool))
+        presence      = w . state + b + evidence (+ slot prior under P(next tool), + common words)
         q             = w . register 0 + b
 
     Now and later are two scores: one that answered both would name the booking where the search is
