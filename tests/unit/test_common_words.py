@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from tests.models import (
     batch_of,
@@ -19,7 +20,7 @@ from tests.models import (
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.samples import Conversation
 from trm_engine.inference.predictor import Predictor
-from trm_engine.models.heads.common_words import ARGUMENT, DECAY, TOOL
+from trm_engine.models.heads.common_words import ARGUMENT, DECAY, TOOL, USUAL
 from trm_engine.models.layout import turn_recency
 from trm_engine.training.rarity import rarity
 from trm_engine.vocabulary import MASK_ID
@@ -55,18 +56,37 @@ def test_common_words_are_those_of_the_formula(dataset: TRMToolCallingDataset) -
                 age = DECAY ** int(recency[row, place])
                 best[token] = max(best.get(token, 0.0), age)
         first_arg = readings.catalogue.num_tools + readings.catalogue.num_slots
-        entries = [(of_tools, TOOL, column, tool) for column, tool in enumerate(places)]
+        entries = [(of_tools, TOOL, 0.0, column, tool) for column, tool in enumerate(places)]
         entries += [
-            (of_args, ARGUMENT, arg, first_arg + arg) for arg in range(readings.catalogue.num_args)
+            (of_args, ARGUMENT, USUAL, arg, first_arg + arg)
+            for arg in range(readings.catalogue.num_args)
         ]
-        for found, weight, column, entry in entries:
+        for found, weight, usual, column, entry in entries:
             words = [each for each in readings.catalogue.ids[entry].tolist() if each]
             squares = [float(head.rarity[each]) ** 2 for each in words]
             common = sum(
                 square * best.get(word, 0.0) for word, square in zip(words, squares, strict=True)
             )
-            expected = weight * common / math.sqrt(1 + sum(squares))
+            expected = weight * (common / math.sqrt(1 + sum(squares)) - usual)
             assert found[row, column].item() == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def test_training_leaves_common_words_out(dataset: TRMToolCallingDataset) -> None:
+    model = reading_model(dataset)
+    inputs = inputs_of(batch_of(dataset, [0, 3, 5]))
+
+    def answers() -> tuple[Tensor, Tensor]:
+        output = model.train_step(**inputs)[-1]
+        return output.tool_logits, output.arg_presence_logits
+
+    trained = answers()
+    model.heads.common_words.rarity.mul_(3)
+    again = answers()
+    model.eval()
+    used = answers()
+    for before, after, in_use in zip(trained, again, used, strict=True):
+        assert torch.equal(before, after)
+        assert not torch.allclose(before, in_use, atol=1e-2)
 
 
 def test_a_tool_with_the_words_of_the_user_is_called_whatever_was_learnt(

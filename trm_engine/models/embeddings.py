@@ -39,7 +39,7 @@ class Embedding(nn.Module):
         self.capital = _embedding(1, width)
         self.parts = _embedding(KINDS * DESCRIPTION, width)
         self.registers = _embedding(SHARED_REGISTERS + 2 + KINDS, width)
-        self.types = _embedding(1 + len(TYPES), width)
+        self.types = nn.Embedding.from_pretrained(torch.zeros(1 + len(TYPES), width), freeze=False)
         self.neighbours = Neighbours(width)
         self.slots = linear(width, width)
         self.tools = linear(width, width)

@@ -11,6 +11,9 @@ from trm_engine.vocabulary import MASK_ID
 TOOL, ARGUMENT = 2.0, 0.7
 """What a word in common adds to the score of a tool, and to the presence of an argument."""
 
+USUAL = 0.7
+"""What an argument has in common, usually."""
+
 DECAY = 0.8
 """How much less a word counts that was said a turn earlier."""
 
@@ -21,10 +24,13 @@ class CommonWords(nn.Module):
         common_k = c sum_j r_j^2 best_j / sqrt(1 + sum_j r_j^2)
         best_j   = max over the tokens t that equal word j: 0.8^recency(t), 0 if there is none
 
-    It is added to the score of a tool, and to the presence logit of an argument. r is the rarity of
-    a word, its inverse document frequency in the training data. So tools and arguments are found by
-    words that training never saw. Nothing here is learned: the tools of the training data do not
-    teach how much an unknown word counts, and the network learns what is left.
+    In use it is added to the score of a tool and, less what is usual, to the presence logit of an
+    argument. r is the rarity of a word, its inverse document frequency in the training data. So
+    tools and arguments are found by words that training never saw.
+
+    Nothing here is learned, and training leaves it out: the tools of the training data do not teach
+    how much an unknown word counts, and a network that is given this learns less by itself
+    (benchmarks/learning.md).
 
     Source: K. Sparck Jones, "A statistical interpretation of term specificity" (1972).
     """
@@ -44,7 +50,7 @@ class CommonWords(nn.Module):
         best = self.best(context)
         tools = self.common(best, catalogue.ids[: catalogue.num_tools])  # (b t)
         args = self.common(best, catalogue.ids[catalogue.num_tools + catalogue.num_slots :])
-        return TOOL * tools.gather(1, context.tool_places), ARGUMENT * args
+        return TOOL * tools.gather(1, context.tool_places), ARGUMENT * (args - USUAL)
 
     def best(self, context: Context) -> Tensor:
         """0.8^recency of the newest of each token of the vocabulary, 0 for others, [B, V]."""

@@ -74,11 +74,14 @@ class Heads(nn.Module):
         tools = registers[:, SHARED_REGISTERS + num_slots :]  # (b k d)
 
         matches = self.tool_views(words, context)
-        common, of_args = self.common_words(context)
-        tool_scores = self.tool(tools, matches, context) + common
+        tool_scores = self.tool(tools, matches, context)
         next_scores = tool_scores
         if self.next_tool is not None:
-            next_scores = self.next_tool(tools, matches, context) + common
+            next_scores = self.next_tool(tools, matches, context)
+        of_args = 0.0
+        if not self.training:  # else the network would rely on them, and learn less itself
+            common, of_args = self.common_words(context)
+            tool_scores, next_scores = tool_scores + common, next_scores + common
         chances = probabilities(tool_scores, context.has_tool)
         next_chances = probabilities(next_scores, context.has_tool)
 
