@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from trm_engine.models.layout import NUM_RECENCIES, Context
 from trm_engine.vocabulary import MASK_ID
 
-TOOL, ARGUMENT = 2.0, 0.7
+TOOL, ARGUMENT = 2.0, 0.4
 """What a word in common adds to the score of a tool, and to the presence of an argument."""
 
 USUAL = 0.7
@@ -41,7 +41,8 @@ class CommonWords(nn.Module):
         self.register_buffer("rarity", torch.ones(vocab_size))
         self.rarity[: MASK_ID + 1] = 0.0
         self.ages: Tensor
-        self.register_buffer("ages", DECAY ** torch.arange(NUM_RECENCIES), persistent=False)
+        ages = torch.tensor([DECAY**recency for recency in range(NUM_RECENCIES)])
+        self.register_buffer("ages", ages, persistent=False)
 
     def forward(self, context: Context) -> tuple[Tensor, Tensor]:
         """For the K tools of each sample, [B, K], and for all arguments, [B, A]."""
