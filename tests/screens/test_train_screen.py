@@ -293,6 +293,7 @@ async def test_crosshair_and_axis_are_shared_by_all_charts(run: FakeRun) -> None
 
 async def test_a_pane_is_maximised_and_back(run: FakeRun) -> None:
     async with app_of(run).run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: pilot.app.focused is not None)
         await pilot.press("f")
         await pilot.pause()
         assert pilot.app.screen.maximized is pilot.app.screen.query_one("#loss")
@@ -303,6 +304,7 @@ async def test_a_pane_is_maximised_and_back(run: FakeRun) -> None:
 
 async def test_a_tab_is_not_opened_behind_a_maximised_pane(run: FakeRun) -> None:
     async with app_of(run).run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: pilot.app.focused is not None)
         await pilot.press("f")
         await pilot.pause()
         await pilot.press("7")
@@ -381,6 +383,7 @@ async def test_how_it_looked_is_remembered(run: FakeRun) -> None:
     run.begin()
     run.train(50)
     async with app_of(run).run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: pilot.app.focused is not None)
         await pilot.press("x", "y", "right_square_bracket", "2")
         await pilot.pause()
         pilot.app.theme = "trm-light"

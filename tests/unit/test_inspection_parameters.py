@@ -23,7 +23,7 @@ from trm_engine.inspection import parameters
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Cancelled
 from trm_engine.inspection.parameters import histogram, list_parameters
-from trm_engine.models.trm import STARTS
+from trm_engine.models.trm import NOT_TRAINED
 
 NAME = "core.layers.0.attention.qkv.weight"
 
@@ -67,7 +67,7 @@ def test_figures_are_those_that_torch_reports(path: Path) -> None:
         figures = found[name]
         assert figures["shape"] == list(tensor.shape)
         assert (figures["dtype"], figures["count"]) == ("float32", tensor.numel())
-        assert figures["learnt"] == (name not in STARTS) == (name in average)
+        assert figures["learnt"] == (name not in NOT_TRAINED) == (name in average)
         for values, mine in ((tensor, figures), (average.get(name), figures["ema"])):
             if values is None:
                 assert mine is None

@@ -340,6 +340,7 @@ def test_an_evaluation_judges_every_step_as_the_loss_does(
 
     batch = batch_of(few, range(12))
     targets = Targets.of(batch)
+    model.eval()
     with torch.no_grad():
         outputs = model.train_step(**inputs_of(batch))
     for output, row in zip(outputs, found.by_step, strict=True):

@@ -6,7 +6,7 @@ from trm_engine.config import Config
 from trm_engine.inspection.files import ModelFile, ModelFiles
 from trm_engine.inspection.job import Job
 from trm_engine.inspection.vocabulary import model_type
-from trm_engine.models.trm import STARTS
+from trm_engine.models.trm import NOT_TRAINED
 from trm_engine.runs.best import score_saved
 from trm_engine.runs.schema.model_file import ModelSummary, TokenizerSummary
 
@@ -15,7 +15,7 @@ def describe_file(files: ModelFiles, job: Job, path: str) -> ModelSummary:
     """Everything about a file except its tensors."""
     file = files.open(path)
     state = file.checkpoint
-    learnt = (tensor for name, tensor in file.weights.items() if name not in STARTS)
+    learnt = (tensor for name, tensor in file.weights.items() if name not in NOT_TRAINED)
     return ModelSummary(
         path=str(file.path),
         kind=file.kind,

@@ -12,7 +12,7 @@ from torch import Tensor
 from trm_engine.errors import UserError, did_you_mean
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Job
-from trm_engine.models.trm import STARTS
+from trm_engine.models.trm import NOT_TRAINED
 from trm_engine.runs.schema.model_file import (
     AverageStats,
     ParameterList,
@@ -39,7 +39,7 @@ def list_parameters(files: ModelFiles, job: Job, path: str) -> ParameterList:
                 shape=list(tensor.shape),
                 dtype=str(tensor.dtype).removeprefix("torch."),
                 count=tensor.numel(),
-                learnt=name not in STARTS,
+                learnt=name not in NOT_TRAINED,
                 ema=average,
                 **figures,
             )

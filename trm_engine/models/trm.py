@@ -34,6 +34,9 @@ from trm_engine.models.recursion import RecursiveCore, State, deep_supervision
 STARTS = ("y_init", "z_init")
 """Initial y and z, [D] each: drawn once, saved with the model, not trained."""
 
+NOT_TRAINED = (*STARTS, "heads.common_words.rarity")
+"""What is saved with the weights and is none."""
+
 
 class TRMForToolCalling(nn.Module):
     """Reads conversations; each supervision step predicts decision, tool, arguments and slots.
