@@ -29,6 +29,7 @@ TOOL, SLOT, ARGUMENT = 0, 1, 2
 """Kinds of entries."""
 
 TYPES: tuple[str, ...] = get_args(JsonType)
+"""Types that a parameter can declare."""
 
 MOST_NAME_TOKENS = 16
 MOST_TOKENS = 64
@@ -160,6 +161,7 @@ def words_of(name: str) -> str:
 
 
 def _type(field: Field) -> int:
+    """The declared type of a field, from 1 in TYPES; 0 for none."""
     return 0 if field.meant is None else 1 + TYPES.index(field.meant)
 
 

@@ -135,12 +135,9 @@ class BucketBatchSampler(Sampler[list[int]]):
 
     def _split(self, dialogues: np.ndarray) -> list[np.ndarray]:
         """Each dialogue's samples, shortest first, split into parts that fit into a batch."""
-        order = np.lexsort((self._lengths, dialogues))
-        borders = np.flatnonzero(np.diff(dialogues[order])) + 1
-        whole = np.split(order, borders) if len(order) else []
         return [
             part
-            for samples in whole
+            for samples in by_dialogue(dialogues, self._lengths)
             for part in np.split(
                 samples, self._borders(np.ones_like(samples), self._lengths[samples])
             )
@@ -167,6 +164,13 @@ class BucketBatchSampler(Sampler[list[int]]):
         return borders
 
 
+def by_dialogue(dialogues: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
+    """The places of each dialogue's samples, shortest first; dialogues, lengths [N]."""
+    order = np.lexsort((lengths, dialogues))
+    borders = np.flatnonzero(np.diff(dialogues[order])) + 1
+    return np.split(order, borders) if len(order) else []
+
+
 def split_batch(
     batch: np.ndarray, dialogues: np.ndarray, lengths: np.ndarray, shares: int
 ) -> list[np.ndarray]:
@@ -175,9 +179,7 @@ def split_batch(
     ``batch``, ``dialogues``, ``lengths`` [B]. The longest dialogues are assigned first, each to the
     part with the fewest tokens. A dialogue costs as much as its longest sample. Parts can be empty.
     """
-    order = np.lexsort((lengths, dialogues))
-    borders = np.flatnonzero(np.diff(dialogues[order])) + 1
-    own = np.split(order, borders)
+    own = by_dialogue(dialogues, lengths)
     parts: list[list[np.ndarray]] = [[] for _ in range(shares)]
     loads = np.zeros(shares)
     for places in sorted(own, key=lambda places: -lengths[places[-1]]):

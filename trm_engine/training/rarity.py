@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trm_engine.data.collator import by_dialogue
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.vocabulary import MASK_ID
 
@@ -15,10 +16,7 @@ def rarity(train: TRMToolCallingDataset) -> Tensor:
 
     n of the N dialogues have the token. Markers have 0.
     """
-    dialogues, lengths = train.dialogues, train.lengths
-    order = np.lexsort((lengths, dialogues))
-    is_last = np.append(dialogues[order][1:] != dialogues[order][:-1], True)
-    longest = order[is_last].tolist()
+    longest = [int(samples[-1]) for samples in by_dialogue(train.dialogues, train.lengths)]
     counts = np.zeros(train.tokenizer.vocab_size)
     for index in longest:
         counts[np.unique(train[index]["input_ids"].numpy())] += 1

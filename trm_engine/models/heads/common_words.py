@@ -9,27 +9,27 @@ from trm_engine.models.layout import NUM_RECENCIES, Context
 from trm_engine.vocabulary import MASK_ID
 
 TOOL, ARGUMENT = 2.0, 0.4
-"""What a word in common adds to the score of a tool, and to the presence of an argument."""
+"""Weights of words in common: in the score of a tool, in the presence logit of an argument."""
 
 USUAL = 0.7
-"""What an argument has in common, usually."""
+"""An argument with fewer words in common is less likely to be present."""
 
 DECAY = 0.8
-"""How much less a word counts that was said a turn earlier."""
+"""The weight of a word falls by this factor with each turn."""
 
 
 class CommonWords(nn.Module):
-    """What words an entry k (a tool, an argument) has in common with the conversation (TF-IDF):
+    """Which words an entry k (a tool, an argument) and the conversation have in common (TF-IDF):
 
-        common_k = c sum_j r_j^2 best_j / sqrt(1 + sum_j r_j^2)
+        common_k = sum_j r_j^2 best_j / sqrt(1 + sum_j r_j^2)
         best_j   = max over the tokens t that equal word j: 0.8^recency(t), 0 if there is none
+        score of a tool k += 2 common_k        presence of an argument k += 0.4 (common_k - 0.7)
 
-    In use it is added to the score of a tool and, less what is usual, to the presence logit of an
-    argument. r is the rarity of a word, its inverse document frequency in the training data. So
+    r is the rarity of a word, its inverse document frequency in the training data. So
     tools and arguments are found by words that training never saw.
 
-    Nothing here is learned, and training leaves it out: the tools of the training data do not teach
-    how much an unknown word counts, and a network that is given this learns less by itself
+    Nothing here is learned: the tools of the training data do not teach how much an unknown word
+    counts. Training leaves it out, because a network that gets these scores learns less by itself
     (benchmarks/learning.md).
 
     Source: K. Sparck Jones, "A statistical interpretation of term specificity" (1972).
