@@ -92,7 +92,7 @@ class TrmApp(ThemedApp):
 
     def on_mount(self) -> None:
         """Show the first screen. SIGTERM ends the app and restores the terminal."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._end)
         signal.signal(
             signal.SIGHUP, signal.SIG_DFL
         )  # end when the terminal goes away, even under nohup
@@ -106,6 +106,10 @@ class TrmApp(ThemedApp):
         if self.remembered.problem:
             self.notify(self.remembered.problem, severity="warning")
         self.set_timer(GARBAGE_SECONDS, self._collect_garbage)
+
+    def _end(self) -> None:
+        """End the app, once its screen is complete: a screen that is being mounted would fail."""
+        self.screen.call_later(self.exit)
 
     def _open(self) -> None:
         self.push_screen(self._first(self.remembered), lambda _: self.exit())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -135,3 +137,23 @@ async def test_it_starts(
             await pilot.press(str(number))
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+
+
+@pytest.mark.parametrize("name", SCREENS)
+async def test_it_can_end_while_it_opens(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first frame is painted before its panes are made; SIGTERM may come between the two."""
+    monkeypatch.chdir(tmp_path)
+    for turns in (0, 12, 36):
+        folder = tmp_path / str(turns)
+        folder.mkdir()
+        app = TrmApp(SCREENS[name](folder)[0], Settings())
+        running = asyncio.create_task(app.run_async(headless=True))
+        while not (app._running and len(app.screen_stack) > 1):
+            await asyncio.sleep(0)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        signal.raise_signal(signal.SIGTERM)
+        await running
+        assert app._exception is None, (turns, app._exception)

@@ -74,13 +74,15 @@ class LazyTabs(Widget):
 
     async def _fill_and_focus(self, pane: TabPane) -> None:
         await self._fill(pane)
-        if self._takes_focus:
+        if self._takes_focus and pane.is_attached:
             self._focus_first(pane)
         self._takes_focus = True
 
     async def _fill(self, pane: TabPane) -> None:
-        if not pane.children:
-            await pane.mount(self.content(str(pane.id)))
+        if pane.children or not pane.is_attached:  # the user may have left the screen already
+            return
+        await pane.mount(self.content(str(pane.id)))
+        if pane.is_attached:
             self.filled(str(pane.id))
 
     def _focus_first(self, pane: TabPane) -> None:
