@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from tests.support import dialogues, write_jsonl
+from trm_engine.config import Config
 from trm_engine.data.cache import content_hash
 from trm_engine.data.problems.view import DataView, ViewOptions, open_view
 from trm_engine.errors import DataError
@@ -32,6 +34,9 @@ from trm_engine.label_errors.suspect import (
     read_suspects,
     write_records,
 )
+from trm_engine.worker.label_errors import SMALL_MODEL, _with_enough_epochs
+from trm_tui.cli import app
+from trm_tui.plain import worker_answer
 
 # Folds
 
@@ -120,6 +125,33 @@ def test_suspects_are_read_as_they_were_written(tmp_path: Path) -> None:
     (tmp_path / "suspects.jsonl").write_text('{"line": 1}\n')
     with pytest.raises(DataError, match=r"suspects.jsonl, line 1: Object missing required field"):
         read_suspects(tmp_path / "suspects.jsonl")
+
+
+# A search
+
+
+@pytest.mark.parametrize(
+    ("samples", "settings", "epochs"),
+    [(100_000, (), 4), (320, (), 15), (320, ("training.num_epochs=2",), 2)],
+)
+def test_a_small_file_is_read_more_often(
+    samples: int, settings: tuple[str, ...], epochs: int, tmp_path: Path
+) -> None:
+    (tmp_path / "models.yaml").write_text(SMALL_MODEL)
+    config = Config.from_yaml(tmp_path / "models.yaml", settings)
+    assert _with_enough_epochs(config, samples, settings).training.num_epochs == epochs
+
+
+@pytest.mark.parametrize(("disputed", "is_warned"), [(5, False), (6, True)])
+def test_models_that_know_too_little_are_no_judges(
+    disputed: int, is_warned: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_records(tmp_path / RESULT, [Suspect(1, "slot", "name", "", "An", 0.9)])
+    answer = {"samples": 10, "disputed": disputed}
+    monkeypatch.setattr(worker_answer, "answer_of", lambda *_, **__: answer)
+    result = CliRunner().invoke(app, ["data", "errors", "x.jsonl", "-o", str(tmp_path)])
+    assert result.exit_code == 0
+    assert ("disagree with 6 of 10 samples" in result.stderr) == is_warned
 
 
 # Corrections

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -78,6 +79,9 @@ data:
 """
 """The configuration of the models, unless another one is given: quick rather than exact."""
 
+LEAST_UPDATES = 150
+"""A small file is read by ``SMALL_MODEL`` in more epochs: after fewer updates it knows nothing."""
+
 Tell = Callable[[str, float], None]
 """Told what is done now, and the share of the whole search that is finished."""
 
@@ -100,7 +104,7 @@ def find_label_errors(arguments: argparse.Namespace) -> int:
         message = in_words(error) if isinstance(error, OSError) else str(error)
         _tell(type="error", message=message)
         return 2
-    _tell(type="result", suspects=len(found))
+    _tell(type="result", samples=found.samples, disputed=found.disputed)
     return 0
 
 
@@ -109,6 +113,18 @@ def _tell(**record: Any) -> None:
     stream = data_stream()
     stream.write(to_message(record))
     stream.flush()
+
+
+@dataclass(frozen=True)
+class Found:
+    """The suspects of a search among ``samples``. ``disputed``: samples with a suspect."""
+
+    samples: int
+    suspects: list[Suspect]
+
+    @property
+    def disputed(self) -> int:
+        return len({each.line for each in self.suspects})
 
 
 @dataclass(frozen=True)
@@ -129,7 +145,7 @@ class Search:
     config: Path | None = None
     settings: tuple[str, ...] = ()
 
-    def run(self, tell: Tell) -> list[Suspect]:
+    def run(self, tell: Tell) -> Found:
         """Train what is not trained yet, and rank.
 
         Raises:
@@ -148,6 +164,8 @@ class Search:
             raise DataError(
                 f"{self.file}: has {counted(count, 'conversation')}, too few for {self.folds} folds"
             )
+        if not self.config:
+            config = _with_enough_epochs(config, len(dialogues), self.settings)
         self._claim(survey, config)
         fold_of = assign_folds(dialogues, self.folds)
         opinions = []
@@ -159,7 +177,7 @@ class Search:
             opinions += read_opinions(done)
         suspects = rank(opinions)
         write_records(self.folder / RESULT, suspects)
-        return suspects
+        return Found(len(opinions), suspects)
 
     def _read_config(self) -> Config:
         source = self.config or self.folder / "models.yaml"
@@ -188,6 +206,16 @@ class Search:
                 f"choose another folder"
             )
         write_atomically(note, text.encode())
+
+
+def _with_enough_epochs(config: Config, samples: int, settings: tuple[str, ...]) -> Config:
+    """The configuration with at least ``LEAST_UPDATES``, unless the settings say how many."""
+    if any(each.startswith(("training.num_epochs", "training.max_steps")) for each in settings):
+        return config
+    epochs = math.ceil(LEAST_UPDATES * config.training.batch_size / samples)
+    values: dict[str, Any] = config.to_dict()
+    values["training"]["num_epochs"] = max(config.training.num_epochs, epochs)
+    return Config.model_validate(values)
 
 
 @dataclass(frozen=True)

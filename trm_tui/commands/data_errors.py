@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 FOLDS = 4
 SHOWN = 40
+MOST_DISPUTED = 0.5
+"""The share of samples with a suspect above which the models, not the labels, are wrong."""
 
 InputFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="JSON Lines file with one sample a line.")
@@ -72,7 +74,8 @@ def errors(
     options = ["--folds", str(folds)]
     options += ["--config", str(config)] if config else []
     options += [text for each in setting or () for text in ("--set", each)]
-    if not _search(file, place, options):
+    answer = _search(file, place, options)
+    if answer is None:
         raise typer.Exit(1)
     suspects = read_suspects(place / RESULT)
     if draft:
@@ -82,6 +85,8 @@ def errors(
             write_json(_builtins(each))
     else:
         _print(file, place, suspects, rows)
+    if answer["disputed"] > MOST_DISPUTED * answer["samples"]:
+        typer.echo(_too_little(answer["disputed"], answer["samples"]), err=True)
 
 
 def correct(
@@ -122,16 +127,24 @@ def correct(
     typer.echo(f"{log}: every change")
 
 
-def _search(file: Path, folder: Path, options: list[str]) -> bool:
-    """Have a worker search. Returns whether it finished; False if it was asked to stop."""
+def _search(file: Path, folder: Path, options: list[str]) -> dict[str, Any] | None:
+    """Have a worker search. Returns None if it was asked to stop."""
     from trm_tui.plain.worker_answer import answer_of
 
     arguments = (*options, "--", str(file), str(folder))
     stopping = "Stopping; what is finished is kept."
     try:
-        return bool(answer_of("errors", *arguments, doing="searching", stopping=stopping))
+        return answer_of("errors", *arguments, doing="searching", stopping=stopping)
     except KeyboardInterrupt:
-        return False
+        return None
+
+
+def _too_little(disputed: int, samples: int) -> str:
+    return (
+        f"warning: the models disagree with {disputed:,} of {samples:,} samples. They have learned "
+        f"too little to judge labels: add conversations, or train longer "
+        f"(--set training.num_epochs=N)"
+    )
 
 
 def _print(file: Path, folder: Path, suspects: list[Suspect], rows: int) -> None:
