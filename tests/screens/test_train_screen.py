@@ -291,6 +291,19 @@ async def test_crosshair_and_axis_are_shared_by_all_charts(run: FakeRun) -> None
         assert charts.first().cursor is not None
 
 
+async def test_updates_between_two_keys_do_not_undo_the_first(run: FakeRun) -> None:
+    run.begin()
+    run.train(200)
+    async with app_of(run).run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: "step 200" in header(pilot))
+        tabs, charts = pilot.app.screen.query_one(TrainTabs), pilot.app.screen.query(Chart)
+        for axis in ("time", "epoch"):
+            charts.first().action_axis()
+            tabs.show({"steps"})  # before the other charts hear of it
+            assert charts.first().view.axis == axis
+        await until(pilot, lambda: {chart.view.axis for chart in charts} == {"epoch"})
+
+
 async def test_a_pane_is_maximised_and_back(run: FakeRun) -> None:
     async with app_of(run).run_test(size=SIZE) as pilot:
         await until(pilot, lambda: pilot.app.focused is not None)

@@ -14,6 +14,8 @@ from trm_engine.runs.numbers import decode_numbers
 from trm_tui.store.growing import AXES, Array, Points, Rising
 
 EVENTS_AT_A_TIME = 2000
+WORTHWHILE = 500
+"""Pending events for which decoding columns that nobody asked for pays."""
 
 Texts = Mapping[str, Raw]
 
@@ -131,6 +133,8 @@ class Columns(Mapping[str, Column]):
 
     def decode_for(self, seconds: float) -> None:
         """Decode pending events for about ``seconds``. Discards those that all columns decoded."""
+        if len(self._pending.texts) < WORTHWHILE:
+            return
         until = time.monotonic() + seconds
         for column in self._columns.values():
             while not column.is_decoded:

@@ -215,7 +215,7 @@ def _text(codes: Codes) -> str:
 
 
 def _strip(codes: Codes, styles: NDArray[np.int16], known: Sequence[Style]) -> Strip:
-    ends = [*(np.flatnonzero(np.diff(styles)) + 1).tolist(), len(codes)]
+    ends = [*(np.flatnonzero(styles[1:] != styles[:-1]) + 1).tolist(), len(codes)]
     begins = [0, *ends[:-1]]
     text = codes.tobytes().decode("utf-32-le")
     wide = chr(CONTINUED) in text

@@ -15,16 +15,18 @@ class ChartsInStep(DOMNode):
     It comes after the other base: Textual takes the names for CSS from the first.
     """
 
-    def follow_view(self, view: View) -> None:
-        """Show a part of all charts. The one that was changed has it already."""
+    def follow_view(self, view: View, changed: Chart) -> None:
+        """Show a part of all charts but the ``changed`` one, which may be further by now."""
         for chart in self.query(Chart):
-            chart.view = view
+            if chart is not changed:
+                chart.view = view
 
     @on(Chart.CursorMoved)
     def _move_cursors(self, event: Chart.CursorMoved) -> None:
         for chart in self.query(Chart):
-            chart.cursor = event.x
+            if chart is not event.chart:
+                chart.cursor = event.x
 
     @on(Chart.ViewChanged)
     def _change_views(self, event: Chart.ViewChanged) -> None:
-        self.follow_view(event.view)
+        self.follow_view(event.view, event.chart)

@@ -79,6 +79,7 @@ class Plot(Widget):
         self._frame: Frame | None = None
         self._strips: list[Strip] = []
         self._styles: list[Style] = []
+        self._labels = "", ""
         self.border_title = escape(title)
 
     # Data and view ----------------------------------------------------------------------------
@@ -196,14 +197,14 @@ class Plot(Widget):
         )
 
     def _label(self) -> None:
-        """Update title and subtitle. The border repaints them only if they change."""
+        """Update title and subtitle, if they change."""
         value = ""
         if len(self._traces) == 1 and self._traces[0].joined:
             value = newest_text(self._traces[0], self._view.smoothing, self._form)
-        self.border_title = title_of(self.title, self._traces, self._hidden, self._glyphs, value)
-        self.border_subtitle = state_of(
-            self._view, self._traces, self._log, self._robust, self._glyphs
-        )
+        title = title_of(self.title, self._traces, self._hidden, self._glyphs, value)
+        state = state_of(self._view, self._traces, self._log, self._robust, self._glyphs)
+        if (title, state) != self._labels:  # parsing them takes longer
+            self._labels = self.border_title, self.border_subtitle = title, state
 
     # Window and crosshair ---------------------------------------------------------------------
 

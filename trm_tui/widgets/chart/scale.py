@@ -60,7 +60,8 @@ class Scale:
         """The row of each height, from 0 at the top. -1 is above the range, ``count`` below."""
         with np.errstate(invalid="ignore"):
             rows = (self.high - heights) * ((count - 1) / (self.high - self.low))
-        return np.rint(np.clip(np.nan_to_num(rows, nan=-1.0), -1, count)).astype(np.int16)
+        rows[np.isnan(rows)] = -1
+        return np.rint(np.minimum(np.maximum(rows, -1), count)).astype(np.int16)
 
     def dots(self, bins: Bins, rows: int, glyphs: Glyphs) -> Dots:
         """A line in ``rows`` rows of cells."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ from trm_tui.widgets.run.supervision_steps import SupervisionSteps
 
 TOTAL = "total_loss"
 CHARTS_A_TICK = 3
+"""So many outdated charts are drawn in a tick; only one while updates come with every tick."""
 COLUMNS = {
     "Learning rate": "lr",
     "Gradient norm": "grad_norm",
@@ -61,7 +62,8 @@ FORMS = {"Memory": size}
 class TrainTabs(LazyTabs, ChartsInStep):
     """The tabs of a run. ``show`` updates them.
 
-    ``selected`` is the index of the shown evaluation; None means the newest one.
+    ``selected`` is the index of the shown evaluation; None means the newest one. ``_outdated`` are
+    the visible charts that lack new values, ``_elsewhere`` those that show another part of them.
     """
 
     TABS = (
@@ -79,7 +81,8 @@ class TrainTabs(LazyTabs, ChartsInStep):
         self._lines_shown = 0
         self._losses_known = 0
         self._file: SampleFile | None = None
-        self._behind: dict[Chart, None] = {}
+        self._outdated: dict[Chart, None] = {}
+        self._elsewhere: dict[Chart, None] = {}
 
     # Composition ------------------------------------------------------------------------------
 
@@ -224,7 +227,7 @@ class TrainTabs(LazyTabs, ChartsInStep):
         if "steps" in changed and len(self._parts()) != self._losses_known:
             self._losses_known = len(self._parts())
             self._renew_traces()
-        self._draw_charts(bool(changed & {"steps", "evaluations"}))
+        self._draw_charts(changed)
         if changed & {"evaluations", "restarted"}:
             self._show_evaluations()
         if changed & {"evaluating", "evaluations", "started", "state"}:
@@ -234,15 +237,22 @@ class TrainTabs(LazyTabs, ChartsInStep):
         if changed & {"log", "restarted"}:
             self._show_log()
 
-    def _draw_charts(self, have_changed: bool) -> None:
+    def _draw_charts(self, changed: Topics) -> None:
         """Draw some of the outdated charts. Drawing all at once would delay the keyboard."""
-        if have_changed:
-            pane = self.query_one(TabbedContent).active_pane
-            self._behind |= dict.fromkeys(pane.query(Chart) if pane else ())
-        for chart in list(self._behind)[:CHARTS_A_TICK]:
-            del self._behind[chart]
-            chart.view = self._view
-            chart.refresh_data()
+        if changed & {"steps", "evaluations"}:
+            self._outdated |= dict.fromkeys(self._visible_charts())
+        count = 1 if changed == {"steps"} else CHARTS_A_TICK
+        for chart in [*self._elsewhere, *self._outdated][:count]:
+            self._outdated.pop(chart, None)
+            if chart in self._elsewhere:
+                del self._elsewhere[chart]
+                chart.view = self._view
+            else:
+                chart.refresh_data()
+
+    def _visible_charts(self) -> Iterable[Chart]:
+        pane = self.query_one(TabbedContent).active_pane
+        return pane.query(Chart) if pane else ()
 
     def show_losses(self) -> None:
         """Show the current training loss at each supervision step, beside the newest evaluation."""
@@ -343,10 +353,15 @@ class TrainTabs(LazyTabs, ChartsInStep):
 
     # Messages ---------------------------------------------------------------------------------
 
-    def follow_view(self, view: View) -> None:
-        """Show a part of all charts, with the next ticks."""
+    def follow_view(self, view: View, changed: Chart) -> None:
+        """Show a part of all charts, with the next ticks; hidden ones cost nothing."""
         self._view = view
-        self._behind |= dict.fromkeys(self.query(Chart))
+        self._elsewhere = dict.fromkeys(self._visible_charts())
+        for waiting in (self._elsewhere, self._outdated):
+            waiting.pop(changed, None)
+        for chart in self.query(Chart):
+            if chart not in self._elsewhere and chart is not changed:
+                chart.view = view
 
     @on(MovingSamples.Selected, "#moving-samples")
     def _read_sample(self, event: MovingSamples.Selected) -> None:
