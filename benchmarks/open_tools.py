@@ -16,8 +16,10 @@ import numpy as np
 import torch
 
 from benchmarks.learning import NoCommands
+from trm_engine.checkpoints.file import load_checkpoint
 from trm_engine.config import Config
 from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.runs.events import Silent
 from trm_engine.runs.folder import RunFolder
 from trm_engine.runs.schema.events import NewEvent, StepColumns
@@ -37,7 +39,14 @@ def main() -> int:
     parser.add_argument("--config", default="configs/default.yaml")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, help="folder for the checkpoint")
+    parser.add_argument("--keep", type=Path, help="folder for the checkpoints")
+    parser.add_argument(
+        "--resume",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="go on from a checkpoint of --keep; from one of a longer run, too, if it was saved in "
+        "the first half of both runs, where the learning rate is constant",
+    )
     parser.add_argument(
         "--every", type=int, default=0, help="also judge every N updates, on a part"
     )
@@ -64,7 +73,8 @@ def main() -> int:
 
 def _run(config: Config, folder: RunFolder, arguments: argparse.Namespace) -> None:
     torch.set_num_threads(config.training.num_threads or torch.get_num_threads())
-    prepared = prepare_data(config)
+    found = load_checkpoint(arguments.resume, to_resume=True) if arguments.resume else None
+    prepared = prepare_data(config, TRMTokenizer(found["tokenizer"]) if found else None)
     config = prepared.config
     model = build_model(config, prepared, choose_device(config.training.device))
     print(sum(each.numel() for each in model.parameters()), "parameters", flush=True)
@@ -77,6 +87,8 @@ def _run(config: Config, folder: RunFolder, arguments: argparse.Namespace) -> No
     report = _Watching(arguments.every)
     train = _of_services(prepared.train, arguments.services)
     trainer = Trainer(config, model, train, watched, folder, report, NoCommands(), ProcessGroup())
+    if found:
+        trainer.load(found)
     report.judge = lambda: _judge(trainer, {k: _part(v, arguments.part) for k, v in sets.items()})
     began, cpu = time.perf_counter(), time.process_time()
     trainer.run()
@@ -146,7 +158,7 @@ class _Watching(Silent):
     def __call__(self, event: NewEvent) -> None:
         if isinstance(event, StepColumns) and self.every:
             for step in event.columns["step"]:
-                if step % self.every == 0:
+                if step and step % self.every == 0:
                     self.judge()
 
 
