@@ -74,11 +74,15 @@ async def test_evaluation_tab_as_text(size: tuple[int, int], other: Path | None)
         assert_golden(f"{name}_{size[0]}x{size[1]}", shown(pilot.app))
 
 
-async def test_a_model_of_one_step_shows_slots_in_the_place_of_halting() -> None:
+@pytest.mark.parametrize(("size", "has_room"), [((80, 24), False), ((120, 36), True)])
+async def test_a_model_of_one_step_shows_slots_and_confidence_in_the_place_of_halting(
+    size: tuple[int, int], has_room: bool
+) -> None:
     told = Told(Path("step_3.pt"))
     told.steps = 1
-    async with TrmApp(lambda _: InspectScreen(told), Settings()).run_test(size=(120, 36)) as pilot:
+    async with TrmApp(lambda _: InspectScreen(told), Settings()).run_test(size=size) as pilot:
         await pilot.press("5")
         await until(pilot, lambda: "Slot accuracy" in shown(pilot.app))
         assert "Halting" not in shown(pilot.app)
         assert "Supervision steps" not in shown(pilot.app)
+        assert ("─ Confidence ─" in shown(pilot.app)) == has_room

@@ -52,3 +52,13 @@ async def test_slots_that_the_previous_evaluation_lacks_have_no_change() -> None
         lines = text_of(pane).splitlines()
         assert "▲ +0.250" in lines[2]
         assert not {"▲", "▼", "="} & set(lines[3])
+
+
+async def test_a_model_without_slots_is_not_waited_for() -> None:
+    pane = SlotAccuracy()
+    async with PaneApp(pane).run_test(size=(60, 12)) as pilot:
+        pane.wait("evaluating 91%")
+        pane.show(Slots(accuracy=None, value_accuracy=None, per_slot={}))
+        pane.wait("evaluating 95%")
+        await pilot.pause()
+        assert "This model has no slots" in text_of(pane)

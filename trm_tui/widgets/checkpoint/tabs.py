@@ -95,7 +95,14 @@ class InspectTabs(LazyTabs):
         return VocabularyView(classes="panel")
 
     def _evaluation(self) -> Widget:
-        panes = (HeadlineFigures, SupervisionSteps, DecisionMatrix, HaltingCurve, SlotAccuracy)
+        panes = (
+            HeadlineFigures,
+            SupervisionSteps,
+            DecisionMatrix,
+            HaltingCurve,
+            SlotAccuracy,
+            ConfidenceCurves,
+        )
         return Container(*(pane(classes="panel") for pane in panes), id="evaluation-panes")
 
     def _tools(self) -> Widget:

@@ -24,6 +24,7 @@ from trm_tui.widgets.table.columns import Cells, Column, Layout
 from trm_tui.widgets.table.rows import Line, RowsView
 
 ALL = "all slots"
+NO_SLOTS = "This model has no slots"
 LEAST_NAME, MOST_NAME = 8, 36
 DIRECTIONS = {UP: "good", DOWN: "poor"}
 
@@ -43,7 +44,12 @@ class SlotAccuracy(RowsView, AwaitsEvaluation):
         """Show the slots of an evaluation, compared with those of the previous one."""
         self._slots, self._previous = slots, previous
         self._names = list(_per_slot(slots))
+        self.wait(self.EMPTY)
         self.invalidate()
+
+    def wait(self, text: str) -> None:
+        """Say what the pane waits for; nothing, if there are no slots to judge."""
+        super().wait(NO_SLOTS if self._slots and not self._names else text)
 
     def row_count(self) -> int:
         """One row for each slot."""
