@@ -10,7 +10,7 @@ from trm_engine.errors import RunError, in_words
 from trm_engine.runs.folder import LEFTOVER, RunFolder, claim
 
 OWN = re.compile(
-    r"config\.yaml|(events|commands|validation)\.jsonl|worker\.(log|lock)|about\.json"
+    r"config\.yaml|(events|commands|validation)\.jsonl|events\.columns|worker\.(log|lock)|about\.json"
     r"|tokenizer\.(model|vocab)|(model|model_ema|best|last|(step|epoch)_\d+)\.pt"
 )
 """Names of the files that a run writes."""

@@ -144,15 +144,18 @@ class EventReader:
     Args:
         path: the file. It may not exist yet.
         from_end: skip the events that are in the file now.
+        stored: take what ``stored_columns`` has from there. Updates are then ``StoredSteps``, and
+            reports of progress are left out.
     """
 
-    def __init__(self, path: Path, from_end: bool = False) -> None:
+    def __init__(self, path: Path, from_end: bool = False, stored: bool = False) -> None:
         self.path = path
         self.behind = 0.0
         self.restarted = False
         self._offset = 0
         self._identity: tuple[int, int] | None = None
         self._torn = -1
+        self._stored: Iterator[Event] | None = None if stored else iter(())
         if from_end:
             with suppress(OSError):
                 status = path.stat()
@@ -169,6 +172,10 @@ class EventReader:
         try:
             with open(self.path, "rb", buffering=0) as file:
                 self._look_whether_restarted(os.fstat(file.fileno()))
+                for event in self._take_stored(file):
+                    events.append(event)
+                    if time.perf_counter() >= deadline:
+                        return events
                 while lines := self._next_lines(file):
                     events += filter(None, map(decode_event, lines))
                     if time.perf_counter() >= deadline:
@@ -183,6 +190,16 @@ class EventReader:
         if self._offset and (identity != known or status.st_size < self._offset):
             self.restarted = True
             self._offset = 0
+            self._stored = iter(())
+
+    def _take_stored(self, file: io.FileIO) -> Iterator[Event]:
+        """The rest of what is stored. The file is read from where that ends."""
+        if self._stored is None:
+            from trm_engine.runs.stored_columns import path_of, read_stored  # imports numpy
+
+            self._offset, self._stored = read_stored(file, path_of(self.path))
+            self.behind = 1 - self._offset / max(os.fstat(file.fileno()).st_size, 1)
+        return self._stored
 
     def _next_lines(self, file: io.FileIO) -> list[bytes]:
         """The complete lines of the next block. The block grows until it has at least one."""

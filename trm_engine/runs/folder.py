@@ -30,7 +30,7 @@ LIVE = (
     "`trm-tui train` with another --output-dir starts a second one"
 )
 LEFTOVER = re.compile(
-    r"\.writable|\.?(config\.yaml|validation\.jsonl|tokenizer\.model)(\.\d+)?\.new"
+    r"\.writable|\.?(config\.yaml|validation\.jsonl|tokenizer\.model|events\.columns)(\.\d+)?\.new"
     r"|\.(model|model_ema|best|last|(step|epoch)_\d+)\.pt(\.\d+)?\.new"
 )
 """Names of half-written files that a killed process leaves, also of earlier versions."""

@@ -107,7 +107,16 @@ def _lead(folder: RunFolder, arguments: argparse.Namespace, place: Place) -> int
         return _reporting(events, lambda: _train_with_others(job, events))
     finally:
         events.close()
+        _store_columns(folder)
         lock.close()
+
+
+def _store_columns(folder: RunFolder) -> None:
+    """Let a long run open fast. Nothing depends on it, and the disk may be full."""
+    from trm_engine.runs.stored_columns import write_stored
+
+    with suppress(OSError):
+        write_stored(folder.events)
 
 
 def _train_with_others(job: Job, events: EventWriter) -> State:

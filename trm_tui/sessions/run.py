@@ -47,7 +47,7 @@ class AttachedRun:
         self._is_detached = False
         self.store = RunStore()
         self.waiting: dict[str, float] = {}
-        self._reader = EventReader(folder.events)
+        self._reader = EventReader(folder.events, stored=True)
         self._is_live = True
         self._looked = 0.0
         self.held = HeldFolder(folder.path)

@@ -10,14 +10,15 @@ from itertools import chain
 import numpy as np
 from msgspec import Raw
 
-from trm_engine.runs.numbers import decode_numbers
+from trm_engine.runs.numbers import numbers_of
 from trm_tui.store.growing import AXES, Array, Points, Rising
 
 EVENTS_AT_A_TIME = 2000
 WORTHWHILE = 500
 """Pending events for which decoding columns that nobody asked for pays."""
 
-Texts = Mapping[str, Raw]
+Texts = Mapping[str, Raw | Array]
+"""Columns of an event: JSON texts, or numbers that were decoded before."""
 
 
 @dataclass
@@ -58,10 +59,10 @@ class Column:
         while first > self._taken and found < rows:
             first -= 1
             found += counts[first]
-        if first == self._taken:
+        if found < rows:
             return self.values[-rows:]
         texts = [each.get(self._name) for each in self._pending.texts[first:]]
-        return _numbers(texts, counts[first:])[-rows:]
+        return numbers_of(texts, counts[first:])[-rows:]
 
     @property
     def generation(self) -> int:
@@ -77,7 +78,7 @@ class Column:
         """Decode the oldest pending events."""
         begin, end = self._taken, self._taken + EVENTS_AT_A_TIME
         texts = [each.get(self._name) for each in self._pending.texts[begin:end]]
-        self._points.extend(_numbers(texts, self._pending.rows[begin:end]))
+        self._points.extend(numbers_of(texts, self._pending.rows[begin:end]))
         self._taken += len(texts)
 
     def truncate(self, rows: int) -> None:
@@ -115,10 +116,10 @@ class Columns(Mapping[str, Column]):
         return self._pending.total
 
     def append(self, *events: Texts) -> None:
-        """Add the JSON arrays of ``steps`` events: of each of equal length, including "step"."""
+        """Add the arrays of ``steps`` events: of each of equal length, including "step"."""
         for name in dict.fromkeys(chain.from_iterable(dict.fromkeys(map(tuple, events)))):
             self[name]
-        rows = [_length(bytes(texts["step"])) for texts in events]
+        rows = [_length(texts["step"]) for texts in events]
         self._pending.texts += events
         self._pending.rows += rows
         self._pending.total += sum(rows)
@@ -151,22 +152,8 @@ class Columns(Mapping[str, Column]):
             column.forget_pending()
 
 
-def _length(array: bytes) -> int:
-    return 0 if array == b"[]" else 1 + array.count(b",")
-
-
-def _numbers(texts: list[Raw | None], rows: list[int]) -> Array:
-    """The numbers of JSON arrays of known length; NaN for missing or invalid arrays."""
-    given = [text for text in texts if text is not None]
-    if not given:
-        return np.full(sum(rows), np.nan)
-    try:
-        numbers = decode_numbers(given)
-    except ValueError:
-        numbers = np.empty(0)
-    if len(given) == len(texts) and len(numbers) == sum(rows):
-        return numbers
-    if len(texts) == 1:
-        return np.full(rows[0], np.nan)
-    each = zip(texts, rows, strict=True)
-    return np.concatenate([_numbers([text], [count]) for text, count in each])
+def _length(array: Raw | Array) -> int:
+    if isinstance(array, np.ndarray):
+        return len(array)
+    text = bytes(array)
+    return 0 if text == b"[]" else 1 + text.count(b",")

@@ -165,6 +165,7 @@ class RunStore:
 
     def _take_state(self, event: StateChanged) -> Topics:
         if event.state == "starting" and self.state not in (None, *ENDED):
+            self.catch_up()
             self.note_loss(LOST_BEFORE)
         self._is_lost = False
         if self.state == "paused" and self.reason:  # the cause of the pause is fixed

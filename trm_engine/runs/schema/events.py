@@ -167,6 +167,23 @@ class Steps(Base, kw_only=True, tag="steps", gc=False):
             return []
 
 
+class StoredSteps(Steps, kw_only=True, tag="stored_steps", gc=False):
+    """Many updates from ``stored_columns``: ``columns`` are arrays, ``by_step`` is left out."""
+
+    @classmethod
+    def of(cls, time: float, columns: dict[str, Any]) -> StoredSteps:
+        """From the columns of these updates, and the time of the last one's event."""
+        return cls(t=time, columns=columns, by_step=Raw(b"[]"))
+
+    def __post_init__(self) -> None:
+        """They were in order when they were stored."""
+
+    @property
+    def steps(self) -> list[int]:
+        steps: Any = self.columns["step"]
+        return [int(step) for step in steps]
+
+
 class Progress(Base, kw_only=True, tag="progress"):
     """Progress of the preparation: the finished ``share`` (0 to 1) of the stage ``what``.
 
