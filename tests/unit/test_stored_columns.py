@@ -193,7 +193,7 @@ def test_the_newest_updates_are_left_to_the_events(
 
 
 def test_a_worker_writes_it_at_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, written = RunFolder(tmp_path / "run"), []
+    folder, written = RunFolder(tmp_path / "run"), list[Path]()
     folder.create()
     monkeypatch.setattr(stored_columns, "write_stored", written.append)
     monkeypatch.setattr(start, "_reporting", lambda report, train: 0)

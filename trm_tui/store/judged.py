@@ -117,6 +117,15 @@ class JudgedSamples:
         lines: list[int] = self._lines.values[view].astype(int).tolist()
         return lines
 
+    def last_line(self, view: View) -> int:
+        """The highest of these line numbers; 0 if there are none."""
+        return int(self._lines.values[view].max(initial=0))
+
+    def place_of(self, line: int, view: View) -> int | None:
+        """Where a line is among samples; None if it is not."""
+        found = np.flatnonzero(self._lines.values[view] == line)
+        return int(found[0]) if len(found) else None
+
     def _of(self, kind: str) -> Flags:
         """Mask of the samples of a kind, [N]."""
         wrong = self._wrong.values.astype(np.int64)

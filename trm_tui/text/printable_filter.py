@@ -35,14 +35,14 @@ class PrintableFilter(LineFilter):
                 segments = [_safe(segment) for segment in segments]
                 break
         if self.others:
-            segments = [_styled(segment) for segment in segments]
+            segments = [each if each[1] is not None else _styled(each) for each in segments]
         for each in self.others:
             segments = each.apply(segments, background)
         return segments
 
 
 def _styled(segment: Segment) -> Segment:
-    return segment if segment.style else Segment(segment.text, NO_STYLE, segment.control)
+    return Segment(segment.text, NO_STYLE, segment.control)
 
 
 def _safe(segment: Segment) -> Segment:

@@ -101,7 +101,7 @@ class JudgedRows(SelectingRows):
         """Narrow panes keep line, truth, prediction and wrong parts."""
         names = [ANSWER, *map(one_line, self._samples.tools)]
         name = min(max(map(cell_len, names)), MOST_NAME)
-        line = max(len(str(max(self._samples.lines(self.view), default=0))), 4)
+        line = max(len(str(self._samples.last_line(self.view))), 4)
         return [
             Column("mark", "", 1),
             Column("line", "line", line),
@@ -136,8 +136,8 @@ class JudgedRows(SelectingRows):
 
     def _place_of(self, sample: Judged) -> int:
         """The row of a sample; if it is not shown, the cursor's row."""
-        found = np.flatnonzero(np.array(self._samples.lines(self.view)) == sample.line)
-        return int(found[0]) if len(found) else min(self._cursor, max(len(self.view) - 1, 0))
+        row = self._samples.place_of(sample.line, self.view)
+        return min(self._cursor, max(len(self.view) - 1, 0)) if row is None else row
 
 
 class JudgedList(SelectingList[JudgedRows]):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from rich.segment import Segment
@@ -188,7 +190,9 @@ class RowsView(ScrollView, can_focus=True, inherit_bindings=False):
         return self._strip(line, width)
 
     def _strip(self, line: Line, width: int, over: str = "") -> Strip:
-        segments = [Segment(text, self._style(look, over)) for text, look in line if text]
+        alike = groupby(line, itemgetter(1))  # every segment is handled many times until painted
+        joined = (("".join([text for text, _ in cells]), look) for look, cells in alike)
+        segments = [Segment(text, self._style(look, over)) for text, look in joined if text]
         return Strip(segments).adjust_cell_length(width, self._style("", over))
 
     def _style(self, look: str, over: str) -> Style:
