@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -32,12 +33,17 @@ from trm_tui.settings import Remembered, Settings
 from trm_tui.text.console import PrintableConsole
 from trm_tui.text.printable_filter import PrintableFilter
 from trm_tui.theme import ThemedApp
+from trm_tui.widgets.lazy_tabs import LazyTabs
 
 PANE = "panel"
 GARBAGE_SECONDS = 3.0
 """Garbage collection is off for this long, while the first screen is built and the run is read."""
 KEY_SECONDS = 0.5
 """How long a key waits for the previous one, whose widget may be gone."""
+PANES_SECONDS = 0.02
+"""How often is looked whether the panes that a key waits for are there."""
+MOST_SECONDS = 10.0
+"""How long a key waits for them."""
 LONG = 30.0
 """Seconds for which an error in the keymap is shown."""
 NO_COMMANDS = ("tab(", "app.command_palette")
@@ -86,6 +92,7 @@ class TrmApp(ThemedApp):
         self._first = first
         self._typed: deque[events.Key] = deque()
         self._pending: events.Key | None = None
+        self._complete: Screen[Any] | None = None
         self._imposed = ""
         if self.remembered.settings.theme in self.available_themes:
             self.theme = self.remembered.settings.theme
@@ -170,10 +177,24 @@ class TrmApp(ThemedApp):
     async def _handle_next(self) -> None:
         """Dispatch a key, followed by the message that reports that it was handled."""
         self._pending = None
+        if self._typed and not self._has_panes() and _age(self._typed[0]) < MOST_SECONDS:
+            self._pending = waiting = events.Key("", None)  # stands for what is not there yet
+            self.set_timer(PANES_SECONDS, partial(self._go_on, waiting))
+            return
         while self._typed and self._pending is None:
             key, target = self._typed.popleft(), self.focused or self.screen
             await super().on_event(key)
             self._pending = key if _Handled(key, target).follow() else None
+
+    def _has_panes(self) -> bool:
+        """Whether the first screen is there, and what this one opens with."""
+        if len(self.screen_stack) < 2 or not self.screen.is_mounted:
+            return False
+        if self.screen is not self._complete:
+            if not all(tabs.is_filled for tabs in self.screen.query(LazyTabs)):
+                return False
+            self._complete = self.screen
+        return True
 
     @on(_Handled)
     def _note_handled(self, handled: _Handled) -> None:
@@ -243,6 +264,11 @@ class TrmApp(ThemedApp):
         """Leave the screen: by its ``leave`` method if it has one."""
         leave = getattr(self.screen, "leave", self.screen.dismiss)
         leave()
+
+
+def _age(key: events.Key) -> float:
+    """Seconds since a key was pressed."""
+    return time.monotonic() - key.time
 
 
 def _pane(widget: Widget | None) -> Widget | None:

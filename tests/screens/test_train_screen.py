@@ -8,7 +8,7 @@ import pytest
 from textual.events import Key
 from textual.pilot import Pilot
 from textual.widget import Widget
-from textual.widgets import TabbedContent
+from textual.widgets import TabbedContent, TabPane
 
 from tests.screens.fake_run import FakeRun
 from tests.screens.panes import text_of
@@ -289,6 +289,27 @@ async def test_crosshair_and_axis_are_shared_by_all_charts(run: FakeRun) -> None
         assert {chart.view.axis for chart in charts} == {"time"}
         assert len({chart.cursor for chart in charts}) == 1
         assert charts.first().cursor is not None
+
+
+async def test_keys_before_the_panes_are_there_wait_for_them(
+    run: FakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill, asked = TrainTabs._fill_and_focus, list[tuple[TrainTabs, TabPane]]()
+
+    def fill_later(tabs: TrainTabs, pane: TabPane) -> None:
+        asked.append((tabs, pane))
+
+    monkeypatch.setattr(TrainTabs, "_fill_and_focus", fill_later)
+    async with app_of(run).run_test(size=SIZE) as pilot:
+        for key in ("f", "question_mark"):
+            pilot.app.post_message(Key(key, None))
+        await until(pilot, lambda: bool(asked))
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, TrainScreen)
+        pilot.app.screen.call_later(fill, *asked[0])
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
+        below = pilot.app.screen_stack[-2]
+        assert below.maximized is below.query_one("#loss")
 
 
 async def test_updates_between_two_keys_do_not_undo_the_first(run: FakeRun) -> None:

@@ -40,6 +40,8 @@ class LazyTabs(Widget):
         names = [_id(name) for name in self.TABS]
         self._first = first if first in names else names[0]
         self._takes_focus = self.TAKES_FOCUS
+        self.is_filled = False
+        """Whether the first tab has its content, which keys are meant for."""
 
     def content(self, tab: str) -> Widget:
         """The content of a tab."""
@@ -76,7 +78,7 @@ class LazyTabs(Widget):
         await self._fill(pane)
         if self._takes_focus and pane.is_attached:
             self._focus_first(pane)
-        self._takes_focus = True
+        self._takes_focus = self.is_filled = True
 
     async def _fill(self, pane: TabPane) -> None:
         if pane.children or not pane.is_attached:  # the user may have left the screen already
