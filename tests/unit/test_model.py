@@ -30,6 +30,7 @@ from trm_engine.models import TRMForToolCalling, TRMOutput
 from trm_engine.models.embeddings import SHARED_REGISTERS
 from trm_engine.models.heads import MASKED_LOGIT, Q_BIAS
 from trm_engine.models.heads.arg_requirements import ArgRequirements
+from trm_engine.models.heads.heads import _wanted_and_known
 from trm_engine.models.layers import attend, swiglu_width
 from trm_engine.models.layout import OLDEST, REGISTER_RECENCY, Layout, readers_of, turn_recency
 from trm_engine.models.readings import Readings
@@ -399,6 +400,18 @@ def test_a_call_waits_for_what_its_tool_needs() -> None:
     penalty = requirements(tools, presence, readings)
     assert penalty[:, 0].tolist() == pytest.approx([0, 27.4, 27.4, 0], abs=0.05)
     assert penalty[:, 1:].abs().max() < 1e-3  # not needed, and no argument of either tool
+
+
+def test_a_call_must_be_wanted_and_all_that_it_needs_be_known() -> None:
+    wanted = torch.linspace(-30, 30, 13, requires_grad=True)
+    penalty = torch.tensor([[0.0], [1e-3], [0.7], [5.0], [40.0]], requires_grad=True)
+    logits = _wanted_and_known(wanted, penalty)
+    chance = wanted.double().sigmoid() * torch.exp(-penalty.double())
+    assert torch.allclose(logits.sigmoid().double(), chance, atol=2e-5)
+    assert (logits[3] < -4.9).all()  # however much it is wanted
+    logits.sum().backward()
+    for each in (wanted, penalty):
+        assert each.grad is not None and each.grad.isfinite().all()
 
 
 def test_what_a_call_needs_is_read_as_well(model: TRMForToolCalling) -> None:

@@ -18,7 +18,7 @@ from trm_engine.inference.decoding import Decoded
 from trm_engine.runs.schema.answers import PRESENT, Place
 
 LEAST_PENALTY = 1.0
-"""An argument is missing if its penalty on the decision's logit is at least this large."""
+"""An argument is missing if it takes at least this off log P(call): then P(call) <= 0.37."""
 
 
 @dataclass(frozen=True)

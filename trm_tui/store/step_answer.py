@@ -82,7 +82,7 @@ def decided_probability(prediction: Prediction) -> float:
 
 
 def missing(step: StepPrediction) -> str:
-    """The missing arguments with their penalties on the call logit, largest first."""
+    """The missing arguments with their penalties, which log P(call) loses, largest first."""
     return ", ".join(f"{name} −{lack:.1f}" for name, lack in step.prediction.missing.items())
 
 

@@ -13,7 +13,7 @@ REQUIRED, OPTIONAL = 1.0, -3.0
 
 
 class ArgRequirements(nn.Module):
-    """The missing penalty of each argument a, which is subtracted from the decision logit:
+    """The missing penalty of each argument a, which is subtracted from log P(call):
 
         penalty_a = sum_k P(tool k) need[k, a] x -log P(argument a is known)
         need[k, a] = softplus(c[is a required by k] + w . reading_a)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from trm_engine.config import TRMConfig
 from trm_engine.models.embeddings import SHARED_REGISTERS
@@ -23,13 +24,15 @@ from trm_engine.models.layout import Context
 
 Q_BIAS = -5.0
 """Initial bias of q: the model begins sure that it is wrong, as in the reference code."""
+LEAST_PENALTY = 1e-5
+"""No call is surer than this allows."""
 
 
 class Heads(nn.Module):
     """All heads, and how they depend on each other.
 
-        decision      = classifier(register 0) + log sum_k exp(w . tool register k)
-                        - sum of missing penalties under P(tool)
+        wanted        = classifier(register 0) + log sum_k exp(w . tool register k)
+        P(call)       = sigmoid(wanted) exp(-sum of missing penalties under P(tool))
         tool          = score of each tool (register, matches, common words), for a call made now
         next tool     = another score of each, for the next call, made now or later
         presence      = w . state + b + evidence (+ slot prior under P(next tool), + common words)
@@ -103,9 +106,9 @@ class Heads(nn.Module):
         now = _by_tool(chances, context, 0.0)
         penalty = self.arg_requirements(now, arg_presence, readings).sum(-1, keepdim=True)
         calls = self.calls(tools)[..., 0].where(context.has_tool, MASKED_LOGIT)
-        decision = self.decision(answer, tokens, context) + calls.logsumexp(dim=-1, keepdim=True)
+        wanted = self.decision(answer, tokens, context) + calls.logsumexp(dim=-1, keepdim=True)
         return TRMOutput(
-            decision_logits=decision - penalty,
+            decision_logits=_wanted_and_known(wanted, penalty),
             tool_logits=_by_tool(tool_scores, context, MASKED_LOGIT),
             arg_start_logits=starts[:, num_slots:].mT,
             arg_end_logits=ends[:, num_slots:].mT,
@@ -121,6 +124,16 @@ class Heads(nn.Module):
             slot_choice_logits=choices[:, :num_slots],
             arg_choice_logits=choices[:, num_slots:],
         )
+
+
+def _wanted_and_known(wanted: Tensor, penalty: Tensor) -> Tensor:
+    """The logit of P(call) = sigmoid(wanted) exp(-penalty).
+
+    Both factors are needed: however much a call is wanted, it is as improbable as that all that it
+    needs is known. A penalty on the logit could be outweighed.
+    """
+    unknown = torch.log(1 - torch.exp(-penalty.clamp(min=LEAST_PENALTY)))
+    return wanted - penalty - F.softplus(wanted + unknown)
 
 
 def _by_tool(scores: Tensor, context: Context, other: float) -> Tensor:

@@ -24,7 +24,7 @@ class TRMOutput:
         y, z: the tokens' states after the step, [B, L, D].
         next_tool_logits: which tool the next call has, made now or later, [B, T].
         arg_presence_logits: whether an argument's value is known, [B, A].
-        missing_penalty: what each argument that the next call lacks takes off the logit of a
+        missing_penalty: what each argument that the next call lacks takes off log P of a
             decision to make that call, [B, A].
         slot_choice_logits, arg_choice_logits: which of its listed values a field has, [B, S, V] and
             [B, A, V].

@@ -78,7 +78,7 @@ class Prediction(Struct, frozen=True, kw_only=True):
     answer, or if the model knows no available tool. ``calls`` are all calls that are made
     together, ``tool`` among them. ``slots`` has every slot's value, "" where it is predicted empty.
     ``missing`` has the arguments that the next call still lacks, or for which no valid value
-    stands anywhere, the largest penalty first; penalties are in units of the decision's logit.
+    stands anywhere, the largest penalty first; each is what is taken off log P(call).
     ``q`` is the probability that decision, tool and slot presences are right, ``confidence`` that
     decision, tool and arguments are. ``abstain``: the confidence is below the model's threshold,
     and ``abstain_reason`` says what is unsure.
