@@ -116,7 +116,7 @@ class TrmApp(ThemedApp):
 
     def _end(self) -> None:
         """End the app, once its screen is complete: a screen that is being mounted would fail."""
-        self.screen.call_later(self.exit)
+        (self.screen if self.screen_stack else self).call_later(self.exit)
 
     def _open(self) -> None:
         self.push_screen(self._first(self.remembered), lambda _: self.exit())
