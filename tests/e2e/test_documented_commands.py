@@ -199,7 +199,7 @@ def _find_errors(arguments: argparse.Namespace) -> int:
     write_records(folder / RESULT, [suspect])
     note = {"content": content_hash(samples_file(arguments.data))}
     (folder / "search.json").write_text(json.dumps(note))
-    print(json.dumps({"type": "result", "suspects": 1}))
+    print(json.dumps({"type": "result", "samples": 4, "disputed": 1}))
     return 0
 
 
