@@ -56,7 +56,7 @@ def checkpoint(dataset: TRMToolCallingDataset, tmp_path_factory: pytest.TempPath
             pass
         optimizer.step()
         optimizer.zero_grad()
-    _confuse_tools(model, dataset)
+    _confuse_tools(model.eval(), dataset)
     path = tmp_path_factory.mktemp("learnt") / "best.pt"
     save_atomically(checkpoint_of(model, dataset), path)
     return path
