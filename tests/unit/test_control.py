@@ -12,8 +12,23 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.support import start_python
 from trm_engine.runs.commands import CommandReader, send_command
 from trm_engine.worker.control import SIGNALS, Control
+
+
+SECONDS = 120
+STORMED = """
+import sys
+from pathlib import Path
+from trm_engine.worker.control import Control
+
+control = Control(Path(sys.argv[1]), tied=False)
+print("ready", flush=True)
+while not Path(sys.argv[2]).exists():
+    pass
+print(*control())
+"""
 
 
 class Viewer:
@@ -100,3 +115,15 @@ def test_a_signal_stops(control: Control, number: signal.Signals) -> None:
     assert control.wants("stop")
     assert control() == ["stop"]
     assert control() == []
+
+
+def test_signals_that_interrupt_each_other_stop_it(tmp_path: Path) -> None:
+    """A handler that takes a lock waits for itself when the next signal interrupts it."""
+    over = tmp_path / "over"
+    stormed = start_python(STORMED, tmp_path / "commands.jsonl", over)
+    assert stormed.stdout and stormed.stdout.readline() == "ready\n"
+    for place in range(30_000):
+        stormed.send_signal(SIGNALS[place % len(SIGNALS)])
+    over.touch()
+    said, _ = stormed.communicate(timeout=SECONDS)
+    assert (stormed.returncode, said) == (0, "stop\n")

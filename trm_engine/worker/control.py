@@ -25,12 +25,12 @@ class Control:
         """Commands in the first ``begin`` bytes of the file are older than this worker."""
         self._folder = HeldFolder(path.parent)
         self._reader = CommandReader(path, commands_size(path) if begin is None else begin)
-        self._asked_to_stop = threading.Event()
+        self._asked_to_stop = False
         self._viewer_gone = threading.Event()
         self._detached = not tied
         self._waiting: list[str] = []
         for number in SIGNALS:
-            signal.signal(number, lambda *_: self._asked_to_stop.set())
+            signal.signal(number, self._ask_to_stop)
         if tied:
             viewer = sys.stdin.fileno()
             threading.Thread(target=self._watch, args=(viewer,), name="viewer", daemon=True).start()
@@ -59,11 +59,14 @@ class Control:
         commands = self._reader.read()
         if "detach" in commands:
             self._detached = True
-        if self._asked_to_stop.is_set() or (viewer_gone and not self._detached):
-            self._asked_to_stop.clear()
-            self._detached = True
+        if self._asked_to_stop or (viewer_gone and not self._detached):
+            self._asked_to_stop, self._detached = False, True
             commands.append("stop")
         return [command for command in commands if command != "detach"]
+
+    def _ask_to_stop(self, *_: object) -> None:
+        """Handle a signal. No lock: the next signal may interrupt this, and would wait for ever."""
+        self._asked_to_stop = True
 
     def _watch(self, viewer: int) -> None:
         while os.read(viewer, 1024):

@@ -57,7 +57,7 @@ class OwnServer:
         self._secrets = {} if key is None else {API_KEY: key}
         self._listener = listener
         self._is_quiet = is_quiet
-        self._stopping = threading.Event()
+        self._stopping = False  # no Event: a signal handler sets it
         self._deaths: deque[float] = deque(maxlen=MOST_DEATHS)
         self._news: deque[str] = deque(maxlen=LINES)
         self._ended = threading.Event()
@@ -67,24 +67,19 @@ class OwnServer:
         """Wait for the end of the server. Returns its exit status."""
         while True:
             status = self._wait()
-            if (
-                status >= 0
-                or -status in ENDINGS
-                or self._stopping.is_set()
-                or not self._may_start()
-            ):
+            if status >= 0 or -status in ENDINGS or self._stopping or not self._may_start():
                 self.status = 128 - status if status < 0 else status
                 self._ended.set()
                 return self.status
             self._say(f"killed by {signal.Signals(-status).name}; starting again")
             self._worker = self._start()
-            if self._stopping.is_set():  # since it died
+            if self._stopping:  # since it died
                 self._worker.terminate()
 
     def send(self, number: int) -> None:
         """Send the worker a signal."""
         if number == signal.SIGTERM:
-            self._stopping.set()
+            self._stopping = True
         self._worker.send_signal(number)
 
     def stop(self) -> None:
