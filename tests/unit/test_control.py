@@ -16,7 +16,6 @@ from tests.support import start_python
 from trm_engine.runs.commands import CommandReader, send_command
 from trm_engine.worker.control import SIGNALS, Control
 
-
 SECONDS = 120
 STORMED = """
 import sys

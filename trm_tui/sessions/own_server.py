@@ -73,8 +73,11 @@ class OwnServer:
                 return self.status
             self._say(f"killed by {signal.Signals(-status).name}; starting again")
             self._worker = self._start()
-            if self._stopping:  # since it died
+            if self._is_stopping():  # since it died
                 self._worker.terminate()
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
 
     def send(self, number: int) -> None:
         """Send the worker a signal."""
