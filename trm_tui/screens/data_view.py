@@ -80,6 +80,7 @@ class ViewScreen(Screen[None]):
     def on_mount(self) -> None:
         """Read the file."""
         self._header = self.query_one(InspectHeader)
+        self._banner = self.query_one(Banner)
         self._tabs = self.query_one(ViewTabs)
         self._show_header("opening…")
         self._open()
@@ -140,7 +141,7 @@ class ViewScreen(Screen[None]):
     def _show_warnings(self) -> None:
         """What is left out stands at the top; how tokens are counted does not."""
         assert self.session.view
-        self.query_one(Banner).show(self.session.view.notes[1:])
+        self._banner.show(self.session.view.notes[1:])
 
     # Lists ------------------------------------------------------------------------------------
 

@@ -81,6 +81,7 @@ class InspectScreen(Screen[None]):
     def on_mount(self) -> None:
         """Load the summary first."""
         self._header = self.query_one(InspectHeader)
+        self._banner = self.query_one(Banner)
         self._tabs = self.query_one(InspectTabs)
         self._show_header("opening…")
         self._open()
@@ -147,7 +148,7 @@ class InspectScreen(Screen[None]):
     async def _evaluate(self) -> None:
         """Show the evaluation as it proceeds. After a failure it can be started again."""
         shown = 0.0
-        self.query_one(Banner).show([])
+        self._banner.show([])
         self._tabs.status = EVALUATING
         self._show_header(EVALUATING)
         self._tabs.show_evaluation()
@@ -159,7 +160,7 @@ class InspectScreen(Screen[None]):
                     self._tabs.status = self._progress() or EVALUATING
                     self._tabs.show_evaluation()
         except (UserError, WorkerError) as error:
-            self.query_one(Banner).show([str(error)])
+            self._banner.show([str(error)])
             self._tabs.status, self._is_judged = FAILED, False
         self._show_header()
         self._tabs.show_evaluation()

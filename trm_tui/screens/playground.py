@@ -94,6 +94,7 @@ class PlaygroundScreen(Screen[None]):
     def on_mount(self) -> None:
         """Open the files, then send the conversation."""
         self._header = self.query_one(InspectHeader)
+        self._banner = self.query_one(Banner)
         self._editor = self.query_one(ConversationEditor)
         self._tabs = self.query_one(PlaygroundTabs)
         self._show_header("opening")
@@ -160,9 +161,9 @@ class PlaygroundScreen(Screen[None]):
             await self._predict(draft)
         except (UserError, WorkerError) as error:
             self._show_header("no answer")
-            self.query_one(Banner).show([str(error)])
+            self._banner.show([str(error)])
         else:
-            self.query_one(Banner).show([])
+            self._banner.show([])
 
     async def _predict(self, draft: Draft) -> None:
         """Send a draft to all models, then show their answers."""
