@@ -41,7 +41,7 @@ GARBAGE_SECONDS = 3.0
 KEY_SECONDS = 0.5
 """How long a key waits for the previous one, whose widget may be gone."""
 PANES_SECONDS = 0.02
-"""How often is looked whether the panes that a key waits for are there."""
+"""Time between two checks whether the panes that a key waits for are there."""
 MOST_SECONDS = 10.0
 """How long a key waits for them."""
 LONG = 30.0

@@ -80,7 +80,7 @@ data:
 """The configuration of the models, unless another one is given: quick rather than exact."""
 
 LEAST_UPDATES = 150
-"""A small file is read by ``SMALL_MODEL`` in more epochs: after fewer updates it knows nothing."""
+"""On a small file ``SMALL_MODEL`` trains for more epochs, until it has made so many updates."""
 
 Tell = Callable[[str, float], None]
 """Told what is done now, and the share of the whole search that is finished."""

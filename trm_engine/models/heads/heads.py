@@ -24,8 +24,8 @@ from trm_engine.models.layout import Context
 
 Q_BIAS = -5.0
 """Initial bias of q: the model begins sure that it is wrong, as in the reference code."""
-LEAST_PENALTY = 1e-5
-"""No call is surer than this allows."""
+LEAST_TOTAL_PENALTY = 1e-5
+"""P(call) is at most about 1 minus this."""
 
 
 class Heads(nn.Module):
@@ -129,10 +129,10 @@ class Heads(nn.Module):
 def _wanted_and_known(wanted: Tensor, penalty: Tensor) -> Tensor:
     """The logit of P(call) = sigmoid(wanted) exp(-penalty).
 
-    Both factors are needed: however much a call is wanted, it is as improbable as that all that it
-    needs is known. A penalty on the logit could be outweighed.
+    A call is never more probable than that all that it needs is known. If the penalty were
+    subtracted from the logit instead, a strong wish for the call could outweigh it.
     """
-    unknown = torch.log(1 - torch.exp(-penalty.clamp(min=LEAST_PENALTY)))
+    unknown = torch.log(1 - torch.exp(-penalty.clamp(min=LEAST_TOTAL_PENALTY)))
     return wanted - penalty - F.softplus(wanted + unknown)
 
 

@@ -45,7 +45,7 @@ from trm_tui.widgets.run.supervision_steps import SupervisionSteps
 
 TOTAL = "total_loss"
 CHARTS_A_TICK = 3
-"""So many outdated charts are drawn in a tick; only one while updates come with every tick."""
+"""Most outdated charts that a tick draws; it draws only one while every tick brings updates."""
 COLUMNS = {
     "Learning rate": "lr",
     "Gradient norm": "grad_norm",
