@@ -191,7 +191,8 @@ class TrmApp(ThemedApp):
         if len(self.screen_stack) < 2 or not self.screen.is_mounted:
             return False
         if self.screen is not self._complete:
-            if not all(tabs.is_filled for tabs in self.screen.query(LazyTabs)):
+            awaits_tabs = getattr(self.screen, "awaits_tabs", False)
+            if awaits_tabs or not all(tabs.is_filled for tabs in self.screen.query(LazyTabs)):
                 return False
             self._complete = self.screen
         return True

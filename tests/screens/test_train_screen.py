@@ -424,6 +424,7 @@ async def test_how_it_looked_is_remembered(run: FakeRun) -> None:
         await pilot.press("q")
     app = app_of(run)
     async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: app.focused is not None)
         assert app.screen.query_one(TabbedContent).active == "charts"
         assert app.theme == "trm-light"
         await pilot.press("1")

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual import on, work
+from textual import work
 from textual.app import ComposeResult
 from textual.screen import Screen
 
@@ -16,20 +16,20 @@ from trm_engine.runs.folder import LOST
 from trm_engine.wording import counted
 from trm_tui.keys import TRAINING, bindings
 from trm_tui.sessions.run import AttachedRun
-from trm_tui.sessions.run_state import status_of, warnings_of
+from trm_tui.sessions.run_state import status_of, unread_status, warnings_of
 from trm_tui.settings import Remembered
-from trm_tui.store.run import Topics
 from trm_tui.text.ending import UNREPORTED, exit_text
 from trm_tui.widgets.banner import Banner
-from trm_tui.widgets.chart.chart import Chart
 from trm_tui.widgets.key_footer import KeyFooter
-from trm_tui.widgets.matrix.tool import ToolMatrix
 from trm_tui.widgets.run.header import RunHeader
-from trm_tui.widgets.run.moving_samples import MovingSamples
-from trm_tui.widgets.run.tabs import TrainTabs
 
 if TYPE_CHECKING:
     from trm_tui.store.export import Table
+    from trm_tui.store.run import Topics
+    from trm_tui.widgets.chart.chart import Chart
+    from trm_tui.widgets.matrix.tool import ToolMatrix
+    from trm_tui.widgets.run.moving_samples import MovingSamples
+    from trm_tui.widgets.run.tabs import TrainTabs
 
 TICK_SECONDS = 0.1
 DRAIN_SECONDS = 0.005
@@ -55,6 +55,7 @@ class TrainScreen(Screen[None]):
         super().__init__()
         self.watched = run
         self.remembered = remembered
+        self.awaits_tabs = True
         self._unshown: Topics = set()
         self._last_figures = 0.0
         self._last_state = ""
@@ -66,17 +67,26 @@ class TrainScreen(Screen[None]):
         return self.watched.folder.path.name
 
     def compose(self) -> ComposeResult:
-        yield RunHeader()
+        yield RunHeader(unread_status(self.watched))
         yield Banner()
-        yield TrainTabs(self.watched, self.remembered.settings)
         yield KeyFooter()
 
     def on_mount(self) -> None:
         self._header = self.query_one(RunHeader)
         self._banner = self.query_one(Banner)
-        self._tabs = self.query_one(TrainTabs)
         self._ticks = self.set_interval(TICK_SECONDS, self._tick, pause=True)
-        self.call_after_refresh(self._catch_up)
+        self.call_after_refresh(self._open_tabs)
+
+    async def _open_tabs(self) -> None:
+        """Read the run, once the header is painted: the modules for the tabs take 0.2 s."""
+        from trm_tui.widgets.run.tabs import TrainTabs
+
+        if not self.is_attached:  # the user has left already
+            return
+        self._tabs = TrainTabs(self.watched, self.remembered.settings)
+        await self.mount(self._tabs, after=self._banner)
+        self.awaits_tabs = False
+        self._catch_up()
 
     # Updates ----------------------------------------------------------------------------------
 
@@ -165,7 +175,7 @@ class TrainScreen(Screen[None]):
         """Hide the keys of commands that are not possible in the run's state."""
         if action != "command":
             return True
-        return self.watched.state in COMMANDS[str(parameters[0])].states
+        return not self.awaits_tabs and self.watched.state in COMMANDS[str(parameters[0])].states
 
     def action_command(self, name: str) -> None:
         """Send a command to the run, after confirmation if it needs one."""
@@ -194,8 +204,7 @@ class TrainScreen(Screen[None]):
             self.minimize()
         await self._tabs.open(number)
 
-    @on(Chart.ExportRequested)
-    def _export(self, event: Chart.ExportRequested) -> None:
+    def on_chart_export_requested(self, event: Chart.ExportRequested) -> None:
         from trm_tui.screens.export import ExportDialog
 
         suggested = self.watched.folder.path / f"{_slug(event.chart.title)}.csv"
@@ -217,12 +226,10 @@ class TrainScreen(Screen[None]):
         else:
             self.notify(f"Exported {counted(len(table[1][0]), 'row')} to {path}")
 
-    @on(ToolMatrix.Opened)
-    def _open_cell(self, event: ToolMatrix.Opened) -> None:
+    def on_tool_matrix_opened(self, event: ToolMatrix.Opened) -> None:
         self._open_samples(event.title, event.lines, event.count)
 
-    @on(MovingSamples.Opened)
-    def _open_sample(self, event: MovingSamples.Opened) -> None:
+    def on_moving_samples_opened(self, event: MovingSamples.Opened) -> None:
         self._open_samples(f"sample {event.line}", [event.line], 1)
 
     def _open_samples(self, title: str, lines: list[int], count: int) -> None:

@@ -14,11 +14,11 @@ from trm_engine.runs.commands import COMMANDS, try_to_send
 from trm_engine.runs.events import ENDED, EventReader
 from trm_engine.runs.folder import LOST, RunFolder
 from trm_engine.runs.schema.events import Event
-from trm_tui.store.run import RunStore, Topics
 from trm_tui.text.ending import UNREPORTED, exit_text, how_to_resume
 
 if TYPE_CHECKING:
     from trm_engine.config import Config
+    from trm_tui.store.run import RunStore, Topics
 
 LOOK_SECONDS = 1.0
 SILENCE_SECONDS = 60.0
@@ -45,13 +45,19 @@ class AttachedRun:
         self.was_live = False
         self._since = since
         self._is_detached = False
-        self.store = RunStore()
         self.waiting: dict[str, float] = {}
         self._reader = EventReader(folder.events, stored=True)
         self._is_live = True
         self._looked = 0.0
         self.held = HeldFolder(folder.path)
         self.is_removed = False
+
+    @cached_property
+    def store(self) -> RunStore:
+        """What the events say so far. It is made when it is first needed: numpy takes 0.1 s."""
+        from trm_tui.store.run import RunStore
+
+        return RunStore()
 
     @cached_property
     def config(self) -> Config:

@@ -11,12 +11,12 @@ from trm_engine.printable import one_line
 from trm_engine.runs.commands import COMMANDS
 from trm_engine.runs.folder import LOST
 from trm_tui.sessions.run import AttachedRun
-from trm_tui.store.pace import epoch_ends, next_evaluation
 from trm_tui.text.ending import UNREPORTED, exit_text
 from trm_tui.text.words import duration
 
 LARGE_OVERLAP = 0.05
 LONG_SECONDS = 48 * 3600.0
+READING = "reading the run"
 """A training on a CPU that takes longer is probably a mistake."""
 
 
@@ -35,12 +35,18 @@ class RunStatus:
     next_evaluation: str = ""
 
 
+def unread_status(run: AttachedRun) -> RunStatus:
+    """The status of a run before anything of it was read."""
+    name = one_line(run.folder.path.name)
+    return RunStatus(name, state="opening", preparing=(READING, 0.0, None))
+
+
 def status_of(run: AttachedRun) -> RunStatus:
     """The current status of a run."""
     store, started = run.store, run.store.started
     preparing = None if run.is_over else store.preparing
     if run.behind:
-        preparing = ("reading the run", 1 - run.behind, None)
+        preparing = (READING, 1 - run.behind, None)
     return RunStatus(
         name=one_line(run.folder.path.name),
         device="  ".join(map(one_line, (started.device, started.dtype))) if started else "",
@@ -124,11 +130,7 @@ def _next_evaluation(run: AttachedRun) -> str:
 
 def _due(run: AttachedRun) -> int | None:
     """The update of the next evaluation; None if there will be none."""
-    store = run.store
-    if not store.started or run.is_over:
-        return None
-    every, ends = store.started.eval_interval, epoch_ends(store.started)
-    return next_evaluation(store.step, store.total_steps, every, ends)
+    return None if run.is_over else run.store.next_evaluation()
 
 
 def awaited_evaluation(run: AttachedRun) -> str:

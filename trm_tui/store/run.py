@@ -37,6 +37,7 @@ from trm_tui.store.pace import (
     epoch_ends,
     evaluation_seconds,
     evaluations_left,
+    next_evaluation,
     samples_per_second,
     update_seconds,
 )
@@ -272,6 +273,13 @@ class RunStore:
         )
         updates = self.total_steps - self.step
         return updates * seconds + evaluations * evaluation_seconds(self.evaluations)
+
+    def next_evaluation(self) -> int | None:
+        """The update of the next evaluation while the run goes on; None before its start."""
+        if not self.started:
+            return None
+        every, ends = self.started.eval_interval, epoch_ends(self.started)
+        return next_evaluation(self.step, self.total_steps, every, ends)
 
     def losses_by_step(self) -> list[float | None]:
         """Mean training loss at each supervision step, over recent updates that trained it."""

@@ -11,6 +11,7 @@ from trm_tui.sessions.run_state import RunStatus
 from trm_tui.text.words import duration
 
 STATES = {
+    "opening": ("◌", "note"),
     "starting": ("◌", "note"),
     "running": ("●", "good"),
     "paused": ("‖", "fair"),
@@ -44,9 +45,9 @@ class RunHeader(Widget):
         "run-header--bar",
     }
 
-    def __init__(self) -> None:
+    def __init__(self, status: RunStatus = RunStatus()) -> None:
         super().__init__()
-        self._status = RunStatus()
+        self._status = status
 
     def show(self, status: RunStatus) -> None:
         """Show the current status."""
