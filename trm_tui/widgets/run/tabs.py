@@ -40,6 +40,7 @@ from trm_tui.widgets.run.evaluation_history import EvaluationHistory
 from trm_tui.widgets.run.evaluation_line import EvaluationLine
 from trm_tui.widgets.run.facts import RunFacts
 from trm_tui.widgets.run.moving_samples import MovingSamples
+from trm_tui.widgets.run.restraint import Restraint
 from trm_tui.widgets.run.slot_accuracy import SlotAccuracy
 from trm_tui.widgets.run.supervision_steps import SupervisionSteps
 
@@ -83,6 +84,7 @@ class TrainTabs(LazyTabs, ChartsInStep):
         self._file: SampleFile | None = None
         self._outdated: dict[Chart, None] = {}
         self._elsewhere: dict[Chart, None] = {}
+        self._restraint = Restraint()
 
     # Composition ------------------------------------------------------------------------------
 
@@ -241,7 +243,9 @@ class TrainTabs(LazyTabs, ChartsInStep):
         """Draw some of the outdated charts. Drawing all at once would delay the keyboard."""
         if changed & {"steps", "evaluations"}:
             self._outdated |= dict.fromkeys(self._visible_charts())
-        count = 1 if changed == {"steps"} else CHARTS_A_TICK
+        is_fast = changed == {"steps"}  # updates came alone, within one tick
+        may_draw = self._restraint.allows() or not is_fast or self._elsewhere
+        count = (1 if is_fast else CHARTS_A_TICK) if may_draw else 0
         for chart in [*self._elsewhere, *self._outdated][:count]:
             self._outdated.pop(chart, None)
             if chart in self._elsewhere:
