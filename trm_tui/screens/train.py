@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from trm_tui.widgets.chart.chart import Chart
     from trm_tui.widgets.matrix.tool import ToolMatrix
     from trm_tui.widgets.run.moving_samples import MovingSamples
-    from trm_tui.widgets.run.tabs import TrainTabs
 
 TICK_SECONDS = 0.1
 DRAIN_SECONDS = 0.005

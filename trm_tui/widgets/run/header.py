@@ -45,9 +45,9 @@ class RunHeader(Widget):
         "run-header--bar",
     }
 
-    def __init__(self, status: RunStatus = RunStatus()) -> None:
+    def __init__(self, status: RunStatus | None = None) -> None:
         super().__init__()
-        self._status = status
+        self._status = status or RunStatus()
 
     def show(self, status: RunStatus) -> None:
         """Show the current status."""
