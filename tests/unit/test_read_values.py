@@ -15,13 +15,13 @@ from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Turn
 from trm_engine.data.spans import TokenSpans
 from trm_engine.data.tokenizer import TRMTokenizer
+from trm_engine.inference.arguments import read_arguments
 from trm_engine.inference.decoding import Alternatives, Decoded
+from trm_engine.inference.field_value import FieldValue
 from trm_engine.inference.values import (
-    FieldValue,
     TokenTexts,
     argument_values,
     missing_arguments,
-    read_arguments,
     read_slots,
     slot_values,
 )

@@ -41,10 +41,21 @@ class Alternatives:
     max_span: int
     channels: list[int] | None = None
 
+    def probability(self, row: int, channel: int, which: int | np.ndarray) -> float:
+        """That of a choice, or P(start) P(end) of a span."""
+        if isinstance(which, int):
+            return float(softmax(self.choices[row, channel])[which])
+        sides = zip(self._borders(row, channel), which, strict=True)
+        return float(np.exp(sum(logits[token] - log_sum_exp(logits) for logits, token in sides)))
+
+    def _borders(self, row: int, channel: int) -> tuple[np.ndarray, np.ndarray]:
+        """The starts and ends [L] of a channel."""
+        place = channel if self.channels is None else self.channels.index(channel)
+        return self.starts[row, place], self.ends[row, place]
+
     def spans(self, row: int, channel: int) -> list[np.ndarray]:
         """The likeliest spans of a channel."""
-        place = channel if self.channels is None else self.channels.index(channel)
-        starts, ends = self.starts[row, place], self.ends[row, place]
+        starts, ends = self._borders(row, channel)
         turns = self.turn_ids[row]
         found: list[tuple[float, int, int]] = []
         for first in _largest(starts):

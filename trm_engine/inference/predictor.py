@@ -22,19 +22,19 @@ from trm_engine.data.tokenizer import Encoding, TRMTokenizer
 from trm_engine.data.values import unflatten
 from trm_engine.errors import CheckpointError, TokenizerError
 from trm_engine.exports.folder import GRAPHS_ONLY_ANSWER, is_graph, read_manifest
+from trm_engine.inference.arguments import read_arguments
 from trm_engine.inference.backend import backend_of, read_checkpoint
 from trm_engine.inference.calibration import Calibration
 from trm_engine.inference.certainty import below, certainty, doubt
 from trm_engine.inference.decoding import Decoded, decode, predicted_tool
+from trm_engine.inference.field_value import FieldValue
 from trm_engine.inference.halting import halts
 from trm_engine.inference.read_batch import Catalogue, ReadBatch
 from trm_engine.inference.readings import Readings, joined
 from trm_engine.inference.values import (
-    FieldValue,
     TokenTexts,
     argument_values,
     missing_arguments,
-    read_arguments,
     slot_values,
 )
 from trm_engine.runs.schema.answers import Call, Prediction

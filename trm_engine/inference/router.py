@@ -15,6 +15,7 @@ from trm_engine.data.values import flatten, unflatten
 from trm_engine.inference.batcher import Batcher
 from trm_engine.inference.certainty import below, certainty, doubt
 from trm_engine.inference.decoding import Decoded, predicted_tool
+from trm_engine.inference.field_value import FieldValue
 from trm_engine.inference.fitting import Misfit
 from trm_engine.inference.halting import halts
 from trm_engine.inference.predictor import MOST_CALLS, Predictor
@@ -22,7 +23,6 @@ from trm_engine.inference.question import Question, read_question, tools_of_file
 from trm_engine.inference.read_batch import ReadBatch
 from trm_engine.inference.route import Route, RoutedCall, Span
 from trm_engine.inference.values import (
-    FieldValue,
     argument_values,
     missing_arguments,
     present_texts,

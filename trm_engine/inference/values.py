@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from trm_engine.data.borders import is_border
-from trm_engine.data.catalogue.schema import ParameterSchema
-from trm_engine.data.declared import Declarations, schema_at
 from trm_engine.data.field import Field
 from trm_engine.data.labels import Labels
-from trm_engine.data.values import value_text
 from trm_engine.inference.decoding import Decoded
-from trm_engine.runs.schema.answers import PRESENT, Place
+from trm_engine.inference.field_value import FieldValue
+from trm_engine.runs.schema.answers import Place
 
 LEAST_PENALTY = 1.0
 """An argument is missing if it takes at least this off log P(call): then P(call) <= 0.37."""
@@ -59,33 +57,6 @@ class TokenTexts:
         return Place(int(self.turns[first]), int(self.begins[first]), int(self.ends[last]))
 
 
-@dataclass(frozen=True)
-class FieldValue:
-    """A field's likeliest value, and the probability that it has one.
-
-    ``text`` is "" and ``value`` None if no valid value stands anywhere. ``place`` is the position
-    of the value's span; for a choice, the word that its pointer marks. ``choice`` is the index of
-    the choice, or -1 if the value is none.
-    """
-
-    field: Field
-    presence: float
-    text: str
-    value: Any
-    place: Place | None = None
-    choice: int = -1
-
-    @property
-    def is_present(self) -> bool:
-        """Whether the model predicts that the field has a value."""
-        return self.presence > PRESENT
-
-    @property
-    def is_lacking(self) -> bool:
-        """Whether the field should have a value that stands nowhere."""
-        return self.is_present and self.value is None
-
-
 def read_slots(decoded: Decoded, row: int, labels: Labels, texts: TokenTexts) -> list[FieldValue]:
     """The likeliest value of every slot, including those predicted empty. Slots are text."""
     channels = zip(
@@ -108,76 +79,6 @@ def _read_slot(
     place = texts.place(span)
     text = texts.at(place)
     return FieldValue(field, float(presence), text, text or None, place)
-
-
-def read_arguments(
-    decoded: Decoded,
-    row: int,
-    tool: int,
-    labels: Labels,
-    texts: TokenTexts,
-    declarations: Declarations,
-) -> list[FieldValue]:
-    """The likeliest valid value of every parameter of ``tool``, including those predicted absent.
-
-    ``declarations``: what the tool's schema in this conversation says, if it has one.
-    """
-    reader = _ArgumentReader(decoded, row, texts)
-    return [
-        reader.read(channel, labels.args[channel], declarations)
-        for channel in labels.parameters[tool]
-    ]
-
-
-class _ArgumentReader:
-    """Reads arguments of one conversation."""
-
-    def __init__(self, decoded: Decoded, row: int, texts: TokenTexts) -> None:
-        self._decoded = decoded
-        self._row = row
-        self._texts = texts
-
-    def read(self, channel: int, field: Field, declarations: Declarations) -> FieldValue:
-        """The likeliest valid value of an argument."""
-        presence = float(self._decoded.arg_presence[self._row, channel])
-        limits = field.within(schema_at(declarations, field.name))
-        is_present = presence > PRESENT
-        if field.kind == "choice":
-            place = self._texts.word(int(self._decoded.arg_spans[self._row, channel, 0]))
-            for number in self._choices(channel, field, is_present):
-                value = field.accept(field.values[number], limits)
-                if value is not None:
-                    return FieldValue(field, presence, value_text(value), value, place, number)
-            if not is_present:
-                return FieldValue(field, presence, "", None)
-        return self._read_span(channel, field, presence, limits)
-
-    def _read_span(
-        self, channel: int, field: Field, presence: float, limits: ParameterSchema
-    ) -> FieldValue:
-        for span in self._spans(channel, presence > PRESENT):
-            place = self._texts.place(span)
-            text = self._texts.at(place)
-            if not text:
-                break  # likelier than any other: it stands nowhere
-            value = field.accept(text, limits)
-            if value is not None:
-                return FieldValue(field, presence, value_text(value), value, place)
-        return FieldValue(field, presence, "", None)
-
-    def _choices(self, channel: int, field: Field, with_others: bool) -> Iterator[int]:
-        """The likeliest choice, then the others."""
-        first = min(int(self._decoded.arg_choices[self._row, channel]), len(field.values) - 1)
-        yield first
-        if with_others and self._decoded.alternatives:
-            others = self._decoded.alternatives.values(self._row, channel)
-            yield from (each for each in others if each != first and each < len(field.values))
-
-    def _spans(self, channel: int, with_others: bool) -> Iterator[np.ndarray]:
-        """The likeliest span, then others."""
-        yield self._decoded.arg_spans[self._row, channel]
-        if with_others and self._decoded.alternatives:
-            yield from self._decoded.alternatives.spans(self._row, channel)
 
 
 def slot_values(decoded: Decoded, row: int, labels: Labels, texts: TokenTexts) -> dict[str, str]:

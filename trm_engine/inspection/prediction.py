@@ -15,10 +15,11 @@ from trm_engine.data.samples import Sample
 from trm_engine.data.values import flatten, value_text
 from trm_engine.errors import UserError, did_you_mean
 from trm_engine.inference.decoding import Decoded, predicted_tool
+from trm_engine.inference.field_value import FieldValue
 from trm_engine.inference.halting import halting_step
 from trm_engine.inference.predictor import Predictor
 from trm_engine.inference.read_batch import ReadBatch
-from trm_engine.inference.values import FieldValue, TokenTexts, read_slots
+from trm_engine.inference.values import TokenTexts, read_slots
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Job
 from trm_engine.inspection.threads import half_the_threads

@@ -16,6 +16,7 @@ from trm_engine.data.declared import declared_of
 from trm_engine.data.field import Field
 from trm_engine.data.samples import Sample
 from trm_engine.data.values import flatten, is_empty, unflatten
+from trm_engine.inference.arguments import read_arguments
 from trm_engine.inference.decoding import (
     Decoded,
     Logits,
@@ -23,14 +24,9 @@ from trm_engine.inference.decoding import (
     predicted_tool,
     value_borders,
 )
+from trm_engine.inference.field_value import FieldValue
 from trm_engine.inference.predictor import Predictor
-from trm_engine.inference.values import (
-    FieldValue,
-    TokenTexts,
-    argument_values,
-    read_arguments,
-    read_slots,
-)
+from trm_engine.inference.values import TokenTexts, argument_values, read_slots
 from trm_engine.label_errors.suspect import FieldOpinion, Kind, Opinion
 from trm_engine.models.heads import TRMOutput
 from trm_engine.models.readings import Readings

@@ -19,9 +19,10 @@ from trm_engine.data.field import Field
 from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Sample
 from trm_engine.data.values import flatten, is_empty
+from trm_engine.inference.arguments import read_arguments
 from trm_engine.inference.calibration import IDENTITY, Calibration, scaled
 from trm_engine.inference.decoding import Decoded, Logits, decode, predicted_tool
-from trm_engine.inference.values import TokenTexts, argument_values, read_arguments, slot_values
+from trm_engine.inference.values import TokenTexts, argument_values, slot_values
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.schema.evaluation import Evaluation, JudgedSample
 from trm_engine.runs.schema.fields import DecisionName
