@@ -10,7 +10,7 @@ from tests.screens.panes import PaneApp, assert_golden, evaluation
 from tests.screens.whole_screen import shown
 from trm_engine.runs.schema.evaluation import Evaluation, JudgedSample
 from trm_engine.training.reliability import coverage, reliability
-from trm_tui.widgets.chart.confidence import ConfidenceCurves, summary_of
+from trm_tui.widgets.chart.confidence import ConfidenceCurves, coverage_plot, summary_of
 from trm_tui.widgets.checkpoint.confident_wrong import ConfidentWrong
 
 
@@ -33,6 +33,15 @@ async def test_as_text(size: tuple[int, int]) -> None:
         pane.show(measured())
         await pilot.pause()
         assert_golden(f"confidence_{size[0]}x{size[1]}", shown(pilot.app))
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 4])
+def test_labels_of_the_axes_differ_where_nearly_all_is_right(wrong: int) -> None:
+    sure = np.linspace(0.5, 1, 400)
+    lines = coverage_plot(coverage(sure, np.arange(400) >= wrong, 0.99), 60, 10).splitlines()
+    levels = [line.partition("┤")[0].strip() for line in lines if "┤" in line]
+    assert len(levels) > 1
+    assert len(levels) == len(set(levels))
 
 
 @pytest.mark.parametrize("size", [(10, 4), (30, 3), (80, 1)])

@@ -13,11 +13,15 @@ from trm_engine.runs.schema.confidence import Coverage, Reliability
 from trm_engine.runs.schema.evaluation import Evaluation
 from trm_tui.text.figures import share_text
 from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
+from trm_tui.widgets.chart.ticks import linear_ticks
 
 MARK = "●"
 LEAST_HEIGHT, LEAST_WIDTH = 7, 24
 BESIDE_WIDTH = 72
-TICKS = 5
+TICKS, LEVELS = 5, 3
+"""About so many ticks on the two axes."""
+HIGHEST_FLOOR = 0.99
+"""The accuracy axis begins there or lower."""
 _BRAILLE = re.compile("[\u2801-\u28ff]+")
 _MARK = re.compile(MARK)
 
@@ -132,15 +136,13 @@ def _plot(title: str, line: Curve, marks: Curve, size: tuple[int, int], linked: 
     plotext.plot(*line, marker="braille")
     if marks[0]:
         plotext.scatter(*marks, marker=MARK)
-    lowest = min((*line[1], *marks[1]))
-    places = (*line[0], *marks[0])
+    lowest = min(*line[1], *marks[1], HIGHEST_FLOOR)
+    begin = min(*line[0], *marks[0]) if linked else 0.0
     plotext.ylim(lowest, 1)
-    plotext.xlim(min(places) if linked else 0, 1)
-    levels = [lowest + (1 - lowest) * number / 2 for number in range(3)]
-    plotext.yticks(levels, [f"{level:.2f}" for level in levels])
-    begin = min(places) if linked else 0.0
-    ticks = [begin + (1 - begin) * number / (TICKS - 1) for number in range(TICKS)]
-    plotext.xticks(ticks, [f"{tick:.2f}" for tick in ticks])
+    plotext.xlim(begin, 1)
+    for label, low, count in ((plotext.yticks, lowest, LEVELS), (plotext.xticks, begin, TICKS)):
+        ticks = linear_ticks(low, 1.0, count)
+        label([tick.at for tick in ticks], [tick.label for tick in ticks])
     plotext.title(title)
     lines = plotext.uncolorize(plotext.build()).splitlines()
     return "\n".join(text.rstrip() for text in lines[: size[1]])

@@ -12,9 +12,11 @@ from rich.text import Text
 from trm_engine.runs.schema.evaluation import Halting
 from trm_tui.text.figures import NOTHING, share_text
 from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
+from trm_tui.widgets.chart.ticks import Tick, linear_ticks
 
 HEADLINES = {"exact_match": "Exact match", "mean_steps": "Mean steps"}
-DECIMALS = {"exact_match": 4, "mean_steps": 2}
+LEVELS = 3
+"""About so many ticks on the vertical axis."""
 MIN_HEIGHT, MIN_WIDTH = 6, 24
 MARK = "●"
 TICK_CELLS = 8
@@ -118,8 +120,9 @@ def plot_of(
         plotext.scatter([marked], [values[marked]], marker=MARK)
     ticks = _tick_places(len(curve), width)
     plotext.xticks(ticks, [f"{curve[place].threshold:g}" for place in ticks])
-    levels = sorted({min(heights), (min(heights) + max(heights)) / 2, max(heights)})
-    plotext.yticks(levels, [f"{level:.{DECIMALS[name]}f}" for level in levels])
+    low, high = min(heights), max(heights)
+    levels = linear_ticks(low, high, LEVELS) if low < high else [Tick(low, f"{low:.4g}")]
+    plotext.yticks([level.at for level in levels], [level.label for level in levels])
     plotext.title(f"{HEADLINES[name]} by halting threshold")
     lines = plotext.uncolorize(plotext.build()).splitlines()
     return "\n".join(line.rstrip() for line in lines[:height])
