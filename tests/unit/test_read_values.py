@@ -18,8 +18,8 @@ from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.inference.arguments import read_arguments
 from trm_engine.inference.decoding import Alternatives, Decoded
 from trm_engine.inference.field_value import FieldValue
+from trm_engine.inference.token_texts import TokenTexts
 from trm_engine.inference.values import (
-    TokenTexts,
     argument_values,
     missing_arguments,
     read_slots,

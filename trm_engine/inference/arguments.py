@@ -13,10 +13,11 @@ from trm_engine.data.declared import Declarations, schema_at
 from trm_engine.data.field import Field
 from trm_engine.data.labels import Labels
 from trm_engine.data.values import value_text
+from trm_engine.inference.carried import carried, said_words
 from trm_engine.inference.decoding import Decoded
 from trm_engine.inference.field_value import FieldValue
 from trm_engine.inference.rivals import Reading, told_apart
-from trm_engine.inference.values import TokenTexts
+from trm_engine.inference.token_texts import TokenTexts
 from trm_engine.runs.schema.answers import PRESENT, Place
 
 LEAST_PROBABILITY = 1e-6
@@ -42,9 +43,12 @@ def read_arguments(
         for channel in labels.parameters[tool]
     ]
     readings = [reader.read() for reader in readers]
-    if decoded.alternatives is None:
-        return [reading.value for reading in readings]
-    return told_apart(readings, [reader.others for reader in readers])
+    values = [reading.value for reading in readings]
+    if decoded.alternatives is not None:
+        values = told_apart(readings, [reader.others for reader in readers])
+    return [
+        carried(value, texts, reader.limits) for reader, value in zip(readers, values, strict=True)
+    ]
 
 
 class _Reader:
@@ -64,7 +68,7 @@ class _Reader:
         self._texts = texts
         self._field = field
         self._presence = float(decoded.arg_presence[row, channel])
-        self._limits = field.within(schema_at(declarations, field.name))
+        self.limits = field.within(schema_at(declarations, field.name))
 
     def read(self) -> Reading:
         """The likeliest valid value."""
@@ -94,11 +98,7 @@ class _Reader:
         yield Reading(self._nothing(presence), None, log(likelihood / (1 - present)))
 
     def _said(self, value: FieldValue) -> Place | None:
-        """The words that a value was read off; None if it is absent, or listed and not said."""
-        if not value.is_present or value.place is None:
-            return None
-        word = self._texts.at(value.place).casefold()
-        return value.place if value.choice < 0 or word in value.text.casefold() else None
+        return said_words(value, self._texts) if value.is_present else None
 
     def _nothing(self, presence: float) -> FieldValue:
         return FieldValue(self._field, presence, "", None)
@@ -109,7 +109,7 @@ class _Reader:
         if self._field.kind == "choice":
             place = self._texts.word(int(self._decoded.arg_spans[self._at][0]))
             for number in self._choices(is_present):
-                value = self._field.accept(self._field.values[number], self._limits)
+                value = self._field.accept(self._field.values[number], self.limits)
                 if value is not None:
                     yield self._value(value, place, number), number
             if not is_present:
@@ -119,7 +119,7 @@ class _Reader:
             text = self._texts.at(place)
             if not text:
                 return  # likelier than any other: it stands nowhere
-            value = self._field.accept(text, self._limits)
+            value = self._field.accept(text, self.limits)
             if value is not None:
                 yield self._value(value, place), span
 

@@ -18,6 +18,9 @@ from trm_engine.vocabulary import BEGINS_WORD, ENDS_WORD, NOWHERE
 CANDIDATES = 16
 """Spans of a channel that are looked at if the likeliest one is no valid value."""
 
+CALLED = 1.0
+"""What it adds to the logit of a field's presence that an earlier call used it."""
+
 FAR = 2.0**24
 """Much more than two logits differ by. Tokens that can end a value are in turns 0, 1, ..."""
 
@@ -152,13 +155,18 @@ class Decoded:
 
 
 def decode(
-    logits: Logits, batch: Mapping[str, Array], max_span: int, only_present: bool = False
+    logits: Logits,
+    batch: Mapping[str, Array],
+    max_span: int,
+    only_present: bool = False,
+    called: np.ndarray | None = None,
 ) -> Decoded:
     """Decode the output of one step for a batch with ``text_flags``, ``turn_ids`` [B, L] and
     ``tool_mask`` [B, T]. There may be logits of the first tokens only.
 
     Spans begin and end at word borders, as in training, or are NOWHERE. With ``only_present``
-    those of fields that no sample has are not looked for, as if none were valid.
+    those of fields that no sample has are not looked for, as if none were valid. ``called`` [B, F]
+    says which slots, then arguments, an earlier call of the conversation used (``carried``).
     """
     length = logits.slot_start_logits.shape[1]
     text_flags, turn_ids = (
@@ -168,6 +176,8 @@ def decode(
     whole = logits.decision_logits, logits.q_logits
     presence = logits.slot_presence_logits, logits.arg_presence_logits
     chances = np.concatenate((*whole, *presence), axis=-1, dtype=np.float64)
+    if called is not None:
+        chances[:, 2:] += CALLED * called
     present = chances[:, 2:] > 0
     starts = np.concatenate((logits.slot_start_logits, logits.arg_start_logits), axis=-1)
     ends = np.concatenate((logits.slot_end_logits, logits.arg_end_logits), axis=-1)

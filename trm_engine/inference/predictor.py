@@ -25,14 +25,15 @@ from trm_engine.exports.folder import GRAPHS_ONLY_ANSWER, is_graph, read_manifes
 from trm_engine.inference.arguments import read_arguments
 from trm_engine.inference.backend import backend_of, read_checkpoint
 from trm_engine.inference.calibration import Calibration
+from trm_engine.inference.carried import called_fields
 from trm_engine.inference.certainty import below, certainty, doubt
 from trm_engine.inference.decoding import Decoded, decode, predicted_tool
 from trm_engine.inference.field_value import FieldValue
 from trm_engine.inference.halting import halts
 from trm_engine.inference.read_batch import Catalogue, ReadBatch
 from trm_engine.inference.readings import Readings, joined
+from trm_engine.inference.token_texts import TokenTexts
 from trm_engine.inference.values import (
-    TokenTexts,
     argument_values,
     missing_arguments,
     slot_values,
@@ -244,7 +245,7 @@ class Predictor:
         conversations = [self._with_tools(each) for each in conversations]
         encodings = [self.encode(each.history) for each in conversations]
         texts = [
-            TokenTexts([turn.text() for turn in each.history], read.turns, read.begins, read.ends)
+            TokenTexts.of(each.history, read.turns, read.begins, read.ends)
             for each, read in zip(conversations, encodings, strict=True)
         ]
         catalogue = self.catalogue(conversations)
@@ -306,8 +307,10 @@ class Predictor:
         """
         arrays, catalogue = batch.arrays, batch.catalogue
         steps, widest = steps or self.config.N_supervision, self.config.max_span_tokens
+        called = called_fields(batch.labels, batch.texts)
         for logits in self.backend.steps(catalogue.readings, arrays, steps):
-            yield catalogue.calibration.decoded(decode(logits, arrays, widest, only_present))
+            decoded = decode(logits, arrays, widest, only_present, called)
+            yield catalogue.calibration.decoded(decoded)
 
     def answer(self, batch: ReadBatch, decoded: Decoded, row: int, step: int) -> FullPrediction:
         """The prediction for one conversation of a batch at one step."""

@@ -12,7 +12,7 @@ from trm_engine.data.samples import Conversation
 from trm_engine.data.tokenizer import Encoding
 from trm_engine.inference.calibration import Calibration
 from trm_engine.inference.readings import Readings, narrowed
-from trm_engine.inference.values import TokenTexts
+from trm_engine.inference.token_texts import TokenTexts
 
 
 @dataclass(frozen=True)

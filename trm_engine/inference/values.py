@@ -3,58 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from trm_engine.data.borders import is_border
 from trm_engine.data.field import Field
 from trm_engine.data.labels import Labels
+from trm_engine.inference.carried import carried
 from trm_engine.inference.decoding import Decoded
 from trm_engine.inference.field_value import FieldValue
-from trm_engine.runs.schema.answers import Place
+from trm_engine.inference.token_texts import TokenTexts
 
 LEAST_PENALTY = 1.0
 """An argument is missing if it takes at least this off log P(call): then P(call) <= 0.37."""
-
-
-@dataclass(frozen=True)
-class TokenTexts:
-    """The position of each token of a sample: turn and character offsets [L] in ``texts``."""
-
-    texts: list[str]
-    turns: np.ndarray
-    begins: np.ndarray
-    ends: np.ndarray
-
-    def place(self, span: np.ndarray) -> Place | None:
-        """The position of a span, which lies within one turn; None if it has no text."""
-        return self._place(int(span[0]), int(span[1]))
-
-    def word(self, first: int) -> Place | None:
-        """The position from a token to the end of its word; None if it has no text."""
-        last = first
-        while (place := self._place(first, last)) is not None:
-            text, after = self.texts[place.turn], last + 1
-            is_last = after == len(self.turns) or self.turns[after] != place.turn
-            if is_last or is_border(text, place.end):
-                break
-            last = after
-        return place
-
-    def text(self, span: np.ndarray) -> str:
-        """The text of a span, which lies within one turn; "" if it has none."""
-        return self.at(self.place(span))
-
-    def at(self, place: Place | None) -> str:
-        """The text at a position; "" for none."""
-        return "" if place is None else self.texts[place.turn][place.begin : place.end]
-
-    def _place(self, first: int, last: int) -> Place | None:
-        if first < 0 or self.turns[first] < 0:
-            return None
-        return Place(int(self.turns[first]), int(self.begins[first]), int(self.ends[last]))
 
 
 def read_slots(decoded: Decoded, row: int, labels: Labels, texts: TokenTexts) -> list[FieldValue]:
@@ -66,7 +27,7 @@ def read_slots(decoded: Decoded, row: int, labels: Labels, texts: TokenTexts) ->
         decoded.slot_spans[row],
         strict=True,
     )
-    return [_read_slot(*channel, texts) for channel in channels]
+    return [carried(_read_slot(*channel, texts), texts) for channel in channels]
 
 
 def _read_slot(

@@ -19,7 +19,8 @@ from trm_engine.inference.field_value import FieldValue
 from trm_engine.inference.halting import halting_step
 from trm_engine.inference.predictor import Predictor
 from trm_engine.inference.read_batch import ReadBatch
-from trm_engine.inference.values import TokenTexts, read_slots
+from trm_engine.inference.token_texts import TokenTexts
+from trm_engine.inference.values import read_slots
 from trm_engine.inspection.files import ModelFiles
 from trm_engine.inspection.job import Job
 from trm_engine.inspection.threads import half_the_threads

@@ -26,7 +26,8 @@ from trm_engine.inference.decoding import (
 )
 from trm_engine.inference.field_value import FieldValue
 from trm_engine.inference.predictor import Predictor
-from trm_engine.inference.values import TokenTexts, argument_values, read_slots
+from trm_engine.inference.token_texts import TokenTexts
+from trm_engine.inference.values import argument_values, read_slots
 from trm_engine.label_errors.suspect import FieldOpinion, Kind, Opinion
 from trm_engine.models.heads import TRMOutput
 from trm_engine.models.readings import Readings
@@ -128,8 +129,7 @@ class _Reading:
         self._decoded, self._slots, self._args = decoded, slots, args
         self._row, self._line = row, dataset.line_number(index)
         self._sample: Sample = dataset.sample(index)
-        texts = [turn.text() for turn in self._sample.history]
-        self._tokens = TokenTexts(texts, *dataset.token_offsets(index))
+        self._tokens = TokenTexts.of(self._sample.history, *dataset.token_offsets(index))
 
     def opinion(self) -> Opinion:
         tools = self._decoded.tools[self._row]

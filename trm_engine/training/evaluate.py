@@ -21,8 +21,10 @@ from trm_engine.data.samples import Sample
 from trm_engine.data.values import flatten, is_empty
 from trm_engine.inference.arguments import read_arguments
 from trm_engine.inference.calibration import IDENTITY, Calibration, scaled
+from trm_engine.inference.carried import called_fields
 from trm_engine.inference.decoding import Decoded, Logits, decode, predicted_tool
-from trm_engine.inference.values import TokenTexts, argument_values, slot_values
+from trm_engine.inference.token_texts import TokenTexts
+from trm_engine.inference.values import argument_values, slot_values
 from trm_engine.models.trm import TRMForToolCalling
 from trm_engine.runs.schema.evaluation import Evaluation, JudgedSample
 from trm_engine.runs.schema.fields import DecisionName
@@ -255,7 +257,8 @@ class Evaluator:
         truths = [_TruthTexts(self.dataset, int(index)) for index in where]
         for index, truth in zip(where.tolist(), truths, strict=True):
             self._texts[index], self._tools[index] = truth.last_text, truth.tool
-        for step, (loss, decoded) in enumerate(self._run(batch, loss_fn, counts)):
+        called = called_fields(self.labels, (truth.tokens for truth in truths))
+        for step, (loss, decoded) in enumerate(self._run(batch, loss_fn, counts, called)):
             self._losses[step] += loss
             self._add_step(step, where, decoded, truths)
             self.between()
@@ -263,14 +266,15 @@ class Evaluator:
         return where
 
     def _run(
-        self, batch: Batch, loss_fn: DeepSupervisionLoss, counts: Tensor
+        self, batch: Batch, loss_fn: DeepSupervisionLoss, counts: Tensor, called: np.ndarray
     ) -> Iterator[tuple[float, Decoded]]:
         """The batch's share of the loss and its decoded answers at each supervision step."""
         model, targets = self.model, Targets.of(batch)
         context = embed(model, batch, self._readings)
         for output in model.supervision_steps(context, self.steps):
             loss = loss_fn.step(output, targets, counts)[TOTAL]
-            yield float(loss), decode(Logits.of(output), batch, model.config.max_span_tokens)
+            widest = model.config.max_span_tokens
+            yield float(loss), decode(Logits.of(output), batch, widest, called=called)
 
     def _add_step(
         self, step: int, where: np.ndarray, decoded: Decoded, truths: list[_TruthTexts]
@@ -351,9 +355,7 @@ class _TruthTexts:
         arguments = flatten(sample.tool.arguments) if sample.tool else {}
         self.arguments = {path: each for path, each in arguments.items() if not is_empty(each)}
         self.declarations = declared_of(sample.tools, self.tool or "")
-        self.tokens = TokenTexts(
-            [turn.text() for turn in sample.history], *dataset.token_offsets(index)
-        )
+        self.tokens = TokenTexts.of(sample.history, *dataset.token_offsets(index))
 
     def right_slots(self, decoded: Decoded, row: int) -> list[bool]:
         """For each slot: whether its predicted value, "" if absent, is the true one."""
