@@ -13,8 +13,8 @@ class Span(Struct, frozen=True, kw_only=True):
     """Where a value stands: the characters from ``begin`` to ``end`` of a message.
 
     ``message`` is the number of the message in the list that was given, from 0. ``text`` are these
-    characters. In a message that is JSON, such as the result of a tool, they are counted in its
-    compact form, as the model reads it.
+    characters. In a message that is JSON, such as an earlier call or the result of a tool, they
+    are counted in its compact form, as the model reads it.
     """
 
     message: int
