@@ -187,5 +187,5 @@ def test_int8_is_smaller_and_says_what_differs(
 ) -> None:
     proof = export(find_checkpoint(run.path), tmp_path / "int8", "onnx-int8")
     assert proof.holds
-    assert 0 < proof.largest_difference < 0.8  # of a model that has hardly learned
+    assert 0 < proof.largest_difference < 0.3  # of a model that has hardly learned
     assert proof.samples > 0

@@ -207,6 +207,7 @@ def _quantised(graph: Any) -> Any:
                 *(graph, path),
                 weight_type=QuantType.QInt8,
                 per_channel=True,
+                reduce_range=True,  # 8 bits overflow on processors without VNNI instructions
                 nodes_to_exclude=kept,  # onnxruntime multiplies by int8 matrices only
             )
             found = onnx.load_model(path)
