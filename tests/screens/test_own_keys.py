@@ -52,7 +52,7 @@ async def test_a_wrong_keymap_is_said_and_not_used(
     async with app.run_test(size=(200, 40), notifications=True) as pilot:
         await until(pilot, lambda: "'poise'" in shown(app))
         assert "Your keymap is not used" in shown(app)
-        assert "p Pause" in shown(app)
+        await until(pilot, lambda: "p Pause" in shown(app))
 
 
 async def test_the_palette_says_nothing_twice(tmp_path: Path) -> None:

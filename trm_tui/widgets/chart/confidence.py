@@ -13,13 +13,13 @@ from trm_engine.runs.schema.confidence import Coverage, Reliability
 from trm_engine.runs.schema.evaluation import Evaluation
 from trm_tui.text.figures import share_text
 from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
-from trm_tui.widgets.chart.ticks import linear_ticks
+from trm_tui.widgets.chart.ticks import level_ticks, linear_ticks
 
 MARK = "●"
 LEAST_HEIGHT, LEAST_WIDTH = 7, 24
 BESIDE_WIDTH = 72
-TICKS, LEVELS = 5, 3
-"""About so many ticks on the two axes."""
+TICKS = 5
+"""About so many ticks on the horizontal axis."""
 HIGHEST_FLOOR = 0.99
 """The accuracy axis begins there or lower."""
 _BRAILLE = re.compile("[\u2801-\u28ff]+")
@@ -140,8 +140,8 @@ def _plot(title: str, line: Curve, marks: Curve, size: tuple[int, int], linked: 
     begin = min(*line[0], *marks[0]) if linked else 0.0
     plotext.ylim(lowest, 1)
     plotext.xlim(begin, 1)
-    for label, low, count in ((plotext.yticks, lowest, LEVELS), (plotext.xticks, begin, TICKS)):
-        ticks = linear_ticks(low, 1.0, count)
+    levels, places = level_ticks(lowest, 1.0, size[1]), linear_ticks(begin, 1.0, TICKS)
+    for label, ticks in ((plotext.yticks, levels), (plotext.xticks, places)):
         label([tick.at for tick in ticks], [tick.label for tick in ticks])
     plotext.title(title)
     lines = plotext.uncolorize(plotext.build()).splitlines()

@@ -12,11 +12,9 @@ from rich.text import Text
 from trm_engine.runs.schema.evaluation import Halting
 from trm_tui.text.figures import NOTHING, share_text
 from trm_tui.widgets.awaits_evaluation import AwaitsEvaluation
-from trm_tui.widgets.chart.ticks import Tick, linear_ticks
+from trm_tui.widgets.chart.ticks import level_ticks
 
 HEADLINES = {"exact_match": "Exact match", "mean_steps": "Mean steps"}
-LEVELS = 3
-"""About so many ticks on the vertical axis."""
 MIN_HEIGHT, MIN_WIDTH = 6, 24
 MARK = "●"
 TICK_CELLS = 8
@@ -120,8 +118,7 @@ def plot_of(
         plotext.scatter([marked], [values[marked]], marker=MARK)
     ticks = _tick_places(len(curve), width)
     plotext.xticks(ticks, [f"{curve[place].threshold:g}" for place in ticks])
-    low, high = min(heights), max(heights)
-    levels = linear_ticks(low, high, LEVELS) if low < high else [Tick(low, f"{low:.4g}")]
+    levels = level_ticks(min(heights), max(heights), height)
     plotext.yticks([level.at for level in levels], [level.label for level in levels])
     plotext.title(f"{HEADLINES[name]} by halting threshold")
     lines = plotext.uncolorize(plotext.build()).splitlines()

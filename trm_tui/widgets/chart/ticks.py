@@ -16,6 +16,11 @@ ROUNDING = 1.5
 MOST_MORE = 4
 """So many ticks more than asked for are tried, to have two."""
 
+LEVELS = 3
+"""About so many ticks tell the levels of a diagram."""
+FRAME = 4
+"""Rows of a diagram that its title, its borders and the labels below it take."""
+
 MAX_DECIMALS = 4
 """Numbers with more decimals are written with an exponent."""
 
@@ -36,6 +41,18 @@ def linear_ticks(low: float, high: float, count: int, form: Format | None = None
         if len(values) > 1:
             break
     return _labelled(values, form or (lambda value: _fixed(value, step)))
+
+
+def level_ticks(low: float, high: float, height: int) -> list[Tick]:
+    """A few round numbers from ``low`` to ``high`` for a diagram of ``height`` rows.
+
+    No two of them are on one row, if there are more than two rows.
+    """
+    if low == high:
+        return [Tick(low, f"{low:.4g}")]
+    tried = (linear_ticks(low, high, count) for count in range(LEVELS, 0, -1))
+    fitting = [ticks for ticks in tried if 1 < len(ticks) <= max((height - FRAME) // 2, 2)]
+    return fitting[0] if fitting else linear_ticks(low, high, 1)
 
 
 def integer_ticks(low: float, high: float, count: int) -> list[Tick]:
