@@ -76,10 +76,17 @@ def test_one_turn_can_lead_to_two_calls() -> None:
 
 
 def test_an_argument_stays_within_its_limits() -> None:
-    texts = said("for 2", call("find", guests=12), "Book it")
-    value = found(texts, 0, "2", name="guests")
+    texts = said("for 3", call("find", guests=12), "Book it")
+    value = found(texts, 0, "3", name="guests")
     assert carried(value, texts, ParameterSchema("integer")).value == 12
-    assert carried(value, texts, ParameterSchema("integer", maximum=8)).value == "2"
+    assert carried(value, texts, ParameterSchema("integer", maximum=8)).value == "3"
+
+
+def test_an_argument_keeps_its_spelling() -> None:
+    texts = said("to Oslo, NO", call("find", city="Oslo"), "Book it")
+    value = found(texts, 0, "Oslo, NO")
+    assert carried(value, texts, NO_LIMITS) is value
+    assert carried(value, texts).text == "Oslo"
 
 
 @pytest.mark.parametrize(("word", "kept"), [("small", False), ("please", True)])

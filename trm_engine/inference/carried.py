@@ -33,16 +33,26 @@ def carried(
 ) -> FieldValue:
     """A slot's value, or an argument's within ``limits``, as the newest call that used it has it.
 
-    What was said since counts more. One turn of the user can lead to several calls with other
-    values, so an argument that was said in that turn is not taken from an earlier one of them. Nor
-    is a listed one that nobody said: the model concluded it.
+    What was said since counts more. An argument also stays as it was decoded if it was said in the
+    turn of the user that led to the call (one turn can lead to several calls with other values), if
+    it is a part of that value or the other way round ("Seattle", "Seattle, WA"), or if it is listed
+    and nobody said it: the model concluded it.
     """
     called = texts.called.get(value.field.name)
     if called is None or not value.is_present:
         return value
     if _is_newer(value, called, texts, is_argument=limits is not None):
         return value
-    return _of_call(value, called, texts, limits) or value
+    found = _of_call(value, called, texts, limits)
+    if found is None or (limits is not None and _is_part(value.text, found.text)):
+        return value
+    return found
+
+
+def _is_part(one: str, other: str) -> bool:
+    """Whether one of two texts is a part of the other; no text is part of none."""
+    one, other = one.casefold(), other.casefold()
+    return bool(one and other) and (one in other or other in one)
 
 
 def _is_newer(value: FieldValue, called: Called, texts: TokenTexts, is_argument: bool) -> bool:
