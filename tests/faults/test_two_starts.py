@@ -15,7 +15,6 @@ from tests.e2e.viewers import tiny_config
 from tests.events import read_events
 from tests.faults.command import start
 from tests.faults.workers import ENDLESS, Begin
-from tests.support import wait_until
 from trm_engine.errors import RunError
 from trm_engine.runs.folder import claim, hand_over
 from trm_engine.runs.launch import start_worker
@@ -73,8 +72,7 @@ def test_two_runs_do_not_share_a_folder_of_checkpoints(tmp_path: Path, begin: Be
     shared = {"checkpoint_dir": str(tmp_path / "shared")}
     first = tiny_run(tmp_path / "first", **{**ENDLESS, **shared})
     worker = begin(first[0])
-    wait_for(first[0], "state", worker, state="starting")
-    wait_until((tmp_path / "shared" / "worker.lock").exists, SECONDS)
+    wait_for(first[0], "state", worker, state="running")  # the lock's file exists before it is held
     inside = {"checkpoint_dir": str(tmp_path / "first" / "checkpoints")}
     for name, settings, problem in (
         ("second", shared, "another run is saving here"),
