@@ -29,8 +29,7 @@ def pointing(*chances: dict[str, float], presence: list[float] | None = None) ->
         for word, chance in by_word.items():
             starts[0, channel, WORDS.index(word)] = log(chance)
     best = starts[0].argmax(axis=-1)
-    ends = np.full_like(starts, -np.inf)
-    ends[...] = np.where(starts > np.log(UNLIKELY), 0.0, -30.0)
+    ends = np.where(starts > np.log(UNLIKELY), 0.0, -30.0)
     turns = np.array([[-1, *[0] * (len(WORDS) - 1)]])
     choices = np.zeros((1, len(chances), 1))
     decoded = decoded_of([(each, each) for each in best.tolist()])

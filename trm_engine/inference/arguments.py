@@ -34,7 +34,8 @@ def read_arguments(
 ) -> list[FieldValue]:
     """The likeliest valid value of every parameter of ``tool``, including those predicted absent.
 
-    No two of them are read off the same words (``rivals``).
+    No two of them are read off the same words (``rivals``). What an earlier call used still holds
+    (``carried``).
 
     ``declarations``: what the tool's schema in this conversation says, if it has one.
     """

@@ -16,8 +16,8 @@ from trm_tui.text.words import duration
 
 LARGE_OVERLAP = 0.05
 LONG_SECONDS = 48 * 3600.0
-READING = "reading the run"
 """A training on a CPU that takes longer is probably a mistake."""
+READING = "reading the run"
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,8 @@ def level_ticks(low: float, high: float, height: int) -> list[Tick]:
     if low == high:
         return [Tick(low, f"{low:.4g}")]
     tried = (linear_ticks(low, high, count) for count in range(LEVELS, 0, -1))
-    fitting = [ticks for ticks in tried if 1 < len(ticks) <= max((height - FRAME) // 2, 2)]
-    return fitting[0] if fitting else linear_ticks(low, high, 1)
+    fitting = (ticks for ticks in tried if 1 < len(ticks) <= max((height - FRAME) // 2, 2))
+    return next(fitting, linear_ticks(low, high, 1))
 
 
 def integer_ticks(low: float, high: float, count: int) -> list[Tick]:
