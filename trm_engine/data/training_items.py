@@ -1,10 +1,15 @@
-"""Training items: samples with augmentation: next calls, exchanged values, no capitals."""
+"""Training items: samples with augmentation: next calls, exchanged values, misspelt words, no
+capitals.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from torch import Tensor
 
+from trm_engine.data import misspelling
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.next_call import next_calls, with_next_call
 from trm_engine.data.samples import Sample
@@ -26,7 +31,8 @@ class TrainingItems:
         with_next_calls: whether to label the next call of answers.
         value_exchange: share of the dialogues whose values are exchanged, in each epoch.
         capital_dropout: share of the dialogues whose capitals are hidden, in each epoch.
-        seed: seed of both.
+        misspelling: share of the dialogues in which users misspell words, in each epoch.
+        seed: seed of all these.
     """
 
     def __init__(
@@ -35,10 +41,12 @@ class TrainingItems:
         with_next_calls: bool,
         value_exchange: float,
         capital_dropout: float,
+        misspelling: float,
         seed: int,
     ) -> None:
         self.dataset = dataset
         self.capital_dropout = capital_dropout
+        self.misspelling = misspelling
         self.seed = seed
         self.next_calls = next_calls(dataset) if with_next_calls else {}
         samples = (dataset.sample(index) for index in range(len(dataset) if value_exchange else 0))
@@ -57,18 +65,22 @@ class TrainingItems:
         """The items of one dialogue's samples."""
         random = np.random.default_rng((self.seed, STREAM, epoch, dialogue))
         is_small = random.random(2)[1] < self.capital_dropout  # the first number is not used
-        items = self._with_values(indices, epoch, dialogue)
+        items = self._with_words(indices, epoch, dialogue)
         return [without_capitals(item) for item in items] if is_small else items
 
-    def _with_values(
-        self, indices: list[int], epoch: int, dialogue: int
-    ) -> list[dict[str, Tensor]]:
-        """The items with the values of the epoch."""
-        if not self.exchange.draws(epoch, dialogue):
+    def _with_words(self, indices: list[int], epoch: int, dialogue: int) -> list[dict[str, Tensor]]:
+        """The items with the values and the misspelt words of the epoch."""
+        random = np.random.default_rng((self.seed, misspelling.STREAM, epoch, dialogue))
+        is_exchanged = self.exchange.draws(epoch, dialogue)
+        is_misspelt = random.random() < self.misspelling
+        if not is_exchanged and not is_misspelt:
             return [self._plain(index) for index in indices]
-        samples = [self._sample(index) for index in indices]
-        exchanged = self.exchange.exchanged(samples, epoch, dialogue)
-        return [self.dataset.encoded(*each) for each in zip(indices, exchanged, strict=True)]
+        samples: Sequence[Sample] = [self._sample(index) for index in indices]
+        if is_exchanged:
+            samples = self.exchange.exchanged(samples, epoch, dialogue)
+        if is_misspelt:
+            samples = misspelling.misspelt(samples, random)
+        return [self.dataset.encoded(*each) for each in zip(indices, samples, strict=True)]
 
     def _plain(self, index: int) -> dict[str, Tensor]:
         if index not in self.next_calls:

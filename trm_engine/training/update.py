@@ -86,6 +86,7 @@ class Updater:
             bool(config.model.next_call_weight),
             training.value_exchange,
             training.capital_dropout,
+            training.misspelling,
             training.seed,
         )
         self._catalogue = state.model.catalogue
