@@ -114,7 +114,7 @@ class Context:
         tool_places: the tool of each of a sample's K tool registers, [B, K]; a tool that it may not
             call for a register that it does not have.
         readings: of the catalogue; None while that is read.
-        said: where listed values stand (``said_values.occurrences``); None if it is looked for.
+        said: where listed values stand (``said_values.occurrences``); None until it is looked for.
     """
 
     x: Tensor

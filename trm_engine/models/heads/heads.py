@@ -16,7 +16,7 @@ from trm_engine.models.heads.fields import FieldStates
 from trm_engine.models.heads.masking import MASKED_LOGIT, probabilities
 from trm_engine.models.heads.output import TRMOutput
 from trm_engine.models.heads.pointers import Pointers
-from trm_engine.models.heads.said_values import SaidValues
+from trm_engine.models.heads.said_values import SaidValues, heard
 from trm_engine.models.heads.slot_prior import SlotPrior
 from trm_engine.models.heads.tools import ToolScores, ToolViews
 from trm_engine.models.layers import linear
@@ -67,6 +67,7 @@ class Heads(nn.Module):
 
     def forward(self, y: Tensor, z: Tensor, context: Context) -> TRMOutput:
         """y, z [N, D] to the step's output."""
+        context = heard(context)
         assert context.readings is not None
         layout, readings = context.layout, context.readings
         num_slots = readings.catalogue.num_slots

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -29,15 +31,12 @@ class SaidValues(nn.Module):
         self.floor = nn.Parameter(torch.tensor(FLOOR))
 
     def forward(self, starts: Tensor, ends: Tensor, context: Context) -> Tensor:
-        """Logits of starts and ends, [B, F, L] each, to [B, F, V]."""
+        """Logits of starts and ends, [B, F, L] each, to [B, F, V]; ``context`` is ``heard``."""
         assert context.readings is not None
+        assert context.said is not None
         values = context.readings.catalogue.values
         said = starts.new_full((starts.shape[0], values.shape[0], values.shape[1]), float("-inf"))
-        standing = context.said
-        if standing is None:
-            read = context.token_ids, context.token_mask, context.layout.sequences
-            standing = occurrences(values, *read)
-        rows, fields, choices, first, last = standing
+        rows, fields, choices, first, last = context.said
         starts, ends = (each.log_softmax(dim=-1).flatten() for each in (starts, ends))
         channels = rows * values.shape[0] + fields
         begins = channels * context.token_mask.shape[1]
@@ -46,6 +45,15 @@ class SaidValues(nn.Module):
         best = said.flatten().scatter_reduce(0, places, chances, "amax").view_as(said)
         added: Tensor = F.relu(best - self.floor) * self.weight
         return added
+
+
+def heard(context: Context) -> Context:
+    """The context with the occurrences of listed values."""
+    assert context.readings is not None
+    if context.said is not None:
+        return context
+    read = context.token_ids, context.token_mask, context.layout.sequences
+    return replace(context, said=occurrences(context.readings.catalogue.values, *read))
 
 
 def occurrences(
