@@ -12,7 +12,7 @@ from trm_engine.vocabulary import MASK_ID
 TOOL, ARGUMENT = 2.0, 0.4
 """Weights of words in common: in the score of a tool, in the presence logit of an argument."""
 
-VALUE = 0.75
+VALUE = 0.5
 """Weight of a listed value that was said, in the score of a tool with a parameter that lists it."""
 
 USUAL = 0.7
@@ -29,7 +29,7 @@ class CommonWords(nn.Module):
         best_j   = max over the tokens t that equal word j: 0.8^recency(t), 0 if there is none
         value_k  = max over the occurrences v of listed values of k's parameters:
                    0.8^recency(v) s_v / sqrt(1 + s_v), s_v the sum of r^2 of the words of v
-        score of a tool k += 2 common_k + 0.75 value_k
+        score of a tool k += 2 common_k + 0.5 value_k
         presence of an argument k += 0.4 (common_k - 0.7)
 
     r is the rarity of a word, its inverse document frequency in the training data. So
