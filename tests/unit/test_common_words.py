@@ -48,6 +48,7 @@ def test_common_words_are_those_of_the_formula(dataset: TRMToolCallingDataset) -
     batch = batch_of(dataset, [0, 3, 5])
     readings = model.read()
     values = readings.catalogue.values.clone()
+    values[-1, 0] = 0
     values[-1, 0, :2] = batch["input_ids"][1, 4:6]  # a value of two words that is said
     readings = readings._replace(catalogue=replace(readings.catalogue, values=values))
     context = model.embedding(readings, **inputs_of(batch), read_from=batch["read_from"])

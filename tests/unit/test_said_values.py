@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trm_engine.inference.occurrences import ListedValues
 from trm_engine.models import TRMConfig, TRMForToolCalling
-from trm_engine.models.heads.said_values import SaidValues, occurrences
+from trm_engine.models.heads.said_values import SaidValues, heard, occurrences
 from trm_engine.models.layout import Context
 from trm_engine.vocabulary import MASK_ID, marker_id
 
@@ -39,7 +39,7 @@ def context_of(ids: list[list[int]], values: torch.Tensor) -> Context:
     turns = [[marker_id("user"), *each] for each in ids]
     padded = torch.tensor([[*each, *[0] * (longest - len(each))] for each in turns])
     readings = model.read(replace(model.catalogue, values=values))
-    return model.embedding(readings, padded, (padded > 0).long(), torch.zeros_like(padded))
+    return heard(model.embedding(readings, padded, (padded > 0).long(), torch.zeros_like(padded)))
 
 
 @settings(max_examples=60, deadline=None)
