@@ -53,16 +53,17 @@ def misspelt(samples: Sequence[Sample], random: np.random.Generator) -> Sequence
     ]
 
 
+def slips(word: str, place: int) -> tuple[str, str, str]:
+    """The word with the letter at ``place`` exchanged with the next one, left out, or twice."""
+    before, letter, after = word[:place], word[place], word[place + 1 :]
+    return before + after[0] + letter + after[1:], before + after, before + letter + letter + after
+
+
 def _with_mistake(word: str, random: np.random.Generator) -> str:
     """A word with one mistake, never in its first letter."""
     place = int(random.integers(1, len(word) - 1))
-    before, letter, after = word[:place], word[place], word[place + 1 :]
-    ways = (
-        before + after[0] + letter + after[1:],
-        before + after,
-        before + letter + letter + after,
-        before + _instead(letter, random) + after,
-    )
+    other = word[:place] + _instead(word[place], random) + word[place + 1 :]
+    ways = (*slips(word, place), other)
     return ways[int(random.integers(len(ways)))]
 
 

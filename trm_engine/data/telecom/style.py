@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from trm_engine.data.misspelling import slips
 from trm_engine.data.telecom.dice import Dice
 
 _WORD = re.compile(r"[A-Za-z']+")
@@ -74,8 +75,4 @@ class Style:
 
 def _mistype(dice: Dice, word: str) -> str:
     """Swap two letters, drop one or double one, but not the first."""
-    at = 1 + dice.below(len(word) - 2)
-    swapped = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
-    dropped = word[:at] + word[at + 1 :]
-    doubled = word[:at] + word[at] + word[at:]
-    return dice.pick((swapped, dropped, doubled))
+    return dice.pick(slips(word, 1 + dice.below(len(word) - 2)))
