@@ -462,6 +462,14 @@ class TrainingConfig(Section):
         description="Share of dialogues in which a tenth of the users' words is misspelt in "
         "training. Raise it if your users type carelessly.",
     )
+    early_calls: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of dialogues in which tools require nothing in training, so that an "
+        "answer that asks for a required argument is a call. Raise it if calls that need no "
+        "arguments are missed.",
+    )
     log_interval: int = Field(
         10, ge=1, description="Updates between readings of the losses. Higher waits less on a GPU."
     )

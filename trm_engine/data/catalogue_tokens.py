@@ -104,6 +104,26 @@ class CatalogueTokens:
             arg_slots=self.arg_slots[args],
         )
 
+    def with_optional_copies(self) -> Self:
+        """With a second time all tools, whose copies require nothing; of tensors."""
+        tools = self.num_tools
+
+        def twice(rows: Array) -> Array:
+            return rows[[*range(tools), *range(len(rows))]]
+
+        required = twice(self.required)
+        required[tools:] = False
+        return type(self)(
+            ids=twice(self.ids),
+            parts=twice(self.parts),
+            kinds=twice(self.kinds),
+            types=twice(self.types),
+            values=self.values,
+            accepted=twice(self.accepted),
+            required=required,
+            arg_slots=self.arg_slots,
+        )
+
     @classmethod
     def of(cls, labels: Labels, tokenizer: TRMTokenizer) -> Self:
         """What a model reads of labels."""

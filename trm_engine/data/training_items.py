@@ -1,5 +1,5 @@
-"""Training items: samples with augmentation: next calls, exchanged values, misspelt words, no
-capitals.
+"""Training items: samples with augmentation: next calls, early calls, exchanged values, misspelt
+words, no capitals.
 """
 
 from __future__ import annotations
@@ -7,12 +7,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from trm_engine.data import misspelling
 from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.early_calls import EARLY_STREAM, REQUIRES_NOTHING, early_calls
 from trm_engine.data.next_call import next_calls, with_next_call
-from trm_engine.data.samples import Sample
+from trm_engine.data.samples import Sample, ToolCall
 from trm_engine.data.value_exchange import ValueExchange, collect_values
 from trm_engine.vocabulary import CAPITALISED
 
@@ -32,6 +34,7 @@ class TrainingItems:
         value_exchange: share of the dialogues whose values are exchanged, in each epoch.
         capital_dropout: share of the dialogues whose capitals are hidden, in each epoch.
         misspelling: share of the dialogues in which users misspell words, in each epoch.
+        early_share: share of the dialogues whose tools require nothing, in each epoch.
         seed: seed of all these.
     """
 
@@ -42,13 +45,16 @@ class TrainingItems:
         value_exchange: float,
         capital_dropout: float,
         misspelling: float,
+        early_share: float,
         seed: int,
     ) -> None:
         self.dataset = dataset
         self.capital_dropout = capital_dropout
         self.misspelling = misspelling
+        self.early_share = early_share
         self.seed = seed
         self.next_calls = next_calls(dataset) if with_next_calls else {}
+        self.early_calls = early_calls(dataset) if early_share else {}
         samples = (dataset.sample(index) for index in range(len(dataset) if value_exchange else 0))
         self.exchange = ValueExchange(collect_values(samples, dataset.labels), value_exchange, seed)
 
@@ -65,32 +71,53 @@ class TrainingItems:
         """The items of one dialogue's samples."""
         random = np.random.default_rng((self.seed, STREAM, epoch, dialogue))
         is_small = random.random(2)[1] < self.capital_dropout  # the first number is not used
-        items = self._with_words(indices, epoch, dialogue)
+        random = np.random.default_rng((self.seed, EARLY_STREAM, epoch, dialogue))
+        is_early = random.random() < self.early_share
+        early = [is_early and index in self.early_calls for index in indices]
+        items = self._with_words(indices, early, epoch, dialogue)
+        if self.early_share:
+            items = [_called(*each) for each in zip(items, early, strict=True)]
         return [without_capitals(item) for item in items] if is_small else items
 
-    def _with_words(self, indices: list[int], epoch: int, dialogue: int) -> list[dict[str, Tensor]]:
+    def _with_words(
+        self, indices: list[int], early: list[bool], epoch: int, dialogue: int
+    ) -> list[dict[str, Tensor]]:
         """The items with the values and the misspelt words of the epoch."""
         random = np.random.default_rng((self.seed, misspelling.STREAM, epoch, dialogue))
         is_exchanged = self.exchange.draws(epoch, dialogue)
         is_misspelt = random.random() < self.misspelling
+        calls = [
+            (self.early_calls if is_early else self.next_calls).get(index)
+            for index, is_early in zip(indices, early, strict=True)
+        ]
         if not is_exchanged and not is_misspelt:
-            return [self._plain(index) for index in indices]
-        samples: Sequence[Sample] = [self._sample(index) for index in indices]
+            return [self._plain(*each) for each in zip(indices, calls, strict=True)]
+        samples: Sequence[Sample] = [
+            self._sample(*each) for each in zip(indices, calls, strict=True)
+        ]
         if is_exchanged:
             samples = self.exchange.exchanged(samples, epoch, dialogue)
         if is_misspelt:
             samples = misspelling.misspelt(samples, random)
         return [self.dataset.encoded(*each) for each in zip(indices, samples, strict=True)]
 
-    def _plain(self, index: int) -> dict[str, Tensor]:
-        if index not in self.next_calls:
+    def _plain(self, index: int, call: ToolCall | None) -> dict[str, Tensor]:
+        if call is None:
             return self.dataset[index]
-        return self.dataset.encoded(index, self._sample(index))
+        return self.dataset.encoded(index, self._sample(index, call))
 
-    def _sample(self, index: int) -> Sample:
+    def _sample(self, index: int, call: ToolCall | None) -> Sample:
         sample = self.dataset.sample(index)
-        call = self.next_calls.get(index)
         return sample if call is None else with_next_call(sample, call)
+
+
+def _called(item: dict[str, Tensor], is_early: bool) -> dict[str, Tensor]:
+    """The item, marked as an early call or not; that of one is a call of its next tool."""
+    changed = {REQUIRES_NOTHING: torch.tensor(is_early)}
+    if is_early:
+        changed["decision_label"] = torch.tensor(1.0)
+        changed["tool_name_label"] = item["next_tool_label"]
+    return {**item, **changed}
 
 
 def without_capitals(item: dict[str, Tensor]) -> dict[str, Tensor]:

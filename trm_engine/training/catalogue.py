@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from trm_engine.data.catalogue_tokens import DESCRIPTION, NAME, CatalogueTokens
 from trm_engine.data.collator import Batch
+from trm_engine.data.early_calls import REQUIRES_NOTHING
 from trm_engine.vocabulary import MASK_ID
 
 STREAM = 0x4341
@@ -39,6 +40,22 @@ def fewer_offered(batch: Batch, most: int, seed: tuple[int, ...]) -> Batch:
         chances = chances.scatter_add(1, labelled, (batch[name] >= 0).double()[:, None])
     least = chances.topk(most, dim=1).values[:, -1:]
     return {**batch, "tool_mask": (offered & (chances >= least)).to(batch["tool_mask"].dtype)}
+
+
+def without_requirements(batch: Batch, catalogue: CatalogueTokens) -> tuple[Batch, CatalogueTokens]:
+    """Early calls may call copies of their tools that require nothing, instead of the tools.
+
+    T tools become 2 T.
+    """
+    early = batch.get(REQUIRES_NOTHING)
+    if early is None or not early.any():
+        return batch, catalogue
+    mask, tools = batch["tool_mask"], catalogue.num_tools
+    of_copies = early.to(mask.dtype)[:, None]
+    changed = {"tool_mask": torch.cat((mask * (1 - of_copies), mask * of_copies), dim=1)}
+    for name in TOOL_LABELS:
+        changed[name] = batch[name] + tools * (early & (batch[name] >= 0))
+    return {**batch, **changed}, catalogue.with_optional_copies()
 
 
 def narrowed(batch: Batch, catalogue: CatalogueTokens) -> tuple[Batch, CatalogueTokens]:

@@ -14,7 +14,14 @@ from trm_engine.config import Config
 from trm_engine.data.collator import LENGTH_STEP, TRMCollator, split_batch
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.training_items import TrainingItems
-from trm_engine.training.catalogue import fewer_offered, narrowed, renamed, reworded, without_words
+from trm_engine.training.catalogue import (
+    fewer_offered,
+    narrowed,
+    renamed,
+    reworded,
+    without_requirements,
+    without_words,
+)
 from trm_engine.training.distributed import ProcessGroup
 from trm_engine.training.halting import Halting
 from trm_engine.training.losses import NUM_COUNTS, DeepSupervisionLoss, count_labels
@@ -87,6 +94,7 @@ class Updater:
             training.value_exchange,
             training.capital_dropout,
             training.misspelling,
+            training.early_calls,
             training.seed,
         )
         self._catalogue = state.model.catalogue
@@ -147,6 +155,7 @@ class Updater:
         catalogue = reworded(catalogue, training.similar_words, self._words, vectors, seed)
         batch, catalogue = renamed(batch, catalogue, training.word_renaming, vocab, seed)
         catalogue = without_words(catalogue, training.catalogue_dropout, seed)
+        batch, catalogue = without_requirements(batch, catalogue)
         batch, catalogue = narrowed(batch, catalogue)
         batch = mask_words(batch, training.word_dropout, (training.seed, state.global_step))
         batch = {name: tensor.to(self._device) for name, tensor in batch.items()}
