@@ -1,7 +1,7 @@
 """``python -m benchmarks.tool_readings CHECKPOINT FOLDER``: tools with other names, and many tools.
 
 FOLDER holds ``val_seen.jsonl`` and ``val_renamed.jsonl``, the same dialogues with other tools. It
-prints what each kind of renaming costs, what misspelt words of the users cost, and accuracy and
+prints what each kind of renaming costs, and accuracy and
 time over the number of tools on offer.
 The others on offer are those of FOLDER and of a file of tools (``--others``), in any form.
 """
@@ -17,11 +17,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from trm_engine.data.catalogue import read_tools_file
-from trm_engine.data.misspelling import misspelt
 from trm_engine.data.samples import Sample
 from trm_engine.data.values import flatten, same_value
 from trm_engine.inference.predictor import Predictor
@@ -58,7 +56,6 @@ def main() -> int:
     pairs = [(seen[index], renamed[index]) for index in calls]
     for kind, parts in KINDS.items():
         print(f"changed: {kind}: {_judged(predictor, (_mixed(*pair, parts) for pair in pairs))}")
-    print(f"misspelt: {_judged(predictor, map(_misspelt, pairs))}")
     pool = _pool(seen)
     if arguments.others:
         pool += read_tools_file(arguments.others).all_tools()
@@ -111,12 +108,6 @@ def _mixed(seen: Record, renamed: Record, parts: Iterable[str]) -> Sample:
     ]
     changed = {"tools": tools, "history": history, "tool": call(seen["tool"])}
     return Sample.model_validate({**seen, **changed})
-
-
-def _misspelt(pair: tuple[Record, Record]) -> Sample:
-    """The sample, with misspelt words of the users."""
-    [sample] = misspelt([_mixed(*pair, ())], np.random.default_rng(0))
-    return sample
 
 
 def _pool(records: Iterable[Record]) -> list[Record]:

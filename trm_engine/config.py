@@ -455,13 +455,6 @@ class TrainingConfig(Section):
         description="Share of dialogues trained without their capital letters. "
         "Raise it if users write in lower case.",
     )
-    misspelling: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="Share of dialogues in which a tenth of the users' words is misspelt in "
-        "training. Raise it if your users type carelessly.",
-    )
     early_calls: float = Field(
         0.0,
         ge=0,

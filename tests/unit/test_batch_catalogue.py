@@ -13,11 +13,19 @@ from tests.support import TOOLS, dialogues, write_jsonl
 from trm_engine.data.catalogue_tokens import DESCRIPTION, NAME, CatalogueTokens
 from trm_engine.data.collator import Batch
 from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.early_calls import REQUIRES_NOTHING
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.models import TRMForToolCalling
-from trm_engine.training.catalogue import narrowed, renamed, reworded, without_words
+from trm_engine.models.heads import TRMOutput
+from trm_engine.training.catalogue import (
+    narrowed,
+    renamed,
+    reworded,
+    without_requirements,
+    without_words,
+)
 from trm_engine.training.losses import TOTAL, DeepSupervisionLoss, count_labels
-from trm_engine.training.supervision import Part, averaged, per_step
+from trm_engine.training.supervision import Part, averaged, embed, per_step
 from trm_engine.training.targets import Targets
 from trm_engine.vocabulary import MASK_ID
 
@@ -60,6 +68,45 @@ def gradients(model: TRMForToolCalling) -> Tensor:
     found = torch.cat([w.grad.flatten() for w in model.parameters() if w.grad is not None])
     model.zero_grad(set_to_none=True)
     return found
+
+
+# --- without requirements -----------------------------------------------------------------------
+
+
+def test_early_calls_are_those_of_tools_that_require_nothing(
+    offered: TRMToolCallingDataset, model: TRMForToolCalling
+) -> None:
+    batch = batch_of(offered, [0, 4, 17])
+    model.eval()
+
+    def output(batch: Batch, catalogue: CatalogueTokens) -> TRMOutput:
+        context = embed(model, batch, model.read(catalogue))
+        return model.heads(*model.refine(context, model.start(context)), context)
+
+    optional = replace(model.catalogue, required=torch.zeros_like(model.catalogue.required))
+    plain, free = output(batch, model.catalogue), output(batch, optional)
+    early = torch.tensor([True, False, False])
+    changed, both = without_requirements({**batch, REQUIRES_NOTHING: early}, model.catalogue)
+    mixed = output(changed, both)
+    tools = model.catalogue.num_tools
+    assert both.num_tools == 2 * tools and both.num_args == model.catalogue.num_args
+    for row, expected in enumerate((free, plain, plain)):
+        own = mixed.tool_logits[row].unflatten(0, (2, tools))[int(early[row])]
+        assert torch.allclose(own, expected.tool_logits[row], atol=1e-4)
+        assert torch.allclose(mixed.decision_logits[row], expected.decision_logits[row], atol=1e-4)
+        label = batch["next_tool_labels"][row]
+        shift = tools * int(early[row] and label >= 0)
+        assert changed["next_tool_labels"][row] == label + shift
+    assert not torch.allclose(plain.decision_logits[0], free.decision_logits[0], atol=1e-3)
+
+
+def test_a_batch_without_early_calls_stays(
+    offered: TRMToolCallingDataset, model: TRMForToolCalling
+) -> None:
+    batch = batch_of(offered, [0, 4])
+    for each in (batch, {**batch, REQUIRES_NOTHING: torch.zeros(2, dtype=torch.bool)}):
+        changed, catalogue = without_requirements(each, model.catalogue)
+        assert changed is each and catalogue is model.catalogue
 
 
 # --- narrowed -----------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ def items_of(dataset: TRMToolCallingDataset, **changes: Any) -> TrainingItems:
         "with_next_calls": True,
         "value_exchange": 0.0,
         "capital_dropout": 0.0,
-        "misspelling": 0.0,
+        "early_share": 0.0,
         "seed": 0,
     }
     return TrainingItems(dataset, **{**plain, **changes})
@@ -27,7 +27,7 @@ def items_of(dataset: TRMToolCallingDataset, **changes: Any) -> TrainingItems:
 
 def test_items_are_a_function_of_seed_epoch_and_sample(dataset: TRMToolCallingDataset) -> None:
     indices = np.arange(0, len(dataset), 5)
-    chance = {"value_exchange": 0.3, "capital_dropout": 0.3, "misspelling": 0.3, "seed": 1}
+    chance = {"value_exchange": 0.3, "capital_dropout": 0.3, "early_share": 0.5, "seed": 1}
     items = items_of(dataset, **chance)
     one = items(indices, epoch=3)
     assert [int(item["sample_index"]) for item in one] == indices.tolist()
@@ -50,7 +50,7 @@ def test_other_values_leave_a_dialogue_to_be_read_once(
     dataset: TRMToolCallingDataset,
 ) -> None:
     plain = items_of(dataset)
-    moved = items_of(dataset, value_exchange=1.0, capital_dropout=0.5, misspelling=0.5)
+    moved = items_of(dataset, value_exchange=1.0, capital_dropout=0.5, early_share=0.5)
     changed = 0
     for dialogue in np.unique(dataset.dialogues)[:8]:
         indices = np.flatnonzero(dataset.dialogues == dialogue)

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from trm_engine.data.dataset import TRMToolCallingDataset
+from trm_engine.data.next_call import said_so_far
 from trm_engine.data.samples import Sample, ToolCall, Turn
 from trm_engine.data.spans import is_verbatim
-from trm_engine.data.values import flatten, unflatten
+from trm_engine.data.values import flatten
 from trm_engine.vocabulary import TOOL_ROLES
 
 EARLY_STREAM = 0x4541
@@ -47,7 +48,7 @@ def early_calls(dataset: TRMToolCallingDataset) -> dict[int, ToolCall]:
             for length in asked_before(sample, required):
                 index = answers.get(length)
                 if index is not None and samples[index].history == sample.history[:length]:
-                    calls[index] = _said(sample.tool, sample.history[:length])
+                    calls[index] = said_so_far(sample.tool, sample.history[:length])
     return calls
 
 
@@ -78,13 +79,3 @@ def asked_before(call: Sample, required: Sequence[str]) -> Iterator[int]:
 
 def _is_question(turns: Sequence[Turn]) -> bool:
     return [turn.role for turn in turns] == ["user", "assistant", "user"]
-
-
-def _said(call: ToolCall, history: Sequence[Turn]) -> ToolCall:
-    """The call with the arguments that are in the conversation."""
-    said = {
-        path: value
-        for path, value in flatten(call.arguments).items()
-        if is_verbatim(history, value)
-    }
-    return ToolCall(name=call.name, arguments=unflatten(said))

@@ -1,16 +1,13 @@
-"""Training items: samples with augmentation: next calls, early calls, exchanged values, misspelt
-words, no capitals.
+"""Training items: samples with augmentation: next calls, early calls, exchanged values, no
+capitals.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from trm_engine.data import misspelling
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.early_calls import EARLY_STREAM, REQUIRES_NOTHING, early_calls
 from trm_engine.data.next_call import next_calls, with_next_call
@@ -33,7 +30,6 @@ class TrainingItems:
         with_next_calls: whether to label the next call of answers.
         value_exchange: share of the dialogues whose values are exchanged, in each epoch.
         capital_dropout: share of the dialogues whose capitals are hidden, in each epoch.
-        misspelling: share of the dialogues in which users misspell words, in each epoch.
         early_share: share of the dialogues whose tools require nothing, in each epoch.
         seed: seed of all these.
     """
@@ -44,13 +40,11 @@ class TrainingItems:
         with_next_calls: bool,
         value_exchange: float,
         capital_dropout: float,
-        misspelling: float,
         early_share: float,
         seed: int,
     ) -> None:
         self.dataset = dataset
         self.capital_dropout = capital_dropout
-        self.misspelling = misspelling
         self.early_share = early_share
         self.seed = seed
         self.next_calls = next_calls(dataset) if with_next_calls else {}
@@ -74,32 +68,24 @@ class TrainingItems:
         random = np.random.default_rng((self.seed, EARLY_STREAM, epoch, dialogue))
         is_early = random.random() < self.early_share
         early = [is_early and index in self.early_calls for index in indices]
-        items = self._with_words(indices, early, epoch, dialogue)
+        items = self._with_values(indices, early, epoch, dialogue)
         if self.early_share:
             items = [_called(*each) for each in zip(items, early, strict=True)]
         return [without_capitals(item) for item in items] if is_small else items
 
-    def _with_words(
+    def _with_values(
         self, indices: list[int], early: list[bool], epoch: int, dialogue: int
     ) -> list[dict[str, Tensor]]:
-        """The items with the values and the misspelt words of the epoch."""
-        random = np.random.default_rng((self.seed, misspelling.STREAM, epoch, dialogue))
-        is_exchanged = self.exchange.draws(epoch, dialogue)
-        is_misspelt = random.random() < self.misspelling
+        """The items with the values of the epoch."""
         calls = [
             (self.early_calls if is_early else self.next_calls).get(index)
             for index, is_early in zip(indices, early, strict=True)
         ]
-        if not is_exchanged and not is_misspelt:
+        if not self.exchange.draws(epoch, dialogue):
             return [self._plain(*each) for each in zip(indices, calls, strict=True)]
-        samples: Sequence[Sample] = [
-            self._sample(*each) for each in zip(indices, calls, strict=True)
-        ]
-        if is_exchanged:
-            samples = self.exchange.exchanged(samples, epoch, dialogue)
-        if is_misspelt:
-            samples = misspelling.misspelt(samples, random)
-        return [self.dataset.encoded(*each) for each in zip(indices, samples, strict=True)]
+        samples = [self._sample(*each) for each in zip(indices, calls, strict=True)]
+        exchanged = self.exchange.exchanged(samples, epoch, dialogue)
+        return [self.dataset.encoded(*each) for each in zip(indices, exchanged, strict=True)]
 
     def _plain(self, index: int, call: ToolCall | None) -> dict[str, Tensor]:
         if call is None:

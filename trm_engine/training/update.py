@@ -93,7 +93,6 @@ class Updater:
             bool(config.model.next_call_weight),
             training.value_exchange,
             training.capital_dropout,
-            training.misspelling,
             training.early_calls,
             training.seed,
         )

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trm_engine.data.misspelling import slips
 from trm_engine.data.telecom.dice import Dice
 
 _WORD = re.compile(r"[A-Za-z']+")
@@ -75,4 +74,8 @@ class Style:
 
 def _mistype(dice: Dice, word: str) -> str:
     """Swap two letters, drop one or double one, but not the first."""
-    return dice.pick(slips(word, 1 + dice.below(len(word) - 2)))
+    place = 1 + dice.below(len(word) - 2)
+    before, letter, after = word[:place], word[place], word[place + 1 :]
+    return dice.pick(
+        (before + after[0] + letter + after[1:], before + after, before + letter + letter + after)
+    )
