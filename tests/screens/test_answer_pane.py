@@ -304,11 +304,12 @@ async def test_rows_of_turns_as_text(size: tuple[int, int]) -> None:
 
 
 WORDS = [
-    ToolWord(text="book", is_name=True, effect=0.51),
-    ToolWord(text="table", is_name=True, effect=0.04),
-    *(ToolWord(text=text, is_name=False, effect=0.0) for text in ("Reserve", "a")),
-    ToolWord(text="table\x1b[2J", is_name=False, effect=1.204),
-    ToolWord(text="in\nRome", is_name=False, effect=-0.3),
+    ToolWord(text="book", part="name", effect=0.51),
+    ToolWord(text="table", part="name", effect=0.04),
+    *(ToolWord(text=text, part="description", effect=0.0) for text in ("Reserve", "a")),
+    ToolWord(text="table\x1b[2J", part="description", effect=1.204),
+    ToolWord(text="in\nRome", part="description", effect=-0.3),
+    ToolWord(text="garden", part="value", effect=0.4),
 ]
 
 

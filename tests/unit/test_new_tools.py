@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from trm_engine.data.catalogue_tokens import CatalogueTokens
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.samples import Conversation, Tool
 from trm_engine.inference.predictor import Predictor
+from trm_engine.inference.read_batch import ReadBatch
 from trm_engine.inspection.tool_words import tool_words
 from trm_engine.training.catalogue import fewer_offered
 
@@ -88,19 +90,44 @@ def test_the_effect_of_a_word_is_that_of_a_tool_without_it(predictor: Predictor)
     batch = predictor.read([one])
     tool = batch.tools(0)["waterPlants"]
     words = tool_words(predictor, one, tool)
-    assert [(each.text, each.is_name) for each in words[:2]] == [("water", True), ("Plants", True)]
+    assert [(each.text, each.part) for each in words[:2]] == [("water", "name"), ("Plants", "name")]
     assert " ".join(each.text for each in words[2:]) == "Water the plants in a room"
     tokens = CatalogueTokens.of(batch.labels, predictor.tokenizer)
     ids = tokens.ids.copy()
     places = _places_of_first_word(ids[tool].tolist(), predictor)
     ids[tool, places] = 0
-    changed = replace(batch.catalogue, readings=predictor.backend.read(replace(tokens, ids=ids)))
+    lost = _odds_lost(predictor, batch, replace(tokens, ids=ids), tool)
+    assert words[0].effect == pytest.approx(lost, abs=1e-4)
+
+
+def test_the_effect_of_a_listed_value_is_that_of_a_tool_that_lists_none(
+    predictor: Predictor,
+) -> None:
+    listing = copy.deepcopy(WATER)
+    kinds = {"type": "string", "enum": ["fern", "rose bush", "cactus"]}
+    listing["function"]["parameters"]["properties"]["kind"] = kinds
+    one = asked("I have a cactus. Please see to the rose bush", listing, MUSIC)
+    batch = predictor.read([one])
+    tool = batch.tools(0)["waterPlants"]
+    *words, value = tool_words(predictor, one, tool)
+    assert {each.part for each in words} == {"name", "description"}
+    assert (value.text, value.part) == ("rose bush", "value")
+    tokens = CatalogueTokens.of(batch.labels, predictor.tokenizer)
+    none = replace(tokens, values=np.zeros_like(tokens.values))
+    assert value.effect == pytest.approx(_odds_lost(predictor, batch, none, tool), abs=1e-4)
+    music = batch.tools(0)["play_music"]
+    assert "value" not in {each.part for each in tool_words(predictor, one, music)}
+
+
+def _odds_lost(predictor: Predictor, batch: ReadBatch, tokens: CatalogueTokens, tool: int) -> float:
+    """What the log-odds of a tool lose if the catalogue has other tokens."""
+    changed = replace(batch.catalogue, readings=predictor.backend.read(tokens))
     before, after = (
         list(predictor.decode_steps(replace(batch, catalogue=each)))[-1].next_tools[0, tool]
         for each in (batch.catalogue, changed)
     )
     odds = torch.logit(torch.tensor([before, after]).double())
-    assert words[0].effect == pytest.approx(float(odds[0] - odds[1]), abs=1e-4)
+    return float(odds[0] - odds[1])
 
 
 def _places_of_first_word(ids: list[int], predictor: Predictor) -> list[int]:

@@ -1,20 +1,27 @@
-"""Tool words: which words of a tool's name and description spoke for it."""
+"""Tool words: which words of a tool and which of its listed values spoke for it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from trm_engine.data.catalogue_tokens import NAME, CatalogueTokens
+from trm_engine.data.labels import Labels
 from trm_engine.data.samples import Conversation
 from trm_engine.data.tokenizer import TRMTokenizer
 from trm_engine.inference.predictor import Predictor
+from trm_engine.models.heads.common_words import VALUE
+from trm_engine.models.heads.said_values import heard
+from trm_engine.models.layout import Context
 from trm_engine.runs.schema.answers import ToolWord
 from trm_engine.vocabulary import WORD_START
+
+OfText = Literal["name", "description"]
 
 DIGITS = 7
 
@@ -27,7 +34,8 @@ def tool_words(
 
     ``effect`` is positive for a word that spoke for the tool. All words are hidden at once, each in
     a copy of the tool: the copies are read together, and the conversation's tokens are computed
-    once.
+    once. If the conversation has values that the tool's parameters list, the one that adds most
+    to the tool's score comes last.
     """
     batch = predictor.read([conversation])
     model = predictor.model
@@ -57,23 +65,43 @@ def tool_words(
     output = list(model.supervision_steps(context, steps))[-1]
     logits = _logits(output.next_tool_logits, masks, tool, len(offered))
     effects = (logits[0] - logits[1:]).tolist()
-    return [
-        ToolWord(text=text, is_name=is_name, effect=round(effect, DIGITS))
-        for (text, is_name, _), effect in zip(words, effects, strict=True)
+    found = [
+        ToolWord(text=text, part=part, effect=round(effect, DIGITS))
+        for (text, part, _), effect in zip(words, effects, strict=True)
     ]
+    return found + _listed_value(predictor, context, batch.labels, tool)
+
+
+def _listed_value(
+    predictor: Predictor, context: Context, labels: Labels, tool: int
+) -> list[ToolWord]:
+    """The listed value that adds most to the tool's score; none if none was said."""
+    context = heard(context)
+    assert context.said is not None
+    _, fields, choices, _, _ = context.said
+    args = torch.tensor(labels.parameters[tool], device=fields.device)
+    own = torch.isin(fields, args + len(labels.slots)).nonzero()[:, 0]
+    if not len(own):
+        return []
+    scores = predictor.model.heads.common_words.value_scores(context)
+    best = own[scores[own].argmax()]
+    values = labels.args[int(fields[best]) - len(labels.slots)].values
+    effect = round(VALUE * float(scores[best]), DIGITS)
+    return [ToolWord(text=values[int(choices[best])], part="value", effect=effect)]
 
 
 def _words(
     ids: Tensor, parts: Tensor, tokenizer: TRMTokenizer
-) -> list[tuple[str, bool, list[int]]]:
-    """The words of an entry: text, whether it belongs to the name, and its tokens' places."""
-    words: list[tuple[bool, list[int]]] = []
+) -> list[tuple[str, OfText, list[int]]]:
+    """The words of an entry: text, the part that they belong to, and their tokens' places."""
+    words: list[tuple[OfText, list[int]]] = []
     for place in ids.nonzero()[:, 0].tolist():
-        piece, is_name = tokenizer.piece(int(ids[place])), int(parts[place]) == NAME
-        if words and words[-1][0] == is_name and not piece.startswith(WORD_START):
+        piece = tokenizer.piece(int(ids[place]))
+        part: OfText = "name" if int(parts[place]) == NAME else "description"
+        if words and words[-1][0] == part and not piece.startswith(WORD_START):
             words[-1][1].append(place)
         else:
-            words.append((is_name, [place]))
+            words.append((part, [place]))
     found = [
         (tokenizer.decode(ids[places].tolist()), *each) for each in words for places in each[1:]
     ]

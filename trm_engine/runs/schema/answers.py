@@ -226,13 +226,13 @@ class OccludedPrediction(Struct, frozen=True, kw_only=True):
 
 
 class ToolWord(Struct, frozen=True, kw_only=True):
-    """A word of the likeliest tool's name or description.
+    """A word of the likeliest tool's name or description, or a value that it lists.
 
     ``effect`` is what the tool's log-odds lose without it: positive if it spoke for the tool.
     """
 
     text: str
-    is_name: bool
+    part: Literal["name", "description", "value"]
     effect: float
 
 

@@ -1,4 +1,4 @@
-"""ToolWordsView: which words of the likeliest tool's name and description spoke for it."""
+"""ToolWordsView: which words of the likeliest tool spoke for it."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class ToolWordsView(Drawing):
 
     def _text(self) -> Text:
         text = Text()
-        was_name = True
+        part = ""
         for word in self._words:
-            if was_name and not word.is_name:
-                text = text.append(" ·", self.look("words--faint")) if text else text
-            was_name = word.is_name
+            if text and word.part != part:
+                text = text.append(" ·", self.look("words--faint"))
+            part = word.part
             text = text.append(" ") if text else text
             text.append(one_line(word.text), self._look(word))
         return text
