@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 from textual.events import Key
 from textual.pilot import Pilot
-from textual.widgets import TabbedContent, TextArea
+from textual.widgets import SelectionList, TabbedContent, TextArea
 
 from tests.predicted import prediction, step, value, without
 from tests.screens.panes import text_of
@@ -344,6 +344,11 @@ async def test_tools_are_written_in_any_shape() -> None:
         await until(pilot, lambda: models.asked[-1]["tools"])
         parameters = models.asked[-1]["tools"][0]["function"]["parameters"]
         assert parameters["properties"] == {"amount": {"type": "integer"}}
+        await pilot.press("t")
+        await answered(pilot, "heat (new to the model)")
+        listed = pilot.app.screen.query_one(SelectionList)
+        assert next(option.value for option in listed.options) == "heat"
+        assert listed.selected == ["heat"]
 
 
 async def test_conversations_are_saved_and_reopened(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ class TickList(SelectionList[str]):
 
 
 class ToolsDialog(Dialog[Tools | None]):
-    """Lists the conversation's tools and those of the training data. The ticked ones are on offer.
+    """Lists the conversation's tools, then those of the training data. Ticked ones are on offer.
 
     The result is a list of tools in a sample's format, [] for all tools that the model knows, or
     None for cancel.
@@ -59,7 +59,10 @@ class ToolsDialog(Dialog[Tools | None]):
         super().__init__("Available tools", [Choice("OK", None), Choice("Cancel", None)], None)
         self._known = {str(tool["function"]["name"]): tool for tool in _known_tools(labels)}
         self._given = {str(tool["function"]["name"]): tool for tool in tools}
-        self._all = {**self._known, **self._given}
+        self._all = {
+            **self._given,
+            **{k: v for k, v in self._known.items() if k not in self._given},
+        }
 
     def body(self) -> Iterable[Widget]:
         """The list, the same as JSON, and its problem."""
