@@ -105,7 +105,7 @@ class CatalogueTokens:
         )
 
     def with_optional_copies(self) -> Self:
-        """With a second time all tools, whose copies require nothing; of tensors."""
+        """The tools, then copies of them that require nothing; 2 T tools."""
         tools = self.num_tools
 
         def twice(rows: Array) -> Array:

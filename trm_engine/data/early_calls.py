@@ -2,7 +2,7 @@
 
 "Find me a restaurant." "In which city?" "Oakland." The call comes when the city is known. If the
 tool did not require a city, it would come at once. Training data seldom have tools without required
-parameters, so that a model learns that a first wish is followed by a question, whatever the tool.
+parameters, so a model learns that a question follows a first wish, whatever the tool.
 """
 
 from __future__ import annotations

@@ -43,9 +43,9 @@ def fewer_offered(batch: Batch, most: int, seed: tuple[int, ...]) -> Batch:
 
 
 def without_requirements(batch: Batch, catalogue: CatalogueTokens) -> tuple[Batch, CatalogueTokens]:
-    """Early calls may call copies of their tools that require nothing, instead of the tools.
+    """A batch whose early calls are offered copies of their tools, which require nothing.
 
-    T tools become 2 T.
+    The catalogue has 2 T tools if there is an early call, else T.
     """
     early = batch.get(REQUIRES_NOTHING)
     if early is None or not early.any():
