@@ -3,6 +3,8 @@
 "Find me a restaurant." "In which city?" "Oakland." The call comes when the city is known. If the
 tool did not require a city, it would come at once. Training data seldom have tools without required
 parameters, so a model learns that a question follows a first wish, whatever the tool.
+
+Only the decision is learnt from an early call: its tool may depend on what is said later.
 """
 
 from __future__ import annotations
@@ -12,8 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from trm_engine.data.dataset import TRMToolCallingDataset
-from trm_engine.data.next_call import said_so_far
-from trm_engine.data.samples import Sample, ToolCall, Turn
+from trm_engine.data.samples import Sample, Turn
 from trm_engine.data.spans import is_verbatim
 from trm_engine.data.values import flatten
 from trm_engine.vocabulary import TOOL_ROLES
@@ -28,9 +29,9 @@ FEWEST_WORDS = 3
 """A first turn with fewer words is a greeting."""
 
 
-def early_calls(dataset: TRMToolCallingDataset) -> dict[int, ToolCall]:
-    """The early call of each sample that has one, by index, with the arguments said until then."""
-    calls: dict[int, ToolCall] = {}
+def early_calls(dataset: TRMToolCallingDataset) -> set[int]:
+    """The samples that would be calls, by index."""
+    found: set[int] = set()
     dialogues = dataset.dialogues
     for dialogue in np.unique(dialogues):
         indices = np.flatnonzero(dialogues == dialogue).tolist()
@@ -41,15 +42,11 @@ def early_calls(dataset: TRMToolCallingDataset) -> dict[int, ToolCall]:
             if sample.decision != "tool_call"
         }
         for sample in samples.values():
-            if sample.tool is None:
-                continue
-            tool = dataset.labels.called(sample.tool.name, sample.tools)
-            required = dataset.labels.definitions[tool].required if tool >= 0 else ()
-            for length in asked_before(sample, required):
+            for length in asked_before(sample, _required(dataset, sample)):
                 index = answers.get(length)
                 if index is not None and samples[index].history == sample.history[:length]:
-                    calls[index] = said_so_far(sample.tool, sample.history[:length])
-    return calls
+                    found.add(index)
+    return found
 
 
 def asked_before(call: Sample, required: Sequence[str]) -> Iterator[int]:
@@ -59,9 +56,8 @@ def asked_before(call: Sample, required: Sequence[str]) -> Iterator[int]:
     already wished for the call, after the tool turn before it: with an argument of it or, if the
     conversation begins there, with any words but a greeting.
     """
-    assert call.tool is not None
     history = call.history
-    values = flatten(call.tool.arguments)
+    values = flatten(call.tool.arguments) if call.tool else {}
     needed = [values[path] for path in required if path in values]
     tool_turns = [place for place, turn in enumerate(history, 1) if turn.role in TOOL_ROLES]
     begin = tool_turns[-1] if tool_turns else 0
@@ -75,6 +71,12 @@ def asked_before(call: Sample, required: Sequence[str]) -> Iterator[int]:
         is_wish = not begin and sum(len(turn.text().split()) for turn in users) >= FEWEST_WORDS
         if is_wish or any(is_verbatim(users, each) for each in values.values()):
             yield length
+
+
+def _required(dataset: TRMToolCallingDataset, call: Sample) -> Sequence[str]:
+    """The parameters that the tool of a call requires."""
+    tool = dataset.labels.called(call.tool.name, call.tools) if call.tool else -1
+    return dataset.labels.definitions[tool].required if tool >= 0 else ()
 
 
 def _is_question(turns: Sequence[Turn]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from trm_engine.data.dataset import TRMToolCallingDataset
-from trm_engine.data.samples import Sample, ToolCall, Turn
+from trm_engine.data.samples import Sample, ToolCall
 from trm_engine.data.spans import is_verbatim
 from trm_engine.data.values import flatten, unflatten
 
@@ -32,18 +32,14 @@ def next_calls(dataset: TRMToolCallingDataset) -> dict[int, ToolCall]:
 def next_call(sample: Sample, dialogue: Sequence[Sample]) -> ToolCall | None:
     """The next call after an answer, with the arguments that are already in the conversation."""
     call = whole_next_call(sample, dialogue)
-    said = call and said_so_far(call, sample.history)
-    return said if said and said.arguments else None
-
-
-def said_so_far(call: ToolCall, history: Sequence[Turn]) -> ToolCall:
-    """A call with the arguments that are in the conversation."""
+    if call is None:
+        return None
     said = {
         path: value
         for path, value in flatten(call.arguments).items()
-        if is_verbatim(history, value)
+        if is_verbatim(sample.history, value)
     }
-    return ToolCall(name=call.name, arguments=unflatten(said))
+    return ToolCall(name=call.name, arguments=unflatten(said)) if said else None
 
 
 def whole_next_call(sample: Sample, dialogue: Sequence[Sample]) -> ToolCall | None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from trm_engine.data.dataset import TRMToolCallingDataset
 from trm_engine.data.early_calls import EARLY_STREAM, REQUIRES_NOTHING, early_calls
 from trm_engine.data.next_call import next_calls, with_next_call
-from trm_engine.data.samples import Sample, ToolCall
+from trm_engine.data.samples import Sample
 from trm_engine.data.value_exchange import ValueExchange, collect_values
 from trm_engine.vocabulary import CAPITALISED
 
@@ -48,7 +48,7 @@ class TrainingItems:
         self.early_share = early_share
         self.seed = seed
         self.next_calls = next_calls(dataset) if with_next_calls else {}
-        self.early_calls = early_calls(dataset) if early_share else {}
+        self.early_calls = early_calls(dataset) if early_share else set()
         samples = (dataset.sample(index) for index in range(len(dataset) if value_exchange else 0))
         self.exchange = ValueExchange(collect_values(samples, dataset.labels), value_exchange, seed)
 
@@ -65,45 +65,40 @@ class TrainingItems:
         """The items of one dialogue's samples."""
         random = np.random.default_rng((self.seed, STREAM, epoch, dialogue))
         is_small = random.random(2)[1] < self.capital_dropout  # the first number is not used
-        random = np.random.default_rng((self.seed, EARLY_STREAM, epoch, dialogue))
-        is_early = random.random() < self.early_share
-        early = [is_early and index in self.early_calls for index in indices]
-        items = self._with_values(indices, early, epoch, dialogue)
+        items = self._with_values(indices, epoch, dialogue)
         if self.early_share:
-            items = [_called(*each) for each in zip(items, early, strict=True)]
+            random = np.random.default_rng((self.seed, EARLY_STREAM, epoch, dialogue))
+            early = self.early_calls if random.random() < self.early_share else ()
+            items = [
+                _called(item, index in early) for item, index in zip(items, indices, strict=True)
+            ]
         return [without_capitals(item) for item in items] if is_small else items
 
     def _with_values(
-        self, indices: list[int], early: list[bool], epoch: int, dialogue: int
+        self, indices: list[int], epoch: int, dialogue: int
     ) -> list[dict[str, Tensor]]:
         """The items with the values of the epoch."""
-        calls = [
-            (self.early_calls if is_early else self.next_calls).get(index)
-            for index, is_early in zip(indices, early, strict=True)
-        ]
         if not self.exchange.draws(epoch, dialogue):
-            return [self._plain(*each) for each in zip(indices, calls, strict=True)]
-        samples = [self._sample(*each) for each in zip(indices, calls, strict=True)]
+            return [self._plain(index) for index in indices]
+        samples = [self._sample(index) for index in indices]
         exchanged = self.exchange.exchanged(samples, epoch, dialogue)
         return [self.dataset.encoded(*each) for each in zip(indices, exchanged, strict=True)]
 
-    def _plain(self, index: int, call: ToolCall | None) -> dict[str, Tensor]:
-        if call is None:
+    def _plain(self, index: int) -> dict[str, Tensor]:
+        if index not in self.next_calls:
             return self.dataset[index]
-        return self.dataset.encoded(index, self._sample(index, call))
+        return self.dataset.encoded(index, self._sample(index))
 
-    def _sample(self, index: int, call: ToolCall | None) -> Sample:
+    def _sample(self, index: int) -> Sample:
         sample = self.dataset.sample(index)
+        call = self.next_calls.get(index)
         return sample if call is None else with_next_call(sample, call)
 
 
 def _called(item: dict[str, Tensor], is_early: bool) -> dict[str, Tensor]:
-    """The item, marked as an early call or not; that of one is a call of its next tool."""
-    changed = {REQUIRES_NOTHING: torch.tensor(is_early)}
-    if is_early:
-        changed["decision_label"] = torch.tensor(1.0)
-        changed["tool_name_label"] = item["next_tool_label"]
-    return {**item, **changed}
+    """The item, marked as an early call or not. The decision of one is a call."""
+    marked = {**item, REQUIRES_NOTHING: torch.tensor(is_early)}
+    return {**marked, "decision_label": torch.tensor(1.0)} if is_early else marked
 
 
 def without_capitals(item: dict[str, Tensor]) -> dict[str, Tensor]:

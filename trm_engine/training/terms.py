@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from trm_engine.config import ModelConfig
+from trm_engine.data.encoding import NONE
 from trm_engine.inference.decoding import value_borders
 from trm_engine.models.heads import MASKED_LOGIT, TRMOutput
 from trm_engine.training.targets import Kind, Targets, ValueLabels
@@ -160,7 +161,7 @@ def answer_is_right(output: TRMOutput, targets: Targets) -> Tensor:
         logits = logits.masked_fill(targets.values.tool_mask == 0, float("-inf"))
     is_call = called(targets)
     decided = (output.decision_logits[:, 0] > 0) == is_call
-    tool = (logits.argmax(dim=-1) == targets.tool) | ~is_call
+    tool = (logits.argmax(dim=-1) == targets.tool) | ~is_call | (targets.tool == NONE)
     presence = (_presence_logits(output, targets) > 0) == (targets.presence > 0.5)
     return decided & tool & presence.all(dim=-1)
 
