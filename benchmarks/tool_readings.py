@@ -1,8 +1,7 @@
 """``python -m benchmarks.tool_readings CHECKPOINT FOLDER``: tools with other names, and many tools.
 
 FOLDER holds ``val_seen.jsonl`` and ``val_renamed.jsonl``, the same dialogues with other tools. It
-prints what each kind of renaming costs, and accuracy and
-time over the number of tools on offer.
+prints what each kind of renaming costs, and accuracy and time over the number of tools on offer.
 The others on offer are those of FOLDER and of a file of tools (``--others``), in any form.
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self, get_args
 
 import numpy as np
@@ -113,15 +113,14 @@ class CatalogueTokens:
 
         required = twice(self.required)
         required[tools:] = False
-        return type(self)(
+        return replace(
+            self,
             ids=twice(self.ids),
             parts=twice(self.parts),
             kinds=twice(self.kinds),
             types=twice(self.types),
-            values=self.values,
             accepted=twice(self.accepted),
             required=required,
-            arg_slots=self.arg_slots,
         )
 
     @classmethod

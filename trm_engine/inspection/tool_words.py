@@ -83,7 +83,8 @@ def _listed_value(
     own = torch.isin(fields, args + len(labels.slots)).nonzero()[:, 0]
     if not len(own):
         return []
-    scores = predictor.model.heads.common_words.value_scores(context)
+    common_words = predictor.model.heads.common_words
+    scores = common_words.value_scores(common_words.token_ages(context), context)
     best = own[scores[own].argmax()]
     values = labels.args[int(fields[best]) - len(labels.slots)].values
     effect = round(VALUE * float(scores[best]), DIGITS)

@@ -59,10 +59,7 @@ class ToolsDialog(Dialog[Tools | None]):
         super().__init__("Available tools", [Choice("OK", None), Choice("Cancel", None)], None)
         self._known = {str(tool["function"]["name"]): tool for tool in _known_tools(labels)}
         self._given = {str(tool["function"]["name"]): tool for tool in tools}
-        self._all = {
-            **self._given,
-            **{k: v for k, v in self._known.items() if k not in self._given},
-        }
+        self._all = self._given | self._known | self._given  # first those on offer, as given
 
     def body(self) -> Iterable[Widget]:
         """The list, the same as JSON, and its problem."""

@@ -57,10 +57,11 @@ class CommonWords(nn.Module):
         ``said_values.heard``."""
         assert context.readings is not None
         catalogue = context.readings.catalogue
-        best = self.best(self.token_ages(context), context)
+        ages = self.token_ages(context)
+        best = self.best(ages, context)
         tools = self.common(best, catalogue.ids[: catalogue.num_tools])  # (b t)
         args = self.common(best, catalogue.ids[catalogue.num_tools + catalogue.num_slots :])
-        values = self.values(context)[:, catalogue.num_slots :]  # (b a)
+        values = self.values(ages, context)[:, catalogue.num_slots :]  # (b a)
         own = values[:, None] * catalogue.accepted  # (b t a)
         of_values = F.pad(own, (0, 1)).amax(dim=-1)  # (b t); 0 for a tool without parameters
         scores = TOOL * tools + VALUE * of_values
@@ -74,17 +75,17 @@ class CommonWords(nn.Module):
         best = ages.new_zeros(len(said) * size)
         return best.scatter_reduce(0, places.flatten(), ages.flatten(), "amax").view(-1, size)
 
-    def values(self, context: Context) -> Tensor:
+    def values(self, ages: Tensor, context: Context) -> Tensor:
         """The rarest and newest listed value of each field that stands in a sample, [B, F]."""
         assert context.readings is not None
         assert context.said is not None
         rows, fields = context.said[:2]
         shape = len(context.token_mask), context.readings.catalogue.values.shape[0]
-        scores = self.value_scores(context)
+        scores = self.value_scores(ages, context)
         found = scores.new_zeros(shape[0] * shape[1])
         return found.scatter_reduce(0, rows * shape[1] + fields, scores, "amax").view(shape)
 
-    def value_scores(self, context: Context) -> Tensor:
+    def value_scores(self, ages: Tensor, context: Context) -> Tensor:
         """0.8^recency s / sqrt(1 + s) of each of K said values, [K]."""
         assert context.said is not None
         rows, _, _, first, last = context.said
@@ -93,7 +94,6 @@ class CommonWords(nn.Module):
         size = before.shape[1]
         before = before.flatten()
         sums = before[rows * size + last + 1] - before[rows * size + first]
-        ages = self.token_ages(context)
         scores: Tensor = ages.flatten()[rows * ages.shape[1] + first] * sums / (1 + sums).sqrt()
         return scores
 
